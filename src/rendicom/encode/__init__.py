@@ -1,0 +1,1 @@
+"""Display samples to the bytes of a picture file."""

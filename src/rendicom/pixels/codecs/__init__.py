@@ -1,0 +1,81 @@
+"""One backend library per file; each defines ``CODEC``.
+
+A module here imports instantly: it looks for its library with ``importlib.util.find_spec`` and
+imports it inside ``decode``. What is missing stays in the table as a sentence that says what to
+install. ``rendicom.registry.discover(__name__, "CODEC")`` lists them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Codec", "DecodeRequest", "Decoded"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRequest:
+    """What the header says of the frame in the stream; the stream wins where they differ."""
+
+    transfer_syntax: str
+    rows: int
+    columns: int
+    samples_per_pixel: int
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    photometric_interpretation: str
+    planar_configuration: int
+    max_pixels: int
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """What came out of a stream.
+
+    ``samples`` is (rows, columns) or (rows, columns, samples), pixel-interleaved, of the
+    smallest integer dtype that holds the stream's precision. ``photometric_interpretation`` is
+    the colour model of the samples as they are now, or ``""`` where the stream does not tell.
+    ``bits_stored`` and ``signed`` are ``None`` where the stream does not tell.
+    """
+
+    samples: NDArray[Any]
+    photometric_interpretation: str = ""
+    bits_stored: int | None = None
+    signed: bool | None = None
+    icc_profile: bytes | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Codec(Protocol):
+    """A library that decodes one or more kinds of pixel stream."""
+
+    name: str
+    """Library name as its authors write it: ``libjpeg-turbo``."""
+    streams: Sequence[str]
+    """Kinds of stream, most preferred first: ``jpeg``, ``jpeg-lossless``, ``jpeg-ls``,
+    ``jpeg2000``, ``htj2k``, ``jpeg-xl``, ``rle``, ``deflate``, ``video``."""
+    install: str
+    """What to install when it is missing: ``pip install 'rendicom[video]'``."""
+    rank: int
+    """Lower is tried first among the codecs of one stream kind."""
+
+    def version(self) -> str | None:
+        """Return the library's version, or None when it is not installed."""
+        ...
+
+    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
+        """Decode one frame.
+
+        Raises
+        ------
+        CorruptDataError, LimitExceededError, UnsupportedImageError
+            Nothing else may leave a codec.
+        """
+        ...

@@ -1,0 +1,33 @@
+"""What passes between the room that finds a frame's bytes and the one that decodes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FrameBytes"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameBytes:
+    """The stored bytes of one frame.
+
+    Attributes
+    ----------
+    data
+        ``bytes`` or ``memoryview`` (C-contiguous, format ``B``). For native frames of 1-bit
+        pixels the first pixel is bit ``bit_offset`` of the first byte, counted from the least
+        significant. It may be shorter than the header promises (truncated file) or longer.
+    encapsulated
+        A compressed (or encapsulated uncompressed) stream, fragments already joined.
+    big_endian
+        Native cells are big endian (Explicit VR Big Endian).
+    byte_swapped_pairs
+        8-bit cells stored as big endian 16-bit words: the bytes of each pair are swapped.
+    """
+
+    data: bytes | memoryview
+    encapsulated: bool
+    bit_offset: int = 0
+    big_endian: bool = False
+    byte_swapped_pairs: bool = False
+    warnings: tuple[str, ...] = ()

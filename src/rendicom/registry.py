@@ -1,0 +1,55 @@
+"""Finds the plugins of a room: in-tree modules first, then entry points."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["discover", "load"]
+
+
+@cache
+def discover(package: str, attribute: str) -> Mapping[str, Any]:
+    """Return every plugin of ``package``, keyed by module or entry point name.
+
+    In-tree modules that define ``attribute`` come first, in name order; entry points of the
+    group ``package`` follow and cannot replace an in-tree name.
+    """
+    found: dict[str, Any] = {}
+    for name in module_names(package):
+        found[name] = getattr(importlib.import_module(f"{package}.{name}"), attribute)
+    for entry in entry_points(group=package):
+        found.setdefault(entry.name, entry.load())
+    return MappingProxyType(found)
+
+
+@cache
+def module_names(package: str) -> tuple[str, ...]:
+    """Return the names of the public modules in ``package``, sorted, without importing them."""
+    room = importlib.import_module(package)
+    names = (module.name for module in pkgutil.iter_modules(room.__path__))
+    return tuple(sorted(name for name in names if not name.startswith("_")))
+
+
+@cache
+def load(package: str, name: str, attribute: str) -> Any:
+    """Return one plugin; only its own module is imported when it is in-tree.
+
+    Raises
+    ------
+    KeyError
+        No module and no entry point has that name.
+    """
+    try:
+        return getattr(importlib.import_module(f"{package}.{name}"), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != f"{package}.{name}":
+            raise
+    return discover(package, attribute)[name]

@@ -1,0 +1,1 @@
+"""Decoded frames to display samples."""

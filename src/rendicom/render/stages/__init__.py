@@ -1,0 +1,1 @@
+"""Pure functions, one idea each: ``(samples, plan) -> samples``."""
