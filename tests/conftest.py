@@ -1,0 +1,53 @@
+"""Where tests find real files and second decoders; each fixture skips what is absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def corpus_folder() -> Path | None:
+    """Return the folder of shared real files, or None where it is not at hand."""
+    named = os.environ.get("RENDICOM_CORPUS")
+    folder = Path(named) if named else Path(__file__).parents[1].parent / "shared" / "corpus"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    folder = corpus_folder()
+    if folder is None:
+        pytest.skip("no corpus: set RENDICOM_CORPUS to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pydicom_file() -> Callable[[str], Path]:
+    """Return the path of a file that pydicom ships, by its name."""
+    from pydicom.data import get_testdata_file
+
+    def find(name: str) -> Path:
+        path = get_testdata_file(name, download=False)
+        if path is None:
+            pytest.skip(f"pydicom does not ship {name}")
+        return Path(str(path))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def dcmtk() -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Return a function that runs one of Debian's dcmtk programs."""
+    if shutil.which("dcmj2pnm") is None:
+        pytest.skip("Debian's dcmtk is not installed")
+
+    def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+        command = [program, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, timeout=60)
+
+    return run
