@@ -274,7 +274,7 @@ class RenderOptions:
         choices=get_args(IccMode),
     )  # fmt: skip
     strict: bool = _parameter(
-        False, _switch, "Refuse damaged or incomplete pixel data instead of rendering what is there.",
+        False, _switch, "Refuse damaged or incomplete pixel data, do not render what is there.",
         is_switch=True,
     )  # fmt: skip
     max_pixels: int = _parameter(
@@ -302,7 +302,7 @@ class RenderOptions:
 
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> RenderOptions:
-        """Return options from texts keyed by parameter name; raise OptionError naming the culprit."""
+        """Return options from texts keyed by parameter name; OptionError names the culprit."""
         known = parameters()
         unknown = sorted(set(texts) - set(known))
         if unknown:

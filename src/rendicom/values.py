@@ -1,4 +1,4 @@
-"""The words the rooms speak with each other: immutable values, no behaviour beyond their own text form.
+"""The words the rooms speak with each other: immutable values that know their own text form.
 
 Arrays are ``numpy``; shapes are (rows, columns) for one sample a pixel and (rows, columns, 3)
 for colour.
@@ -123,7 +123,7 @@ class Viewport:
         parts = text.split(",")
         if not 2 <= len(parts) <= 6 or (len(parts) > 2 and not parts[-1]):
             raise OptionError(
-                f"viewport {text!r} is not of the form width,height[,x,y,region width,region height]"
+                f"viewport {text!r} is not of the form width,height[,x,y,width,height]"
             )
         size = [_positive_integer(part, what="viewport size") for part in parts[:2]]
         region = [

@@ -51,7 +51,7 @@ class Attributes(Protocol):
         ...
 
     def raw(self, tag: int) -> bytes:
-        """Return the value bytes as stored, except that OW words are little endian; b"" when absent."""
+        """Return the value bytes as stored, OW words as little endian; b"" when absent."""
         ...
 
     def words(self, tag: int) -> NDArray[np.uint16]:

@@ -1,0 +1,405 @@
+"""The only way to make an image: finds, describes, decodes, plans, renders and encodes a frame.
+
+Synchronous, thread-safe, and knows no door: no HTTP, no argv, no printing, no global settings.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from rendicom.encode import encode, encode_animation, fit, format_of_media_type
+from rendicom.encode.formats import EncodeSettings
+from rendicom.errors import CorruptDataError, OptionError, RendicomError
+from rendicom.options import RenderOptions, Voi
+from rendicom.pixels.bytesource import open_source
+from rendicom.pixels.decode import decode_frame
+from rendicom.pixels.describe import describe, display_attributes, varies_by_frame
+from rendicom.pixels.header import header_of_dataset, read_header
+from rendicom.pixels.source import FrameSource
+from rendicom.render.pipeline import run
+from rendicom.render.plan import compile_plan
+from rendicom.render.statistics import modality_range
+from rendicom.values import DisplayAttributes, DisplayImage, Frame, PixelDescription, RenderedImage
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from numpy.typing import NDArray
+    from pydicom import Dataset
+
+    from rendicom.pixels.header import Header
+    from rendicom.render.plan import RenderPlan
+
+    Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Dataset
+
+__all__ = ["Explanation", "Instance", "open_instance", "render"]
+
+_DEFAULT_OPTIONS = RenderOptions()
+_DEFAULT_DURATION = 100.0
+"""Milliseconds a frame is shown where the file says nothing of time."""
+_FRAMES_IN_STATISTICS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would be rendered and why, for a person.
+
+    Attributes
+    ----------
+    voi
+        Which VOI transform was chosen.
+    photometric_interpretation, bits_stored, signed
+        Of the decoded frame; a compressed stream wins over the header.
+    width, height
+        Of the picture.
+    warnings
+        One sentence each.
+    """
+
+    voi: str
+    photometric_interpretation: str
+    bits_stored: int
+    signed: bool
+    width: int
+    height: int
+    warnings: tuple[str, ...]
+
+
+def open_instance(source: Source) -> Instance:
+    """Return the DICOM instance in a path, bytes, binary file object or pydicom Dataset.
+
+    The header is read; pixels are not touched. Use it as a context manager, or call ``close``.
+
+    Raises
+    ------
+    UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
+    """
+    if _is_dataset(source):
+        return Instance(header_of_dataset(source))
+    opened = open_source(source)
+    try:
+        return Instance(read_header(opened))
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _is_dataset(source: object) -> bool:
+    return hasattr(source, "file_meta") or hasattr(source, "PixelData")
+
+
+def render(
+    source: Source,
+    frame: int = 1,
+    options: RenderOptions = _DEFAULT_OPTIONS,
+    media_type: str = "image/jpeg",
+) -> RenderedImage:
+    """Return one frame of a DICOM object as an encoded picture.
+
+    Parameters
+    ----------
+    source
+        Path, bytes, binary file object or pydicom Dataset.
+    frame
+        Frame number, counted from 1.
+    options
+        How to render; see `RenderOptions`.
+    media_type
+        ``image/jpeg``, ``image/png``, or another that ``rendicom doctor`` lists.
+
+    Raises
+    ------
+    RendicomError
+        One of its subclasses, each with a stable ``code`` and a ``hint``.
+
+    Examples
+    --------
+    >>> picture = render("ct.dcm", media_type="image/png")  # doctest: +SKIP
+    >>> Path("ct.png").write_bytes(picture.data)  # doctest: +SKIP
+    """
+    with open_instance(source) as instance:
+        return instance.render(frame, options, media_type)
+
+
+class Instance:
+    """One DICOM instance; made by `open_instance`. Methods may run in many threads at once."""
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self._lock = threading.Lock()
+        self._ranges: dict[tuple[Voi, bool], tuple[float, float]] = {}
+        self._display: DisplayAttributes | None = None
+        self._plan: tuple[tuple[Any, ...], RenderPlan] | None = None
+
+    def __enter__(self) -> Self:
+        """Return the instance itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the source."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, if the instance opened one."""
+        self.header.source.close()
+
+    # --- what is inside -------------------------------------------------------------------
+
+    @property
+    def sop_class(self) -> str:
+        """Return the SOP Class UID, or an empty string."""
+        return self.header.sop_class
+
+    @property
+    def transfer_syntax(self) -> str:
+        """Return the Transfer Syntax UID, or an empty string."""
+        return self.header.transfer_syntax
+
+    @cached_property
+    def description(self) -> PixelDescription:
+        """Return what the header says of the pixel matrix.
+
+        Raises
+        ------
+        NoPixelDataError, CorruptDataError
+        """
+        return describe(self.header)
+
+    @cached_property
+    def _frames(self) -> FrameSource:
+        return FrameSource(self.header, self.description)
+
+    @cached_property
+    def _varies_by_frame(self) -> bool:
+        return varies_by_frame(self.header)
+
+    def display_attributes(self, frame: int = 1) -> DisplayAttributes:
+        """Return what the header says of how ``frame`` is shown."""
+        if self._varies_by_frame:
+            return display_attributes(self.header, self.description, frame)
+        if self._display is None:
+            self._display = display_attributes(self.header, self.description, 1)
+        return self._display
+
+    def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:
+        """Return the groups (0x6000...) of the overlay planes that lie over ``frame``."""
+        return tuple(plane.group for plane in self.display_attributes(frame).overlays)
+
+    # --- pixels ---------------------------------------------------------------------------
+
+    def frame(self, number: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> Frame:
+        """Return frame ``number``, counted from 1, as stored values (colour as RGB).
+
+        Of the options only ``strict``, ``max_pixels`` and ``overlays`` (keep the cells that
+        embedded overlays lie in) matter.
+
+        Raises
+        ------
+        NoPixelDataError, NoSuchFrameError, UnsupportedTransferSyntaxError,
+        UnsupportedImageError, CorruptDataError, LimitExceededError
+        """
+        description = self.description
+        try:
+            stored = self._frames.frame(number)
+            if options.strict and (description.warnings or stored.warnings):
+                raise CorruptDataError((*description.warnings, *stored.warnings)[0])
+            decoded = decode_frame(
+                stored,
+                description,
+                frame=number,
+                max_pixels=options.max_pixels,
+                strict=options.strict,
+                keep_cells=options.overlays,
+            )
+        except RendicomError as error:
+            if error.frame is None and description.number_of_frames > 1:
+                error.frame = number
+            raise
+        if description.warnings or stored.warnings:
+            notes = (*description.warnings, *stored.warnings, *decoded.warnings)
+            return replace(decoded, warnings=notes)
+        return decoded
+
+    def display(self, number: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> NDArray[Any]:
+        """Return the samples a picture of frame ``number`` would hold.
+
+        uint8, or uint16 with ``bit_depth=16``; (rows, columns) gray or (rows, columns, 3) RGB,
+        after geometry. With ``values`` other than ``display``: stored integers, or float32.
+        """
+        return self._displayed(number, options)[0].samples
+
+    def _displayed(
+        self, number: int, options: RenderOptions
+    ) -> tuple[DisplayImage, RenderPlan, tuple[str, ...]]:
+        frame = self.frame(number, options)
+        plan = self._plan_for(number, frame, options)
+        return run(frame, plan), plan, (*frame.warnings, *plan.warnings)
+
+    def _plan_for(self, number: int, frame: Frame, options: RenderOptions) -> RenderPlan:
+        """Return the plan; frames that are shown alike share one."""
+        display = self.display_attributes(number)
+        traits = (frame.photometric_interpretation, frame.bits_stored, frame.signed)
+        key = (id(display), options, traits, frame.samples.shape, frame.icc_profile)
+        if self._plan is not None and self._plan[0] == key:
+            return self._plan[1]
+        plan = compile_plan(
+            self.description,
+            display,
+            options,
+            frame=frame,
+            value_range=lambda voi: self._value_range(voi, options, frame, number),
+        )
+        if not self._varies_by_frame:
+            self._plan = (key, plan)
+        return plan
+
+    def _value_range(
+        self, voi: Voi, options: RenderOptions, frame: Frame, number: int
+    ) -> tuple[float, float]:
+        """Return the range of modality values, the same for every frame of the instance.
+
+        Taken over all frames, or over 32 of them spread evenly where there are more.
+        """
+        key = (voi, options.padding)
+        with self._lock:
+            if key not in self._ranges:
+                self._ranges[key] = modality_range(
+                    self._sampled_frames(options, frame, number),
+                    self.description,
+                    voi,
+                    padding=options.padding,
+                )
+            return self._ranges[key]
+
+    def _sampled_frames(
+        self, options: RenderOptions, frame: Frame, number: int
+    ) -> Iterator[tuple[Frame, DisplayAttributes]]:
+        """Yield frames for statistics; one that cannot be decoded is left out."""
+        for sampled in _spread(self.description.number_of_frames, _FRAMES_IN_STATISTICS):
+            if sampled == number:
+                yield frame, self.display_attributes(number)
+                continue
+            try:
+                yield self.frame(sampled, options), self.display_attributes(sampled)
+            except RendicomError:
+                continue
+
+    # --- pictures -------------------------------------------------------------------------
+
+    def render(
+        self,
+        frame: int = 1,
+        options: RenderOptions = _DEFAULT_OPTIONS,
+        media_type: str = "image/jpeg",
+    ) -> RenderedImage:
+        """Return one frame as an encoded picture; see `rendicom.render`."""
+        file_format = format_of_media_type(media_type)
+        image, plan, notes = self._displayed(frame, options)
+        image, fit_notes = fit(image, file_format)
+        data = encode(image, file_format, _settings(options))
+        height, width = image.samples.shape[:2]
+        return RenderedImage(
+            data=data,
+            media_type=file_format.media_type,
+            width=width,
+            height=height,
+            frame=frame,
+            voi=plan.voi,
+            warnings=(*notes, *fit_notes),
+        )
+
+    def render_animation(
+        self,
+        frames: Sequence[int] | None = None,
+        options: RenderOptions = _DEFAULT_OPTIONS,
+        media_type: str = "image/gif",
+    ) -> RenderedImage:
+        """Return several frames (default: all) as one animation with the file's own timing.
+
+        Raises
+        ------
+        OptionError
+            The format holds one frame only.
+        """
+        file_format = format_of_media_type(media_type)
+        if file_format.encode_animation is None:
+            raise OptionError(
+                f"{file_format.name} holds one frame only", hint="use gif, apng or webp"
+            )
+        numbers = frames if frames is not None else range(1, self.description.number_of_frames + 1)
+        images = _Loop(self, numbers, options, media_type)
+        data = encode_animation(images, self._durations(numbers), file_format, _settings(options))
+        height, width = images.shape
+        return RenderedImage(
+            data=data,
+            media_type=file_format.media_type,
+            width=width,
+            height=height,
+            frame=None,
+            voi=images.voi,
+            warnings=tuple(images.warnings),
+        )
+
+    def _durations(self, frames: Sequence[int]) -> list[float]:
+        durations = self.description.frame_durations or (_DEFAULT_DURATION,)
+        return [durations[min(number, len(durations)) - 1] for number in frames]
+
+    def explain(self, frame: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> Explanation:
+        """Return what a picture of ``frame`` would be and why; decodes it to tell."""
+        decoded = self.frame(frame, options)
+        plan = self._plan_for(frame, decoded, options)
+        height, width = run(decoded, plan).samples.shape[:2]
+        return Explanation(
+            voi=plan.voi,
+            photometric_interpretation=decoded.photometric_interpretation,
+            bits_stored=decoded.bits_stored,
+            signed=decoded.signed,
+            width=width,
+            height=height,
+            warnings=(*decoded.warnings, *plan.warnings),
+        )
+
+
+class _Loop(Sequence[DisplayImage]):
+    """The images of an animation, rendered when the encoder asks: one is held at a time."""
+
+    def __init__(
+        self, instance: Instance, frames: Sequence[int], options: RenderOptions, media_type: str
+    ) -> None:
+        self._instance, self._frames, self._options = instance, frames, options
+        self._format = format_of_media_type(media_type)
+        self.shape, self.voi = (0, 0), ""
+        self.warnings: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int) -> DisplayImage: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[DisplayImage]: ...
+    def __getitem__(self, index: int | slice) -> DisplayImage | Sequence[DisplayImage]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(len(self))[index]]
+        image, plan, notes = self._instance._displayed(self._frames[index], self._options)
+        image, fit_notes = fit(image, self._format)
+        self.shape, self.voi = image.samples.shape[:2], plan.voi
+        self.warnings.update(dict.fromkeys((*notes, *fit_notes)))
+        return image
+
+
+def _settings(options: RenderOptions) -> EncodeSettings:
+    return EncodeSettings(quality=options.quality, compression=options.compression)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Return frame numbers 1..count, or ``most`` of them spread evenly, both ends included."""
+    if count <= most:
+        return list(range(1, count + 1))
+    return [1 + round(index * (count - 1) / (most - 1)) for index in range(most)]
