@@ -83,7 +83,9 @@ class Voi:
 def _percentiles(text: str) -> tuple[float, ...]:
     values = tuple(parse_number(part, what="percentile") for part in text.split(","))
     if len(values) != 2 or not 0 <= values[0] < values[1] <= 100:
-        raise OptionError(f"percentile {text!r} is not of the form LO,HI with 0 <= LO < HI <= 100")
+        raise OptionError(
+            f"voi percentile {text!r} is not of the form LO,HI with 0 <= LO < HI <= 100"
+        )
     return values
 
 
@@ -91,7 +93,7 @@ def _rectangle(text: str) -> tuple[float, ...]:
     values = tuple(parse_number(part, what="roi") for part in text.split(","))
     whole = all(value == int(value) and value >= 0 for value in values)
     if len(values) != 4 or not whole or 0 in values[2:]:
-        raise OptionError(f"roi {text!r} is not of the form X,Y,WIDTH,HEIGHT in whole pixels")
+        raise OptionError(f"voi roi {text!r} is not of the form X,Y,WIDTH,HEIGHT in whole pixels")
     return values
 
 
@@ -312,16 +314,18 @@ class RenderOptions:
         )
 
     def canonical(self) -> str:
-        """Return what differs from the defaults as ``name=value`` pairs joined by ``&``.
+        """Return what differs from the defaults as the query part of a URL.
 
-        ``RenderOptions.parse`` of the pairs gives equal options back.
+        ``RenderOptions.parse(dict(urllib.parse.parse_qsl(text)))`` gives equal options back.
         """
-        pairs = (
-            f"{parameter.name}={_text(getattr(self, parameter.attribute))}"
+        from urllib.parse import quote, urlencode
+
+        pairs = [
+            (parameter.name, _text(getattr(self, parameter.attribute)))
             for parameter in parameters().values()
             if getattr(self, parameter.attribute) != parameter.default
-        )
-        return "&".join(pairs)
+        ]
+        return urlencode(pairs, safe=",:", quote_via=quote)
 
     def cache_key(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal options, across processes."""

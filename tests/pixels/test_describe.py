@@ -1,0 +1,210 @@
+"""The header's facts, repaired where only one reading makes sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rendicom.errors import CorruptDataError, NoPixelDataError
+from rendicom.pixels.bytesource import open_source
+from rendicom.pixels.cielab import srgb_of_dicom_lab
+from rendicom.pixels.describe import describe, display_attributes
+from rendicom.pixels.header import read_header
+from rendicom.testing import dicom_file, element, functional_groups, image, sequence
+from rendicom.values import DisplayAttributes, PixelDescription, Window
+
+PIXELS = np.arange(64, dtype=np.int16).reshape(8, 8)
+
+
+def described(data: bytes) -> PixelDescription:
+    return describe(read_header(open_source(data)))
+
+
+def shown(data: bytes, frame: int = 1) -> DisplayAttributes:
+    header = read_header(open_source(data))
+    return display_attributes(header, describe(header), frame)
+
+
+def test_plain_image() -> None:
+    found = described(image(PIXELS, modality="CT"))
+    assert (found.rows, found.columns, found.number_of_frames) == (8, 8, 1)
+    assert (found.bits_allocated, found.bits_stored, found.high_bit) == (16, 16, 15)
+    assert found.signed
+    assert found.modality == "CT"
+    assert found.warnings == ()
+
+
+def test_no_pixel_data() -> None:
+    with pytest.raises(NoPixelDataError):
+        described(dicom_file([element(0x00080060, "CS", "SR")]))
+
+
+def test_pixel_data_without_an_image() -> None:
+    with pytest.raises(NoPixelDataError, match="Rows and Columns are missing"):
+        described(image(PIXELS, without=[0x00280010, 0x00280011]))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(0, 8), (8, 0)])
+def test_an_empty_image_is_corrupt(rows: int, columns: int) -> None:
+    size = [element(0x00280010, "US", rows), element(0x00280011, "US", columns)]
+    with pytest.raises(CorruptDataError):
+        described(image(PIXELS, extra=size))
+
+
+@pytest.mark.parametrize(
+    ("tag", "attribute", "value"),
+    [
+        (0x00280100, "bits_allocated", 16),
+        (0x00280101, "bits_stored", 16),
+        (0x00280102, "high_bit", 15),
+        (0x00280002, "samples_per_pixel", 1),
+        (0x00280004, "photometric_interpretation", "MONOCHROME2"),
+    ],
+)
+def test_a_missing_attribute_is_inferred(tag: int, attribute: str, value: Any) -> None:
+    assert getattr(described(image(PIXELS, without=[tag])), attribute) == value
+
+
+def test_frames_promised_are_no_more_than_there_are() -> None:
+    found = described(image(PIXELS, extra=[element(0x00280008, "IS", "2000000000")]))
+    assert found.number_of_frames == 1
+    assert found.warnings == ("the header promises 2000000000 frames, the file holds 1",)
+
+
+def test_number_of_frames_that_is_no_number_is_counted() -> None:
+    pixels = np.zeros((3, 8, 8), np.uint8)
+    found = described(image(pixels, extra=[element(0x00280008, "IS", "1A")]))
+    assert found.number_of_frames == 3
+
+
+# --- display attributes -----------------------------------------------------------------------
+
+
+def window(center: str, width: str) -> list[Any]:
+    return [element(0x00281050, "DS", center), element(0x00281051, "DS", width)]
+
+
+def test_windows_pair_up_to_the_shorter_list() -> None:
+    names = element(0x00281055, "LO", ["SOFT", "BONE"])
+    found = shown(image(PIXELS, extra=[*window("40\\400\\7", "300\\1500"), names]))
+    assert found.windows == (Window(40, 300), Window(400, 1500))
+    assert [item.explanation for item in found.windows] == ["SOFT", "BONE"]
+
+
+def test_unknown_voi_function_is_linear_and_said() -> None:
+    extra = [*window("40", "300"), element(0x00281056, "CS", "CUBIC")]
+    found = shown(image(PIXELS, extra=extra))
+    assert found.windows == (Window(40, 300, "linear"),)
+    assert "VOI LUT Function is unknown" in found.warnings[0]
+
+
+def rescale(slope: str, intercept: str) -> Any:
+    items = [element(0x00281053, "DS", slope), element(0x00281052, "DS", intercept)]
+    return sequence(0x00289145, items)
+
+
+def test_per_frame_groups_win_over_shared_over_top_level() -> None:
+    data = image(
+        np.zeros((3, 8, 8), np.uint8),
+        extra=[
+            *window("1", "2"),
+            element(0x00281053, "DS", "9"),
+            *functional_groups(
+                shared=[sequence(0x00289132, window("10", "20"))],
+                per_frame=[[rescale("2", "0")], [rescale("3", "-5")], []],
+            ),
+        ],
+    )
+    assert [shown(data, frame).slope for frame in (1, 2, 3)] == [2, 3, 9]
+    assert [shown(data, frame).intercept for frame in (1, 2, 3)] == [0, -5, 0]
+    assert shown(data, 3).windows == (Window(10, 20),)
+
+
+@pytest.mark.parametrize(
+    ("vr", "value", "expected"),
+    [("SS", -2000, -2000), ("US", 63536, -2000), ("US", 63, 63)],
+)
+def test_padding_of_either_sign_reads_as_a_pixel_would(vr: str, value: int, expected: int) -> None:
+    found = shown(image(PIXELS, extra=[element(0x00280120, vr, value)]))
+    assert found.padding == (expected, expected)
+
+
+def test_padding_range_in_either_order() -> None:
+    extra = [element(0x00280120, "SS", -1500), element(0x00280121, "SS", -2000)]
+    assert shown(image(PIXELS, extra=extra)).padding == (-2000, -1500)
+
+
+def test_aspect_ratio_wins_over_spacing() -> None:
+    spacing = element(0x00280030, "DS", [0.5, 0.25])
+    assert shown(image(PIXELS, extra=[spacing])).pixel_aspect_ratio == (0.5, 0.25)
+    both = [spacing, element(0x00280034, "IS", [4, 3])]
+    assert shown(image(PIXELS, extra=both)).pixel_aspect_ratio == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ([element(0x00181063, "DS", "40")], (40.0,)),
+        ([element(0x00180040, "IS", 25)], (40.0,)),
+        ([element(0x00082144, "IS", 10)], (100.0,)),
+        ([element(0x00181065, "DS", [0, 30, 50])], (30.0, 50.0, 40.0)),
+        ([element(0x00181063, "DS", "0")], ()),
+        ([element(0x00181063, "DS", "-3"), element(0x00180040, "IS", 25)], (40.0,)),
+    ],
+)
+def test_frame_durations(extra: list[Any], expected: tuple[float, ...]) -> None:
+    data = image(np.zeros((3, 8, 8), np.uint8), extra=extra)
+    assert described(data).frame_durations == expected
+
+
+def lut(descriptor: list[int], data: Any, *, vr: str = "US") -> Any:
+    numbers = element(0x00283002, vr, descriptor)
+    return sequence(0x00283000, [numbers, data])
+
+
+def test_eight_bit_lut_data_packed_or_not_are_the_same() -> None:
+    values = bytes(range(255, -1, -1))
+    packed = lut([256, 0, 8], element(0x00283006, "OW", values))
+    spread = lut([256, 0, 8], element(0x00283006, "US", list(values)))
+    tables = [shown(image(PIXELS, extra=[item])).modality_lut for item in (packed, spread)]
+    for table in tables:
+        assert table is not None
+        assert table.bits == 8
+        assert table.entries.tolist() == list(values)
+
+
+def test_zero_entries_means_65536() -> None:
+    values = np.arange(65536, dtype="<u2")[::-1].tobytes()
+    table = shown(image(PIXELS, extra=[lut([0, 0, 16], element(0x00283006, "OW", values))]))
+    assert table.modality_lut is not None
+    assert table.modality_lut.entries.size == 65536
+
+
+def test_damaged_lut_is_left_out_and_said() -> None:
+    found = shown(image(PIXELS, extra=[lut([4, 0, 16], element(0x00283006, "OW", b""))]))
+    assert found.modality_lut is None
+    assert found.warnings == ("the Modality LUT is damaged and was not used",)
+
+
+def test_short_lut_repeats_its_last_entry() -> None:
+    table = shown(image(PIXELS, extra=[lut([6, 0, 16], element(0x00283006, "US", [5, 6, 7]))]))
+    assert table.modality_lut is not None
+    assert table.modality_lut.entries.tolist() == [5, 6, 7, 7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("lab", "rgb"),
+    [
+        ((65535, 0x8080, 0x8080), (255, 255, 255)),
+        ((0, 0x8080, 0x8080), (0, 0, 0)),
+        # CIELab (D50) of sRGB red, green and blue: 54.29 80.80 69.89; 87.82 -79.27 80.99;
+        # 29.57 68.30 -112.03
+        ((35579, 53662, 50858), (255, 0, 0)),
+        ((57553, 12523, 53711), (0, 255, 0)),
+        ((19379, 50450, 4104), (0, 0, 255)),
+    ],
+)
+def test_cielab_to_srgb(lab: tuple[int, int, int], rgb: tuple[int, int, int]) -> None:
+    assert srgb_of_dicom_lab(*lab) == pytest.approx(rgb, abs=1)
