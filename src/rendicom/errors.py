@@ -12,7 +12,9 @@
     ├── UnsupportedImageError            unsupported-image
     ├── CorruptDataError                 corrupt-data
     ├── LimitExceededError               limit-exceeded
-    └── EncodeError                      cannot-encode
+    ├── EncodeError                      cannot-encode
+    ├── OutputExistsError                output-exists
+    └── UnwritableOutputError            cannot-write
 
 ``code`` is stable: scripts match on it. A message says what is wrong and never holds a value
 of a patient attribute; ``hint`` says what to do about it. The doors turn a class into an exit
@@ -31,10 +33,12 @@ __all__ = [
     "NoSuchFrameError",
     "NotDicomError",
     "OptionError",
+    "OutputExistsError",
     "RendicomError",
     "UnreadableSourceError",
     "UnsupportedImageError",
     "UnsupportedTransferSyntaxError",
+    "UnwritableOutputError",
 ]
 
 
@@ -134,3 +138,15 @@ class EncodeError(RendicomError):
     """The output format cannot hold this picture."""
 
     code = "cannot-encode"
+
+
+class OutputExistsError(RendicomError):
+    """A picture is not written because of what stands in its place."""
+
+    code = "output-exists"
+
+
+class UnwritableOutputError(RendicomError):
+    """The picture cannot be written where it should go."""
+
+    code = "cannot-write"

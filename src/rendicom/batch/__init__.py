@@ -1,0 +1,1 @@
+"""Many instances: finding them, naming what comes out, converting one after the other."""

@@ -1,0 +1,235 @@
+"""Converts one instance; what happened comes back as values, good or bad."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from rendicom.batch.frames import FrameSelection
+from rendicom.batch.names import picture_name
+from rendicom.batch.write import Existing, may_write, write_picture
+from rendicom.errors import OptionError, RendicomError
+from rendicom.options import RenderOptions
+
+if TYPE_CHECKING:
+    from rendicom.encode.formats import Format
+    from rendicom.engine import Instance
+    from rendicom.values import RenderedImage
+
+__all__ = [
+    "Failed",
+    "Job",
+    "Notice",
+    "OneFile",
+    "OneFileError",
+    "Outcome",
+    "OutputFolder",
+    "Skipped",
+    "Written",
+    "failure",
+    "run_job",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFolder:
+    """Pictures go into a folder, one a frame; an animated format gets one for all."""
+
+    folder: str
+    stem: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneFile:
+    """The picture goes to one file; ``path`` is None when the caller takes the bytes."""
+
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to convert, how, and where to.
+
+    ``source`` is a path, or the name to use in messages when ``content`` is given. ``frames`` is
+    ``None`` for the choice that fits the output.
+    """
+
+    source: str
+    output: OutputFolder | OneFile
+    format: Format
+    options: RenderOptions = field(default_factory=RenderOptions)
+    frames: FrameSelection | None = None
+    existing: Existing = "overwrite"
+    content: BinaryIO | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One picture, written. ``output`` is None where ``data`` holds the bytes instead.
+
+    ``frame`` is None for an animation; ``size`` is in bytes.
+    """
+
+    source: str
+    output: str | None
+    frame: int | None
+    width: int
+    height: int
+    media_type: str
+    size: int
+    voi: str
+    warnings: tuple[str, ...]
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A picture that was there already."""
+
+    source: str
+    output: str
+    frame: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A source, or one frame of it, that gave no picture."""
+
+    source: str
+    frame: int | None
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person should know of a source; nothing went wrong."""
+
+    source: str
+    about: Literal["frames", "overlays"]
+    text: str
+
+
+Outcome = Written | Skipped | Failed | Notice
+
+
+class OneFileError(OptionError):
+    """Several frames were asked for, the output is one file, the format holds one frame."""
+
+
+def run_job(job: Job) -> Iterator[Outcome]:
+    """Convert one instance, yielding each outcome as it happens.
+
+    A frame that fails does not keep the others from being written.
+
+    Raises
+    ------
+    OneFileError
+        The frames asked for do not fit the output.
+    """
+    from rendicom.engine import open_instance
+
+    try:
+        instance = open_instance(job.content if job.content is not None else job.source)
+    except RendicomError as error:
+        yield failure(job.source, error)
+        return
+    with instance:
+        try:
+            loops = _loops(instance, job)
+            yield from _notices(instance, job, loops)
+        except OneFileError:
+            raise
+        except RendicomError as error:
+            yield failure(job.source, error)
+            return
+        for frames in loops:
+            yield _convert(instance, job, frames)
+
+
+def failure(source: str, error: RendicomError, *, frame: int | None = None) -> Failed:
+    """Return the outcome that stands for ``error``."""
+    number = error.frame if error.frame is not None else frame
+    return Failed(source, number, error.code, error.message, error.hint)
+
+
+def _loops(instance: Instance, job: Job) -> list[tuple[int, ...]]:
+    """Return the frames of each picture: several for an animation, else one."""
+    description = instance.description
+    count = description.number_of_frames
+    animated = job.format.encode_animation is not None
+    if job.frames is None and isinstance(job.output, OneFile) and not animated:
+        return [(description.representative_frame,)]
+    frames = (job.frames or FrameSelection()).resolve(count)
+    if animated:
+        return [frames]
+    if isinstance(job.output, OneFile) and len(frames) > 1:
+        raise OneFileError(
+            f"{len(frames)} frames do not fit one {job.format.name} file",
+            hint="give a folder as TARGET, or an animated format such as gif, apng or webp",
+        )
+    return [(frame,) for frame in frames]
+
+
+def _notices(instance: Instance, job: Job, loops: list[tuple[int, ...]]) -> Iterator[Notice]:
+    count, frame = instance.description.number_of_frames, loops[0][0]
+    if job.frames is None and isinstance(job.output, OneFile) and len(loops[0]) < count:
+        what_to_do = "--frames chooses, a folder as TARGET gets them all"
+        text = f"has {count} frames, frame {frame} is taken ({what_to_do})"
+        yield Notice(job.source, "frames", text)
+    if job.options.overlays or job.options.values != "display":
+        return
+    if groups := instance.overlay_groups(frame):
+        names = ", ".join(f"{group:04X}" for group in groups)
+        text = f"has overlay planes {names}, not drawn: they may carry names"
+        yield Notice(job.source, "overlays", f"{text} (--overlays draws them)")
+
+
+def _convert(instance: Instance, job: Job, frames: tuple[int, ...]) -> Outcome:
+    frame = frames[0] if len(frames) == 1 else None
+    try:
+        path = _path(instance, job, frame)
+        if path is not None and not may_write(path, job.existing):
+            return Skipped(job.source, path, frame)
+        image = _render(instance, job, frames)
+        if path is not None and not write_picture(path, image.data, existing=job.existing):
+            return Skipped(job.source, path, frame)
+    except RendicomError as error:
+        return failure(job.source, error, frame=frame)
+    return _written(job, image, path)
+
+
+def _path(instance: Instance, job: Job, frame: int | None) -> str | None:
+    if isinstance(job.output, OneFile):
+        return job.output.path
+    name = picture_name(
+        job.output.stem,
+        job.format.extensions[0],
+        frame=frame,
+        number_of_frames=instance.description.number_of_frames,
+    )
+    return os.path.join(job.output.folder, name)  # noqa: PTH118
+
+
+def _render(instance: Instance, job: Job, frames: tuple[int, ...]) -> RenderedImage:
+    if len(frames) == 1:
+        return instance.render(frames[0], job.options, job.format.media_type)
+    return instance.render_animation(frames, job.options, job.format.media_type)
+
+
+def _written(job: Job, image: RenderedImage, path: str | None) -> Written:
+    return Written(
+        source=job.source,
+        output=path,
+        frame=image.frame,
+        width=image.width,
+        height=image.height,
+        media_type=image.media_type,
+        size=len(image.data),
+        voi=image.voi,
+        warnings=image.warnings,
+        data=image.data if path is None else b"",
+    )
