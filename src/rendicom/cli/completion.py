@@ -1,0 +1,37 @@
+"""``rendicom completion``: the script that completes commands and flags in a shell."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["command"]
+
+_HELP = """\
+Print the completion script for a shell.
+
+\b
+  bash   eval "$(rendicom completion bash)"           in ~/.bashrc
+  zsh    eval "$(rendicom completion zsh)"            in ~/.zshrc
+  fish   rendicom completion fish > ~/.config/fish/completions/rendicom.fish
+"""
+
+
+def completion(shell: str) -> None:
+    """Print the script."""
+    from click.shell_completion import get_completion_class
+
+    from rendicom.cli.main import commands
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(kind(commands, {}, "rendicom", "_RENDICOM_COMPLETE").source())
+
+
+command = click.Command(
+    "completion",
+    params=[click.Argument(["shell"], type=click.Choice(["bash", "zsh", "fish"]))],
+    callback=completion,
+    help=_HELP,
+    short_help="Print the completion script for a shell.",
+)

@@ -1,0 +1,237 @@
+"""``rendicom convert``: DICOM files to pictures."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rendicom.batch.frames import FrameSelection
+from rendicom.batch.job import (
+    Failed,
+    Job,
+    OneFile,
+    OneFileError,
+    Outcome,
+    OutputFolder,
+    failure,
+    run_job,
+)
+from rendicom.batch.placement import Placement, placements
+from rendicom.batch.walk import Ignored
+from rendicom.cli import exitcodes
+from rendicom.cli.console import Console
+from rendicom.cli.flags import FlagCommand, FormatName, rendering_flags, rendering_options
+from rendicom.cli.target import STREAM, Target, choose_target
+from rendicom.errors import NotDicomError, OptionError, UnreadableSourceError
+
+if TYPE_CHECKING:
+    from rendicom.batch.write import Existing
+    from rendicom.encode.formats import Format
+    from rendicom.options import RenderOptions
+
+__all__ = ["command"]
+
+_HELP = """\
+Turn DICOM files into pictures.
+
+Of two or more paths the last is TARGET. One path alone writes NAME.jpg into the current folder.
+Several sources, or a folder, need a folder as TARGET; it is made if missing. - is standard input
+or output. A DICOM file is never overwritten.
+
+A folder gets every frame, as NAME-0001.jpg and so on; a file gets the whole loop where its format
+is animated, else the representative frame. Exit status: 0 all good, 1 some inputs failed, 2 usage,
+130 interrupted.
+"""
+
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom convert ct.dcm                              ct.jpg in the current folder
+  rendicom convert ct.dcm lung.png --preset lung
+  rendicom convert ct.dcm small.jpg --window 40,400 --max-size 512
+  rendicom convert study/ pictures/ --format png       every frame of every file
+  rendicom convert cine.dcm loop.gif --frames 1-30
+  rendicom convert xray.dcm xray.png --bit-depth 16
+  rendicom convert ct.dcm hu.tiff --values modality
+  curl -s URL | rendicom convert - - --format png > picture.png
+"""
+
+
+def _read_frames(
+    context: click.Context,  # noqa: ARG001
+    parameter: click.Parameter,  # noqa: ARG001
+    text: str | None,
+) -> FrameSelection | None:
+    try:
+        return None if text is None else FrameSelection.parse(text)
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _file_flags() -> list[click.Parameter]:
+    return [
+        click.Argument(
+            ["paths"], nargs=-1, required=True, metavar="SOURCE... [TARGET]",
+            type=click.Path(path_type=str),
+        ),
+        click.Option(
+            ["file_format", "--format"], type=FormatName(),
+            help="Output format.  [default: TARGET's extension, else jpg]",
+        ),
+        click.Option(
+            ["frames", "--frames"], metavar="7|1-10,15|all", callback=_read_frames,
+            help="Frames to convert, counted from 1.",
+        ),
+        click.Option(
+            ["existing", "--existing"], type=click.Choice(["overwrite", "skip", "fail"]),
+            default="overwrite",
+            help="What to do where a picture is there already.  [default: overwrite]",
+        ),
+        click.Option(
+            ["is_json", "--json"], is_flag=True,
+            help="Print one JSON line for each picture and each failure on standard output.",
+        ),
+        click.Option(
+            ["is_verbose", "-v", "--verbose"], is_flag=True,
+            help="Say of each picture which frame and which window it shows.",
+        ),
+        click.Option(
+            ["is_quiet", "-q", "--quiet"], is_flag=True, help="Say nothing but failures."
+        ),
+    ]  # fmt: skip
+
+
+def convert(
+    paths: tuple[str, ...],
+    *,
+    file_format: Format | None,
+    frames: FrameSelection | None,
+    existing: Existing,
+    is_json: bool,
+    is_verbose: bool,
+    is_quiet: bool,
+    **rendering: Any,
+) -> int:
+    """Run the command and return its exit status."""
+    options = rendering_options(rendering)
+    target = choose_target(paths, wanted=file_format)
+    _check_samples(options, target.format)
+    _check_frames(frames, target)
+    _check_streams(target, is_json=is_json)
+    # Whoever types --no-overlays knows of them.
+    silenced = frozenset({"overlays"} if rendering.get("overlays") is False else ())
+    console = Console(is_json, is_verbose, is_quiet, silenced)
+    for job in _jobs(target, options, console, frames=frames, existing=existing):
+        for outcome in _outcomes(job, is_verbose=is_verbose):
+            console.show(outcome)
+            if target.is_stream:
+                _pass_on(outcome)
+    if target.is_folder:
+        _close_folder(target, console)
+    return exitcodes.FAILED if console.failed else exitcodes.OK
+
+
+def _jobs(
+    target: Target,
+    options: RenderOptions,
+    console: Console,
+    *,
+    frames: FrameSelection | None,
+    existing: Existing,
+) -> Iterator[Job]:
+    if not target.is_folder:
+        source = target.sources[0]
+        output = OneFile(None if target.is_stream else target.path)
+        yield Job(source, output, target.format, options, frames, existing, _content(source))
+        return
+    extension = target.format.extensions[0]
+    for place in placements(target.sources, target.path, extension=extension):
+        if isinstance(place, Placement):
+            folder = OutputFolder(place.folder, place.stem)
+            content = _content(place.source)
+            yield Job(place.source, folder, target.format, options, frames, existing, content)
+        elif isinstance(place, Ignored):
+            console.ignored += 1
+        else:
+            console.show(failure(place.path, UnreadableSourceError(place.reason)))
+
+
+def _content(source: str) -> Any:
+    return sys.stdin.buffer if source == STREAM else None
+
+
+def _outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
+    """Yield what comes of a job; a fault of ours fails that job and not the others."""
+    try:
+        yield from run_job(job)
+    except OneFileError as error:
+        raise click.UsageError(str(error)) from None
+    except MemoryError:
+        yield Failed(job.source, None, "limit-exceeded", "there is not enough memory")
+    except Exception as error:
+        # The message of a foreign exception may quote a value of the file: name its type only.
+        message = f"unexpected {type(error).__name__} inside Rendicom"
+        yield Failed(
+            job.source, None, "internal-error", message, "a fault to report; -v shows more"
+        )
+        if is_verbose:
+            traceback.print_exc()
+
+
+def _pass_on(outcome: Outcome) -> None:
+    if data := getattr(outcome, "data", b""):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def _close_folder(target: Target, console: Console) -> None:
+    if not (console.written or console.skipped or console.failed):
+        what = ", ".join(target.sources)
+        error = NotDicomError("no DICOM file is in there", hint="files are known by content")
+        console.show(failure(what, error))
+    console.summarise()
+
+
+def _check_samples(options: RenderOptions, file_format: Format) -> None:
+    """Refuse what no picture in this format could hold, before anything is opened."""
+    needed = {"display": f"uint{options.bit_depth}", "stored": "uint16", "modality": "float32"}
+    dtype = needed[options.values]
+    is_exact = options.values == "display" or not file_format.lossy
+    if dtype in file_format.gray and is_exact:
+        return
+    able = "tiff" if dtype == "float32" else "png or tiff"
+    asked = f"--values {options.values}" if options.values != "display" else "--bit-depth 16"
+    raise click.UsageError(f"{file_format.name} cannot hold {asked}: use {able}")
+
+
+def _check_frames(frames: FrameSelection | None, target: Target) -> None:
+    if frames is None or target.is_folder or target.format.encode_animation is not None:
+        return
+    if frames.ranges and not frames.is_single:
+        raise click.UsageError(
+            f"several frames do not fit one {target.format.name} file: give a folder as TARGET, "
+            "or an animated format such as gif, apng or webp"
+        )
+
+
+def _check_streams(target: Target, *, is_json: bool) -> None:
+    if STREAM in target.sources and sys.stdin.isatty():
+        raise click.UsageError("standard input is a terminal: pipe a DICOM file into it")
+    if target.is_stream and is_json:
+        raise click.UsageError("--json and a picture on standard output exclude each other")
+    if target.is_stream and sys.stdout.isatty():
+        raise click.UsageError("no picture is written to a terminal: redirect standard output")
+
+
+command = FlagCommand(
+    "convert",
+    params=[*_file_flags(), *rendering_flags()],
+    callback=convert,
+    help=_HELP,
+    short_help="Turn DICOM files into pictures.",
+    epilog=_EXAMPLES,
+)

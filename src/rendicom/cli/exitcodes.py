@@ -1,0 +1,14 @@
+"""What the process says to the shell when it ends."""
+
+from __future__ import annotations
+
+__all__ = ["FAILED", "INTERRUPTED", "OK", "USAGE"]
+
+OK = 0
+"""Everything asked for was done."""
+FAILED = 1
+"""Some inputs gave no picture; the others are written."""
+USAGE = 2
+"""The command line makes no sense; nothing was written."""
+INTERRUPTED = 130
+"""Stopped by Ctrl-C; no picture is left half written."""

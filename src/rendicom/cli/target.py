@@ -1,0 +1,140 @@
+"""Decides from the paths of a command line what goes where, in what format; as ``cp`` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from rendicom.batch.names import stem_of
+from rendicom.batch.sniff import is_dicom_file
+from rendicom.encode import format_named, format_of_extension
+
+if TYPE_CHECKING:
+    from rendicom.encode.formats import Format
+
+__all__ = ["STREAM", "Target", "choose_target"]
+
+STREAM = "-"
+"""Standard input among the sources, standard output as TARGET."""
+_DEFAULT_FORMAT = "jpg"
+_DICOM_ENDING = ".dcm"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where pictures go. ``path`` is a folder, a file, or ``-`` for standard output."""
+
+    sources: tuple[str, ...]
+    path: str
+    is_folder: bool
+    format: Format
+
+    @property
+    def is_stream(self) -> bool:
+        """Tell whether the picture goes to standard output."""
+        return self.path == STREAM
+
+
+def choose_target(paths: Sequence[str], *, wanted: Format | None) -> Target:
+    """Return the target for the paths of a command line.
+
+    Parameters
+    ----------
+    paths
+        At least one path; of two or more the last is TARGET.
+    wanted
+        The format asked for by name, if any.
+
+    Raises
+    ------
+    click.UsageError
+        The paths make no sense together, or a source would be overwritten.
+    """
+    if len(paths) == 1:
+        return _beside_nothing(paths[0], wanted)
+    *sources, path = paths
+    if sources.count(STREAM) > 1:
+        raise click.UsageError("standard input (-) can be read once only")
+    needs_folder = len(sources) > 1 or os.path.isdir(sources[0])  # noqa: PTH112
+    if path != STREAM and _is_folder(path, needs_folder=needs_folder):
+        file_format = wanted or format_named(_DEFAULT_FORMAT)
+        return Target(tuple(sources), path, is_folder=True, format=file_format)
+    if needs_folder:
+        what = "several sources" if len(sources) > 1 else "a folder"
+        raise click.UsageError(f"{what} cannot go to standard output: give a folder as TARGET")
+    file_format = _format_for(path, wanted)
+    if path != STREAM:
+        _refuse_source(path, sources[0])
+    return Target(tuple(sources), path, is_folder=False, format=file_format)
+
+
+def _beside_nothing(source: str, wanted: Format | None) -> Target:
+    """Return the target for one path alone: a picture in the current folder."""
+    if source == STREAM:
+        raise click.UsageError("TARGET is missing: rendicom convert - picture.jpg")
+    if os.path.isdir(source):  # noqa: PTH112
+        raise click.UsageError(f"{source} is a folder: give a folder as TARGET, too")
+    file_format = wanted or format_named(_DEFAULT_FORMAT)
+    path = stem_of(os.path.basename(source)) + file_format.extensions[0]  # noqa: PTH119
+    _refuse_source(path, source)
+    return Target((source,), path, is_folder=False, format=file_format)
+
+
+def _is_folder(path: str, *, needs_folder: bool) -> bool:
+    """Tell whether TARGET is a folder; refuse what can be no TARGET at all."""
+    if os.path.isdir(path):  # noqa: PTH112
+        return True
+    if path.lower().rstrip("/\\").endswith(_DICOM_ENDING):
+        raise click.UsageError(f"TARGET {path} would be a DICOM file: pictures go elsewhere")
+    if os.path.lexists(path):
+        if needs_folder or _ends_in_separator(path):
+            raise click.UsageError(f"TARGET {path} is a file: give a folder")
+        return False
+    if needs_folder and not _ends_in_separator(path) and _known_format(path):
+        raise click.UsageError(f"TARGET {path} names one picture: give a folder, or {path}{os.sep}")
+    return needs_folder or _ends_in_separator(path)
+
+
+def _ends_in_separator(path: str) -> bool:
+    return path.endswith(os.sep) or (os.altsep is not None and path.endswith(os.altsep))
+
+
+def _extension_of(path: str) -> str:
+    """Return the extension in lower case, or nothing: the last part of a UID is none."""
+    extension = os.path.splitext(path)[1].lower()  # noqa: PTH122
+    return extension if any(char.isalpha() for char in extension) else ""
+
+
+def _known_format(path: str) -> Format | None:
+    return format_of_extension(_extension_of(path)) if _extension_of(path) else None
+
+
+def _format_for(path: str, wanted: Format | None) -> Format:
+    extension = "" if path == STREAM else _extension_of(path)
+    if not extension:
+        return wanted or format_named(_DEFAULT_FORMAT)
+    if wanted is not None and extension in wanted.extensions:
+        return wanted
+    named = format_of_extension(extension)
+    if wanted is not None and named is not None:
+        raise click.UsageError(f"--format {wanted.name} and TARGET {path} do not go together")
+    if wanted is None and named is None:
+        raise click.UsageError(
+            f"TARGET {path} ends in no known format: give --format, or an ending such as .png"
+        )
+    return wanted or named or format_named(_DEFAULT_FORMAT)
+
+
+def _refuse_source(path: str, source: str) -> None:
+    if is_dicom_file(path):
+        raise click.UsageError(f"TARGET {path} is a DICOM file: it is never overwritten")
+    try:
+        is_same = source != STREAM and os.path.samefile(path, source)  # noqa: PTH121
+    except OSError:
+        return
+    if is_same:
+        raise click.UsageError(f"TARGET {path} is the source itself")
