@@ -26,7 +26,7 @@ class FlagCommand(click.Command):
         records: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 records[isinstance(parameter, _RenderingFlag)].append(record)
         for is_rendering, title in ((False, "Options"), (True, "Rendering")):
             if records[is_rendering]:

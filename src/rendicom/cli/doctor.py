@@ -1,0 +1,173 @@
+"""``rendicom doctor``: what this installation can read and write, tried out."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rendicom.cli import exitcodes
+from rendicom.registry import load, module_names
+
+if TYPE_CHECKING:
+    from rendicom.encode.formats import Format
+    from rendicom.pixels.codecs import Codec
+
+__all__ = ["command"]
+
+_HELP = """\
+Say what this installation can read and write: every codec and every format, the library behind it
+and its version, or how to get it. Each format is tried on a small picture.
+
+Exit status: 0 when everything but optional extras is there, else 1.
+"""
+
+_LIBRARIES = ("numpy", "imagecodecs", "pydicom", "isal", "click", "rich", "av")
+_CODECS, _FORMATS = "rendicom.pixels.codecs", "rendicom.encode.formats"
+_EXTRA = "rendicom["
+"""Install hints with this name an extra, which may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One codec or format. ``problem`` says what is wrong; ``is_optional`` makes it harmless."""
+
+    name: str
+    does: str
+    library: str
+    version: str | None
+    problem: str = ""
+    is_optional: bool = False
+
+
+def doctor(*, is_json: bool) -> int:
+    """Print the findings and return the exit status."""
+    codecs = _findings(_CODECS, "CODEC", _codec)
+    formats = _findings(_FORMATS, "FORMAT", _format)
+    sound = bool(codecs and formats) and not any(
+        each.problem and not each.is_optional for each in (*codecs, *formats)
+    )
+    versions = {name: _version_of(name) for name in _LIBRARIES}
+    if is_json:
+        report = {
+            "ok": sound,
+            "rendicom": _version_of("rendicom"),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "libraries": versions,
+            "codecs": [asdict(each) for each in codecs],
+            "formats": [asdict(each) for each in formats],
+        }
+        click.echo(json.dumps(report))
+    else:
+        click.echo(f"rendicom {_version_of('rendicom')}, Python {platform.python_version()}")
+        click.echo(platform.platform())
+        _print_table(
+            "Libraries", [(name, text or "not installed") for name, text in versions.items()]
+        )
+        _print_table("Reads", [_row(each) for each in codecs])
+        _print_table("Writes", [_row(each) for each in formats])
+    return exitcodes.OK if sound else exitcodes.FAILED
+
+
+def _findings(room: str, attribute: str, examine: Callable[[Any], Finding]) -> list[Finding]:
+    """Return a finding for each plugin; one that cannot even be imported is a finding, too."""
+    found = []
+    for name, plugin in _plugins(room, attribute):
+        try:
+            found.append(examine(plugin()))
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            found.append(Finding(name, "", "", None, problem))
+    return found
+
+
+def _plugins(room: str, attribute: str) -> list[tuple[str, Callable[[], Any]]]:
+    from importlib.metadata import entry_points
+
+    in_tree = module_names(room)
+    entries = [entry for entry in entry_points(group=room) if entry.name not in in_tree]
+    modules = [(name, partial(load, room, name, attribute)) for name in in_tree]
+    return [*modules, *((entry.name, entry.load) for entry in entries)]
+
+
+def _codec(codec: Codec) -> Finding:
+    version = codec.version()
+    return Finding(
+        name=codec.name,
+        does=", ".join(codec.streams),
+        library=codec.name,
+        version=version,
+        problem="" if version else f"missing: {codec.install}",
+        is_optional=_EXTRA in codec.install,
+    )
+
+
+def _format(file_format: Format) -> Finding:
+    return Finding(
+        name=file_format.name,
+        does=", ".join(_abilities(file_format)),
+        library=file_format.library,
+        version=_version_of(file_format.library.partition(".")[0]),
+        problem=_try_out(file_format),
+    )
+
+
+def _abilities(file_format: Format) -> list[str]:
+    depths = {"uint8": "8", "uint16": "16", "float32": "float"}
+    held = [depths[dtype] for dtype in depths if dtype in file_format.gray]
+    words = [file_format.title, f"{'/'.join(held)} bit"]
+    words += ["lossy"] if file_format.lossy else []
+    words += ["animated"] if file_format.encode_animation else []
+    return words + (["ICC"] if file_format.icc else [])
+
+
+def _try_out(file_format: Format) -> str:
+    """Return what is wrong with a format, or nothing."""
+    import numpy as np
+
+    from rendicom.encode.formats import EncodeSettings
+    from rendicom.values import DisplayImage
+
+    ramp = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    try:
+        file_format.encode(DisplayImage(ramp), EncodeSettings())
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _version_of(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    state = finding.problem or f"{finding.library} {finding.version or ''}".rstrip()
+    return finding.name, state, finding.does
+
+
+def _print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
+    click.echo(f"\n{title}")
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  " + "  ".join(cells).rstrip())
+
+
+command = click.Command(
+    "doctor",
+    params=[click.Option(["is_json", "--json"], is_flag=True, help="Print one JSON object.")],
+    callback=doctor,
+    help=_HELP,
+    short_help="Say what this installation can read and write.",
+)
