@@ -1,1 +1,248 @@
-"""Display samples to the bytes of a picture file."""
+"""Display samples to the bytes of a picture file.
+
+`encode` and `encode_animation` are the only ways in: they hold a picture against what its format
+can carry, so that the modules in ``formats`` never see one they cannot write.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast, overload
+
+from rendicom import registry
+from rendicom.encode.formats import EncodeSettings, Format
+from rendicom.errors import EncodeError, OptionError
+from rendicom.values import DisplayImage
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "EncodeSettings",
+    "Format",
+    "encode",
+    "encode_animation",
+    "format_named",
+    "format_of_extension",
+    "format_of_media_type",
+    "formats",
+]
+
+_ROOM = "rendicom.encode.formats"
+
+# What the modules in the room declare, written down once more so that a look-up imports one
+# module and not all of them; a test holds the two equal.
+_MEDIA_TYPES: Mapping[str, str] = {
+    "image/apng": "apng",
+    "image/avif": "avif",
+    "image/bmp": "bmp",
+    "image/gif": "gif",
+    "image/jls": "jls",
+    "image/jp2": "jp2",
+    "image/jpeg": "jpg",
+    "image/jxl": "jxl",
+    "image/png": "png",
+    "image/tiff": "tiff",
+    "image/webp": "webp",
+    "image/x-portable-anymap": "pnm",
+}
+_EXTENSIONS: Mapping[str, str] = {
+    ".apng": "apng",
+    ".avif": "avif",
+    ".bmp": "bmp",
+    ".gif": "gif",
+    ".jls": "jls",
+    ".jp2": "jp2",
+    ".jpeg": "jpg",
+    ".jpg": "jpg",
+    ".jxl": "jxl",
+    ".pgm": "pnm",
+    ".png": "png",
+    ".pnm": "pnm",
+    ".ppm": "pnm",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".webp": "webp",
+}
+_NAMES = frozenset(_MEDIA_TYPES.values())
+
+
+def formats() -> Mapping[str, Format]:
+    """Return every output format by name, those of plugins included."""
+    return registry.discover(_ROOM, "FORMAT")
+
+
+def format_named(name: str) -> Format:
+    """Return the format of that name; raise OptionError, naming them all, for any other."""
+    found = _load(name) if name in _NAMES else formats().get(name)
+    if found is None:
+        raise OptionError(f"format {name!r} is not one of {', '.join(formats())}")
+    return found
+
+
+def format_of_media_type(media_type: str) -> Format:
+    """Return the format of a media type such as ``image/png``, without regard to case.
+
+    Raises
+    ------
+    OptionError
+        No format has it; the message names those there are.
+    """
+    wanted = media_type.lower()
+    if wanted in _MEDIA_TYPES:
+        return _load(_MEDIA_TYPES[wanted])
+    for found in formats().values():
+        if found.media_type == wanted:
+            return found
+    known = ", ".join(found.media_type for found in formats().values())
+    raise OptionError(f"media type {media_type!r} is not one of {known}")
+
+
+def format_of_extension(extension: str) -> Format | None:
+    """Return the format of an extension such as ``.jpg``, without regard to case, or ``None``."""
+    wanted = extension.lower()
+    if wanted in _EXTENSIONS:
+        return _load(_EXTENSIONS[wanted])
+    return next((item for item in formats().values() if wanted in item.extensions), None)
+
+
+def _load(name: str) -> Format:
+    return cast("Format", registry.load(_ROOM, name, "FORMAT"))
+
+
+def encode(image: DisplayImage, format: Format, settings: EncodeSettings) -> bytes:
+    """Return the bytes of one picture; equal input gives equal bytes.
+
+    Parameters
+    ----------
+    image
+        Samples of a dtype the format declares. An ICC profile is embedded when the format can
+        and the profile is for that many channels, and is left out otherwise.
+    format
+        One of `formats`.
+    settings
+        Quality and effort.
+
+    Raises
+    ------
+    EncodeError
+        The format cannot hold these samples or a side this long, the library it needs is not
+        installed, or that library refused.
+    """
+    checked = _checked(image, format)
+    with _typed_errors(format):
+        return format.encode(checked, settings)
+
+
+def encode_animation(
+    images: Sequence[DisplayImage],
+    durations: Sequence[float],
+    format: Format,
+    settings: EncodeSettings,
+) -> bytes:
+    """Return the bytes of a loop that shows ``images[i]`` for ``durations[i]`` milliseconds.
+
+    ``images`` may make each frame when it is asked for: frames are taken in order and, but for
+    the first, once.
+
+    Raises
+    ------
+    EncodeError
+        As for `encode`; also when the format is not animated, when frames differ in size or
+        type, and when durations do not fit the frames.
+    """
+    if format.encode_animation is None:
+        hint = _names_of(lambda other: other.encode_animation is not None)
+        raise EncodeError(f"{format.name} holds one picture, not a loop", hint=hint)
+    if len(images) == 0 or len(images) != len(durations):
+        raise EncodeError(f"{len(durations)} durations do not fit {len(images)} frames")
+    if not all(math.isfinite(duration) and duration >= 0 for duration in durations):
+        raise EncodeError("a frame's duration is negative or not finite")
+    with _typed_errors(format):
+        return format.encode_animation(_CheckedFrames(images, format), durations, settings)
+
+
+class _CheckedFrames(Sequence[DisplayImage]):
+    """Frames of one size and type, each checked when it is taken."""
+
+    def __init__(self, images: Sequence[DisplayImage], format: Format) -> None:
+        self._images = images
+        self._format = format
+        self._first = _checked(images[0], format)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @overload
+    def __getitem__(self, index: int) -> DisplayImage: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[DisplayImage]: ...
+    def __getitem__(self, index: int | slice) -> DisplayImage | Sequence[DisplayImage]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index == 0:
+            return self._first
+        image = _checked(self._images[index], self._format)
+        samples, first = image.samples, self._first.samples
+        if samples.shape != first.shape or samples.dtype != first.dtype:
+            raise EncodeError("the frame differs in size or type from the first", frame=index + 1)
+        return image
+
+
+@contextmanager
+def _typed_errors(format: Format) -> Iterator[None]:
+    """Turn a missing library and a library's own errors into EncodeError."""
+    try:
+        yield
+    except ImportError:
+        raise EncodeError(
+            f"{format.name} needs {format.library}, which is not installed",
+            hint=f"pip install {format.library}",
+        ) from None
+    except (RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise EncodeError(f"{format.name} encoder: {reason}") from error
+
+
+def _checked(image: DisplayImage, format: Format) -> DisplayImage:
+    """Return the image as the format's encoder wants it, or raise EncodeError."""
+    samples = image.samples
+    is_colour = samples.ndim == 3
+    if samples.ndim not in (2, 3) or (is_colour and samples.shape[2] != 3) or samples.size == 0:
+        raise EncodeError(f"samples of shape {samples.shape} are neither gray nor RGB")
+    dtype = samples.dtype.name
+    if dtype not in (format.colour if is_colour else format.gray):
+        kind = "colour" if is_colour else "gray"
+        hint = _names_of(lambda other: dtype in (other.colour if is_colour else other.gray))
+        raise EncodeError(f"{format.name} cannot hold {kind} samples of {dtype}", hint=hint)
+    height, width = samples.shape[:2]
+    if max(height, width) > format.max_side:
+        raise EncodeError(
+            f"{width} x {height} pixels are too many for {format.name}, "
+            f"whose sides end at {format.max_side}",
+            hint=_names_of(lambda other: max(height, width) <= other.max_side),
+        )
+    profile = image.icc_profile if format.icc else None
+    if profile is not None and not _describes(profile, is_colour=is_colour):
+        profile = None
+    return DisplayImage(_contiguous(samples), profile)
+
+
+def _describes(profile: bytes, *, is_colour: bool) -> bool:
+    """Tell whether a profile is for so many channels (ICC.1 7.2.6): PNG and JPEG forbid others."""
+    return profile[16:20] == (b"RGB " if is_colour else b"GRAY")
+
+
+def _contiguous(samples: NDArray[Any]) -> NDArray[Any]:
+    if samples.flags.c_contiguous and samples.dtype.isnative:
+        return samples
+    return samples.astype(samples.dtype.newbyteorder("="), order="C")
+
+
+def _names_of(can: Any) -> str:
+    names = ", ".join(name for name, other in formats().items() if can(other))
+    return f"formats that can: {names}" if names else ""

@@ -1,0 +1,34 @@
+"""JPEG 2000 in a JP2 file, reversible: whoever wants it lossy has smaller and faster formats."""
+
+from __future__ import annotations
+
+from rendicom.encode.formats import EncodeSettings, Format
+from rendicom.values import DisplayImage
+
+__all__ = ["FORMAT"]
+
+
+def _encode(image: DisplayImage, _settings: EncodeSettings) -> bytes:
+    import imagecodecs
+
+    # No profile is embedded: JP2 allows matrix profiles only, and those of scanners and
+    # microscopes are mostly tables (ISO/IEC 15444-1 I.5.3.3).
+    data = imagecodecs.jpeg2k_encode(
+        image.samples, level=0, codecformat="jp2", reversible=True, numthreads=1
+    )
+    return bytes(data)
+
+
+FORMAT = Format(
+    name="jp2",
+    title="JPEG 2000, lossless",
+    media_type="image/jp2",
+    extensions=(".jp2",),
+    gray=("uint8", "uint16"),
+    colour=("uint8", "uint16"),
+    lossy=False,
+    icc=False,
+    max_side=2**31 - 1,
+    library="imagecodecs",
+    encode=_encode,
+)

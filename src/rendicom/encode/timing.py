@@ -1,0 +1,37 @@
+"""Milliseconds to the whole ticks in which a format counts time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+__all__ = ["seconds_fraction", "ticks"]
+
+
+def ticks(durations: Sequence[float], tick: float, *, least: int, most: int) -> list[int]:
+    """Return durations in ticks of ``tick`` milliseconds whose running sum keeps time.
+
+    Each frame ends at the tick nearest to where it should, so that rounding never adds up; only
+    ``least`` and ``most`` ticks a frame may hold it off for a while.
+    """
+    counts: list[int] = []
+    due = 0.0
+    shown = 0
+    for duration in durations:
+        due += duration
+        count = min(max(round(due / tick) - shown, least), most)
+        shown += count
+        counts.append(count)
+    return counts
+
+
+def seconds_fraction(duration: float) -> tuple[int, int]:
+    """Return milliseconds as the nearest fraction of a second whose two halves fit 16 bits."""
+    most = 0xFFFF
+    # 33.33 in a file means 3333/100, not the binary number next to it.
+    exact = Fraction(repr(duration)) / 1000
+    if exact >= most:
+        return most, 1
+    denominator = most if exact <= 1 else int(most / exact)
+    nearest = exact.limit_denominator(denominator)
+    return nearest.numerator, nearest.denominator
