@@ -1,0 +1,173 @@
+"""What ``rendicom info`` tells of an instance: image attributes only, nothing of the patient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rendicom.engine import open_instance
+from rendicom.errors import RendicomError
+from rendicom.pixels.syntaxes import is_jpip, is_native, is_video, syntax_name
+from rendicom.registry import discover
+
+if TYPE_CHECKING:
+    from rendicom.engine import Instance, Source
+    from rendicom.values import DisplayAttributes, LookupTable, PixelDescription
+
+__all__ = ["inspect"]
+
+_BURNED_IN_ANNOTATION = 0x00280301
+_JPEG_FAMILY = "1.2.840.10008.1.2.4."
+_STREAM_KINDS = {
+    **dict.fromkeys(("50", "51", "53", "55"), "jpeg"),
+    **dict.fromkeys(("57", "70"), "jpeg-lossless"),
+    **dict.fromkeys(("80", "81"), "jpeg-ls"),
+    **dict.fromkeys(("90", "91", "92", "93"), "jpeg2000"),
+    **dict.fromkeys(("110", "111", "112"), "jpeg-xl"),
+    **dict.fromkeys(("201", "202", "203"), "htj2k"),
+}
+
+
+def inspect(source: Source, *, name: str) -> dict[str, Any]:
+    """Return what is inside a source, what would be rendered and why, or why not.
+
+    Parameters
+    ----------
+    source
+        As for `rendicom.open_instance`.
+    name
+        What to call it.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. ``renderable`` tells whether frame 1 gives a picture; where not,
+        ``error`` holds ``code``, ``message`` and ``hint``. What could not be found out is absent.
+    """
+    report: dict[str, Any] = {"source": name, "renderable": False}
+    try:
+        with open_instance(source) as instance:
+            report |= _identity(instance)
+            report |= _matrix(instance.description)
+            display = instance.display_attributes(instance.description.representative_frame)
+            report |= _display(display)
+            report |= _picture(instance)
+    except RendicomError as error:
+        report["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
+    return report
+
+
+def _identity(instance: Instance) -> dict[str, Any]:
+    uid = instance.transfer_syntax
+    return {
+        "sop_class": {"uid": instance.sop_class, "name": _class_name(instance.sop_class)},
+        "transfer_syntax": {"uid": uid, "name": syntax_name(uid) if uid else "not stated"},
+        "decoders": _decoders(uid),
+        "reader": instance.header.reader,
+        "burned_in_annotation": instance.header.attributes.text(_BURNED_IN_ANNOTATION) or None,
+    }
+
+
+def _class_name(uid: str) -> str:
+    if not uid:
+        return "not stated"
+    from pydicom.uid import UID
+
+    return UID(uid).name
+
+
+def _decoders(uid: str) -> list[dict[str, Any]]:
+    """Return the libraries for a transfer syntax, the one tried first first; none for raw data."""
+    kind = _stream_kind(uid)
+    codecs = discover("rendicom.pixels.codecs", "CODEC").values()
+    able = sorted(
+        (codec for codec in codecs if kind in codec.streams), key=lambda codec: codec.rank
+    )
+    return [
+        {"name": codec.name, "version": codec.version(), "install": codec.install} for codec in able
+    ]
+
+
+def _stream_kind(uid: str) -> str:
+    if is_video(uid):
+        return "video"
+    if uid.startswith(_JPEG_FAMILY):
+        return _STREAM_KINDS.get(uid.removeprefix(_JPEG_FAMILY), "")
+    return {"1.2.840.10008.1.2.5": "rle", "1.2.840.10008.1.2.8.1": "deflate"}.get(uid, "")
+
+
+def _matrix(description: PixelDescription) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "frames": description.number_of_frames,
+        "rows": description.rows,
+        "columns": description.columns,
+        "samples_per_pixel": description.samples_per_pixel,
+        "photometric_interpretation": description.photometric_interpretation,
+        "bits_allocated": description.bits_allocated,
+        "compressed": not is_native(description.transfer_syntax),
+        "remote": is_jpip(description.transfer_syntax),
+        "frame_durations_ms": _durations(description.frame_durations),
+        "representative_frame": description.representative_frame,
+    }
+    if description.is_float:
+        return report | {"float": True}
+    return report | {
+        "float": False,
+        "bits_stored": description.bits_stored,
+        "high_bit": description.high_bit,
+        "signed": description.signed,
+    }
+
+
+def _durations(durations: tuple[float, ...]) -> list[float]:
+    """Return the shortest and the longest, once where all are the same."""
+    return sorted({min(durations), max(durations)}) if durations else []
+
+
+def _display(display: DisplayAttributes) -> dict[str, Any]:
+    profile = display.icc_profile
+    return {
+        "rescale": {"slope": display.slope, "intercept": display.intercept},
+        "modality_lut": _table(display.modality_lut) if display.modality_lut else None,
+        "windows": [
+            {"window": _window_text(window), "explanation": window.explanation}
+            for window in display.windows
+        ],
+        "voi_luts": [_table(table) for table in display.voi_luts],
+        "padding": list(display.padding) if display.padding else None,
+        "palette": display.palette is not None,
+        "pixel_aspect_ratio": list(display.pixel_aspect_ratio),
+        "overlays": [f"{plane.group:04X}" for plane in display.overlays],
+        "icc_profile_bytes": len(profile) if profile else 0,
+    }
+
+
+def _window_text(window: Any) -> str:
+    try:
+        return str(window)
+    except (ValueError, OverflowError):
+        return "not finite"
+
+
+def _table(table: LookupTable) -> dict[str, Any]:
+    return {
+        "entries": len(table.entries), "first": table.first, "bits": table.bits,
+        "explanation": table.explanation,
+    }  # fmt: skip
+
+
+def _picture(instance: Instance) -> dict[str, Any]:
+    frame = instance.description.representative_frame
+    explanation = instance.explain(frame)
+    return {
+        "renderable": True,
+        "picture": {
+            "frame": frame,
+            "width": explanation.width,
+            "height": explanation.height,
+            "voi": explanation.voi,
+            "photometric_interpretation": explanation.photometric_interpretation,
+            "bits_stored": explanation.bits_stored,
+            "signed": explanation.signed,
+        },
+        "warnings": list(dict.fromkeys(explanation.warnings)),
+    }
