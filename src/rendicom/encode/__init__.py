@@ -177,6 +177,9 @@ class _CheckedFrames(Sequence[DisplayImage]):
     def __len__(self) -> int:
         return len(self._images)
 
+    def __iter__(self) -> Iterator[DisplayImage]:
+        return (self[index] for index in range(len(self)))
+
     @overload
     def __getitem__(self, index: int) -> DisplayImage: ...
     @overload

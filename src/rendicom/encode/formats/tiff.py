@@ -23,6 +23,8 @@ _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
 _TYPE_BYTES = {_SHORT: 2, _LONG: 4, _RATIONAL: 8, _UNDEFINED: 1}
 _DEFLATE, _NO_COMPRESSION = 8, 1
 _HORIZONTAL_DIFFERENCES, _NO_PREDICTOR = 2, 1
+# Offsets are 32 bits; the directory and a profile stand behind the strips.
+_MOST_BYTES = (1 << 32) - (1 << 26)
 _SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
 
 
@@ -35,7 +37,7 @@ def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
     fields[273] = (_LONG, [int(offset) for offset in offsets[:-1]])
     fields[279] = (_LONG, [len(strip) for strip in strips])
     directory = int(offsets[-1])
-    if directory > 0xFFFFFFFF - (1 << 24):
+    if directory > _MOST_BYTES:
         raise EncodeError("the picture needs more than the 4 GB of a tiff", hint="use png")
     padded = (part for strip in strips for part in (strip, bytes(len(strip) % 2)))
     header = struct.pack("<2sHI", b"II", 42, directory)

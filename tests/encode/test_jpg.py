@@ -1,0 +1,82 @@
+"""JPEG by its markers: baseline, JFIF, profile."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rendicom.encode import EncodeSettings, encode, format_named
+from rendicom.errors import EncodeError
+from rendicom.values import DisplayImage
+
+
+def segments(data: bytes) -> list[tuple[int, bytes]]:
+    """Parse marker segments from SOI to SOS."""
+    assert data[:2] == b"\xff\xd8"
+    assert data[-2:] == b"\xff\xd9"
+    found, at = [], 2
+    while not found or found[-1][0] != 0xDA:
+        assert data[at] == 0xFF
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        found.append((data[at + 1], data[at + 4 : at + 2 + length]))
+        at += 2 + length
+    return found
+
+
+def written(image: DisplayImage, quality: int) -> bytes:
+    return encode(image, format_named("jpg"), EncodeSettings(quality=quality))
+
+
+@pytest.mark.parametrize("quality", [1, 50, 74, 75, 90, 100])
+@pytest.mark.parametrize("shape", [(17, 9), (17, 9, 3)])
+def test_baseline_only(shape, quality, samples):
+    found = segments(written(DisplayImage(samples(shape, "uint8")), quality))
+    markers = [marker for marker, _ in found]
+    assert markers[0] == 0xE0
+    assert found[0][1][:5] == b"JFIF\0"
+    frame_headers = [marker for marker in markers if 0xC0 <= marker <= 0xCF and marker != 0xC4]
+    assert frame_headers == [0xC0]  # SOF0, and no arithmetic tables (DAC, CC)
+    assert markers.count(0xDA) == 1
+    header = dict(found)[0xC0]
+    assert header[0] == 8
+    assert int.from_bytes(header[1:3], "big"), int.from_bytes(header[3:5], "big") == shape[:2]
+    assert header[5] == (3 if len(shape) == 3 else 1)
+    # One scan over the whole spectrum: Ss 0, Se 63, Ah and Al 0.
+    assert dict(found)[0xDA][-3:] == bytes([0, 63, 0])
+
+
+@pytest.mark.parametrize(("quality", "factors"), [(74, 0x22), (75, 0x11), (90, 0x11)])
+def test_chroma_is_whole_from_75(quality, factors, samples):
+    header = dict(segments(written(DisplayImage(samples((16, 16, 3), "uint8")), quality)))[0xC0]
+    assert header[7] == factors
+
+
+def test_thin_coloured_lines_keep_their_colour():
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[:, ::4, 0] = 255
+    read = np.asarray(Image.open(io.BytesIO(written(DisplayImage(picture), 90))))
+    assert read[:, ::4, 0].min() > 200
+    assert read[:, 2::4, 0].max() < 55
+
+
+@pytest.mark.parametrize("size", [500, 65519, 65520, 200_000])
+def test_profile_is_whole_again_when_put_together(size, samples, rgb_profile):
+    profile = rgb_profile.ljust(size, b"\x5a")[:size]
+    data = written(DisplayImage(samples((9, 9, 3), "uint8"), profile), 90)
+    found = segments(data)
+    parts = [body for marker, body in found if marker == 0xE2]
+    assert [marker for marker, _ in found][: len(parts) + 1] == [0xE0, *[0xE2] * len(parts)]
+    assert all(part[:12] == b"ICC_PROFILE\0" for part in parts)
+    assert [part[12] for part in parts] == list(range(1, len(parts) + 1))
+    assert {part[13] for part in parts} == {len(parts)}
+    assert b"".join(part[14:] for part in parts) == profile
+    assert Image.open(io.BytesIO(data)).info["icc_profile"] == profile
+
+
+def test_profile_too_big(samples, rgb_profile):
+    profile = rgb_profile.ljust(65519 * 255 + 1, b"\0")
+    with pytest.raises(EncodeError, match="ICC profile is too big"):
+        written(DisplayImage(samples((9, 9, 3), "uint8"), profile), 90)
