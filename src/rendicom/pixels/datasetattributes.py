@@ -144,11 +144,11 @@ def stored_value(element: Any, *, little_endian: bool) -> StoredValue | None:
     if not data:
         return None
     if getattr(element, "is_raw", False):
-        return StoredValue(vr, data, "<" if element.is_little_endian else ">")
+        return vr, data, "<" if element.is_little_endian else ">"
     as_stored = isinstance(element.value, (bytes, bytearray)) or hasattr(element.value, "read")
     if vr == "XS" and has_negative(element.value):
         vr = "SS"
-    return StoredValue(vr, data, "<" if little_endian or not as_stored else ">")
+    return vr, data, "<" if little_endian or not as_stored else ">"
 
 
 def value_bytes(element: Any) -> bytes:

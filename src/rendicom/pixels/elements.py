@@ -7,7 +7,6 @@ Pixel Representation decides (PS3.5 A.1).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from rendicom.values import PixelKeyword
 
@@ -28,13 +27,8 @@ PIXEL_VRS: dict[PixelKeyword, str] = {
 """VR of the pixel element where the file does not tell it (PS3.5 A.1)."""
 
 
-class Element(NamedTuple):
-    """Where the value of one element lies in its source, in bytes."""
-
-    vr: str
-    """As stored; empty with implicit VR."""
-    offset: int
-    length: int
+Element = tuple[str, int, int]
+"""VR as stored (empty with implicit VR), offset and length of the value in bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

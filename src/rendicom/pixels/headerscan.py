@@ -46,7 +46,8 @@ LONG_VRS = {
 _WITH_ITEMS = frozenset((b"SQ", b"UN", b"OB", b"OW"))
 """VRs whose value of undefined length is items, fragments among them."""
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_LAST_BEFORE_PIXELS = 0x7FE00007
+_WANTED_OR_PIXEL = frozenset((*WANTED, *PIXEL_KEYWORDS))
+_LONGEST_HEADER = 12
 _MAX_DEPTH = 64
 
 _EXPLICIT = struct.Struct("<HH2sH")
@@ -101,6 +102,12 @@ class Window:
         self.fetched += len(self.data)
         if self.fetched > self.limit:
             raise LimitExceededError(f"the header is longer than {self.limit} bytes")
+
+    def around(self, position: int, stop: int) -> tuple[bytes | memoryview, int, int]:
+        """Return bytes, where they begin, and up to where an element header lies in them."""
+        if position + _LONGEST_HEADER > self.end or position < self.base:
+            self.move_to(position)
+        return self.data, self.base, min(self.end, stop) - _LONGEST_HEADER
 
     def item_at(self, position: int) -> tuple[int, int]:
         """Return tag and length of an item or delimiter (PS3.5 7.5)."""
@@ -161,80 +168,84 @@ def split_items(window: Window, start: int, stop: int, *, explicit_vr: bool) -> 
 def _scan_explicit(window: Window, position: int, stop: int, after_tag: int) -> Scan:
     elements: dict[int, Element] = {}
     scan = Scan(elements, {}, None)
-    last, is_top = after_tag, after_tag >= 0
-    data, base, safe = window.data, window.base, window.end - 12
-    wanted, short_vrs, unpack = WANTED, SHORT_VRS, _EXPLICIT.unpack_from
-    while position < stop:
-        if position > safe or position < base:
-            window.move_to(position)
-            data, base, safe = window.data, window.base, window.end - 12
+    data: bytes | memoryview = b""
+    last, base, safe = after_tag, 0, -1
+    wanted_or_pixel, short_vrs, unpack = _WANTED_OR_PIXEL, SHORT_VRS, _EXPLICIT.unpack_from
+    while True:
+        if position > safe:
+            if position >= stop:
+                break
+            data, base, safe = window.around(position, stop)
         group, number, vr, length = unpack(data, position - base)
         tag = group << 16 | number
         if tag <= last:
             raise HandOverError("the elements are not in the order of their tags")
         last = tag
-        value = position + 8
-        if tag > _LAST_BEFORE_PIXELS and is_top and tag in PIXEL_KEYWORDS:
-            if vr not in LONG_VRS:
-                raise HandOverError("the pixel data have no VR that fits them")
-            (length,) = _LENGTH.unpack_from(data, value - base)
-            return scan._replace(pixel=_pixel_element(tag, LONG_VRS[vr], value + 4, length))
-        name = short_vrs.get(vr)
-        if name is None:
-            name = _long_vr(vr)
-            (length,) = _LENGTH.unpack_from(data, value - base)
-            value += 4
-            if length == UNDEFINED_LENGTH:
-                items: Bounds = []
-                position = _skip_undefined(window, value, vr, depth=0, bounds=items)
-                data, base, safe = window.data, window.base, window.end - 12
-                if name == "SQ":
-                    _record_sequence(scan, tag, Element(name, value, position - value), items)
-                continue
-        position = value + length
-        if tag in wanted:
-            if name == "UN" and wanted[tag] == "SQ":
+        if vr in short_vrs:
+            if tag in wanted_or_pixel:
+                elements[tag] = (short_vrs[vr], position + 8, length)
+            position += 8 + length
+            continue
+        name = _long_vr(vr)
+        (length,) = _LENGTH.unpack_from(data, position + 8 - base)
+        position += 12
+        if tag in PIXEL_KEYWORDS and after_tag >= 0:
+            return scan._replace(pixel=_pixel_element(tag, name, position, length))
+        if length == UNDEFINED_LENGTH:
+            items: Bounds = []
+            end = _skip_undefined(window, position, vr, depth=0, bounds=items)
+            if name == "SQ":
+                _record_sequence(scan, tag, (name, position, end - position), items)
+            position, safe = end, -1
+            continue
+        if tag in WANTED:
+            if name == "UN" and WANTED[tag] == "SQ":
                 raise HandOverError("a sequence is stored as UN")
-            elements[tag] = Element(name, value, length)
-    if position > stop:
-        raise HandOverError("an element is longer than what is left")
-    return scan
+            elements[tag] = (name, position, length)
+        position += length
+    return _whole(scan, position, stop)
 
 
 def _scan_implicit(window: Window, position: int, stop: int, after_tag: int) -> Scan:
     elements: dict[int, Element] = {}
     scan = Scan(elements, {}, None)
-    last, is_top = after_tag, after_tag >= 0
-    data, base, safe = window.data, window.base, window.end - 8
+    data: bytes | memoryview = b""
+    last, base, safe = after_tag, 0, -1
     wanted, unpack = WANTED, _IMPLICIT.unpack_from
     if position < stop:
         _refuse_explicit(window, position)
-        data, base, safe = window.data, window.base, window.end - 8
-    while position < stop:
-        if position > safe or position < base:
-            window.move_to(position)
-            data, base, safe = window.data, window.base, window.end - 8
+    while True:
+        if position > safe:
+            if position >= stop:
+                break
+            data, base, safe = window.around(position, stop)
         group, number, length = unpack(data, position - base)
         tag = group << 16 | number
         if tag <= last:
             raise HandOverError("the elements are not in the order of their tags")
         last = tag
-        value = position + 8
-        if tag > _LAST_BEFORE_PIXELS and is_top and tag in PIXEL_KEYWORDS:
+        position += 8
+        if tag in PIXEL_KEYWORDS and after_tag >= 0:
             vr = PIXEL_VRS[PIXEL_KEYWORDS[tag]]
-            return scan._replace(pixel=_pixel_element(tag, vr, value, length))
+            return scan._replace(pixel=_pixel_element(tag, vr, position, length))
         if length == UNDEFINED_LENGTH:
             items: Bounds = []
-            position = _walk_items(window, value, explicit_vr=False, depth=0, bounds=items)
-            data, base, safe = window.data, window.base, window.end - 8
-            length = position - value
+            end = _walk_items(window, position, explicit_vr=False, depth=0, bounds=items)
             if wanted.get(tag) == "SQ":
-                scan.bounds[tag] = items
-        position = value + length
+                _record_sequence(scan, tag, ("", position, end - position), items)
+            position, safe = end, -1
+            continue
         if tag in wanted:
-            elements[tag] = Element("", value, length)
+            elements[tag] = ("", position, length)
+        position += length
+    return _whole(scan, position, stop)
+
+
+def _whole(scan: Scan, position: int, stop: int) -> Scan:
     if position > stop:
         raise HandOverError("an element is longer than what is left")
+    if not scan.elements.keys().isdisjoint(PIXEL_KEYWORDS):
+        raise HandOverError("the pixel data have no VR that fits them")
     return scan
 
 
@@ -299,12 +310,12 @@ def _walk_item(
 
 def _walk_explicit(window: Window, position: int, depth: int) -> int:
     """Return the position behind the delimiter of an item of undefined length."""
-    data, base, safe = window.data, window.base, window.end - 12
+    data: bytes | memoryview = b""
+    base, safe = 0, -1
     short_vrs, unpack = SHORT_VRS, _EXPLICIT.unpack_from
     while True:
-        if position > safe or position < base:
-            window.move_to(position)
-            data, base, safe = window.data, window.base, window.end - 12
+        if position > safe:
+            data, base, safe = window.around(position, window.size)
         group, number, vr, length = unpack(data, position - base)
         if vr in short_vrs:
             position += 8 + length
@@ -316,7 +327,7 @@ def _walk_explicit(window: Window, position: int, depth: int) -> int:
         position += 12
         if length == UNDEFINED_LENGTH:
             position = _skip_undefined(window, position, vr, depth=depth, bounds=[])
-            data, base, safe = window.data, window.base, window.end - 12
+            safe = -1
         else:
             position += length
 

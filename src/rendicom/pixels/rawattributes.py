@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["RawAttributes"]
 
 
+_ABSENT: Element = ("", 0, 0)
+
+
 class RawAttributes(StoredValues):
     """One little endian data set or item; values are converted, items parsed, when asked for."""
 
@@ -46,22 +49,21 @@ class RawAttributes(StoredValues):
 
     def __contains__(self, tag: int) -> bool:
         """Tell whether the element is there with a value, or with an item."""
-        element = self._elements.get(tag)
-        if element is None or element.length == 0:
+        vr, _, length = self._elements.get(tag, _ABSENT)
+        if length == 0:
             return False
-        return (element.vr or WANTED[tag]) != "SQ" or len(self.items(tag)) > 0
+        return (vr or WANTED[tag]) != "SQ" or len(self.items(tag)) > 0
 
     def stored(self, tag: int) -> StoredValue | None:
         """Return the value field; None when absent, empty or a sequence."""
-        element = self._elements.get(tag)
-        if element is None or element.length == 0:
+        vr, offset, length = self._elements.get(tag, _ABSENT)
+        if length == 0:
             return None
-        vr, offset, length = element
         if vr in ("", "UN"):
             vr = WANTED[tag]
         if vr == "SQ":
             return None
-        return StoredValue(vr, self._source.read(offset, length))
+        return vr, self._source.read(offset, length), "<"
 
     def items(self, tag: int) -> Sequence[Attributes]:
         """Return the items of a sequence, parsed when used; () when absent."""
@@ -71,20 +73,18 @@ class RawAttributes(StoredValues):
         return found
 
     def _find_items(self, tag: int) -> Sequence[Attributes]:
-        element = self._elements.get(tag)
-        if element is None or (element.vr or WANTED[tag]) != "SQ":
+        vr, start, length = self._elements.get(tag, _ABSENT)
+        if length == 0 or (vr or WANTED[tag]) != "SQ":
             return ()
         bounds = self._bounds.get(tag)
         if bounds is None:
-            start, stop = element.offset, element.offset + element.length
-            step = min(element.length, HEAD_BYTES)
-            window = Window(self._source, limit=self._limit, step=step)
+            window = Window(self._source, limit=self._limit, step=min(length, HEAD_BYTES))
             try:
-                bounds = split_items(window, start, stop, explicit_vr=self._explicit_vr)
+                bounds = split_items(window, start, start + length, explicit_vr=self._explicit_vr)
             except HandOverError:
                 from rendicom.pixels.datasetattributes import items_from_bytes
 
-                data = self._source.read(*element[1:])
+                data = self._source.read(start, length)
                 return items_from_bytes(data, explicit_vr=self._explicit_vr)
         return _Items(self._source, bounds, explicit_vr=self._explicit_vr, limit=self._limit)
 

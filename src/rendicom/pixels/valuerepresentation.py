@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,16 +23,16 @@ _FORMATS = {
     "US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d",
     "OB": "B", "OW": "H", "OL": "I", "OV": "Q", "OF": "f", "OD": "d", "AT": "H", "XS": "H",
 }  # fmt: skip
+_STRUCTS = {
+    f"{order}{code}": struct.Struct(f"{order}{code}") for order in "<>" for code in "BHhIiQqfd"
+}
+_ABSENT = ("", b"", "<")
 _ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
 _PADDING = " \0"
 
 
-class StoredValue(NamedTuple):
-    """A value field: its VR, ``XS`` for "US or SS", and its bytes in ``byte_order`` (< or >)."""
-
-    vr: str
-    data: bytes
-    byte_order: str = "<"
+StoredValue = tuple[str, bytes, str]
+"""VR (``XS`` for "US or SS"), the bytes of the value field, and their order: < or >."""
 
 
 def numeric_format(vr: str) -> str:
@@ -59,15 +59,15 @@ class StoredValues:
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """Return the values of a text element, each stripped of padding; () when absent."""
-        found = self.stored(tag)
-        if found is None or found.vr in _FORMATS:
+        vr, data, _ = self.stored(tag) or _ABSENT
+        if vr in _FORMATS:
             return ()
-        text = found.data.decode("latin-1").strip(_PADDING)
+        text = data.decode("latin-1").strip(_PADDING)
         if not text:
             return ()
-        if found.vr in _ONE_VALUE or "\\" not in text:
+        if "\\" not in text or vr in _ONE_VALUE:
             return (text,)
-        return tuple(value.strip(_PADDING) for value in text.split("\\"))
+        return tuple([value.strip(_PADDING) for value in text.split("\\")])
 
     def text(self, tag: int, default: str = "") -> str:
         """Return the first text value, or ``default`` when it is absent or blank."""
@@ -76,11 +76,9 @@ class StoredValues:
 
     def numbers(self, tag: int) -> tuple[float, ...]:
         """Return the numbers of an element; a value that is no number is nan."""
-        found = self.stored(tag)
-        if found is None:
-            return ()
-        if found.vr in _FORMATS:
-            return tuple(map(float, _unpack(found, _FORMATS[found.vr])))
+        vr, data, order = self.stored(tag) or _ABSENT
+        if vr in _FORMATS:
+            return tuple(map(float, _unpack(data, f"{order}{_FORMATS[vr]}")))
         return tuple(map(_float, self.texts(tag)))
 
     def number(self, tag: int) -> float | None:
@@ -93,18 +91,16 @@ class StoredValues:
 
         ``signed`` decides for "US or SS" where the VR is not known. AT gives tags.
         """
-        found = self.stored(tag)
-        if found is None:
-            return ()
-        code = _FORMATS.get(found.vr)
+        vr, data, order = self.stored(tag) or _ABSENT
+        code = _FORMATS.get(vr)
         if code is None:
             return _whole(map(_integer, self.texts(tag)))
         if code in "fd":
-            return _whole(map(_whole_number, _unpack(found, code)))
-        if found.vr == "XS" and signed:
+            return _whole(map(_whole_number, _unpack(data, f"{order}{code}")))
+        if signed and vr == "XS":
             code = "h"
-        values = _unpack(found, code)
-        if found.vr == "AT":
+        values = _unpack(data, f"{order}{code}")
+        if vr == "AT":
             pairs = zip(values[::2], values[1::2], strict=False)
             return tuple(group << 16 | number for group, number in pairs)
         return values
@@ -116,30 +112,26 @@ class StoredValues:
 
     def raw(self, tag: int) -> bytes:
         """Return the value bytes as stored, words little endian; b"" when absent."""
-        found = self.stored(tag)
-        if found is None:
-            return b""
-        if found.byte_order == "<":
-            return found.data
-        return _little_endian(found)
+        vr, data, order = self.stored(tag) or _ABSENT
+        return data if order == "<" else _little_endian(data, _FORMATS.get(vr, "B"))
 
     def words(self, tag: int) -> NDArray[np.uint16]:
         """Return the bytes as native uint16 words, shape (n,); an odd last byte counts as 0xNN."""
         import numpy as np
 
-        found = self.stored(tag)
-        if found is None:
-            return np.empty(0, np.uint16)
-        data = found.data if len(found.data) % 2 == 0 else found.data + b"\0"
+        vr, data, order = self.stored(tag) or _ABSENT
+        whole = data if len(data) % 2 == 0 else data + b"\0"
         # Bytes know no order: only words are swapped in big endian files (PS3.5 7.3).
-        order = "<" if found.vr == "OB" else found.byte_order
-        return np.frombuffer(data, f"{order}u2").astype(np.uint16, copy=False)
+        dtype = "<u2" if vr == "OB" else f"{order}u2"
+        return np.frombuffer(whole, dtype).astype(np.uint16, copy=False)
 
 
-def _unpack(found: StoredValue, code: str) -> tuple[int, ...]:
+def _unpack(data: bytes, number: str) -> tuple[int, ...]:
     """Return the numbers; bytes behind the last whole one are left out."""
-    count = len(found.data) // struct.calcsize(f"<{code}")
-    return struct.unpack_from(f"{found.byte_order}{count}{code}", found.data)
+    one = _STRUCTS[number]
+    if len(data) == one.size:
+        return one.unpack(data)
+    return struct.unpack_from(f"{number[0]}{len(data) // one.size}{number[1]}", data)
 
 
 def _float(text: str) -> float:
@@ -172,13 +164,10 @@ def _whole(values: map[int | None]) -> tuple[int, ...]:
     return whole if len(whole) == len(found) else ()
 
 
-def _little_endian(found: StoredValue) -> bytes:
+def _little_endian(data: bytes, code: str) -> bytes:
     import numpy as np
 
-    code = _FORMATS.get(found.vr)
-    if code is None or code == "B":
-        return found.data
     size = struct.calcsize(f"<{code}")
-    whole = len(found.data) // size * size
-    swapped = np.frombuffer(found.data[:whole], f">u{size}").astype(f"<u{size}").tobytes()
-    return swapped + found.data[whole:]
+    whole = len(data) // size * size
+    swapped = np.frombuffer(data[:whole], f">u{size}").astype(f"<u{size}").tobytes()
+    return swapped + data[whole:]
