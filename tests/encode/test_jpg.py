@@ -42,7 +42,7 @@ def test_baseline_only(shape, quality, samples):
     assert markers.count(0xDA) == 1
     header = dict(found)[0xC0]
     assert header[0] == 8
-    assert int.from_bytes(header[1:3], "big"), int.from_bytes(header[3:5], "big") == shape[:2]
+    assert (header[1:3], header[3:5]) == tuple(side.to_bytes(2, "big") for side in shape[:2])
     assert header[5] == (3 if len(shape) == 3 else 1)
     # One scan over the whole spectrum: Ss 0, Se 63, Ah and Al 0.
     assert dict(found)[0xDA][-3:] == bytes([0, 63, 0])
