@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from rendicom.encode import encode, encode_animation, fit, format_of_media_type
+from rendicom.encode import encode, encode_animation, format_of_media_type
+from rendicom.encode.fit import fit
 from rendicom.encode.formats import EncodeSettings
 from rendicom.errors import CorruptDataError, OptionError, RendicomError
 from rendicom.options import RenderOptions, Voi

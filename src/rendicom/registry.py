@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from functools import cache
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,8 @@ def discover(package: str, attribute: str) -> Mapping[str, Any]:
     In-tree modules that define ``attribute`` come first, in name order; entry points of the
     group ``package`` follow and cannot replace an in-tree name.
     """
+    from importlib.metadata import entry_points
+
     found: dict[str, Any] = {}
     for name in module_names(package):
         found[name] = getattr(importlib.import_module(f"{package}.{name}"), attribute)
@@ -33,6 +33,8 @@ def discover(package: str, attribute: str) -> Mapping[str, Any]:
 @cache
 def module_names(package: str) -> tuple[str, ...]:
     """Return the names of the public modules in ``package``, sorted, without importing them."""
+    import pkgutil
+
     room = importlib.import_module(package)
     names = (module.name for module in pkgutil.iter_modules(room.__path__))
     return tuple(sorted(name for name in names if not name.startswith("_")))
