@@ -95,7 +95,7 @@ def test_a_wrong_offset_table_is_not_believed(table: list[int]) -> None:
 
 
 def test_rle_frames_are_told_apart_by_their_header() -> None:
-    frames = [struct.pack("<16I", 1, 64, *[0] * 14) + bytes([n]) * 30 for n in range(1, 4)]
+    frames = [struct.pack("<16I", 1, 64, *[0] * 14) + bytes([n]) * 90 for n in range(1, 4)]
     assert_frames(source_of(encapsulated(frames, RLE, fragments_per_frame=2)), frames)
 
 
