@@ -198,7 +198,8 @@ def _convert(instance: Instance, job: Job, frames: tuple[int, ...]) -> Outcome:
         if path is not None and not write_picture(path, image.data, existing=job.existing):
             return Skipped(job.source, path, frame)
     except RendicomError as error:
-        return failure(job.source, error, frame=frame)
+        is_one_of_many = instance.description.number_of_frames > 1
+        return failure(job.source, error, frame=frame if is_one_of_many else None)
     return _written(job, image, path)
 
 

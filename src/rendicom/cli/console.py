@@ -7,7 +7,7 @@ A line of ``--json`` is one of these; keys are never removed, new ones may come:
     {"source", "output", "frame", "status": "skipped"}
     {"source", "frame", "status": "failed", "code", "message", "hint"}
 
-``frame`` is null for an animation and where no single frame is meant. ``source`` is null where
+``frame`` is null for an animation, and in a failure that is not one frame's of several. ``source`` is null where
 the command line itself is at fault. ``code`` is one of those in `rendicom.errors`, or
 ``internal-error``.
 """
@@ -45,6 +45,10 @@ def print_json(value: dict[str, Any]) -> None:
     """Print one line of JSON on standard output, at once: others may be waiting for it."""
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @dataclass(slots=True)
@@ -92,10 +96,10 @@ class Console:
         """Say on one line what came of a folder."""
         if self.is_quiet:
             return
-        parts = [f"{self.written} picture{'' if self.written == 1 else 's'} written"]
+        parts = [f"{_count(self.written, 'picture')} written"]
         parts += [f"{self.skipped} there already"] if self.skipped else []
         parts += [f"{self.failed} failed"] if self.failed else []
-        parts += [f"{self.ignored} other files ignored"] if self.ignored else []
+        parts += [f"{_count(self.ignored, 'other file')} ignored"] if self.ignored else []
         complain(", ".join(parts))
 
     def _show_written(self, done: Written) -> None:

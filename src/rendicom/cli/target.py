@@ -88,9 +88,10 @@ def _is_folder(path: str, *, needs_folder: bool) -> bool:
     """Tell whether TARGET is a folder; refuse what can be no TARGET at all."""
     if os.path.isdir(path):  # noqa: PTH112
         return True
-    if path.lower().rstrip("/\\").endswith(_DICOM_ENDING):
+    name = path.rstrip(os.sep + (os.altsep or ""))
+    if name.lower().endswith(_DICOM_ENDING):
         raise click.UsageError(f"TARGET {path} would be a DICOM file: pictures go elsewhere")
-    if os.path.lexists(path):
+    if os.path.lexists(name or path):
         if needs_folder or _ends_in_separator(path):
             raise click.UsageError(f"TARGET {path} is a file: give a folder")
         return False
