@@ -15,7 +15,7 @@ from rendicom.errors import RendicomError
 
 __all__ = ["commands", "main"]
 
-_COMMANDS = ("convert", "info", "doctor", "completion")
+_COMMANDS = ("convert", "info", "doctor", "sample", "completion")
 """Each is a module here that defines ``command``; only the one that runs is imported."""
 
 
