@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -398,7 +399,7 @@ def test_a_preamble_alone_is_corrupt() -> None:
 
 def test_a_header_that_ends_too_soon_is_corrupt() -> None:
     data = dicom_file((*BASIC, element(0x30060020, "OB", bytes(500)), NATIVE[-1]))
-    with pytest.raises(CorruptDataError, match="ends before its pixel data"):
+    with pytest.raises(CorruptDataError, match="ends inside a data element"):
         read(data[:-300])
 
 
@@ -591,3 +592,25 @@ def test_values_of_a_data_set_that_cannot_be_stored_are_absent() -> None:
     assert ROWS not in attributes
     assert attributes.integers(ROWS) == ()
     assert attributes.integer(COLUMNS, 7) == 7
+
+
+def test_private_syntaxes_are_read_by_what_the_bytes_look_like() -> None:
+    ge = "1.2.840.113619.5.2"
+    header = read(dicom_file(NATIVE, transfer_syntax=ge, encoding="implicit-little"))
+    assert (header.transfer_syntax, header.reader, header.explicit_vr) == (ge, "pydicom", False)
+    assert pixels_of(header) == bytes(range(12))
+    header = read(dicom_file(NATIVE, transfer_syntax="1.2.3.4.5", encoding="explicit-little"))
+    assert (header.explicit_vr, header.attributes.integer(ROWS)) == (True, 2)
+
+
+def test_threads_may_share_a_header() -> None:
+    frames = [[element(0x00281050, "DS", str(n))] for n in range(300)]
+    for reader in ("fast", "pydicom"):
+        header = read(dicom_file((*NATIVE, sequence(0x52009230, *frames))), reader=reader)
+
+        def centers(_: int, header: Header = header) -> list[float | None]:
+            return [item.number(0x00281050) for item in header.attributes.items(0x52009230)]
+
+        with ThreadPoolExecutor(4) as pool:
+            for found in pool.map(centers, range(8)):
+                assert found == list(range(300))

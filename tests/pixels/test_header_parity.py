@@ -13,9 +13,11 @@ import pytest
 from rendicom.errors import RendicomError
 from rendicom.pixels.attributes import Attributes
 from rendicom.pixels.bytesource import open_source
+from rendicom.pixels.datasetattributes import DatasetAttributes
 from rendicom.pixels.elements import WANTED
 from rendicom.pixels.header import Header, read_header
 from rendicom.pixels.headerscan import HandOverError
+from rendicom.pixels.rawattributes import RawAttributes
 
 # pydicom itself converts this one while reading.
 SPECIFIC_CHARACTER_SET = 0x00080005
@@ -82,13 +84,13 @@ def summary(header: Header) -> tuple[object, ...]:
 
 
 def differences_between(fast: Attributes, slow: Attributes, *, where: str) -> Iterator[str]:
-    for tag, vr in WANTED.items():
+    for tag in sorted(WANTED.keys() & (tags_in(fast) | tags_in(slow))):
         place = f"{where}/{tag:08X}"
         if (tag in fast) != (tag in slow):
             yield f"{place}: {'only' if tag in fast else 'not'} with the fast reader"
         elif tag not in fast:
             continue
-        elif vr == "SQ":
+        elif WANTED[tag] == "SQ":
             yield from item_differences(fast, slow, tag, where=place)
         elif tag == SPECIFIC_CHARACTER_SET:
             if fast.texts(tag) != slow.texts(tag):
@@ -98,6 +100,13 @@ def differences_between(fast: Attributes, slow: Attributes, *, where: str) -> It
             for name, one, other in both:
                 if one != other:
                     yield f"{place}: {name} differ"
+
+
+def tags_in(attributes: Attributes) -> set[int]:
+    if isinstance(attributes, RawAttributes):
+        return set(attributes._elements)
+    assert isinstance(attributes, DatasetAttributes)
+    return set(map(int, attributes._dataset.keys()))
 
 
 READINGS = ("texts", "text", "numbers", "number", "integers", "signed integers", "raw", "words")

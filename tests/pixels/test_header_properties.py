@@ -66,7 +66,7 @@ pixels = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data_sets, pixels, st.sampled_from([EXPLICIT, IMPLICIT, DEFLATED]))
 def test_both_readers_say_the_same(
     elements: tuple[Element, ...], image: tuple[Element, ...], syntax: str

@@ -70,7 +70,7 @@ def read_with_pydicom(
     if not (transfer_syntax or _UID.fullmatch(sop_class) or _is_plausible(attributes)):
         raise _unreadable(is_dicom=has_preamble)
     if pixel is None and reader.passed_end:
-        raise CorruptDataError("the file ends before its pixel data")
+        raise CorruptDataError("the file ends inside a data element, before any pixel data")
     explicit_vr = not _is_implicit(dataset, source, pixel)
     guessed = _guessed_syntax(explicit_vr=explicit_vr, little_endian=little_endian)
     return Header(
@@ -152,7 +152,7 @@ def _read_deflated(
         raise reader.failure or _unreadable(is_dicom=True) from None
     pixel = _pixel_at(inflated, reader.tell(), little_endian=True)
     if pixel is None and reader.passed_end:
-        raise CorruptDataError("the file ends before its pixel data")
+        raise CorruptDataError("the file ends inside a data element, before any pixel data")
     attributes = DatasetAttributes(dataset)
     return Header(
         transfer_syntax=meta.transfer_syntax,
