@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom import Dataset
 
+    from rendicom.pixels.bytesource import ByteSource
     from rendicom.pixels.header import Header
     from rendicom.render.plan import RenderPlan
 
@@ -85,7 +86,7 @@ def open_instance(source: Source) -> Instance:
         return Instance(header_of_dataset(source))
     opened = open_source(source)
     try:
-        return Instance(read_header(opened))
+        return Instance(read_header(opened), opened)
     except BaseException:
         opened.close()
         raise
@@ -131,8 +132,9 @@ def render(
 class Instance:
     """One DICOM instance; made by `open_instance`. Methods may run in many threads at once."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, opened: ByteSource | None = None) -> None:
         self.header = header
+        self._opened = opened
         self._lock = threading.Lock()
         self._ranges: dict[tuple[Voi, bool], tuple[float, float]] = {}
         self._display: DisplayAttributes | None = None
@@ -148,7 +150,8 @@ class Instance:
 
     def close(self) -> None:
         """Close the file, if the instance opened one."""
-        self.header.source.close()
+        if self._opened is not None:
+            self._opened.close()
 
     # --- what is inside -------------------------------------------------------------------
 

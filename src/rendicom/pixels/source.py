@@ -86,7 +86,7 @@ class FrameSource:
         if not self.is_encapsulated:
             return self._native(number)
         if self._is_bare_stream:
-            data = self._source.read(self._pixel.offset, self._pixel.length or 0)
+            data = self._source.view(self._pixel.offset, self._pixel.length or 0)
             note = "the compressed stream is stored without fragments"
             return FrameBytes(data, encapsulated=True, warnings=(note,))
         return self._encapsulated(number)
@@ -106,7 +106,7 @@ class FrameSource:
         if big_endian and self._pixel.vr == "OW" and description.bits_allocated <= 8:
             data = self._unswapped(first, last)
         else:
-            data = self._source.read(self._pixel.offset + first, max(0, last - first))
+            data = self._source.view(self._pixel.offset + first, max(0, last - first))
         return FrameBytes(data, encapsulated=False, bit_offset=start % 8, big_endian=big_endian)
 
     def _unswapped(self, first: int, last: int) -> bytes:
@@ -275,7 +275,7 @@ class FrameSource:
             raise CorruptDataError("the pixel data holds no fragment")
         if any(fragment.truncated for fragment in fragments):
             notes += ("the file ends inside the pixel data",)
-        parts = [self._source.read(fragment.offset, fragment.length) for fragment in fragments]
+        parts = [self._source.view(fragment.offset, fragment.length) for fragment in fragments]
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         return FrameBytes(data, encapsulated=True, warnings=notes)
 
