@@ -7,7 +7,6 @@ iterates `parameters` and adds nothing of its own.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -329,6 +328,8 @@ class RenderOptions:
 
     def cache_key(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal options, across processes."""
+        import hashlib
+
         return hashlib.sha256(self.canonical().encode()).hexdigest()[:32]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import struct
-from pathlib import Path
 from typing import Literal
 
 __all__ = ["HEAD_LENGTH", "Kind", "is_dicom_file", "kind_of_file", "kind_of_head"]
@@ -69,14 +69,15 @@ def kind_of_file(path: str) -> Kind:
     OSError
         The file cannot be opened or read.
     """
-    with Path(path).open("rb", buffering=0) as file:
+    # Not pathlib: it costs 5 ms at the start of every process.
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         return kind_of_head(file.read(HEAD_LENGTH))
 
 
 def is_dicom_file(path: str) -> bool:
     """Tell whether ``path`` is an existing, readable DICOM file."""
     try:
-        regular = stat.S_ISREG(Path(path).stat().st_mode)
+        regular = stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
         return regular and kind_of_file(path) != "other"
     except OSError:
         return False

@@ -7,14 +7,13 @@ A line of ``--json`` is one of these; keys are never removed, new ones may come:
     {"source", "output", "frame", "status": "skipped"}
     {"source", "frame", "status": "failed", "code", "message", "hint"}
 
-``frame`` is null for an animation, and in a failure that is not one frame's of several. ``source`` is null where
-the command line itself is at fault. ``code`` is one of those in `rendicom.errors`, or
-``internal-error``.
+``frame`` is null for an animation, and in a failure that is not one frame's of several.
+``source`` is null where the command line itself is at fault. ``code`` is one of those in
+`rendicom.errors`, or ``internal-error``.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +42,8 @@ def complain(message: str, *, about: str = "", hint: str = "") -> None:
 
 def print_json(value: dict[str, Any]) -> None:
     """Print one line of JSON on standard output, at once: others may be waiting for it."""
+    import json
+
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,6 @@ from rendicom.batch.job import (
     failure,
     run_job,
 )
-from rendicom.batch.placement import Placement, placements
-from rendicom.batch.walk import Ignored
 from rendicom.cli import exitcodes
 from rendicom.cli.console import Console
 from rendicom.cli.flags import FlagCommand, FormatName, rendering_flags, rendering_options
@@ -148,6 +145,9 @@ def _jobs(
         output = OneFile(None if target.is_stream else target.path)
         yield Job(source, output, target.format, options, frames, existing, _content(source))
         return
+    from rendicom.batch.placement import Placement, placements
+    from rendicom.batch.walk import Ignored
+
     extension = target.format.extensions[0]
     for place in placements(target.sources, target.path, extension=extension):
         if isinstance(place, Placement):
@@ -179,6 +179,8 @@ def _outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
             job.source, None, "internal-error", message, "a fault to report; -v shows more"
         )
         if is_verbose:
+            import traceback
+
             traceback.print_exc()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         _complain(f"unexpected {type(error).__name__} inside Rendicom (a fault to report)")
         if not {"-v", "--verbose"}.isdisjoint(given):
+            import traceback
+
             traceback.print_exc()
         return exitcodes.FAILED
     return status if isinstance(status, int) else exitcodes.OK
