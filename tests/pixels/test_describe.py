@@ -189,9 +189,9 @@ def test_damaged_lut_is_left_out_and_said() -> None:
 
 
 def test_short_lut_repeats_its_last_entry() -> None:
-    table = shown(image(PIXELS, extra=[lut([5, 0, 16], element(0x00283006, "US", [5, 6, 7]))]))
+    table = shown(image(PIXELS, extra=[lut([9, 0, 16], element(0x00283006, "US", [5, 6, 7]))]))
     assert table.modality_lut is not None
-    assert table.modality_lut.entries.tolist() == [5, 6, 7, 7, 7]
+    assert table.modality_lut.entries.tolist() == [5, 6, *[7] * 7]
 
 
 @pytest.mark.parametrize(

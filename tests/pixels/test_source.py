@@ -74,7 +74,7 @@ def test_any_cut_into_fragments(
     sizes: list[int], cuts: st.DataObject, table: str, delimiter: bool
 ) -> None:
     frames = [jpeg_like(index + 1, size) for index, size in enumerate(sizes)]
-    pieces = [cuts.draw(st.integers(1, min(5, len(frame) // 2))) for frame in frames]
+    pieces = [cuts.draw(st.integers(1, min(5, len(frame) // 8 or 1))) for frame in frames]
     data = encapsulated(frames, offset_table=table, fragments_per_frame=pieces, delimiter=delimiter)
     assert_frames(source_of(data), frames)
 
