@@ -76,6 +76,8 @@ def _rows(report: dict[str, Any]) -> _Rows:
 def _identity_rows(report: dict[str, Any]) -> _Rows:
     yield "class", _named(report["sop_class"])
     yield "transfer syntax", _named(report["transfer_syntax"])
+    if report["compressed"] and not report["decoders"]:
+        yield "decoder", "none that Rendicom knows of"
     for position, decoder in enumerate(report["decoders"]):
         version = decoder["version"] or f"missing: {decoder['install']}"
         yield "decoder" if position == 0 else "", f"{decoder['name']} {version}"

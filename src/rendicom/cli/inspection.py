@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from rendicom.engine import open_instance
 from rendicom.errors import RendicomError
-from rendicom.pixels.syntaxes import is_jpip, is_native, is_video, syntax_name
+from rendicom.pixels.syntaxes import (
+    ENCAPSULATED_UNCOMPRESSED,
+    is_jpip,
+    is_native,
+    is_video,
+    syntax_name,
+)
 from rendicom.registry import discover
 
 if TYPE_CHECKING:
@@ -61,6 +67,8 @@ def _identity(instance: Instance) -> dict[str, Any]:
     return {
         "sop_class": {"uid": instance.sop_class, "name": _class_name(instance.sop_class)},
         "transfer_syntax": {"uid": uid, "name": syntax_name(uid) if uid else "not stated"},
+        "compressed": not (is_native(uid) or uid == ENCAPSULATED_UNCOMPRESSED),
+        "remote": is_jpip(uid),
         "decoders": _decoders(uid),
         "reader": instance.header.reader,
         "burned_in_annotation": instance.header.attributes.text(_BURNED_IN_ANNOTATION) or None,
@@ -103,8 +111,6 @@ def _matrix(description: PixelDescription) -> dict[str, Any]:
         "samples_per_pixel": description.samples_per_pixel,
         "photometric_interpretation": description.photometric_interpretation,
         "bits_allocated": description.bits_allocated,
-        "compressed": not is_native(description.transfer_syntax),
-        "remote": is_jpip(description.transfer_syntax),
         "frame_durations_ms": _durations(description.frame_durations),
         "representative_frame": description.representative_frame,
     }
