@@ -1,0 +1,191 @@
+"""Folds modality, VOI, polarity and padding into one function of the stored value, or one table.
+
+A table covers every value of the samples' integer type, arranged by two's complement: samples
+viewed as unsigned are the index, with nothing to subtract or convert.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rendicom.render.voi import VoiTransform, levels, ramp
+from rendicom.values import LookupTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["Modality", "Tone", "chunks", "look_up", "stored_extent", "tone_table", "wrapped"]
+
+_CHUNK = 1 << 16
+"""Samples worked on at a time: what they need on the way stays in the processor's cache."""
+
+
+def chunks(size: int) -> Iterator[slice]:
+    """Yield slices that together cover ``size`` samples."""
+    for start in range(0, size, _CHUNK):
+        yield slice(start, start + _CHUNK)
+
+
+def stored_extent(bits: int, *, signed: bool) -> tuple[int, int]:
+    """Return the least and greatest value of so many bits."""
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Modality:
+    """Stored values to modality values: a LUT where there is one, else slope and intercept."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    table: LookupTable | None = None
+
+    def values(self, stored: NDArray[Any]) -> NDArray[np.float64]:
+        """Return modality values as float64, same shape (PS3.3 C.11.1.1)."""
+        result = stored.astype(np.float64)
+        if self.table is not None:
+            result -= self.table.first
+            np.clip(result, 0, len(self.table.entries) - 1, out=result)
+            return self.table.entries[np.nan_to_num(result).astype(np.intp)].astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.slope != 1:
+                result *= self.slope
+            if self.intercept != 0:
+                result += self.intercept
+        return result
+
+    def bounds(self, low: float, high: float) -> tuple[float, float]:
+        """Return the range that stored values from ``low`` to ``high`` may be mapped to."""
+        if self.table is not None:
+            return 0.0, float((1 << self.table.bits) - 1)
+        ends = (low * self.slope + self.intercept, high * self.slope + self.intercept)
+        return min(ends), max(ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """Stored values to display values.
+
+    Attributes
+    ----------
+    modality, voi
+        The two transforms, applied in this order.
+    is_inverted
+        Black and white are swapped after the VOI transform.
+    padding
+        Stored values painted black, both ends included.
+    bit_depth
+        8 or 16: display values run from 0 to ``top``.
+    """
+
+    modality: Modality
+    voi: VoiTransform
+    is_inverted: bool = False
+    padding: tuple[float, float] | None = None
+    bit_depth: int = 8
+
+    @property
+    def top(self) -> int:
+        """Return the greatest display value."""
+        return (1 << self.bit_depth) - 1
+
+    def display(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Return display values, uint8 or uint16, same shape; NaN and infinity become black."""
+        values = self.modality.values(stored)
+        is_black = None
+        if stored.dtype.kind == "f":
+            is_black = ~(np.isfinite(stored) & np.isfinite(values))
+            values[is_black] = 0
+        result = levels(values, self.voi, self.top)
+        result += 0.5
+        np.floor(result, out=result)
+        if self.is_inverted:
+            np.subtract(self.top, result, out=result)
+        if self.padding is not None:
+            low, high = self.padding
+            result[(stored >= low) & (stored <= high)] = 0
+        if is_black is not None:
+            result[is_black] = 0
+        np.clip(result, 0, self.top, out=result)
+        return result.astype(np.uint8 if self.bit_depth == 8 else np.uint16)
+
+
+@lru_cache(maxsize=32)
+def tone_table(tone: Tone, dtype: str, bits: int) -> NDArray[Any]:
+    """Return display values of all values of an integer type of 8 or 16 bits, read-only.
+
+    Parameters
+    ----------
+    tone
+        What to tabulate.
+    dtype
+        Name of the type: ``int16``.
+    bits
+        Bits Stored. Values that need more take the display value of the nearest that does not,
+        unless the transform is a straight line and known for them as well.
+    """
+    info = np.iinfo(dtype)
+    low, high = int(info.min), int(info.max)
+    first, last = _varying(tone, dtype, bits)
+    shown = replace(tone, padding=None).display(np.arange(first, last + 1, dtype=np.int32))
+    table = np.empty(high - low + 1, shown.dtype)
+    table[: first - low] = shown[0]
+    table[first - low : last - low + 1] = shown
+    table[last - low + 1 :] = shown[-1]
+    if tone.padding is not None:
+        start, stop = (max(low, min(high + 1, end)) for end in _whole(tone.padding))
+        table[start - low : max(start, stop) - low] = 0
+    return wrapped(table, low)
+
+
+def _varying(tone: Tone, dtype: str, bits: int) -> tuple[int, int]:
+    """Return between which stored values the display value changes; outside it stays."""
+    info = np.iinfo(dtype)
+    straight, modality = ramp(tone.voi), tone.modality
+    if straight is None or modality.table is not None:
+        low, high = stored_extent(bits, signed=info.min < 0)
+        return max(low, int(info.min)), min(high, int(info.max))
+    start, width = straight
+    ends = [(end - modality.intercept) / modality.slope for end in (start, start + width)]
+    least, greatest = float(info.min), float(info.max)
+    first, last = (min(max(end, least), greatest) for end in (min(ends) - 1, max(ends) + 1))
+    return math.floor(first), math.ceil(last)
+
+
+def _whole(padding: tuple[float, float]) -> tuple[int, int]:
+    """Return first whole value inside and first behind."""
+    low, high = (max(-(2.0**40), min(2.0**40, end)) for end in padding)
+    return math.ceil(low), math.floor(high) + 1
+
+
+def wrapped(table: NDArray[Any], low: int) -> NDArray[Any]:
+    """Return a table of the values from ``low`` up in the order of their two's complement."""
+    if low < 0:
+        table = np.concatenate((table[-low:], table[:-low]))
+    table.setflags(write=False)
+    return table
+
+
+def look_up(samples: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
+    """Return ``table[value]`` of every sample: shape of ``samples``, plus 3 for a colour table.
+
+    Parameters
+    ----------
+    samples
+        Integers of 8 or 16 bits.
+    table
+        One row for each value of that type, as `wrapped` arranges them.
+    """
+    unsigned = np.uint8 if samples.dtype.itemsize == 1 else np.uint16
+    native = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    index: NDArray[Any] = np.ascontiguousarray(native).reshape(-1).view(unsigned)
+    result = np.empty((index.size, *table.shape[1:]), table.dtype)
+    for part in chunks(index.size):
+        np.take(table, index[part], axis=0, out=result[part], mode="clip")
+    return result.reshape((*samples.shape, *table.shape[1:]))

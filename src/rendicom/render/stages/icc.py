@@ -1,0 +1,31 @@
+"""Colors change from one ICC color space to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.render.profiles import Conversion
+
+__all__ = ["apply_icc"]
+
+_RELATIVE_COLORIMETRIC = 1
+
+
+def apply_icc(samples: NDArray[Any], conversion: Conversion) -> NDArray[Any]:
+    """Return RGB in the target space, same shape and dtype (uint8 or uint16)."""
+    import imagecodecs
+
+    converted = imagecodecs.cms_transform(
+        np.ascontiguousarray(samples),
+        conversion.source,
+        conversion.target,
+        colorspace="rgb",
+        outcolorspace="rgb",
+        intent=_RELATIVE_COLORIMETRIC,
+    )
+    return np.asarray(converted)

@@ -1,0 +1,24 @@
+"""Stored values become modality values, for those who measure and do not look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rendicom.render.lut import Modality, chunks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["apply_modality"]
+
+
+def apply_modality(samples: NDArray[Any], modality: Modality) -> NDArray[np.float32]:
+    """Return modality values as float32, for example HU; NaN and infinity stay."""
+    flat = samples.reshape(-1)
+    result = np.empty(flat.shape, np.float32)
+    with np.errstate(over="ignore"):
+        for part in chunks(flat.size):
+            result[part] = modality.values(flat[part])
+    return result.reshape(samples.shape)

@@ -1,0 +1,143 @@
+"""Overlay planes are painted over the image (PS3.3 C.9.2).
+
+The standard leaves open how. These are the five ways people know from DCMTK, in any color:
+
+========== ===================================================================================
+replace    the plane's pixels take the color
+threshold  they take the color where the image is at most half bright, and are black elsewhere
+complement they turn white where the image is nearly black, and black elsewhere
+invert     all pixels the plane does not cover, inside its rectangle, take the color
+roi        all pixels the plane does not cover, inside its rectangle, are dimmed to 1/17
+========== ===================================================================================
+
+Without a choice, planes of type R (region of interest) are ``roi`` and all others ``replace``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.options import OverlayMode, RenderOptions
+    from rendicom.values import DisplayAttributes, Frame, OverlayPlane
+
+__all__ = ["Overlays", "draw_overlays", "plan_overlays"]
+
+_NEARLY_BLACK = 17
+"""The brightest value is this many times the one that still counts as nearly black."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlays:
+    """The planes to draw, in this order, and how; ``mode`` None goes by the kind of plane."""
+
+    planes: tuple[OverlayPlane, ...]
+    mode: OverlayMode | None
+    colour: tuple[int, int, int]
+
+
+def plan_overlays(
+    display: DisplayAttributes, options: RenderOptions, notes: list[str], *, has_cells: bool
+) -> Overlays | None:
+    """Return what to draw; None when nothing was asked for or nothing is there."""
+    if not options.overlays:
+        return None
+    wanted = options.overlay_planes
+    planes = [plane for plane in display.overlays if wanted is None or plane.group in wanted]
+    there = {plane.group for plane in planes}
+    missing = [f"{group:04X}" for group in wanted or () if group not in there]
+    if missing:
+        notes.append(f"the frame has no overlay plane {', '.join(missing)}")
+    drawable = [plane for plane in planes if plane.bitmap is not None or has_cells]
+    if len(drawable) < len(planes):
+        notes.append("overlay planes inside the pixel cells were lost when the image was coded")
+    if not drawable:
+        return None
+    red, green, blue = bytes.fromhex(options.overlay_color.removeprefix("#"))
+    return Overlays(tuple(drawable), options.overlay_mode, (red, green, blue))
+
+
+def draw_overlays(image: NDArray[Any], overlays: Overlays, frame: Frame) -> NDArray[Any]:
+    """Return a copy of the picture with the planes painted on it.
+
+    Parameters
+    ----------
+    image
+        uint8 or uint16, (rows, columns) or (rows, columns, 3), in the geometry of the frame.
+    overlays
+        What to draw. A color that is no gray makes a gray image RGB.
+    frame
+        Whose cells hold the embedded planes.
+    """
+    red, green, blue = overlays.colour
+    if image.ndim == 2 and not red == green == blue:
+        result = np.repeat(image[..., np.newaxis], 3, axis=2)
+    else:
+        result = image.copy()
+    top = np.iinfo(image.dtype).max
+    colour = np.array(overlays.colour, np.int64) * (top // 255)
+    for plane in overlays.planes:
+        placed = _placed(plane, frame, image.shape[:2])
+        if placed is None:
+            continue
+        window, bitmap = placed
+        mode = overlays.mode or ("roi" if plane.kind == "R" else "replace")
+        ink = colour.astype(image.dtype) if result.ndim == 3 else colour[0].astype(image.dtype)
+        _paint(result[window], bitmap, mode, ink, top=int(top))
+    return result
+
+
+def _placed(
+    plane: OverlayPlane, frame: Frame, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]] | None:
+    """Return the rectangle of the image under the plane, and the plane cut to it."""
+    if plane.bitmap is not None:
+        bitmap = plane.bitmap()
+    elif plane.embedded_bit is not None and frame.cells is not None:
+        cells = frame.cells[: plane.rows, : plane.columns]
+        bitmap = (cells >> cells.dtype.type(plane.embedded_bit) & cells.dtype.type(1)).astype(bool)
+    else:
+        return None
+    image_parts, plane_parts = [], []
+    for origin, extent, size in zip((plane.row, plane.column), bitmap.shape, shape, strict=True):
+        start = origin - 1
+        low, high = max(start, 0), min(start + extent, size)
+        if low >= high:
+            return None
+        image_parts.append(slice(low, high))
+        plane_parts.append(slice(low - start, high - start))
+    window = (image_parts[0], image_parts[1])
+    return window, bitmap[plane_parts[0], plane_parts[1]]
+
+
+def _paint(
+    view: NDArray[Any], bitmap: NDArray[np.bool_], mode: OverlayMode, ink: Any, *, top: int
+) -> None:
+    """Paint on ``view``, a part of a picture of our own."""
+    if mode == "replace":
+        view[bitmap] = ink
+    elif mode == "invert":
+        view[~bitmap] = ink
+    elif mode == "roi":
+        outside = view[~bitmap].astype(np.uint32)
+        view[~bitmap] = (outside * 2 + _NEARLY_BLACK) // (2 * _NEARLY_BLACK)
+    elif mode == "threshold":
+        is_dark = _brightness(view) <= top / 2
+        view[bitmap & is_dark] = ink
+        view[bitmap & ~is_dark] = 0
+    else:
+        is_dark = _brightness(view) <= top // _NEARLY_BLACK
+        view[bitmap & is_dark] = top
+        view[bitmap & ~is_dark] = 0
+
+
+def _brightness(view: NDArray[Any]) -> NDArray[Any]:
+    """Return gray values, or luma of RGB (ITU-R BT.601)."""
+    if view.ndim == 2:
+        return view
+    return view @ np.array([0.299, 0.587, 0.114], np.float32)

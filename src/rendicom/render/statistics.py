@@ -1,0 +1,166 @@
+"""Ranges of modality values over the frames of an instance, for windows the file does not give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rendicom.errors import OptionError
+from rendicom.render.lut import chunks
+from rendicom.render.plan import modality_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from rendicom.options import Voi
+    from rendicom.render.lut import Modality
+    from rendicom.values import DisplayAttributes, Frame, PixelDescription
+
+__all__ = ["modality_range"]
+
+_MOST_VALUES = 1 << 18
+"""Values kept of a frame for percentiles, where its values cannot simply be counted."""
+
+
+def modality_range(
+    frames: Iterable[tuple[Frame, DisplayAttributes]],
+    description: PixelDescription,
+    voi: Voi,
+    *,
+    padding: bool,
+) -> tuple[float, float]:
+    """Return low and high of the finite modality values of all ``frames``.
+
+    Parameters
+    ----------
+    frames
+        Gray frames, each with its own display attributes; taken one at a time.
+    description
+        Of the instance.
+    voi
+        ``minmax``: of all pixels; ``roi``: of those in its rectangle; ``percentile``: the values
+        below which so many percent of the pixels lie. Percentiles of 32-bit and float frames of
+        more than 262,144 pixels are those of an evenly spaced sample.
+    padding
+        Leave padding values out.
+
+    Returns
+    -------
+    tuple of float
+        Low and high; 0, 0 where no pixel is left.
+
+    Raises
+    ------
+    OptionError
+        The rectangle lies outside the image.
+    """
+    counted: list[tuple[NDArray[np.float64], NDArray[Any]]] = []
+    for frame, display in frames:
+        samples = _region(frame.samples, voi)
+        modality = modality_of(description, display)
+        excluded = _excluded(display, padding=padding)
+        if voi.kind == "percentile":
+            counted.append(_counted(samples, modality, excluded))
+        else:
+            counted.append(_extremes(samples, modality, excluded))
+    values = np.concatenate([entry[0] for entry in counted] or [np.empty(0)])
+    if not values.size:
+        return 0.0, 0.0
+    if voi.kind != "percentile":
+        return float(values.min()), float(values.max())
+    counts = np.concatenate([entry[1] for entry in counted])
+    return _percentiles(values, counts, voi.arguments)
+
+
+def _region(samples: NDArray[Any], voi: Voi) -> NDArray[Any]:
+    if voi.kind != "roi":
+        return samples
+    x, y, width, height = (int(argument) for argument in voi.arguments)
+    region = samples[y : y + height, x : x + width]
+    if not region.size:
+        rows, columns = samples.shape[:2]
+        raise OptionError(f"{voi} lies outside the image of {columns} x {rows} pixels")
+    return region
+
+
+def _excluded(display: DisplayAttributes, *, padding: bool) -> tuple[tuple[float, float], ...]:
+    """Return ranges of stored values that are no gray: padding, and a supplemental palette's."""
+    ranges = [display.padding] if padding and display.padding is not None else []
+    if display.palette is not None:
+        ranges.append((float(display.palette.red.first), np.inf))
+    return tuple(ranges)
+
+
+def _kept(values: NDArray[Any], excluded: tuple[tuple[float, float], ...]) -> NDArray[Any]:
+    """Return the values that count: finite, and none of those excluded."""
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)]
+    for low, high in excluded:
+        values = values[(values < low) | (values > high)]
+    return values
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values[np.isfinite(values)]
+
+
+def _extremes(
+    samples: NDArray[Any], modality: Modality, excluded: tuple[tuple[float, float], ...]
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return values among which are the least and the greatest."""
+    if modality.table is not None:
+        return _counted(samples, modality, excluded)
+    if samples.dtype.kind != "f" and not excluded:
+        found = [samples.min(), samples.max()]
+    else:
+        flat = samples.reshape(-1)
+        found = []
+        for part in chunks(flat.size):
+            kept = _kept(flat[part], excluded)
+            if kept.size:
+                found += [kept.min(), kept.max()]
+    values = _finite(modality.values(np.array(found, samples.dtype)))
+    return values, np.ones(values.size, np.int64)
+
+
+def _counted(
+    samples: NDArray[Any], modality: Modality, excluded: tuple[tuple[float, float], ...]
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return modality values and how often each occurs."""
+    if samples.dtype.kind != "f" and samples.dtype.itemsize <= 2:
+        stored, counts = _histogram(samples)
+    else:
+        flat = samples.reshape(-1)
+        stored = flat[:: max(1, -(-flat.size // _MOST_VALUES))]
+        stored, counts = np.unique(_kept(stored, ()), return_counts=True)
+    for first, last in excluded:
+        is_kept = (stored < first) | (stored > last)
+        stored, counts = stored[is_kept], counts[is_kept]
+    values = modality.values(stored)
+    is_finite = np.isfinite(values)
+    return values[is_finite], counts[is_finite]
+
+
+def _histogram(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the stored values that occur, in order, and how often."""
+    low = int(samples.min())
+    counts = np.zeros(int(samples.max()) - low + 1, np.int64)
+    flat = samples.reshape(-1)
+    for part in chunks(flat.size):
+        counts += np.bincount(flat[part].astype(np.int64) - low, minlength=counts.size)
+    occurring = np.flatnonzero(counts)
+    return occurring + low, counts[occurring]
+
+
+def _percentiles(
+    values: NDArray[np.float64], counts: NDArray[Any], percents: tuple[float, ...]
+) -> tuple[float, float]:
+    """Return the smallest values that at least so many percent of the pixels do not exceed."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order])
+    wanted = np.searchsorted(reached, [reached[-1] * percent / 100 for percent in percents])
+    low, high = values[order[np.minimum(wanted, order.size - 1)]]
+    return float(low), float(high)

@@ -1,0 +1,102 @@
+"""VOI transforms as formulas: modality values to display levels (PS3.3 C.11.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rendicom.values import LookupTable, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ValueRange", "VoiTransform", "levels", "ramp"]
+
+_FARTHEST = 8e307
+"""Ends of a range are kept so near that their distance is a number."""
+_OUT_OF_REACH = 1e300
+"""Ends of ramps beyond this are scaled before they are subtracted, or they would overflow."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRange:
+    """Shows ``low`` as black and ``high`` as white, like LINEAR_EXACT with exact ends.
+
+    Where both are equal there is nothing to tell apart: that value and all below are black.
+    """
+
+    low: float
+    high: float
+
+
+VoiTransform = Window | ValueRange | LookupTable
+
+
+def ramp(voi: VoiTransform) -> tuple[float, float] | None:
+    """Return where a straight ramp starts and how wide it is; None for curves and tables.
+
+    A width of 0 is a threshold: values up to the start are black, all others white. A LINEAR
+    window narrower than 1 counts as 1 wide.
+    """
+    if isinstance(voi, ValueRange):
+        low, high = max(voi.low, -_FARTHEST), min(voi.high, _FARTHEST)
+        return low, high - low
+    if isinstance(voi, LookupTable) or voi.function == "sigmoid":
+        return None
+    if voi.function == "linear-exact":
+        return voi.center - voi.width / 2, voi.width
+    width = max(voi.width - 1, 0.0)
+    return voi.center - 0.5 - width / 2, width
+
+
+def levels(values: NDArray[np.float64], voi: VoiTransform, top: int) -> NDArray[np.float64]:
+    """Return display levels from 0 to ``top``, not yet rounded; ``values`` must be finite.
+
+    LINEAR and LINEAR_EXACT are C.11.2.1.2.1 and C.11.2.1.3.2, SIGMOID is C.11.2.1.3.1. The
+    multiplication comes before the division, so that levels half-way between two whole numbers
+    are exact.
+    """
+    if isinstance(voi, LookupTable):
+        return _looked_up(values, voi, top)
+    straight = ramp(voi)
+    if straight is not None:
+        return _ramped(values, *straight, top)
+    assert isinstance(voi, Window)  # noqa: S101
+    return _sigmoid(values, voi, top)
+
+
+def _ramped(values: NDArray[np.float64], low: float, width: float, top: int) -> NDArray[np.float64]:
+    if width <= 0:
+        return np.where(values <= low, 0.0, float(top))
+    if not abs(low) + width < _OUT_OF_REACH:
+        values, low, width = _brought_near(values, low, width)
+    with np.errstate(over="ignore"):
+        result = values - low
+        result *= top
+        result /= width
+    return np.clip(result, 0, top, out=result)
+
+
+def _brought_near(
+    values: NDArray[np.float64], low: float, width: float
+) -> tuple[NDArray[np.float64], float, float]:
+    near = 2.0**-64
+    return values * near, low * near, width * near
+
+
+def _sigmoid(values: NDArray[np.float64], window: Window, top: int) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):
+        exponent = (values - window.center) * (-4 / window.width)
+        np.clip(exponent, -700, 700, out=exponent)
+        result: NDArray[np.float64] = top / (1 + np.exp(exponent))
+    return result
+
+
+def _looked_up(values: NDArray[np.float64], table: LookupTable, top: int) -> NDArray[np.float64]:
+    index = np.clip(np.floor(values + 0.5) - table.first, 0, len(table.entries) - 1)
+    entries: NDArray[np.float64] = table.entries[index.astype(np.intp)].astype(np.float64)
+    entries *= top
+    entries /= (1 << table.bits) - 1
+    return entries
