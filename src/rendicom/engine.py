@@ -6,10 +6,10 @@ Synchronous, thread-safe, and knows no door: no HTTP, no argv, no printing, no g
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, overload
 
 from rendicom.encode import encode, encode_animation, format_of_media_type
 from rendicom.encode.fit import fit
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom import Dataset
 
+    from rendicom.encode.formats import Format
     from rendicom.pixels.bytesource import ByteSource
     from rendicom.pixels.header import Header
     from rendicom.render.plan import RenderPlan
@@ -92,7 +93,7 @@ def open_instance(source: Source) -> Instance:
         raise
 
 
-def _is_dataset(source: object) -> bool:
+def _is_dataset(source: object) -> TypeGuard[Dataset]:
     return hasattr(source, "file_meta") or hasattr(source, "PixelData")
 
 
@@ -337,7 +338,7 @@ class Instance:
                 f"{file_format.name} holds one frame only", hint="use gif, apng or webp"
             )
         numbers = frames if frames is not None else range(1, self.description.number_of_frames + 1)
-        images = _Loop(self, numbers, options, media_type)
+        images = _Loop(lambda number: self._displayed(number, options), numbers, file_format)
         data = encode_animation(images, self._durations(numbers), file_format, _settings(options))
         height, width = images.shape
         return RenderedImage(
@@ -374,10 +375,12 @@ class _Loop(Sequence[DisplayImage]):
     """The images of an animation, rendered when the encoder asks: one is held at a time."""
 
     def __init__(
-        self, instance: Instance, frames: Sequence[int], options: RenderOptions, media_type: str
+        self,
+        displayed: Callable[[int], tuple[DisplayImage, RenderPlan, tuple[str, ...]]],
+        frames: Sequence[int],
+        file_format: Format,
     ) -> None:
-        self._instance, self._frames, self._options = instance, frames, options
-        self._format = format_of_media_type(media_type)
+        self._displayed, self._frames, self._format = displayed, frames, file_format
         self.shape, self.voi = (0, 0), ""
         self.warnings: dict[str, None] = {}
 
@@ -391,7 +394,7 @@ class _Loop(Sequence[DisplayImage]):
     def __getitem__(self, index: int | slice) -> DisplayImage | Sequence[DisplayImage]:
         if isinstance(index, slice):
             return [self[position] for position in range(len(self))[index]]
-        image, plan, notes = self._instance._displayed(self._frames[index], self._options)
+        image, plan, notes = self._displayed(self._frames[index])
         image, fit_notes = fit(image, self._format)
         self.shape, self.voi = image.samples.shape[:2], plan.voi
         self.warnings.update(dict.fromkeys((*notes, *fit_notes)))

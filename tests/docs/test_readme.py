@@ -64,9 +64,8 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert block is not None
     assert run("sample", "ct.dcm", cwd=tmp_path).returncode == 0
     assert run("sample", "cine.dcm", "--kind", "us-cine", cwd=tmp_path).returncode == 0
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block[1]], cwd=tmp_path, capture_output=True, text=True
-    )
+    command = [sys.executable, "-W", "error", "-c", block[1]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "30\n"
 

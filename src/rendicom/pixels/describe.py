@@ -120,8 +120,10 @@ def _bits(header: Header, frame_samples: int, notes: list[str]) -> tuple[int, in
         if stored is not None:
             notes.append(f"Bits Stored is {stored} of {allocated} allocated")
         stored = allocated
-    high_bit = attributes.integer(0x00280102, stored - 1)
-    if high_bit is None or not stored - 1 <= high_bit < allocated:
+    high_bit = attributes.integer(0x00280102)
+    if high_bit is None:
+        high_bit = stored - 1
+    elif not stored - 1 <= high_bit < allocated:
         notes.append(f"High Bit is {high_bit} with {stored} bits stored")
         high_bit = stored - 1
     return allocated, stored, high_bit
@@ -205,7 +207,8 @@ def display_attributes(
     header: Header, description: PixelDescription, frame: int
 ) -> DisplayAttributes:
     """Return what the header says of how ``frame`` (counted from 1) is shown."""
-    top, notes = header.attributes, []
+    top = header.attributes
+    notes: list[str] = []
     groups = _Groups(top, frame)
     rescale, voi = groups.macro(_RESCALE_MACRO), groups.macro(_VOI_MACRO)
     slope, intercept = rescale.number(0x00281053), rescale.number(0x00281052)
