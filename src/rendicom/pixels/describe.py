@@ -106,13 +106,14 @@ def _bits(header: Header, frame_samples: int, notes: list[str]) -> tuple[int, in
     """Return Bits Allocated, Bits Stored and High Bit."""
     attributes, pixel = header.attributes, header.pixel
     if pixel is not None and pixel.keyword != "PixelData":
-        allocated = 64 if pixel.keyword == "DoubleFloatPixelData" else 32
-        return allocated, allocated, allocated - 1
+        width = 64 if pixel.keyword == "DoubleFloatPixelData" else 32
+        return width, width, width - 1
     allocated = attributes.integer(0x00280100)
     stored = attributes.integer(0x00280101)
     if allocated is None:
-        length = pixel.length * 8 // frame_samples if pixel and pixel.length else 0
-        allocated = next((bits for bits in (32, 16, 8) if length >= bits), stored or 8)
+        bits = (pixel.length or 0) * 8 if pixel else 0
+        a_sample = bits // (frame_samples * (attributes.integer(0x00280008) or 1))
+        allocated = next((width for width in (32, 16, 8) if a_sample >= width), stored or 8)
         notes.append(f"Bits Allocated is missing and taken to be {allocated}")
     if not 1 <= allocated <= 64:
         raise CorruptDataError(f"Bits Allocated is {allocated}")

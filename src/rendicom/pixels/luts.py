@@ -84,7 +84,7 @@ def _entries(
         entries = np.concatenate([entries, np.repeat(entries[-1:], count - entries.size)])
     largest = int(entries.max())
     if bits == 8 and largest > 0xFF and not np.any(entries & 0xFF):
-        entries = entries >> 8  # 8-bit entries in the high byte of each word
+        entries = entries // np.uint16(256)  # 8-bit entries in the high byte of each word
     elif largest >> bits:
         bits = max(bits, largest.bit_length())
     return entries, bits

@@ -203,7 +203,7 @@ class FrameSource:
         stop = self._end if is_last else self._first_fragment + offsets[number]
         if start >= stop or (number > 1 and offsets[number - 1] == 0):
             return []
-        fragments = []
+        fragments: list[_Fragment] = []
         position = start
         while position < stop:
             tag, length = self._item_at(position)
