@@ -283,9 +283,10 @@ def _scaled(channel: LookupTable, bits: int, bit_depth: int) -> NDArray[Any]:
     """Return the entries of one channel as display values."""
     entries = channel.entries
     if bit_depth == 8:
-        return np.minimum(entries >> max(bits - 8, 0), 0xFF).astype(np.uint8)
+        high_bytes: NDArray[Any] = np.minimum(entries >> max(bits - 8, 0), 0xFF)
+        return high_bytes.astype(np.uint8)
     top = (1 << bits) - 1
-    wide: NDArray[Any] = np.minimum(entries, top).astype(np.uint32) * 65535 // top
+    wide = np.minimum(entries, top).astype(np.uint32) * 65535 // top
     return wide.astype(np.uint16)
 
 

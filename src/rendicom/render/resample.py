@@ -43,10 +43,13 @@ def resample(samples: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
     rows, columns
         The new size, each at least 1.
     """
-    if samples.shape[0] != rows:
-        samples = _rows_resampled(samples, rows)
-    if samples.shape[1] != columns:
-        samples = _columns_resampled(samples, columns)
+    passes = [(_columns_resampled, 1, columns), (_rows_resampled, 0, rows)]
+    # The axis that shrinks more goes first: less is left for the other.
+    if rows * samples.shape[1] < columns * samples.shape[0]:
+        passes.reverse()
+    for resampled, axis, size in passes:
+        if samples.shape[axis] != size:
+            samples = resampled(samples, size)
     return samples
 
 
@@ -100,11 +103,11 @@ def _blocks(source: int, target: int, dtype: str) -> tuple[tuple[slice, slice, N
 def _precision(dtype: str, reach: float) -> tuple[type[np.floating[Any]], float]:
     """Return the type of the sums and the denominator of the weights that keep sums exact.
 
-    Weights add up to at most 1.3 in magnitude: 8 + 14 bits fit the 24 of float32, 16 + 30 the
+    Weights add up to at most 1.3 in magnitude: 8 + 15 bits fit the 24 of float32, 16 + 30 the
     53 of float64. So many inputs that a weight would be a few units need the finer one.
     """
     if dtype == "uint8" and reach <= 64:
-        return np.float32, 2.0**14
+        return np.float32, 2.0**15
     return np.float64, 2.0**30
 
 

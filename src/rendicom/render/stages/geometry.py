@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Geometry", "apply_geometry", "plan_geometry"]
 
-_LONGEST_SIDE = 1 << 20
+_LONGEST_SIDE = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
