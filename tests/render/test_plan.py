@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from rendicom.errors import LimitExceededError, OptionError
-from rendicom.values import DisplayAttributes, Frame, LookupTable, Palette, Window
+from rendicom.options import RenderOptions, Voi
+from rendicom.render.plan import compile_plan
+from rendicom.values import (
+    DisplayAttributes,
+    Frame,
+    LookupTable,
+    Palette,
+    PixelDescription,
+    Window,
+)
 
 Show = Callable[..., Any]
 
@@ -116,6 +125,45 @@ def test_window_asked_for_replaces_the_files(planned: Show) -> None:
     shown, voi, _ = planned(GRAY, display, window="0,100,linear-exact")
     assert shown == [[0, 128, 255]]
     assert voi == "window 0,100,linear-exact (asked for)"
+
+
+@pytest.mark.parametrize("window", [
+    Window(0, 0, "sigmoid"), Window(0, -1), Window(float("inf"), 1), Window(0, float("nan")),
+])  # fmt: skip
+def test_senseless_window_asked_for(window: Window, make_frame: Callable[..., Frame]) -> None:
+    """A window made in code has not been through the parser."""
+    with pytest.raises(OptionError, match="asked for"):
+        compile_plan(
+            PixelDescription(
+                "", "", "CT", 1, 3, 1, "MONOCHROME2", 0, 16, 16, 15, True, 1, "PixelData"
+            ),
+            DisplayAttributes(), RenderOptions(window=window), frame=make_frame(GRAY),
+            value_range=lambda voi: (0, 1),
+        )  # fmt: skip
+
+
+def test_pixels_are_asked_only_when_needed(make_frame: Callable[..., Frame]) -> None:
+    asked = []
+    description = PixelDescription(
+        "", "", "CT", 1, 3, 1, "MONOCHROME2", 0, 16, 16, 15, True, 1, "PixelData"
+    )
+
+    def value_range(voi: Voi) -> tuple[float, float]:
+        asked.append(str(voi))
+        return 0, 1
+
+    for texts in ({"window": "1,2"}, {"voi": "identity"}, {"values": "stored"}, {}):
+        options = RenderOptions.parse(texts)
+        display = DisplayAttributes(windows=WINDOWS)
+        compile_plan(description, display, options, frame=make_frame(GRAY), value_range=value_range)
+    assert asked == []
+    for text in ("auto", "minmax", "percentile:1,99", "roi:0,0,1,1"):
+        options = RenderOptions.parse({"voi": text})
+        compile_plan(
+            description, DisplayAttributes(), options, frame=make_frame(GRAY),
+            value_range=value_range,
+        )  # fmt: skip
+    assert asked == ["minmax", "minmax", "percentile:1,99", "roi:0,0,1,1"]
 
 
 def test_presets_are_for_ct(planned: Show) -> None:

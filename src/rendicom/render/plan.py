@@ -149,7 +149,7 @@ def modality_of(description: PixelDescription, display: DisplayAttributes) -> Mo
     """Return the modality transform of a gray frame for display (PS3.3 C.11.1, C.7.6.16.2.9).
 
     A Modality LUT wins over rescale; a slope of 0 counts as 1. Dose is Dose Grid Scaling alone
-    (C.8.8.3), a fractional segment the share of its Maximum Fractional Value (C.8.20.2.3).
+    (C.8.8.3), a fractional segment the share of its Maximum Fractional Value (C.8.20.2).
     The transform of logarithmic X-ray images leads back to intensity, and is not for display
     (C.8.7.1.1.2).
     """

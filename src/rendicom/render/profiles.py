@@ -43,7 +43,7 @@ class ColourManagement:
 def colour_management(
     mode: IccMode | None, own: Sequence[bytes | None], *, converts: bool = True
 ) -> ColourManagement:
-    """Return what to do with the colours of an RGB picture (PS3.18 8.3.5.1.4).
+    """Return what to do with the colours of an RGB picture (PS3.18 8.3.5.1.5).
 
     Parameters
     ----------

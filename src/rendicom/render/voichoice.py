@@ -39,7 +39,7 @@ class PlanRequest:
 def choose_voi(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, str]:
     """Return the VOI transform, and which it is in words.
 
-    A window or preset that was asked for replaces what the file has (PS3.18 8.3.5.1.2); else
+    A window or preset that was asked for replaces what the file has (PS3.18 8.3.5.1.4); else
     ``options.voi`` names one. Windows and LUTs of the file are alternatives (PS3.3 C.11.2.1.1).
 
     Raises
@@ -49,6 +49,8 @@ def choose_voi(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
     """
     options = image.options
     if options.window is not None:
+        if not _is_usable(options.window):
+            raise OptionError("the window asked for is not finite or not wider than 0")
         return options.window, f"window {options.window} (asked for)"
     if options.preset is not None:
         if image.description.modality != "CT":
@@ -91,15 +93,17 @@ def _automatic(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
 
 def _is_sane(window: Window, image: PlanRequest, modality: Modality) -> bool:
     """Tell whether a window can show anything of values that the stored bits allow."""
-    if not (math.isfinite(window.center) and math.isfinite(window.width)):
-        return False
-    if window.width <= 0 or (window.function == "linear" and window.width < 1):
+    if not _is_usable(window) or (window.function == "linear" and window.width < 1):
         return False
     if image.frame.samples.dtype.kind == "f":
         return True
     lowest, highest = modality.bounds(*_extent(image))
     half = window.width if window.function == "sigmoid" else window.width / 2
     return window.center + half >= lowest and window.center - half <= highest
+
+
+def _is_usable(window: Window) -> bool:
+    return math.isfinite(window.center) and math.isfinite(window.width) and window.width > 0
 
 
 def _extent(image: PlanRequest) -> tuple[int, int]:
@@ -111,7 +115,7 @@ def _window_of_file(image: PlanRequest, index: int) -> tuple[VoiTransform, str]:
     if index >= len(windows):
         raise OptionError(f"the file has no window {index + 1}", hint=_what_there_is(image))
     window = windows[index]
-    if not (math.isfinite(window.center) and math.isfinite(window.width) and window.width > 0):
+    if not _is_usable(window):
         raise OptionError(f"window {index + 1} of the file makes no sense", hint="use voi auto")
     if window.function == "linear" and window.width < 1:
         image.notes.append("a LINEAR window narrower than 1 was taken to be 1 wide")
