@@ -246,6 +246,7 @@ def test_dose(planned: Show) -> None:
     display = _attributes(dose_grid_scaling=0.001, slope=77.0)
     samples = np.array([[0, 1000, 4000]], np.uint32)
     assert planned(samples, display)[:2] == ([[0, 64, 255]], "min..max 0..4")
+    assert planned(samples + np.uint32(794), display)[1] == "min..max 0.794..4.794"
 
 
 def test_segmentations(planned: Show) -> None:

@@ -171,7 +171,12 @@ def _range(image: PlanRequest, voi: Voi) -> tuple[VoiTransform, str]:
         "percentile": "percentile " + "..".join(map(format_number, voi.arguments)),
         "roi": str(voi),
     }.get(voi.kind, "min..max")
-    return ValueRange(low, high), f"{how} {format_number(low)}..{format_number(high)}"
+    return ValueRange(low, high), f"{how} {_short(low)}..{_short(high)}"
+
+
+def _short(value: float) -> str:
+    """Return a number for a person: whole ones in full, others to six digits."""
+    return format_number(value if value == int(value) else float(f"{value:.6g}"))
 
 
 def _quoted(explanation: str) -> str:
