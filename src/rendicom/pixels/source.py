@@ -64,7 +64,8 @@ class FrameSource:
         self._source = header.source
         self._description = description
         self._fragments: list[_Fragment] | None = None
-        self._first_fragment, self._basic_offsets = 0, ()
+        self._first_fragment = 0
+        self._basic_offsets: tuple[int, ...] = ()
         self.is_encapsulated = self._looks_encapsulated()
         if self.is_encapsulated and not self._is_bare_stream:
             self._first_fragment, self._basic_offsets = self._read_basic_offset_table()
@@ -104,7 +105,7 @@ class FrameSource:
         first, last = start // 8, min(-(-(start + bits) // 8), self._pixel.length or 0)
         big_endian = not self._header.little_endian or self._header.transfer_syntax == GE_PRIVATE
         if big_endian and self._pixel.vr == "OW" and description.bits_allocated <= 8:
-            data = self._unswapped(first, last)
+            data: bytes | memoryview = self._unswapped(first, last)
         else:
             data = self._source.view(self._pixel.offset + first, max(0, last - first))
         return FrameBytes(data, encapsulated=False, bit_offset=start % 8, big_endian=big_endian)

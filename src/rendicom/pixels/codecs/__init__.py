@@ -33,6 +33,8 @@ class DecodeRequest:
     planar_configuration: int
     max_pixels: int
     strict: bool = False
+    frame: int = 1
+    """Counted from 1; matters for video, where one stream holds all frames."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

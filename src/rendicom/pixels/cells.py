@@ -1,0 +1,154 @@
+"""Pixel cells to stored values (PS3.5 8.1.1): sign, unused bits, packing, byte order, planes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rendicom.errors import CorruptDataError, UnsupportedImageError
+from rendicom.pixels.colour import upsampled_422
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.pixels.frames import FrameBytes
+    from rendicom.values import PixelDescription
+
+__all__ = ["interleaved", "native_cells", "stored_values", "within"]
+
+_WHOLE_CELLS = (8, 16, 32, 64)
+
+
+def native_cells(
+    stored: FrameBytes, description: PixelDescription, *, strict: bool
+) -> tuple[NDArray[Any], int, tuple[str, ...]]:
+    """Return the cells of a native frame, how many of them the file holds, and warnings.
+
+    Shape (rows, columns) or (rows, columns, samples); native byte order; a view of the bytes
+    where that is possible. Cells that are missing are 0.
+
+    Raises
+    ------
+    CorruptDataError
+        No cell is there; or, with ``strict``, not all are.
+    """
+    bits = description.bits_allocated
+    samples = description.samples_per_pixel
+    count = description.frame_pixels * samples
+    is_422 = _is_subsampled(stored, description)
+    if is_422:
+        count = description.rows * -(-description.columns // 2) * 4
+    data, warnings = _whole(stored, count * bits + stored.bit_offset, strict=strict)
+    present = min(count, (len(stored.data) * 8 - stored.bit_offset) // bits)
+    cells = _unpacked(data, count, description, stored)
+    if is_422:
+        full = upsampled_422(cells, rows=description.rows, columns=description.columns)
+        return full, present * 3 // 2, warnings
+    if samples == 1:
+        return cells.reshape(description.rows, description.columns), present, warnings
+    shape = (description.rows, description.columns, samples)
+    if description.planar_configuration != 1:
+        return cells.reshape(shape), present, warnings
+    planes = cells.reshape(samples, description.rows, description.columns)
+    return interleaved(planes), present, warnings
+
+
+def interleaved(planes: NDArray[Any]) -> NDArray[Any]:
+    """Return (rows, columns, samples) of (samples, rows, columns), contiguous."""
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))
+
+
+def _is_subsampled(stored: FrameBytes, description: PixelDescription) -> bool:
+    """Tell whether two pixels share one pair of chroma samples; many headers only say so."""
+    is_called_so = description.photometric_interpretation.endswith("_422")
+    full = description.frame_pixels * 3 * description.bits_allocated // 8
+    return is_called_so and description.samples_per_pixel == 3 and len(stored.data) < full
+
+
+def _whole(
+    stored: FrameBytes, bits: int, *, strict: bool
+) -> tuple[bytes | memoryview | bytearray, tuple[str, ...]]:
+    """Return the bytes, made up with zeros to what the header promises."""
+    needed = -(-bits // 8)
+    held = len(stored.data)
+    if held >= needed:
+        return stored.data, ()
+    text = f"pixel data is short: {held} of {needed} bytes"
+    if held == 0 or strict:
+        raise CorruptDataError(text)
+    data = bytearray(needed)
+    data[:held] = stored.data
+    return data, (f"{text}; what is missing is black",)
+
+
+def _unpacked(
+    data: bytes | memoryview | bytearray,
+    count: int,
+    description: PixelDescription,
+    stored: FrameBytes,
+) -> NDArray[Any]:
+    """Return ``count`` cells in a row."""
+    bits = description.bits_allocated
+    order = ">" if stored.big_endian else "<"
+    if description.is_float:
+        floats = np.frombuffer(data, np.dtype(f"{order}f{bits // 8}"), count)
+        return floats.astype(floats.dtype.newbyteorder("="), copy=False)
+    if bits == 1:
+        packed = np.frombuffer(data, np.uint8, -(-(count + stored.bit_offset) // 8))
+        unpacked = np.unpackbits(packed, bitorder="little")
+        return unpacked[stored.bit_offset : stored.bit_offset + count]
+    if bits == 12:
+        return _packed_12(np.frombuffer(data, np.uint8), count)
+    if bits == 24:
+        return _packed_24(np.frombuffer(data, np.uint8, count * 3), big_endian=stored.big_endian)
+    if bits not in _WHOLE_CELLS:
+        raise UnsupportedImageError(f"{bits} bits allocated for a sample are not supported")
+    cells = np.frombuffer(data, np.dtype(f"{order}u{bits // 8}"), count)
+    return cells.astype(cells.dtype.newbyteorder("="), copy=False)
+
+
+def _packed_12(data: NDArray[np.uint8], count: int) -> NDArray[np.uint16]:
+    """Unpack the 12-bit cells of ACR-NEMA: two in three bytes, low bits first."""
+    padded = np.zeros(-(-count // 2) * 3, np.uint8)
+    padded[: min(padded.size, data.size)] = data[: padded.size]
+    low, middle, high = padded.reshape(-1, 3).astype(np.uint16).T
+    cells = np.empty(low.size * 2, np.uint16)
+    cells[0::2] = low | (middle & 0x0F) << 8
+    cells[1::2] = middle >> 4 | high << 4
+    return cells[:count]
+
+
+def _packed_24(data: NDArray[np.uint8], *, big_endian: bool) -> NDArray[Any]:
+    triples = data.reshape(-1, 3)[:, :: -1 if big_endian else 1].astype(np.uint32)
+    return triples[:, 0] | triples[:, 1] << 8 | triples[:, 2] << 16
+
+
+def stored_values(
+    cells: NDArray[Any], *, bits_stored: int, high_bit: int, signed: bool
+) -> NDArray[Any]:
+    """Return the values in unsigned cells: ``bits_stored`` bits that end at ``high_bit``.
+
+    Unused bits may hold anything. The dtype keeps the width of the cell. Cells without unused
+    bits are not copied.
+    """
+    width = cells.dtype.itemsize * 8
+    above, below = width - 1 - high_bit, width - bits_stored
+    signed_type = np.dtype(f"i{cells.dtype.itemsize}")
+    values: NDArray[Any] = cells
+    if below == 0:
+        return values.view(signed_type) if signed else values
+    if signed:
+        # The sign bit goes to the top; the arithmetic shift brings it down again.
+        values = (cells << cells.dtype.type(above)).view(signed_type)
+        values = values >> signed_type.type(below)
+    elif high_bit == bits_stored - 1:
+        values = cells & cells.dtype.type((1 << bits_stored) - 1)
+    else:
+        values = (cells << cells.dtype.type(above)) >> cells.dtype.type(below)
+    return values
+
+
+def within(cells: NDArray[Any], *, bits: int) -> bool:
+    """Tell whether every unsigned cell is below ``2**bits``."""
+    return bits >= cells.dtype.itemsize * 8 or int(cells.max(initial=0)) >> bits == 0

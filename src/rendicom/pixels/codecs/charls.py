@@ -1,0 +1,29 @@
+"""JPEG-LS by CharLS, any interleave mode."""
+
+from __future__ import annotations
+
+from rendicom.pixels.codecs import Decoded, DecodeRequest
+from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
+from rendicom.pixels.streams import parse_jpeg
+
+__all__ = ["CODEC"]
+
+
+class _CharLS:
+    name = "CharLS"
+    streams = ("jpeg-ls",)
+    install = INSTALL
+    rank = 10
+
+    def version(self) -> str | None:
+        return version_of("jpegls")
+
+    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:  # noqa: ARG002
+        import imagecodecs
+
+        info = parse_jpeg(stream)
+        samples = call(imagecodecs.jpegls_decode, stream[info.start : info.stop])
+        return Decoded(samples, bits_stored=info.precision, signed=False)
+
+
+CODEC = _CharLS()

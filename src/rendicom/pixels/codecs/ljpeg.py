@@ -1,0 +1,29 @@
+"""Lossless JPEG once more, for streams that libjpeg-turbo refuses."""
+
+from __future__ import annotations
+
+from rendicom.pixels.codecs import Decoded, DecodeRequest
+from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
+from rendicom.pixels.streams import parse_jpeg
+
+__all__ = ["CODEC"]
+
+
+class _Lossless:
+    name = "liblj92"
+    streams = ("jpeg-lossless",)
+    install = INSTALL
+    rank = 20
+
+    def version(self) -> str | None:
+        return version_of("ljpeg")
+
+    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:  # noqa: ARG002
+        import imagecodecs
+
+        info = parse_jpeg(stream)
+        samples = call(imagecodecs.ljpeg_decode, stream[info.start :])
+        return Decoded(samples, bits_stored=info.precision, signed=False)
+
+
+CODEC = _Lossless()

@@ -1,0 +1,95 @@
+"""YBR, HSV and the like to RGB (PS3.3 C.7.6.3.1.2), exactly as the formulas round.
+
+For 8 bits the luminance is whole, so that ``round(Y + f(chroma)) = Y + round(f(chroma))``: a
+table of 256 entries for red and blue and one of 65,536 for green give the formula's own values.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["YBR_MODELS", "hsv_to_rgb", "upsampled_422", "ybr_to_rgb"]
+
+YBR_MODELS = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
+
+_FULL = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
+_PARTIAL = np.array([[1.1644, 0, 1.5960], [1.1644, -0.3917, -0.8130], [1.1644, 2.0173, 0]])
+_BAND_PIXELS = 1 << 16
+
+
+def ybr_to_rgb(samples: NDArray[Any], *, model: str, bits: int) -> NDArray[Any]:
+    """Return RGB of YBR samples, (rows, columns, 3), same dtype.
+
+    ``model`` is one of `YBR_MODELS`; chroma is centred on ``2**(bits - 1)``.
+    """
+    is_partial = model.startswith("YBR_PARTIAL")
+    if bits == 8 and samples.dtype == np.uint8 and not is_partial:
+        return _full_8_bit(samples)
+    rgb = np.empty_like(samples)
+    matrix = _PARTIAL if is_partial else _FULL
+    half, foot = 1 << (bits - 1), (16 << bits - 8 if is_partial else 0)
+    offset = np.array([foot, half, half], np.float64)
+    step = max(1, _BAND_PIXELS // samples.shape[1])
+    for start in range(0, samples.shape[0], step):
+        band = samples[start : start + step].astype(np.float64) - offset
+        band = np.floor(band @ matrix.T + 0.5)
+        rgb[start : start + step] = band.clip(0, (1 << bits) - 1)
+    return rgb
+
+
+def _full_8_bit(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    red, green, blue = _chroma_tables()
+    rgb = np.empty_like(samples)
+    step = max(1, _BAND_PIXELS // samples.shape[1])
+    for start in range(0, samples.shape[0], step):
+        band = samples[start : start + step]
+        y, cb, cr = (band[..., channel].astype(np.int16) for channel in range(3))
+        out = rgb[start : start + step]
+        np.clip(y + red[cr], 0, 255, out=out[..., 0], casting="unsafe")
+        np.clip(
+            y + green[cb.astype(np.uint16) << 8 | cr], 0, 255, out=out[..., 1], casting="unsafe"
+        )
+        np.clip(y + blue[cb], 0, 255, out=out[..., 2], casting="unsafe")
+    return rgb
+
+
+@cache
+def _chroma_tables() -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]:
+    """Return what is added to Y: by Cr for red, by Cb * 256 + Cr for green, by Cb for blue."""
+    chroma = np.arange(256) - 128.0
+    red = np.floor(1.402 * chroma + 0.5)
+    blue = np.floor(1.772 * chroma + 0.5)
+    green = np.floor(-0.344136 * chroma[:, None] - 0.714136 * chroma[None, :] + 0.5)
+    return red.astype(np.int16), green.astype(np.int16).ravel(), blue.astype(np.int16)
+
+
+def upsampled_422(cells: NDArray[Any], *, rows: int, columns: int) -> NDArray[Any]:
+    """Return (rows, columns, 3) of native ``Y1 Y2 Cb Cr`` cells, chroma repeated.
+
+    Chroma is cosited with the first of two luminance samples (PS3.3 C.7.6.3.1.2).
+    """
+    pairs = cells.reshape(rows, -1, 4)
+    full = np.empty((rows, pairs.shape[1] * 2, 3), cells.dtype)
+    full[..., 0] = pairs[..., :2].reshape(rows, -1)
+    full[..., 1] = pairs[..., 2].repeat(2, axis=1)
+    full[..., 2] = pairs[..., 3].repeat(2, axis=1)
+    return full[:, :columns]
+
+
+def hsv_to_rgb(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
+    """Return RGB of HSV samples (retired), hue over the full range of the type."""
+    top = (1 << bits) - 1
+    scaled = samples.astype(np.float64) / top
+    hue, saturation, value = scaled[..., 0] * 6, scaled[..., 1], scaled[..., 2]
+    rgb = np.empty(samples.shape, np.float64)
+    for channel, shift in enumerate((5, 3, 1)):
+        sector = (hue + shift) % 6
+        share = np.clip(np.minimum(sector, 4 - sector), 0, 1)
+        rgb[..., channel] = value - value * saturation * share
+    return np.floor(rgb * top + 0.5).astype(samples.dtype)
