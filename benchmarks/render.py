@@ -182,10 +182,11 @@ def processes(sample: Sample, folder: Path, *, runs: int) -> None:
             print(f"  {extension} {name:28} {median(values) * 1000:7.0f}  {ratio:5.2f} x imports")
 
 
-MEMORY = """
-import resource, sys, rendicom
+MEMORY = r"""
+import pathlib, re, sys, rendicom
 rendicom.render(sys.argv[1], int(sys.argv[2]), media_type=sys.argv[3])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# VmHWM and not ru_maxrss: the latter remembers the size of the process that forked.
+print(re.search(r"VmHWM:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1])
 """
 
 

@@ -6,6 +6,7 @@ Sources: PS3.3 C.11.1.1 (descriptor and data), C.7.6.3.1.5 and C.7.6.3.1.6 (pale
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +96,9 @@ def palette_of(attributes: Attributes, *, signed: bool) -> Palette | None:
     channels = [_channel(attributes, tags, signed=signed) for tags in _CHANNELS]
     if all(channels):
         red, green, blue = (channel for channel in channels if channel)
+        if max(int(channel.entries.max()) for channel in (red, green, blue)) <= 0xFF:
+            # Said to be 16 bits, written as 8.
+            red, green, blue = (replace(channel, bits=8) for channel in (red, green, blue))
         return Palette(red, green, blue)
     return _well_known_palette(attributes.text(_PALETTE_UID))
 
@@ -115,8 +119,6 @@ def _channel(
         return None
     if entries is None:
         return None
-    if bits > 8 and int(entries.max()) <= 0xFF:
-        bits = 8  # said to be 16 bits, written as 8
     return LookupTable(entries, first, bits)
 
 
