@@ -152,7 +152,8 @@ def _version_of(distribution: str) -> str | None:
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
-    state = finding.problem or f"{finding.library} {finding.version or ''}".rstrip()
+    found = [finding.library, finding.version or ""]
+    state = finding.problem or " ".join(part for part in found if part != finding.name).strip()
     return finding.name, state, finding.does
 
 
