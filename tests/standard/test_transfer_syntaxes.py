@@ -104,7 +104,14 @@ def test_jpeg_lossless(predictor: int, dtype: str, stored: Show) -> None:
     from imagecodecs import jpeg8_encode
 
     values = _values(dtype)
-    stream = bytes(jpeg8_encode(values.view(f"u{dtype[1]}"), lossless=True, predictor=predictor))
+    stream = bytes(
+        jpeg8_encode(
+            values.view(f"u{dtype[1]}"),
+            lossless=True,
+            predictor=predictor,
+            bitspersample=8 * int(dtype[1]),
+        )
+    )
     suffix = "4.70" if predictor == 1 else "4.57"
     data = _file(stream, values, syntax=f"{ROOT}.{suffix}")
     assert np.array_equal(stored(data), values)
@@ -135,7 +142,7 @@ def test_jpeg_ls_of_colour(stored: Show) -> None:
 
     values = _values("u1", samples=3)
     stream = bytes(jpegls_encode(values))
-    assert stream[stream.index(b"\xff\xda") :][11] in (1, 2)  # interleaved by line or sample
+    assert stream[stream.index(b"\xff\xda") :][12] in (1, 2)  # interleaved by line or sample
     for data in (stream, _separate_scans(values)):
         assert np.array_equal(stored(_file(data, values, syntax=f"{ROOT}.4.80")), values)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,15 +13,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rendicom.pixels.frames import FrameBytes
-    from rendicom.values import PixelDescription
 
 __all__ = ["interleaved", "native_cells", "stored_values", "within"]
 
 _WHOLE_CELLS = (8, 16, 32, 64)
 
 
+class CellLayout(Protocol):
+    """How cells lie in the bytes: a `PixelDescription` or a `DecodeRequest`."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def columns(self) -> int: ...
+    @property
+    def samples_per_pixel(self) -> int: ...
+    @property
+    def bits_allocated(self) -> int: ...
+    @property
+    def planar_configuration(self) -> int: ...
+    @property
+    def photometric_interpretation(self) -> str: ...
+    @property
+    def is_float(self) -> bool: ...
+
+
 def native_cells(
-    stored: FrameBytes, description: PixelDescription, *, strict: bool
+    stored: FrameBytes, layout: CellLayout, *, strict: bool
 ) -> tuple[NDArray[Any], int, tuple[str, ...]]:
     """Return the cells of a native frame, how many of them the file holds, and warnings.
 
@@ -33,24 +51,24 @@ def native_cells(
     CorruptDataError
         No cell is there; or, with ``strict``, not all are.
     """
-    bits = description.bits_allocated
-    samples = description.samples_per_pixel
-    count = description.frame_pixels * samples
-    is_422 = _is_subsampled(stored, description)
+    bits = layout.bits_allocated
+    samples = layout.samples_per_pixel
+    count = layout.rows * layout.columns * samples
+    is_422 = _is_subsampled(stored, layout)
     if is_422:
-        count = description.rows * -(-description.columns // 2) * 4
+        count = layout.rows * -(-layout.columns // 2) * 4
     data, warnings = _whole(stored, count * bits + stored.bit_offset, strict=strict)
     present = min(count, (len(stored.data) * 8 - stored.bit_offset) // bits)
-    cells = _unpacked(data, count, description, stored)
+    cells = _unpacked(data, count, layout, stored)
     if is_422:
-        full = upsampled_422(cells, rows=description.rows, columns=description.columns)
+        full = upsampled_422(cells, rows=layout.rows, columns=layout.columns)
         return full, present * 3 // 2, warnings
     if samples == 1:
-        return cells.reshape(description.rows, description.columns), present, warnings
-    shape = (description.rows, description.columns, samples)
-    if description.planar_configuration != 1:
+        return cells.reshape(layout.rows, layout.columns), present, warnings
+    shape = (layout.rows, layout.columns, samples)
+    if layout.planar_configuration != 1:
         return cells.reshape(shape), present, warnings
-    planes = cells.reshape(samples, description.rows, description.columns)
+    planes = cells.reshape(samples, layout.rows, layout.columns)
     return interleaved(planes), present, warnings
 
 
@@ -59,11 +77,11 @@ def interleaved(planes: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
-def _is_subsampled(stored: FrameBytes, description: PixelDescription) -> bool:
+def _is_subsampled(stored: FrameBytes, layout: CellLayout) -> bool:
     """Tell whether two pixels share one pair of chroma samples; many headers only say so."""
-    is_called_so = description.photometric_interpretation.endswith("_422")
-    full = description.frame_pixels * 3 * description.bits_allocated // 8
-    return is_called_so and description.samples_per_pixel == 3 and len(stored.data) < full
+    is_called_so = layout.photometric_interpretation.endswith("_422")
+    full = layout.rows * layout.columns * 3 * layout.bits_allocated // 8
+    return is_called_so and layout.samples_per_pixel == 3 and len(stored.data) < full
 
 
 def _whole(
@@ -85,13 +103,13 @@ def _whole(
 def _unpacked(
     data: bytes | memoryview | bytearray,
     count: int,
-    description: PixelDescription,
+    layout: CellLayout,
     stored: FrameBytes,
 ) -> NDArray[Any]:
     """Return ``count`` cells in a row."""
-    bits = description.bits_allocated
+    bits = layout.bits_allocated
     order = ">" if stored.big_endian else "<"
-    if description.is_float:
+    if layout.is_float:
         floats = np.frombuffer(data, np.dtype(f"{order}f{bits // 8}"), count)
         return floats.astype(floats.dtype.newbyteorder("="), copy=False)
     if bits == 1:

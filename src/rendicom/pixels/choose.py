@@ -23,6 +23,7 @@ from rendicom.pixels.syntaxes import (
     DEFLATED_IMAGE_FRAME,
     ENCAPSULATED_UNCOMPRESSED,
     RLE_LOSSLESS,
+    is_decoded,
     is_native,
     is_video,
     syntax_name,
@@ -44,6 +45,7 @@ CODECS_OF = {
     "htj2k": ("openjph", "openjpeg"),
     "jpeg-xl": ("libjxl",),
     "rle": ("rle",),
+    "deflate": ("deflate",),
     "video": ("ffmpeg",),
 }
 """In-tree codecs of each kind of stream, in order of rank, so that a decode imports one module
@@ -71,7 +73,7 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
     if uid == ENCAPSULATED_UNCOMPRESSED:
         return Stream("native", data)
     if uid == DEFLATED_IMAGE_FRAME:
-        return _inflated(data, description)
+        return Stream("deflate", data)
     if is_video(uid):
         return Stream("video", bytes(data))
     data = bytes(data)
@@ -79,31 +81,23 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
     if kind:
         info = _PARSERS[kind](data)
         notes: tuple[str, ...] = ()
-        if is_native(uid) or not uid.startswith("1.2.840.10008."):
+        if is_native(uid) or not is_decoded(uid):
             notes = (f"the frame is a {info.kind} stream, which the transfer syntax does not say",)
         if not info.is_complete:
             notes += ("the stream has no end: it is cut short",)
         return Stream(info.kind, data, info, notes)
     if uid == RLE_LOSSLESS:
         return Stream("rle", data)
+    if not is_decoded(uid):
+        raise UnsupportedTransferSyntaxError(
+            f"nothing decodes transfer syntax {uid}", hint="no library for it is known"
+        )
     expected = description.frame_pixels * description.samples_per_pixel
     if len(data) - expected * description.bits_allocated // 8 in (0, 1):
         return Stream("native", data, warnings=("the frame is not compressed",))
     raise CorruptDataError(
         f"the frame is no stream that {syntax_name(uid) or 'the transfer syntax'} allows"
     )
-
-
-def _inflated(data: bytes | memoryview, description: PixelDescription) -> Stream:
-    """Return the cells of a Deflated Image Frame, never more than the frame has (PS3.5 A.4.14)."""
-    import zlib
-
-    bits = description.frame_pixels * description.samples_per_pixel * description.bits_allocated
-    try:
-        inflated = zlib.decompressobj(-15).decompress(data, -(-bits // 8))
-    except zlib.error as error:
-        raise CorruptDataError(f"the deflated frame is damaged: {error}") from None
-    return Stream("native", inflated)
 
 
 def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
@@ -118,9 +112,6 @@ def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
     CorruptDataError
         No codec could decode it.
     """
-    info = stream.info
-    if info is not None:
-        _check(info, request)
     if request.strict and stream.warnings:
         raise CorruptDataError(stream.warnings[0])
     refusals: list[RendicomError] = []
@@ -131,7 +122,7 @@ def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
             continue
         try:
             return codec.decode(bytes(stream.data), request)
-        except LimitExceededError:
+        except (LimitExceededError, UnsupportedTransferSyntaxError):
             raise
         except RendicomError as error:
             refusals.append(error)
@@ -149,17 +140,3 @@ def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
 def _codecs(kind: str) -> list[Codec]:
     """Return the codecs of a kind: our own, then those of plugins when ours do not do."""
     return [registry.load(_ROOM, name, "CODEC") for name in CODECS_OF.get(kind, ())]
-
-
-def _check(info: StreamInfo, request: DecodeRequest) -> None:
-    if info.unsupported:
-        raise UnsupportedTransferSyntaxError(
-            f"the stream is {info.unsupported}", hint="no library for it is known"
-        )
-    if info.rows * info.columns > request.max_pixels:
-        raise LimitExceededError(
-            f"the stream is {info.columns} x {info.rows} pixels, more than {request.max_pixels}",
-            hint="--max-pixels raises it",
-        )
-    if not (info.rows and info.columns):
-        raise CorruptDataError("the stream does not say how large it is")

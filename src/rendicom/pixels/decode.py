@@ -10,14 +10,13 @@ from rendicom.errors import (
     CorruptDataError,
     LimitExceededError,
     UnsupportedImageError,
-    UnsupportedTransferSyntaxError,
 )
 from rendicom.pixels.cells import native_cells, stored_values, within
 from rendicom.pixels.choose import Stream, decode_stream, sniff
 from rendicom.pixels.codecs import DecodeRequest
 from rendicom.pixels.colour import YBR_MODELS, hsv_to_rgb, ybr_to_rgb
 from rendicom.pixels.frames import FrameBytes
-from rendicom.pixels.syntaxes import is_jpip
+from rendicom.pixels.syntaxes import is_decoded, is_native
 from rendicom.values import Frame
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_frame"]
 
+_NOT_COMPRESSED = "the pixel data is not compressed, though the transfer syntax says so"
 _GRAY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _RGB_BY_DECODER = ("RGB", "YBR_ICT", "YBR_RCT", "XYB")
 
@@ -67,12 +67,12 @@ def decode_frame(
         raise LimitExceededError(
             f"the image is {size} pixels, more than {max_pixels}", hint="--max-pixels raises it"
         )
-    if is_jpip(description.transfer_syntax):
-        raise UnsupportedTransferSyntaxError(
-            "the pixel data is on another server (JPIP), which is never asked"
-        )
     if not stored.encapsulated:
-        return _native_frame(stored, description, strict=strict, keep_cells=keep_cells)
+        found = _native_frame(stored, description, strict=strict, keep_cells=keep_cells)
+        is_told = is_native(description.transfer_syntax) or not is_decoded(
+            description.transfer_syntax
+        )
+        return found if is_told else _with_warnings(found, (_NOT_COMPRESSED,))
     stream = sniff(stored.data, description)
     if stream.kind == "native":
         plain = FrameBytes(stream.data, encapsulated=False)
@@ -102,6 +102,7 @@ def _request(
         max_pixels=max_pixels,
         strict=strict,
         frame=frame,
+        is_float=description.is_float,
     )
 
 
@@ -252,10 +253,16 @@ def _gray_values(
     """
     if samples.dtype.kind == "f":
         return samples, description.bits_stored, True
+    cells = samples.view(np.dtype(f"u{samples.dtype.itemsize}"))
     width = samples.dtype.itemsize * 8
     precision = min(decoded.bits_stored or width, width)
     bits = min(precision, description.bits_stored)
-    cells = samples.view(np.dtype(f"u{samples.dtype.itemsize}"))
+    if decoded.bits_stored is None or (decoded.lossless and precision > bits):
+        high_bit = min(description.high_bit, width - 1)
+        values = stored_values(
+            cells, bits_stored=bits, high_bit=high_bit, signed=description.signed
+        )
+        return values, bits, description.signed
     if description.signed:
         if decoded.signed:
             return samples, precision, True

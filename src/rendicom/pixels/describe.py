@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast
 
-from rendicom.errors import CorruptDataError, NoPixelDataError
+from rendicom.errors import CorruptDataError, NoPixelDataError, UnsupportedTransferSyntaxError
 from rendicom.pixels.cielab import srgb_of_dicom_lab
 from rendicom.pixels.luts import lookup_table, palette_of
 from rendicom.pixels.overlays import overlay_planes
-from rendicom.pixels.syntaxes import is_native
+from rendicom.pixels.syntaxes import is_jpip, is_native
 from rendicom.values import DisplayAttributes, PixelDescription, VoiFunction, Window
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ def describe(header: Header) -> PixelDescription:
         Rows, Columns or the bits make no sense.
     """
     attributes, notes = header.attributes, list(header.warnings)
+    if is_jpip(header.transfer_syntax):
+        raise UnsupportedTransferSyntaxError(
+            "the pixel data is on another server (JPIP), which is never asked"
+        )
     if header.pixel is None:
         raise NoPixelDataError("the object holds no pixel data")
     rows, columns = attributes.integer(0x00280010), attributes.integer(0x00280011)

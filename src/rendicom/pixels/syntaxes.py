@@ -11,6 +11,7 @@ __all__ = [
     "GE_PRIVATE",
     "IMPLICIT_LITTLE_ENDIAN",
     "RLE_LOSSLESS",
+    "is_decoded",
     "is_encapsulated",
     "is_jpip",
     "is_native",
@@ -71,6 +72,11 @@ def is_native(uid: str) -> bool:
 def is_encapsulated(uid: str) -> bool:
     """Tell whether pixel data is stored in fragments; private syntaxes are taken to be native."""
     return uid not in _NATIVE and uid not in _JPIP and uid.startswith("1.2.840.10008.1.2.")
+
+
+def is_decoded(uid: str) -> bool:
+    """Tell whether some codec is meant for the pixel data; a stream itself may say more."""
+    return uid not in _JPIP and (uid in _NATIVE or is_video(uid) or uid in _NAMES)
 
 
 def is_jpip(uid: str) -> bool:

@@ -39,6 +39,7 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_DEFLATED_SYNTAXES = (DEFLATED, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
 UNDEFINED = 0xFFFFFFFF
 """The length field that means "up to the delimiter"."""
 
@@ -160,7 +161,7 @@ def dicom_file(
     """
     content = list(elements)
     body = write_elements(content, encoding=encoding or _encoding(transfer_syntax), sort=sort)
-    if transfer_syntax == DEFLATED:
+    if transfer_syntax in _DEFLATED_SYNTAXES:
         body = deflate(body, zlib_header=zlib_header)
         body += b"\0" * (len(body) % 2)
     head = (b"\0" * 128 + b"DICM") if preamble else b""

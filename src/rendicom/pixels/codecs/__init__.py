@@ -35,6 +35,7 @@ class DecodeRequest:
     strict: bool = False
     frame: int = 1
     """Counted from 1; matters for video, where one stream holds all frames."""
+    is_float: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +45,16 @@ class Decoded:
     ``samples`` is (rows, columns) or (rows, columns, samples), pixel-interleaved, of the
     smallest integer dtype that holds the stream's precision. ``photometric_interpretation`` is
     the colour model of the samples as they are now, or ``""`` where the stream does not tell.
-    ``bits_stored`` and ``signed`` are ``None`` where the stream does not tell.
+    ``bits_stored`` and ``signed`` are ``None`` where the stream does not tell: then the samples
+    are pixel cells, and what their bits mean is the header's to say. So it is for a ``lossless``
+    stream that is deeper than Bits Stored.
     """
 
     samples: NDArray[Any]
     photometric_interpretation: str = ""
     bits_stored: int | None = None
     signed: bool | None = None
+    lossless: bool = False
     icc_profile: bytes | None = None
     warnings: tuple[str, ...] = ()
 

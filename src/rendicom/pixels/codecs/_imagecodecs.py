@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rendicom.errors import CorruptDataError
+from rendicom.errors import (
+    CorruptDataError,
+    LimitExceededError,
+    UnsupportedImageError,
+    UnsupportedTransferSyntaxError,
+)
 
-__all__ = ["INSTALL", "call", "version_of"]
+if TYPE_CHECKING:
+    from rendicom.pixels.codecs import DecodeRequest
+    from rendicom.pixels.streams import StreamInfo
+
+__all__ = ["INSTALL", "call", "checked", "version_of"]
 
 INSTALL = "pip install imagecodecs"
 
@@ -37,3 +46,33 @@ def call(decode: Callable[..., Any], stream: bytes | memoryview, **how: Any) -> 
         raise CorruptDataError(reason[:160]) from error
     except MemoryError as error:
         raise CorruptDataError("the stream asks for more memory than there is") from error
+
+
+def checked(info: StreamInfo, request: DecodeRequest) -> StreamInfo:
+    """Return ``info`` when a decoder may be let loose on the stream it describes.
+
+    Raises
+    ------
+    LimitExceededError
+        It is larger than ``request.max_pixels``, whatever the header says.
+    UnsupportedTransferSyntaxError, UnsupportedImageError
+        It has a feature, or a number of components, that nothing here decodes.
+    CorruptDataError
+        It does not say how large it is; or, when strict, it has no end.
+    """
+    if info.unsupported:
+        raise UnsupportedTransferSyntaxError(
+            f"the stream is {info.unsupported}", hint="no library for it is known"
+        )
+    if not (info.rows and info.columns):
+        raise CorruptDataError("the stream does not say how large it is")
+    if info.rows * info.columns > request.max_pixels:
+        raise LimitExceededError(
+            f"the stream is {info.columns} x {info.rows} pixels, more than {request.max_pixels}",
+            hint="--max-pixels raises it",
+        )
+    if info.components > 4:
+        raise UnsupportedImageError(f"{info.components} samples a pixel are not supported")
+    if request.strict and not info.is_complete:
+        raise CorruptDataError("the stream has no end: it is cut short")
+    return info

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
+from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
 from rendicom.pixels.streams import parse_jpeg
 
 __all__ = ["CODEC"]
@@ -21,7 +21,7 @@ class _LibjpegTurbo:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        info = parse_jpeg(stream)
+        info = checked(parse_jpeg(stream), request)
         is_lossless = info.kind == "jpeg-lossless"
         photometric, how = "", {}
         if info.components == 3 and not is_lossless:
@@ -36,6 +36,7 @@ class _LibjpegTurbo:
             photometric_interpretation=photometric,
             bits_stored=info.precision,
             signed=False,
+            lossless=is_lossless,
             icc_profile=info.icc_profile,
         )
 

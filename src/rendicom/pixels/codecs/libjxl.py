@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
+from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
+from rendicom.pixels.streams import parse_jpeg_xl
 
 __all__ = ["CODEC"]
 
@@ -17,9 +18,10 @@ class _LibJXL:
     def version(self) -> str | None:
         return version_of("jpegxl")
 
-    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:  # noqa: ARG002
+    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
+        checked(parse_jpeg_xl(stream), request)
         samples = call(imagecodecs.jpegxl_decode, stream, numthreads=1)
         return Decoded(samples, photometric_interpretation="RGB" if samples.ndim == 3 else "")
 

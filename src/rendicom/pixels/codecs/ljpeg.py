@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
+from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
 from rendicom.pixels.streams import parse_jpeg
 
 __all__ = ["CODEC"]
@@ -18,12 +18,12 @@ class _Lossless:
     def version(self) -> str | None:
         return version_of("ljpeg")
 
-    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:  # noqa: ARG002
+    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        info = parse_jpeg(stream)
+        info = checked(parse_jpeg(stream), request)
         samples = call(imagecodecs.ljpeg_decode, stream[info.start :])
-        return Decoded(samples, bits_stored=info.precision, signed=False)
+        return Decoded(samples, bits_stored=info.precision, signed=False, lossless=True)
 
 
 CODEC = _Lossless()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
+from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
 from rendicom.pixels.streams import parse_jpeg2000
 
 __all__ = ["CODEC"]
@@ -23,10 +23,10 @@ class _OpenJPH:
     def version(self) -> str | None:
         return version_of("htj2k")
 
-    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:  # noqa: ARG002
+    def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        info = parse_jpeg2000(stream)
+        info = checked(parse_jpeg2000(stream), request)
         if not info.reversible:
             raise CorruptDataError("irreversible streams are left to OpenJPEG")
         samples = call(imagecodecs.htj2k_decode, stream[info.start : info.stop])
@@ -35,6 +35,7 @@ class _OpenJPH:
             photometric_interpretation="RGB" if info.transformed else "",
             bits_stored=info.precision,
             signed=info.signed,
+            lossless=info.reversible,
         )
 
 

@@ -42,7 +42,7 @@ class _RLE:
             cells = np.unpackbits(cells, bitorder="little")[: pixels * request.samples_per_pixel]
         planes = cells.reshape(request.samples_per_pixel, request.rows, request.columns)
         samples = planes[0] if request.samples_per_pixel == 1 else interleaved(planes)
-        return Decoded(samples, bits_stored=request.bits_allocated, warnings=warnings)
+        return Decoded(samples, warnings=warnings)
 
 
 def _fitted(
