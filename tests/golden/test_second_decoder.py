@@ -22,7 +22,17 @@ CASES = [(source, file) for source in ("pydicom", "corpus") for file in files(so
 KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 # pydicom's values differ, and why.
-DIFFERENT: dict[str, str] = {}
+DIFFERENT = {
+    "pylibjpegdata__TOSHIBA_J2K_SIZ1_PixRep0.dcm": (
+        "a signed stream under an unsigned header: pydicom adds 32768, PS3.5 8.2.4 goes by the "
+        "stream, whose values are Hounsfield units (rescale 1, 0)"
+    ),
+}
+
+# GDCM's digest is of other bytes, and why.
+OTHER_DIGEST = {
+    "pylibjpegdata__JPEGExtended_3s_1f_u_08_08.dcm": "lossy colour, left in YBR by GDCM",
+}
 
 
 def _read(path: Path) -> pydicom.Dataset | None:
@@ -47,11 +57,12 @@ def test_stored_values(source: str, file: str) -> None:
     dataset = _read(path)
     if dataset is None:
         pytest.skip("no pixel data")
-    with open_instance(path) as instance:
-        try:
-            numbers = frames_of(instance)
-        except RendicomError:
-            pytest.skip("refused; see the golden table")
+    try:
+        instance = open_instance(path)
+        numbers = frames_of(instance)
+    except RendicomError:
+        pytest.skip("refused; see the golden table")
+    with instance:
         for number in numbers:
             theirs = _theirs(dataset, number)
             if theirs is None:
@@ -83,7 +94,7 @@ def _digests() -> dict[str, str]:
     found = (
         (line["file"], re.search("GDCM md5 ([0-9a-f]{32})", line["exercises"])) for line in lines
     )
-    return {file: match[1] for file, match in found if match}
+    return {file: match[1] for file, match in found if match and file not in OTHER_DIGEST}
 
 
 @pytest.mark.corpus

@@ -248,8 +248,9 @@ def _gray_values(
     """Return values, bits and sign of one-sample streams.
 
     Most coders know no sign: the bits are read as Pixel Representation says, from the precision
-    of the stream or from Bits Stored, whichever is less. JPEG 2000 knows one; where it differs
-    from the header, the header is right about what the bits mean.
+    of the stream or from Bits Stored, whichever is less. JPEG 2000 knows one: negative values it
+    has coded are negative whatever the header says (PS3.5 8.2.4), and unsigned ones under a
+    signed header are cells that a careless encoder took for numbers.
     """
     if samples.dtype.kind == "f":
         return samples, description.bits_stored, True
@@ -263,11 +264,9 @@ def _gray_values(
             cells, bits_stored=bits, high_bit=high_bit, signed=description.signed
         )
         return values, bits, description.signed
-    if description.signed:
-        if decoded.signed:
-            return samples, precision, True
-        return stored_values(cells, bits_stored=bits, high_bit=bits - 1, signed=True), bits, True
     if decoded.signed:
-        cells = stored_values(cells, bits_stored=precision, high_bit=precision - 1, signed=False)
+        return samples, precision, True
+    if description.signed:
+        return stored_values(cells, bits_stored=bits, high_bit=bits - 1, signed=True), bits, True
     # Lossy 12-bit streams under a header of 10 bits exceed it: the stream is right.
     return cells, bits if within(cells, bits=bits) else precision, False
