@@ -39,7 +39,7 @@ _ROOM = "rendicom.pixels.codecs"
 
 CODECS_OF = {
     "jpeg": ("libjpeg_turbo",),
-    "jpeg-lossless": ("libjpeg_turbo", "ljpeg", "jpegsof3"),
+    "jpeg-lossless": ("libjpeg_turbo", "jpegsof3"),
     "jpeg-ls": ("charls",),
     "jpeg2000": ("openjpeg",),
     "htj2k": ("openjph", "openjpeg"),

@@ -165,6 +165,7 @@ def _joined_profile(chunks: list[bytes]) -> bytes | None:
 # --- JPEG 2000 --------------------------------------------------------------------------------
 
 _MAX_TILES = 65535
+_MAX_LEVELS = 32
 
 
 def parse_jpeg2000(data: bytes) -> StreamInfo:
@@ -178,8 +179,8 @@ def parse_jpeg2000(data: bytes) -> StreamInfo:
     start = data.find(_CODESTREAM)
     if start < 0 or len(data) < start + 44:
         raise CorruptDataError("there is no JPEG 2000 codestream")
-    segments = dict(_main_header(data, start + 2))
-    siz = segments.get(0x51, b"")
+    header = list(_main_header(data, start + 2))
+    siz = header[0][1] if header else b""
     if len(siz) < 39:
         raise CorruptDataError("the JPEG 2000 image size segment is cut short")
     rsiz, x1, y1, x0, y0, tx, ty, tx0, ty0, components = struct.unpack_from(">HIIIIIIIIH", siz)
@@ -192,13 +193,19 @@ def parse_jpeg2000(data: bytes) -> StreamInfo:
         raise CorruptDataError("the JPEG 2000 tiles do not cover the image")
     if len(siz) < 36 + 3 * components:
         raise CorruptDataError("the JPEG 2000 image size segment is cut short")
-    depth, dx, dy = siz[36], siz[37], siz[38]
+    # The largest component: subsampling one of them must not hide the size of the others.
+    depth = siz[36]
+    dx, dy = (min(siz[first : 36 + 3 * components : 3]) for first in (37, 38))
     if not dx or not dy:
         raise CorruptDataError("the JPEG 2000 subsampling is 0")
+    segments = dict(reversed(header))
+    is_high_throughput = bool(rsiz & 0x4000) or 0x50 in segments
+    if is_high_throughput:
+        _check_quantization(header, components)
     cod = segments.get(0x52, b"")
     stop = data.rfind(b"\xff\xd9", start)
     return StreamInfo(
-        kind="htj2k" if rsiz & 0x4000 or 0x50 in segments else "jpeg2000",
+        kind="htj2k" if is_high_throughput else "jpeg2000",
         rows=-(-y1 // dy) - -(-y0 // dy),
         columns=-(-x1 // dx) - -(-x0 // dx),
         components=components,
@@ -223,6 +230,27 @@ def _main_header(data: bytes, position: int) -> Iterator[tuple[int, bytes]]:
         (length,) = struct.unpack_from(">H", data, position + 2)
         yield marker, data[position + 4 : position + 2 + length]
         position += 2 + max(2, length)
+
+
+def _check_quantization(header: list[tuple[int, bytes]], components: int) -> None:
+    """Refuse step sizes for fewer subbands than there are (T.800 A.6.4, A.6.5).
+
+    OpenJPH reads what is missing from memory that nobody has set, and crashes.
+    """
+    index = 1 if components < 257 else 2
+    styles = [content for marker, content in header if marker == 0x52]
+    levels = [content[5] for content in styles if len(content) > 5]
+    styles = [content for marker, content in header if marker == 0x53]
+    levels += [content[index + 1] for content in styles if len(content) > index + 1]
+    steps = [content for marker, content in header if marker == 0x5C]
+    steps += [content[index:] for marker, content in header if marker == 0x5D]
+    if not levels or max(levels) > _MAX_LEVELS or not steps:
+        raise CorruptDataError("the JPEG 2000 stream does not say how it is coded")
+    subbands = 3 * max(levels) + 1
+    for content in steps:
+        how = content[0] & 0x1F if content else -1
+        if len(content) - 1 < {0: subbands, 1: 2, 2: 2 * subbands}.get(how, len(content)):
+            raise CorruptDataError("the JPEG 2000 quantization segment is cut short")
 
 
 def _boxed_profile(boxes: bytes) -> bytes | None:
@@ -257,14 +285,29 @@ def parse_jpeg_xl(data: bytes) -> StreamInfo:
     CorruptDataError
         There is no codestream.
     """
-    start = 0
-    if data[:12] == JXL_SIGNATURE:
-        box = max(data.find(b"jxlc"), data.find(b"jxlp"))
-        start = data.find(b"\xff\x0a", max(0, box))
-    if data[start : start + 2] != b"\xff\x0a":
+    start = _boxed_codestream(data) if data[:12] == JXL_SIGNATURE else 0
+    if start < 0 or data[start : start + 2] != b"\xff\x0a":
         raise CorruptDataError("there is no JPEG XL codestream")
     rows, columns = _jpeg_xl_size(_Bits(data[start + 2 :]))
     return StreamInfo(kind="jpeg-xl", rows=rows, columns=columns, stop=len(data))
+
+
+def _boxed_codestream(data: bytes) -> int:
+    """Return where the codestream starts in the boxes of a container, or -1 (18181-2 clause 9)."""
+    position = 0
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        content = position + (16 if length == 1 else 8)
+        if kind == b"jxlc":
+            return content
+        if kind == b"jxlp":
+            return content + 4
+        if length == 1 and position + 16 <= len(data):
+            (length,) = struct.unpack_from(">Q", data, position + 8)
+        if length < content - position:
+            return -1  # 0 means: up to the end of the file
+        position += length
+    return -1
 
 
 def _jpeg_xl_size(bits: _Bits) -> tuple[int, int]:

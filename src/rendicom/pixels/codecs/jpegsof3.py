@@ -1,4 +1,7 @@
-"""Lossless JPEG once more, for streams that libjpeg-turbo refuses."""
+"""Lossless JPEG once more, for streams that libjpeg-turbo refuses.
+
+liblj92, also in imagecodecs, is left out: damaged streams crash the process in it.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,11 @@ turns black; those are left to OpenJPEG.
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
@@ -29,7 +34,10 @@ class _OpenJPH:
         info = checked(parse_jpeg2000(stream), request)
         if not info.reversible:
             raise CorruptDataError("irreversible streams are left to OpenJPEG")
-        samples = call(imagecodecs.htj2k_decode, stream[info.start : info.stop])
+        with _complaints() as complaints:
+            samples = call(imagecodecs.htj2k_decode, stream[info.start : info.stop])
+        if complaints:
+            raise CorruptDataError("OpenJPH: the stream is damaged")
         return Decoded(
             samples,
             photometric_interpretation="RGB" if info.transformed else "",
@@ -37,6 +45,37 @@ class _OpenJPH:
             signed=info.signed,
             lossless=info.reversible,
         )
+
+
+_heard = threading.local()
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect the errors that OpenJPH raises in this thread where no caller can catch them.
+
+    imagecodecs lets them end in ``sys.unraisablehook`` and returns what it has as if all were
+    well. The hook stays, and passes on what comes from elsewhere.
+    """
+    if getattr(sys.unraisablehook, "for_openjph", None) is None:
+        _listen(sys.unraisablehook)
+    _heard.complaints = []
+    try:
+        yield _heard.complaints
+    finally:
+        _heard.complaints = None
+
+
+def _listen(pass_on: Callable[[sys.UnraisableHookArgs], object]) -> None:
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        complaints = getattr(_heard, "complaints", None)
+        if complaints is None or "_htj2k" not in str(unraisable.object):
+            pass_on(unraisable)
+        else:
+            complaints.append(str(unraisable.exc_value))
+
+    hook.for_openjph = True  # type: ignore[attr-defined]
+    sys.unraisablehook = hook
 
 
 CODEC = _OpenJPH()

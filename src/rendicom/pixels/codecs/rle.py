@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from itertools import pairwise
+
 import numpy as np
 
 from rendicom.errors import CorruptDataError, UnsupportedImageError
@@ -12,6 +15,7 @@ from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
 __all__ = ["CODEC"]
 
 _HEADER_BYTES = 64
+_MAX_SEGMENTS = 15
 
 
 class _RLE:
@@ -26,8 +30,7 @@ class _RLE:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        if len(stream) < _HEADER_BYTES:
-            raise CorruptDataError("the RLE stream is shorter than its header")
+        _check_header(stream)
         if request.bits_allocated not in (1, 8, 16, 32):
             raise UnsupportedImageError(f"RLE of {request.bits_allocated} bits is not supported")
         dtype = np.dtype(f"<u{max(1, request.bits_allocated // 8)}")
@@ -43,6 +46,18 @@ class _RLE:
         planes = cells.reshape(request.samples_per_pixel, request.rows, request.columns)
         samples = planes[0] if request.samples_per_pixel == 1 else interleaved(planes)
         return Decoded(samples, warnings=warnings)
+
+
+def _check_header(stream: bytes) -> None:
+    """Refuse a header that points outside the stream: the library believes it (PS3.5 G.5)."""
+    if len(stream) < _HEADER_BYTES:
+        raise CorruptDataError("the RLE stream is shorter than its header")
+    count, *offsets = struct.unpack_from("<16I", stream)
+    if not 1 <= count <= _MAX_SEGMENTS:
+        raise CorruptDataError(f"the RLE header claims {count} segments")
+    used = [*offsets[:count], len(stream)]
+    if used[0] != _HEADER_BYTES or any(low > high for low, high in pairwise(used)):
+        raise CorruptDataError("the RLE header points outside the stream")
 
 
 def _fitted(
