@@ -269,7 +269,7 @@ class _Bits:
     """Bits of a JPEG XL header, least significant first."""
 
     def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data[:32], "little")
+        self._value = int.from_bytes(data, "little")
 
     def take(self, count: int) -> int:
         value = self._value & ((1 << count) - 1)
@@ -288,7 +288,7 @@ def parse_jpeg_xl(data: bytes) -> StreamInfo:
     start = _boxed_codestream(data) if data[:12] == JXL_SIGNATURE else 0
     if start < 0 or data[start : start + 2] != b"\xff\x0a":
         raise CorruptDataError("there is no JPEG XL codestream")
-    rows, columns = _jpeg_xl_size(_Bits(data[start + 2 :]))
+    rows, columns = _jpeg_xl_size(_Bits(data[start + 2 : start + 34]))
     return StreamInfo(kind="jpeg-xl", rows=rows, columns=columns, stop=len(data))
 
 
