@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from rendicom import registry
@@ -10,6 +11,7 @@ from rendicom.errors import (
     CorruptDataError,
     LimitExceededError,
     RendicomError,
+    UnsupportedImageError,
     UnsupportedTransferSyntaxError,
 )
 from rendicom.pixels.streams import (
@@ -30,6 +32,8 @@ from rendicom.pixels.syntaxes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rendicom.pixels.codecs import Codec, Decoded, DecodeRequest
     from rendicom.values import PixelDescription
 
@@ -122,13 +126,15 @@ def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
             continue
         try:
             return codec.decode(bytes(stream.data), request)
-        except (LimitExceededError, UnsupportedTransferSyntaxError):
+        except LimitExceededError:
             raise
         except RendicomError as error:
             refusals.append(error)
         except Exception as error:  # noqa: BLE001 - a codec's fault is the file's, to the person
             refusals.append(CorruptDataError(f"{codec.name} failed: {type(error).__name__}"))
     if refusals:
+        if isinstance(refusals[-1], (UnsupportedImageError, UnsupportedTransferSyntaxError)):
+            raise refusals[-1]
         name = syntax_name(request.transfer_syntax)
         raise CorruptDataError(f"the {name} stream cannot be decoded: {refusals[-1].message}")
     raise UnsupportedTransferSyntaxError(
@@ -137,6 +143,24 @@ def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
     )
 
 
-def _codecs(kind: str) -> list[Codec]:
-    """Return the codecs of a kind: our own, then those of plugins when ours do not do."""
-    return [registry.load(_ROOM, name, "CODEC") for name in CODECS_OF.get(kind, ())]
+def _codecs(kind: str) -> Iterator[Codec]:
+    """Yield the codecs of a kind: our own, then those of plugins when ours do not do."""
+    for name in CODECS_OF.get(kind, ()):
+        yield registry.load(_ROOM, name, "CODEC")
+    yield from _plugins(kind)
+
+
+@cache
+def _plugins(kind: str) -> tuple[Codec, ...]:
+    """Return the codecs of other distributions, lowest rank first."""
+    try:
+        found = registry.discover(_ROOM, "CODEC")
+    except Exception:  # noqa: BLE001 - a plugin that cannot be imported is doctor's to tell
+        return ()
+    own = registry.module_names(_ROOM)
+    foreign = (codec for name, codec in found.items() if name not in own)
+    return tuple(sorted((each for each in foreign if kind in each.streams), key=_rank))
+
+
+def _rank(codec: Codec) -> int:
+    return codec.rank

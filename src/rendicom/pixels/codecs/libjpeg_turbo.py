@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
 from rendicom.pixels.streams import parse_jpeg
+
+if TYPE_CHECKING:
+    from rendicom.pixels.streams import StreamInfo
 
 __all__ = ["CODEC"]
 
@@ -34,12 +39,11 @@ class _LibjpegTurbo:
             raise CorruptDataError("the JPEG stream has more scans than an image needs")
         is_lossless = info.kind == "jpeg-lossless"
         photometric, how = "", {}
-        if info.components == 3 and not is_lossless:
-            is_ycbcr = info.transformed
-            if is_ycbcr is None:
-                is_ycbcr = request.photometric_interpretation != "RGB"
-            photometric = "RGB"
+        if info.components == 3:
+            # Lossless streams are coded as they are, whatever their markers say (PS3.5 8.2.1).
+            is_ycbcr = not is_lossless and _is_ycbcr(info, request)
             how = {"colorspace": "YCBCR" if is_ycbcr else "RGB", "outcolorspace": "RGB"}
+            photometric = "" if is_lossless else "RGB"
         samples = call(imagecodecs.jpeg8_decode, stream[info.start :], **how)
         return Decoded(
             samples,
@@ -49,6 +53,13 @@ class _LibjpegTurbo:
             lossless=is_lossless,
             icc_profile=info.icc_profile,
         )
+
+
+def _is_ycbcr(info: StreamInfo, request: DecodeRequest) -> bool:
+    """Tell the colour model of a lossy stream; the header counts where the stream is silent."""
+    if info.transformed is None:
+        return request.photometric_interpretation != "RGB"
+    return info.transformed
 
 
 def _scans(stream: bytes) -> int:
