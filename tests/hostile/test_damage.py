@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from rendicom.testing import (
 from rendicom.testing.strategies import damaged
 
 OPTIONS = RenderOptions(max_pixels=1_000_000, overlays=True)
+SECONDS = 3
 VALUES = np.arange(48, dtype=np.int16).reshape(6, 8) * 500 - 9000
 COLOURS = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
 RICH = [
@@ -116,6 +118,14 @@ FILES = _files()
 
 
 def outcome(data: bytes, options: RenderOptions = OPTIONS) -> str:
+    began = time.process_time()
+    try:
+        return _outcome(data, options)
+    finally:
+        assert time.process_time() - began < SECONDS
+
+
+def _outcome(data: bytes, options: RenderOptions) -> str:
     try:
         with open_instance(data) as instance:
             picture = instance.render(1, options, "image/png")

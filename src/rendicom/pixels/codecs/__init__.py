@@ -81,7 +81,8 @@ class Codec(Protocol):
 
         Raises
         ------
-        CorruptDataError, LimitExceededError, UnsupportedImageError
+        CorruptDataError, LimitExceededError, UnsupportedImageError,
+        UnsupportedTransferSyntaxError
             Nothing else may leave a codec.
         """
         ...

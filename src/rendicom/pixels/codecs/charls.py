@@ -8,6 +8,8 @@ from rendicom.pixels.streams import parse_jpeg
 
 __all__ = ["CODEC"]
 
+_END_OF_IMAGE = b"\xff\xd9"
+
 
 class _CharLS:
     name = "CharLS"
@@ -22,7 +24,11 @@ class _CharLS:
         import imagecodecs
 
         info = checked(parse_jpeg(stream), request)
-        samples = call(imagecodecs.jpegls_decode, stream[info.start : info.stop])
+        data = stream[info.start : info.stop]
+        if not data.endswith(_END_OF_IMAGE):
+            # Where data stop without a marker, CharLS goes on for many seconds.
+            data += _END_OF_IMAGE
+        samples = call(imagecodecs.jpegls_decode, data)
         return Decoded(samples, bits_stored=info.precision, signed=False, lossless=True)
 
 
