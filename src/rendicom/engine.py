@@ -21,9 +21,9 @@ from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.describe import describe, display_attributes, varies_by_frame
 from rendicom.pixels.header import header_of_dataset, read_header
 from rendicom.pixels.source import FrameSource
-from rendicom.render.pipeline import run
-from rendicom.render.plan import compile_plan
-from rendicom.render.statistics import modality_range
+from rendicom.rendering.pipeline import run
+from rendicom.rendering.plan import compile_plan
+from rendicom.rendering.statistics import modality_range
 from rendicom.values import DisplayAttributes, DisplayImage, Frame, PixelDescription, RenderedImage
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rendicom.encode.formats import Format
     from rendicom.pixels.bytesource import ByteSource
     from rendicom.pixels.header import Header
-    from rendicom.render.plan import RenderPlan
+    from rendicom.rendering.plan import RenderPlan
 
     Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Dataset
 

@@ -221,3 +221,11 @@ def test_memory_of_one_frame_does_not_grow_with_their_number(tmp_path: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, check=True)
     assert int(done.stdout) * 1024 < 3 * len(frame) + 60 * 2**20
+
+
+@pytest.mark.parametrize("first", ["rendicom.open_instance", "rendicom.Window", "rendicom.engine"])
+def test_public_functions_stay_functions_whatever_was_used_first(first: str) -> None:
+    """A package of the same name would take a function's place once it is imported."""
+    code = f"import rendicom, rendicom.engine; {first}; print(callable(rendicom.render))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rendicom.errors import OptionError
-from rendicom.render.lut import chunks
-from rendicom.render.plan import modality_of
+from rendicom.rendering.lut import chunks
+from rendicom.rendering.plan import modality_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rendicom.options import Voi
-    from rendicom.render.lut import Modality
+    from rendicom.rendering.lut import Modality
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
 __all__ = ["modality_range"]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from rendicom.errors import OptionError
 from rendicom.options import PRESETS, Voi
-from rendicom.render.lut import stored_extent
-from rendicom.render.voi import ValueRange
+from rendicom.rendering.lut import stored_extent
+from rendicom.rendering.voi import ValueRange
 from rendicom.values import LookupTable, Window, format_number
 
 if TYPE_CHECKING:
     from rendicom.options import RenderOptions
-    from rendicom.render.lut import Modality
-    from rendicom.render.voi import VoiTransform
+    from rendicom.rendering.lut import Modality
+    from rendicom.rendering.voi import VoiTransform
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
 __all__ = ["PlanRequest", "choose_voi"]

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.render.stages.geometry import apply_geometry
-from rendicom.render.stages.icc import apply_icc
-from rendicom.render.stages.modality import apply_modality
-from rendicom.render.stages.overlay import draw_overlays
-from rendicom.render.stages.palette import apply_palette
-from rendicom.render.stages.tone import apply_tone
+from rendicom.rendering.stages.geometry import apply_geometry
+from rendicom.rendering.stages.icc import apply_icc
+from rendicom.rendering.stages.modality import apply_modality
+from rendicom.rendering.stages.overlay import draw_overlays
+from rendicom.rendering.stages.palette import apply_palette
+from rendicom.rendering.stages.tone import apply_tone
 from rendicom.values import DisplayImage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.render.plan import RenderPlan
+    from rendicom.rendering.plan import RenderPlan
     from rendicom.values import Frame
 
 __all__ = ["STAGES", "run"]

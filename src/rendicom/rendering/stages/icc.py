@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.render.profiles import Conversion
+    from rendicom.rendering.profiles import Conversion
 
 __all__ = ["apply_icc"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rendicom.errors import LimitExceededError, OptionError
-from rendicom.render.resample import nearest, resample
+from rendicom.rendering.resample import nearest, resample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

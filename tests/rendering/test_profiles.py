@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from rendicom.errors import OptionError
-from rendicom.render.profiles import named_profile
+from rendicom.rendering.profiles import named_profile
 from rendicom.testing import icc_profile
 from rendicom.values import DisplayAttributes, LookupTable, Palette
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.render.voi import VoiTransform, levels, ramp
+from rendicom.rendering.voi import VoiTransform, levels, ramp
 from rendicom.values import LookupTable
 
 if TYPE_CHECKING:

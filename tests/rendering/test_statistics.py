@@ -10,7 +10,7 @@ import pytest
 
 from rendicom.errors import OptionError
 from rendicom.options import Voi
-from rendicom.render.statistics import modality_range
+from rendicom.rendering.statistics import modality_range
 from rendicom.values import DisplayAttributes, LookupTable, PixelDescription
 
 MINMAX = Voi("minmax")

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rendicom.render.lut import Modality, Tone, tone_table
-from rendicom.render.stages.tone import apply_tone
-from rendicom.render.voi import ValueRange
+from rendicom.rendering.lut import Modality, Tone, tone_table
+from rendicom.rendering.stages.tone import apply_tone
+from rendicom.rendering.voi import ValueRange
 from rendicom.values import LookupTable, Window
 
 Show = Callable[..., Any]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.render.lut import chunks, look_up, wrapped
+from rendicom.rendering.lut import chunks, look_up, wrapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

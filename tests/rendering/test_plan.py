@@ -10,7 +10,7 @@ import pytest
 
 from rendicom.errors import LimitExceededError, OptionError
 from rendicom.options import RenderOptions, Voi
-from rendicom.render.plan import compile_plan
+from rendicom.rendering.plan import compile_plan
 from rendicom.values import (
     DisplayAttributes,
     Frame,

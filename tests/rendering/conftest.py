@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from rendicom.options import RenderOptions, Voi
-from rendicom.render.pipeline import run
-from rendicom.render.plan import RenderPlan, compile_plan
-from rendicom.render.statistics import modality_range
+from rendicom.rendering.pipeline import run
+from rendicom.rendering.plan import RenderPlan, compile_plan
+from rendicom.rendering.statistics import modality_range
 from rendicom.values import DisplayAttributes, DisplayImage, Frame, PixelDescription
 
 Shown = Callable[..., tuple[DisplayImage, RenderPlan]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.render.lut import Tone, chunks, look_up, tone_table
+from rendicom.rendering.lut import Tone, chunks, look_up, tone_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

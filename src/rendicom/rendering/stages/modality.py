@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.render.lut import Modality, chunks
+from rendicom.rendering.lut import Modality, chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

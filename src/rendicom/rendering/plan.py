@@ -14,13 +14,13 @@ import numpy as np
 
 from rendicom.errors import OptionError
 from rendicom.options import Voi
-from rendicom.render.lut import Modality, Tone, stored_extent, tone_table
-from rendicom.render.profiles import ColourManagement, Conversion, colour_management
-from rendicom.render.stages.geometry import Geometry, plan_geometry
-from rendicom.render.stages.overlay import Overlays, plan_overlays
-from rendicom.render.stages.palette import ColourTable
-from rendicom.render.voi import ValueRange
-from rendicom.render.voichoice import PlanRequest, choose_voi
+from rendicom.rendering.lut import Modality, Tone, stored_extent, tone_table
+from rendicom.rendering.profiles import ColourManagement, Conversion, colour_management
+from rendicom.rendering.stages.geometry import Geometry, plan_geometry
+from rendicom.rendering.stages.overlay import Overlays, plan_overlays
+from rendicom.rendering.stages.palette import ColourTable
+from rendicom.rendering.voi import ValueRange
+from rendicom.rendering.voichoice import PlanRequest, choose_voi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

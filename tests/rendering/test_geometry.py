@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rendicom.errors import OptionError
-from rendicom.render.resample import nearest, resample
+from rendicom.rendering.resample import nearest, resample
 
 Show = Callable[..., Any]
 
