@@ -125,7 +125,7 @@ def _native_frame(
             _gray_model(description),
             description.bits_stored,
             signed=True,
-            warnings=warnings,
+            warnings=(*warnings, *_misnamed(description)),
         )
     if cells.ndim == 3:
         return _colour_frame(
@@ -135,7 +135,7 @@ def _native_frame(
             warnings=warnings,
         )
     samples = cells
-    if description.bits_allocated in (8, 16, 32, 64):
+    if description.bits_allocated != 1:
         samples = stored_values(
             cells,
             bits_stored=description.bits_stored,
@@ -148,13 +148,21 @@ def _native_frame(
         description.bits_stored,
         signed=description.signed,
         cells=cells if keep_cells else None,
-        warnings=warnings,
+        warnings=(*warnings, *_misnamed(description)),
     )
 
 
 def _gray_model(description: PixelDescription) -> str:
     photometric = description.photometric_interpretation
     return photometric if photometric in _GRAY else "MONOCHROME2"
+
+
+def _misnamed(description: PixelDescription) -> tuple[str, ...]:
+    """Return a warning when one sample a pixel is called a colour."""
+    model = description.photometric_interpretation
+    if model in _GRAY:
+        return ()
+    return (f"one sample a pixel is called {model}: taken to be MONOCHROME2",)
 
 
 def _blackened(samples: NDArray[Any], present: int, description: PixelDescription) -> NDArray[Any]:
@@ -221,7 +229,7 @@ def _compressed_frame(
         bits,
         signed=signed,
         cells=samples if keep_cells and samples.dtype.kind == "u" else None,
-        warnings=warnings,
+        warnings=(*warnings, *_misnamed(description)),
     )
 
 
