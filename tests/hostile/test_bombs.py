@@ -116,7 +116,8 @@ def _bombs() -> dict[str, bytes]:
     lossless = jpeg8_encode(GRAY, lossless=True, predictor=1)
     wavelet = jpeg2k_encode(GRAY, codecformat="j2k", reversible=True)
     fast = htj2k_encode(GRAY, reversible=True)
-    size = struct.pack(">II", 1 << 20, 1 << 20)
+    # Width and height, no offset, and one tile of that size (ISO 15444-1 A.5.1).
+    size = struct.pack(">8I", *[1 << 20] * 2, 0, 0, *[1 << 20] * 2, 0, 0)
     huge = [element(0x00280010, "US", 65535), element(0x00280011, "US", 65535)]
     return {
         "native, 65535 x 65535": image(GRAY, extra=huge),

@@ -78,7 +78,7 @@ def test_eight_bit_signed(display: Show, stored: Show) -> None:
 
 def test_twelve_bit_cells_of_old_files(stored: Show) -> None:
     values = np.arange(15).reshape(3, 5) * 273
-    data = image(values, bits_allocated=12, bits_stored=12)
+    data = image(values, bits_allocated=12, bits_stored=12, signed=False)
     assert stored(data).tolist() == values.tolist()
 
 
