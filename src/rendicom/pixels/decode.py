@@ -12,8 +12,6 @@ from rendicom.errors import (
     UnsupportedImageError,
 )
 from rendicom.pixels.cells import native_cells, stored_values, within
-from rendicom.pixels.choose import Stream, decode_stream, sniff
-from rendicom.pixels.codecs import DecodeRequest
 from rendicom.pixels.colour import YBR_MODELS, hsv_to_rgb, ybr_to_rgb
 from rendicom.pixels.frames import FrameBytes
 from rendicom.pixels.syntaxes import is_decoded, is_native
@@ -22,7 +20,8 @@ from rendicom.values import Frame
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.pixels.codecs import Decoded
+    from rendicom.pixels.choose import Stream
+    from rendicom.pixels.codecs import Decoded, DecodeRequest
     from rendicom.values import PixelDescription
 
 __all__ = ["decode_frame"]
@@ -73,6 +72,8 @@ def decode_frame(
             description.transfer_syntax
         )
         return found if is_told else _with_warnings(found, (_NOT_COMPRESSED,))
+    from rendicom.pixels.choose import sniff
+
     stream = sniff(stored.data, description)
     if stream.kind == "native":
         plain = FrameBytes(stream.data, encapsulated=False)
@@ -89,6 +90,8 @@ def decode_frame(
 def _request(
     description: PixelDescription, *, max_pixels: int, frame: int, strict: bool
 ) -> DecodeRequest:
+    from rendicom.pixels.codecs import DecodeRequest
+
     return DecodeRequest(
         transfer_syntax=description.transfer_syntax,
         rows=description.rows,
@@ -207,6 +210,8 @@ def _colour_frame(
 def _compressed_frame(
     stream: Stream, description: PixelDescription, request: DecodeRequest, *, keep_cells: bool
 ) -> Frame:
+    from rendicom.pixels.choose import decode_stream
+
     decoded = decode_stream(stream, request)
     samples = decoded.samples
     if samples.ndim == 3 and samples.shape[2] == 1:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,6 +126,8 @@ def _well_known_palette(uid: str) -> Palette | None:
     """Return a palette of PS3.6 Annex B; pydicom ships their tables."""
     if uid not in _WELL_KNOWN:
         return None
+    from pathlib import Path
+
     import pydicom
 
     from rendicom.pixels.bytesource import open_source

@@ -1,4 +1,8 @@
-"""`STAGES`: all that can happen between a decoded frame and an encoder, in order."""
+"""`STAGES`: all that can happen between a decoded frame and an encoder, in order.
+
+A stage whose part of the plan is empty is not even imported: one file on the command line costs
+what is loaded for it.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.rendering.stages.geometry import apply_geometry
-from rendicom.rendering.stages.icc import apply_icc
-from rendicom.rendering.stages.modality import apply_modality
-from rendicom.rendering.stages.overlay import draw_overlays
-from rendicom.rendering.stages.palette import apply_palette
-from rendicom.rendering.stages.tone import apply_tone
 from rendicom.values import DisplayImage
 
 if TYPE_CHECKING:
@@ -24,27 +22,51 @@ __all__ = ["STAGES", "run"]
 
 
 def _modality(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
-    return apply_modality(samples, plan.modality) if plan.modality else samples
+    if plan.modality is None:
+        return samples
+    from rendicom.rendering.stages.modality import apply_modality
+
+    return apply_modality(samples, plan.modality)
 
 
 def _tone(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
-    return apply_tone(samples, plan.tone, bits=plan.bits) if plan.tone else samples
+    if plan.tone is None:
+        return samples
+    from rendicom.rendering.stages.tone import apply_tone
+
+    return apply_tone(samples, plan.tone, bits=plan.bits)
 
 
 def _palette(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
-    return apply_palette(samples, plan.palette) if plan.palette else samples
+    if plan.palette is None:
+        return samples
+    from rendicom.rendering.stages.palette import apply_palette
+
+    return apply_palette(samples, plan.palette)
 
 
 def _icc(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
-    return apply_icc(samples, plan.icc) if plan.icc else samples
+    if plan.icc is None:
+        return samples
+    from rendicom.rendering.stages.icc import apply_icc
+
+    return apply_icc(samples, plan.icc)
 
 
 def _overlays(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
-    return draw_overlays(samples, plan.overlays, frame) if plan.overlays else samples
+    if plan.overlays is None:
+        return samples
+    from rendicom.rendering.stages.overlay import draw_overlays
+
+    return draw_overlays(samples, plan.overlays, frame)
 
 
 def _geometry(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
-    return apply_geometry(samples, plan.geometry) if plan.geometry else samples
+    if plan.geometry is None:
+        return samples
+    from rendicom.rendering.stages.geometry import apply_geometry
+
+    return apply_geometry(samples, plan.geometry)
 
 
 STAGES = (_modality, _tone, _palette, _icc, _overlays, _geometry)

@@ -15,10 +15,6 @@ import numpy as np
 from rendicom.errors import OptionError
 from rendicom.options import Voi
 from rendicom.rendering.lut import Modality, Tone, stored_extent, tone_table
-from rendicom.rendering.profiles import ColourManagement, Conversion, colour_management
-from rendicom.rendering.stages.geometry import Geometry, plan_geometry
-from rendicom.rendering.stages.overlay import Overlays, plan_overlays
-from rendicom.rendering.stages.palette import ColourTable
 from rendicom.rendering.voi import ValueRange
 from rendicom.rendering.voichoice import PlanRequest, choose_voi
 
@@ -28,6 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rendicom.options import RenderOptions
+    from rendicom.rendering.profiles import Conversion
+    from rendicom.rendering.stages.geometry import Geometry
+    from rendicom.rendering.stages.overlay import Overlays
+    from rendicom.rendering.stages.palette import ColourTable
     from rendicom.values import (
         DisplayAttributes,
         Frame,
@@ -109,14 +109,14 @@ def compile_plan(
     is_colour = frame.samples.ndim == 3 or look.palette is not None
     shows = options.values == "display"
     keeps_values = description.is_label or look.palette is not None or options.values == "stored"
-    managed = _managed(display, options, frame, notes, is_colour=is_colour)
+    conversion, profile = _managed(display, options, frame, notes, is_colour=is_colour)
     return replace(
         look,
-        icc=managed.conversion,
-        overlays=_overlays(image) if shows else None,
-        geometry=plan_geometry(frame.samples.shape, display, options, keeps_values=keeps_values),
+        icc=conversion,
+        overlays=_overlays(image) if shows and options.overlays else None,
+        geometry=_geometry(image, keeps_values=keeps_values),
         bits=frame.bits_stored,
-        icc_profile=managed.profile,
+        icc_profile=profile,
         warnings=tuple(dict.fromkeys(notes)),
     )
 
@@ -134,11 +134,11 @@ def _look(image: PlanRequest) -> RenderPlan:
             _say_that_windows_mean_nothing(image)
             table = _inverted(palette_entries(display.palette, options.bit_depth), options)
             first = _first_mapped(display.palette)
-            return RenderPlan(palette=ColourTable.of(table, first, dtype), voi="none (color)")
+            return RenderPlan(palette=_colour_table(table, first, dtype), voi="none (color)")
         if description.segmentation_type == "LABELMAP" and display.segment_colours:
             _say_that_windows_mean_nothing(image)
             table = _inverted(_segments(display.segment_colours, options.bit_depth), options)
-            return RenderPlan(palette=ColourTable.of(table, 0, dtype), voi="none (segment colors)")
+            return RenderPlan(palette=_colour_table(table, 0, dtype), voi="none (segment colors)")
     return _gray(image)
 
 
@@ -207,6 +207,8 @@ def _supplemented(image: PlanRequest, tone: Tone, palette: Palette, text: str) -
     values = np.arange(gray.size).astype(f"u{dtype.itemsize}").view(dtype).astype(np.int64)
     colours = entries[np.clip(values - first, 0, len(entries) - 1)]
     arranged = np.where((values < first)[:, np.newaxis], gray[:, np.newaxis], colours)
+    from rendicom.rendering.stages.palette import ColourTable
+
     return RenderPlan(palette=ColourTable(entries, first, arranged), voi=text)
 
 
@@ -256,6 +258,12 @@ def _say_that_windows_mean_nothing(image: PlanRequest) -> None:
 
 def _first_mapped(palette: Palette) -> int:
     return min(channel.first for channel in (palette.red, palette.green, palette.blue))
+
+
+def _colour_table(table: NDArray[Any], first: int, dtype: np.dtype[Any]) -> ColourTable:
+    from rendicom.rendering.stages.palette import ColourTable
+
+    return ColourTable.of(table, first, dtype)
 
 
 def palette_entries(palette: Palette, bit_depth: int) -> NDArray[Any]:
@@ -312,21 +320,37 @@ def _managed(
     notes: list[str],
     *,
     is_colour: bool,
-) -> ColourManagement:
+) -> tuple[Conversion | None, bytes | None]:
+    """Return the colour conversion and the profile to embed."""
     if not is_colour:
         if options.icc not in (None, "no"):
             notes.append("a gray picture carries no ICC profile")
-        return ColourManagement()
+        return None, None
+    from rendicom.rendering.profiles import colour_management
+
     managed = colour_management(
         options.icc,
         (display.icc_profile, frame.icc_profile),
         converts=options.values == "display",
     )
     notes += managed.warnings
-    return managed
+    return managed.conversion, managed.profile
+
+
+def _geometry(image: PlanRequest, *, keeps_values: bool) -> Geometry | None:
+    options = image.options
+    asked = (options.viewport, options.max_size, options.rotate, options.flip)
+    if not any(asked) and not options.square_pixels:
+        return None
+    from rendicom.rendering.stages.geometry import plan_geometry
+
+    shape = image.frame.samples.shape
+    return plan_geometry(shape, image.display, options, keeps_values=keeps_values)
 
 
 def _overlays(image: PlanRequest) -> Overlays | None:
+    from rendicom.rendering.stages.overlay import plan_overlays
+
     cells = image.frame.cells
     has_cells = cells is not None and cells.ndim == 2
     return plan_overlays(image.display, image.options, image.notes, has_cells=has_cells)
