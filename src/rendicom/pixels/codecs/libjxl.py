@@ -22,7 +22,8 @@ class _LibJXL:
         import imagecodecs
 
         checked(parse_jpeg_xl(stream), request)
-        samples = call(imagecodecs.jpegxl_decode, stream, numthreads=1)
+        # The first of an animation's frames: a few bytes may hold thousands of them.
+        samples = call(imagecodecs.jpegxl_decode, stream, index=0, numthreads=1)
         return Decoded(samples, photometric_interpretation="RGB" if samples.ndim == 3 else "")
 
 
