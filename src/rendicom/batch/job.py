@@ -208,7 +208,7 @@ def _path(instance: Instance, job: Job, frame: int | None) -> str | None:
         frame=frame,
         number_of_frames=instance.description.number_of_frames,
     )
-    return os.path.join(job.output.folder, name)  # noqa: PTH118
+    return os.path.join(job.output.folder, name)
 
 
 def _render(instance: Instance, job: Job, frames: tuple[int, ...]) -> RenderedImage:

@@ -40,7 +40,7 @@ def placements(
     extension
         Of the pictures, with its dot.
     """
-    if len(sources) == 1 and os.path.isdir(sources[0]):  # noqa: PTH112
+    if len(sources) == 1 and os.path.isdir(sources[0]):
         yield from _mirrored(sources[0], target, extension=extension)
         return
     names = Claims(extension, folders=_sources_inside(sources, target))
@@ -49,7 +49,7 @@ def placements(
         if home is None:
             yield Placement(source, target, names.take(_name_of(source)))
         else:
-            home_folder = os.path.join(target, home)  # noqa: PTH118
+            home_folder = os.path.join(target, home)
             yield from _mirrored(source, home_folder, extension=extension)
 
 
@@ -64,14 +64,14 @@ def _sources_inside(sources: Sequence[str], target: str) -> Iterator[str]:
 
 def _home(source: str, names: Claims) -> str | None:
     """Return the name of a folder's own folder in the target, None for a file."""
-    if not os.path.isdir(source):  # noqa: PTH112
+    if not os.path.isdir(source):
         return None
     # abspath gives "." and ".." the name of the folder they stand for.
-    return names.take_folder(os.path.basename(os.path.abspath(source)) or "root")  # noqa: PTH100, PTH119
+    return names.take_folder(os.path.basename(os.path.abspath(source)) or "root")
 
 
 def _name_of(source: str) -> str:
-    return "stdin" if source == "-" else os.path.basename(source)  # noqa: PTH119
+    return "stdin" if source == "-" else os.path.basename(source)
 
 
 def _mirrored(
@@ -81,7 +81,7 @@ def _mirrored(
     for entry in walk(root):
         match entry:
             case Folder():
-                folder = os.path.join(target, entry.relative) if entry.relative else target  # noqa: PTH118
+                folder = os.path.join(target, entry.relative) if entry.relative else target
                 names = Claims(extension, folders=entry.subfolders)
             case Found():
                 yield Placement(entry.path, folder, names.take(entry.name))

@@ -70,14 +70,14 @@ def kind_of_file(path: str) -> Kind:
         The file cannot be opened or read.
     """
     # Not pathlib: it costs 5 ms at the start of every process.
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+    with open(path, "rb", buffering=0) as file:
         return kind_of_head(file.read(HEAD_LENGTH))
 
 
 def is_dicom_file(path: str) -> bool:
     """Tell whether ``path`` is an existing, readable DICOM file."""
     try:
-        regular = stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
+        regular = stat.S_ISREG(os.stat(path).st_mode)
         return regular and kind_of_file(path) != "other"
     except OSError:
         return False

@@ -64,7 +64,7 @@ def walk(root: str) -> Iterator[Entry]:
     walked = [os.path.realpath(root)]
     while pending:
         relative = pending.pop()
-        folder = os.path.join(root, relative) if relative else root  # noqa: PTH118
+        folder = os.path.join(root, relative) if relative else root
         try:
             with os.scandir(folder) as listing:
                 children = sorted(listing, key=lambda child: child.name)
@@ -76,7 +76,7 @@ def walk(root: str) -> Iterator[Entry]:
         for child in children:
             if not child.is_dir():
                 yield _entry_of(child)
-        below = (os.path.join(relative, name) for name in subfolders)  # noqa: PTH118
+        below = (os.path.join(relative, name) for name in subfolders)
         pending.extend(sorted(below, reverse=True))
 
 

@@ -64,12 +64,12 @@ def write_picture(path: str, data: bytes, *, existing: Existing = "overwrite") -
 def _write(path: str, data: bytes, existing: Existing) -> bool:
     mode = _mode_of(path)
     if mode is not None and not stat.S_ISREG(mode):
-        with open(path, "wb", buffering=0) as stream:  # noqa: PTH123
+        with open(path, "wb", buffering=0) as stream:
             _write_all(stream.fileno(), data)
         return True
-    place = os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
-    folder = os.path.dirname(place)  # noqa: PTH120
-    part = os.path.join(folder, f".rendicom-{os.getpid()}-{next(_counter)}.part")  # noqa: PTH118
+    place = os.path.realpath(path) if os.path.islink(path) else path
+    folder = os.path.dirname(place)
+    part = os.path.join(folder, f".rendicom-{os.getpid()}-{next(_counter)}.part")
     try:
         descriptor = _open_new(part, folder)
         try:
@@ -81,12 +81,12 @@ def _write(path: str, data: bytes, existing: Existing) -> bool:
         return _publish(part, place, existing)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)  # noqa: PTH108
+            os.unlink(part)
 
 
 def _mode_of(path: str) -> int | None:
     try:
-        return os.stat(path).st_mode  # noqa: PTH116
+        return os.stat(path).st_mode
     except FileNotFoundError:
         return None
 
@@ -95,7 +95,7 @@ def _open_new(part: str, folder: str) -> int:
     try:
         return os.open(part, _NEW_FILE, 0o666)
     except FileNotFoundError:
-        os.makedirs(folder or ".", exist_ok=True)  # noqa: PTH103
+        os.makedirs(folder or ".", exist_ok=True)
         return os.open(part, _NEW_FILE, 0o666)
 
 
@@ -107,7 +107,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _publish(part: str, place: str, existing: Existing) -> bool:
     if existing == "overwrite":
-        os.replace(part, place)  # noqa: PTH105
+        os.replace(part, place)
         return True
     try:
         _rename_to_new(part, place)
@@ -121,7 +121,7 @@ def _publish(part: str, place: str, existing: Existing) -> bool:
 def _rename_to_new(part: str, place: str) -> None:
     """Give ``part`` its name unless the name is taken, also by somebody a moment ago."""
     if os.name == "nt":
-        os.rename(part, place)  # noqa: PTH104
+        os.rename(part, place)
         return
     try:
         os.link(part, place)
@@ -130,7 +130,7 @@ def _rename_to_new(part: str, place: str) -> None:
     except OSError:
         # No hard links here (FAT, some network folders): claim the name with an empty file.
         os.close(os.open(place, _NEW_FILE, 0o666))
-        os.replace(part, place)  # noqa: PTH105
+        os.replace(part, place)
 
 
 def _exists(path: str) -> OutputExistsError:

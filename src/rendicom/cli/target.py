@@ -59,7 +59,7 @@ def choose_target(paths: Sequence[str], *, wanted: Format | None) -> Target:
     *sources, path = paths
     if sources.count(STREAM) > 1:
         raise click.UsageError("standard input (-) can be read once only")
-    needs_folder = len(sources) > 1 or os.path.isdir(sources[0])  # noqa: PTH112
+    needs_folder = len(sources) > 1 or os.path.isdir(sources[0])
     if path != STREAM and _is_folder(path, needs_folder=needs_folder):
         file_format = wanted or format_named(_DEFAULT_FORMAT)
         return Target(tuple(sources), path, is_folder=True, format=file_format)
@@ -76,17 +76,17 @@ def _beside_nothing(source: str, wanted: Format | None) -> Target:
     """Return the target for one path alone: a picture in the current folder."""
     if source == STREAM:
         raise click.UsageError("TARGET is missing: rendicom convert - picture.jpg")
-    if os.path.isdir(source):  # noqa: PTH112
+    if os.path.isdir(source):
         raise click.UsageError(f"{source} is a folder: give a folder as TARGET, too")
     file_format = wanted or format_named(_DEFAULT_FORMAT)
-    path = stem_of(os.path.basename(source)) + file_format.extensions[0]  # noqa: PTH119
+    path = stem_of(os.path.basename(source)) + file_format.extensions[0]
     _refuse_source(path, source)
     return Target((source,), path, is_folder=False, format=file_format)
 
 
 def _is_folder(path: str, *, needs_folder: bool) -> bool:
     """Tell whether TARGET is a folder; refuse what can be no TARGET at all."""
-    if os.path.isdir(path):  # noqa: PTH112
+    if os.path.isdir(path):
         return True
     name = path.rstrip(os.sep + (os.altsep or ""))
     if name.lower().endswith(_DICOM_ENDING):
@@ -106,7 +106,7 @@ def _ends_in_separator(path: str) -> bool:
 
 def _extension_of(path: str) -> str:
     """Return the extension in lower case, or nothing: the last part of a UID is none."""
-    extension = os.path.splitext(path)[1].lower()  # noqa: PTH122
+    extension = os.path.splitext(path)[1].lower()
     return extension if any(char.isalpha() for char in extension) else ""
 
 
@@ -134,7 +134,7 @@ def _refuse_source(path: str, source: str) -> None:
     if is_dicom_file(path):
         raise click.UsageError(f"TARGET {path} is a DICOM file: it is never overwritten")
     try:
-        is_same = source != STREAM and os.path.samefile(path, source)  # noqa: PTH121
+        is_same = source != STREAM and os.path.samefile(path, source)
     except OSError:
         return
     if is_same:

@@ -56,7 +56,7 @@ def describe(header: Header) -> PixelDescription:
             "the pixel data is on another server (JPIP), which is never asked"
         )
     if header.pixel is None:
-        raise NoPixelDataError("the object holds no pixel data")
+        raise NoPixelDataError(f"{_object_name(header.sop_class)} holds no pixel data")
     rows, columns = attributes.integer(0x00280010), attributes.integer(0x00280011)
     if rows is None and columns is None:
         raise NoPixelDataError("the object says of no image: Rows and Columns are missing")
@@ -86,6 +86,16 @@ def describe(header: Header) -> PixelDescription:
         segmentation_type=attributes.text(0x00620001),
         warnings=tuple(notes),
     )
+
+
+def _object_name(sop_class: str) -> str:
+    """Return what the object is, for the sentence that says it is no image."""
+    from pydicom.uid import UID
+
+    name = UID(sop_class).name.removesuffix(" Storage") if sop_class else ""
+    if not name or name == sop_class:
+        return "the object"
+    return f"the object is of class {name} and"
 
 
 def _samples_per_pixel(attributes: Attributes, notes: list[str]) -> int:

@@ -1,9 +1,14 @@
-"""DICOM RLE by imagecodecs (PS3.5 annex G)."""
+"""DICOM RLE (PS3.5 annex G): imagecodecs for sound streams, Python for the others.
+
+The library believes the header, and joins segments as long as they come out; where one is longer
+or shorter than its plane all that follow would be shifted.
+"""
 
 from __future__ import annotations
 
 import struct
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,10 +17,14 @@ from rendicom.pixels.cells import interleaved
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["CODEC"]
 
 _HEADER_BYTES = 64
 _MAX_SEGMENTS = 15
+_NO_OPERATION = 128
 
 
 class _RLE:
@@ -28,50 +37,89 @@ class _RLE:
         return version_of("dicomrle")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
-        import imagecodecs
-
-        _check_header(stream)
-        if request.bits_allocated not in (1, 8, 16, 32):
-            raise UnsupportedImageError(f"RLE of {request.bits_allocated} bits is not supported")
-        dtype = np.dtype(f"<u{max(1, request.bits_allocated // 8)}")
+        bits, samples = request.bits_allocated, request.samples_per_pixel
+        if bits not in (1, 8, 16, 32):
+            raise UnsupportedImageError(f"RLE of {bits} bits is not supported")
+        width = max(1, bits // 8)
+        offsets = _offsets(stream, samples * width)
         pixels = request.rows * request.columns
-        count = pixels * request.samples_per_pixel
-        if request.bits_allocated == 1:
-            count = -(-count // 8)
-        data = call(imagecodecs.dicomrle_decode, stream, dtype=dtype)
-        values, warnings = _fitted(np.frombuffer(data, np.uint8), count * dtype.itemsize, request)
-        cells = values.view(dtype)
-        if request.bits_allocated == 1:
-            cells = np.unpackbits(cells, bitorder="little")[: pixels * request.samples_per_pixel]
-        planes = cells.reshape(request.samples_per_pixel, request.rows, request.columns)
-        samples = planes[0] if request.samples_per_pixel == 1 else interleaved(planes)
-        return Decoded(samples, warnings=warnings)
+        plane = -(-pixels // 8) if bits == 1 else pixels
+        cells, warnings = _sound(stream, offsets, plane * samples, width), ()
+        if cells is None:
+            cells, held = _damaged(stream, offsets, plane, width)
+            warnings = _shortage(held, plane * samples * width, request)
+        if bits == 1:
+            cells = np.unpackbits(cells, count=pixels * samples, bitorder="little")
+        planes = cells.reshape(samples, request.rows, request.columns)
+        return Decoded(planes[0] if samples == 1 else interleaved(planes), warnings=warnings)
 
 
-def _check_header(stream: bytes) -> None:
-    """Refuse a header that points outside the stream: the library believes it (PS3.5 G.5)."""
+def _offsets(stream: bytes, segments: int) -> tuple[int, ...]:
+    """Return where the segments start: one for each byte of a sample (PS3.5 G.5)."""
     if len(stream) < _HEADER_BYTES:
         raise CorruptDataError("the RLE stream is shorter than its header")
     count, *offsets = struct.unpack_from("<16I", stream)
-    if not 1 <= count <= _MAX_SEGMENTS:
-        raise CorruptDataError(f"the RLE header claims {count} segments")
-    used = [*offsets[:count], len(stream)]
-    if used[0] != _HEADER_BYTES or any(low > high for low, high in pairwise(used)):
-        raise CorruptDataError("the RLE header points outside the stream")
+    if count != segments or count > _MAX_SEGMENTS:
+        raise CorruptDataError(f"the RLE stream has {count} segments, the header asks {segments}")
+    used = offsets[:count]
+    if used[0] < _HEADER_BYTES or any(low > high for low, high in pairwise(used)):
+        raise CorruptDataError("the segments of the RLE stream are out of order")
+    return tuple(used)
 
 
-def _fitted(
-    values: np.ndarray[tuple[int], np.dtype[np.uint8]], count: int, request: DecodeRequest
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint8]], tuple[str, ...]]:
-    """Return as many bytes as the frame has; segments may be padded, or end early."""
-    if values.size >= count:
-        return values[:count], ()
-    text = f"the RLE stream is short: {values.size} of {count} bytes"
-    if request.strict or not values.size:
+def _sound(stream: bytes, offsets: tuple[int, ...], count: int, width: int) -> NDArray[Any] | None:
+    """Return ``count`` cells of ``width`` bytes; None when a segment is too long or too short."""
+    import imagecodecs
+
+    if offsets[-1] > len(stream):
+        return None
+    dtype = np.dtype(f"<u{width}")
+    try:
+        data = call(imagecodecs.dicomrle_decode, stream, dtype=dtype, out=count * width)
+    except CorruptDataError:
+        return None
+    return np.frombuffer(data, dtype) if len(data) == count * width else None
+
+
+def _damaged(
+    stream: bytes, offsets: tuple[int, ...], plane: int, width: int
+) -> tuple[NDArray[Any], int]:
+    """Return the cells, each segment cut or filled up to its plane, and how many bytes came out."""
+    cells = np.zeros((len(offsets) // width, plane, width), np.uint8)
+    held = 0
+    for index, (start, stop) in enumerate(pairwise((*offsets, len(stream)))):
+        values = _unpacked(stream[start:stop], plane)
+        held += len(values)
+        sample, place = divmod(index, width)
+        # The most significant byte comes first (PS3.5 G.2).
+        cells[sample, : len(values), width - 1 - place] = np.frombuffer(values, np.uint8)
+    return cells.reshape(-1).view(f"<u{width}"), held
+
+
+def _unpacked(segment: bytes, size: int) -> bytes:
+    """Return at most ``size`` bytes of a segment (PS3.5 G.3.2)."""
+    values = bytearray()
+    position = 0
+    while position < len(segment) - 1 and len(values) < size:
+        code = segment[position]
+        if code < _NO_OPERATION:
+            values += segment[position + 1 : position + 2 + code]
+            position += 2 + code
+        elif code > _NO_OPERATION:
+            values += segment[position + 1 : position + 2] * (257 - code)
+            position += 2
+        else:
+            position += 1
+    return bytes(values[:size])
+
+
+def _shortage(held: int, needed: int, request: DecodeRequest) -> tuple[str, ...]:
+    if held == needed:
+        return ()
+    text = f"the RLE stream is short: {held} of {needed} bytes"
+    if request.strict or not held:
         raise CorruptDataError(text)
-    whole = np.zeros(count, np.uint8)
-    whole[: values.size] = values
-    return whole, (f"{text}; what is missing is black",)
+    return (f"{text}; what is missing is black",)
 
 
 CODEC = _RLE()
