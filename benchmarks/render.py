@@ -59,11 +59,12 @@ def bare(sample: Sample, extension: str) -> Callable[[], Any]:
     filtered = np.full((rows.shape[0], rows.shape[1] + 1), 2, np.uint8)
     filtered[:, 1:] = np.diff(rows, axis=0, prepend=np.zeros((1, rows.shape[1]), np.uint8))
     level = options.quality
+    chroma = {"subsampling": "444"} if shown.ndim == 3 else {}  # as Rendicom writes it
 
     def call() -> None:
         decode()
         if extension == "jpg":
-            imagecodecs.jpeg8_encode(shown, level)
+            imagecodecs.jpeg8_encode(shown, level, **chroma)
         else:
             isal_zlib.compress(filtered, 1)
 

@@ -44,7 +44,8 @@ class _RLE:
         offsets = _offsets(stream, samples * width)
         pixels = request.rows * request.columns
         plane = -(-pixels // 8) if bits == 1 else pixels
-        cells, warnings = _sound(stream, offsets, plane * samples, width), ()
+        warnings: tuple[str, ...] = ()
+        cells = _sound(stream, offsets, plane * samples, width)
         if cells is None:
             cells, held = _damaged(stream, offsets, plane, width)
             warnings = _shortage(held, plane * samples * width, request)
