@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
 __all__ = ["CODEC"]
+
+_FORMATS = "mpeg,mpegts,mpegvideo,h264,hevc,mov"
+"""FFmpeg also knows playlists, which make it open whatever files and addresses they name."""
+_CODECS = ("mpeg1video", "mpeg2video", "h264", "hevc")
+_HIGH_DEFINITION_ROWS = 720
 
 
 class _FFmpeg:
@@ -31,27 +37,79 @@ class _FFmpeg:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import av
 
-        wanted = request.frame - 1
         try:
-            with av.open(io.BytesIO(stream), mode="r") as container:
-                if not container.streams.video:
-                    raise CorruptDataError("the stream holds no video")
-                video = container.streams.video[0]
-                if (video.width or 0) * (video.height or 0) > request.max_pixels:
-                    raise LimitExceededError(f"the video is {video.width} x {video.height} pixels")
-                video.thread_type = "NONE"
-                for index, frame in enumerate(container.decode(video)):
-                    if index == wanted:
-                        return _decoded(frame, request)
+            frame = _reader(stream, request).frame(request.frame)
+            _check_size(frame.width, frame.height, request)
+            return _decoded(frame, request)
         except av.error.FFmpegError as error:
+            _kept.reader = None
             raise CorruptDataError(f"FFmpeg: {error.strerror}") from error
-        raise CorruptDataError(f"the video ends before frame {request.frame}")
+
+
+class _Reader:
+    """An open video, read forward: frames asked for in order are decoded once each."""
+
+    def __init__(self, stream: bytes, request: DecodeRequest) -> None:
+        import av
+
+        self.stream = stream
+        options = {"format_whitelist": _FORMATS, "max_pixels": str(request.max_pixels)}
+        self._container = av.open(io.BytesIO(stream), mode="r", options=options)
+        if not self._container.streams.video:
+            raise CorruptDataError("the stream holds no video")
+        video = self._container.streams.video[0]
+        if video.codec_context.name not in _CODECS:
+            raise CorruptDataError(f"the video is {video.codec_context.name}, unknown to DICOM")
+        _check_size(video.width or 0, video.height or 0, request)
+        # Frames are decoded by many threads at once already.
+        video.thread_type = "NONE"
+        self._frames = self._container.decode(video)
+        self._latest: VideoFrame | None = None
+        self.position = 0
+
+    def frame(self, number: int) -> VideoFrame:
+        """Return frame ``number``, which is not before the position."""
+        while self.position < number or self._latest is None:
+            frame = next(self._frames, None)
+            if frame is None:
+                raise CorruptDataError(f"the video ends before frame {number}")
+            self._latest = frame
+            self.position += 1
+        return self._latest
+
+
+_kept = threading.local()
+
+
+def _reader(stream: bytes, request: DecodeRequest) -> _Reader:
+    """Return the one reader this thread keeps, when it fits, or a new one in its place."""
+    reader: _Reader | None = getattr(_kept, "reader", None)
+    # Streams of one open instance are one object; of others, comparing is far from decoding.
+    if reader is None or reader.position > request.frame or reader.stream != stream:
+        _kept.reader = None
+        reader = _kept.reader = _Reader(stream, request)
+    return reader
+
+
+def _check_size(width: int, height: int, request: DecodeRequest) -> None:
+    if width * height > request.max_pixels:
+        raise LimitExceededError(
+            f"the video is {width} x {height} pixels, more than {request.max_pixels}",
+            hint="--max-pixels raises it",
+        )
 
 
 def _decoded(frame: VideoFrame, request: DecodeRequest) -> Decoded:
+    from av.video.reformatter import Colorspace
+
     if request.samples_per_pixel == 1:
         return Decoded(frame.to_ndarray(format="gray"), bits_stored=8, signed=False)
-    samples = frame.to_ndarray(format="rgb24")
+    told = frame.colorspace
+    is_told = told not in (Colorspace.DEFAULT, 2)
+    matrix = None
+    if not is_told and frame.height >= _HIGH_DEFINITION_ROWS:
+        matrix = Colorspace.ITU709  # FFmpeg takes 601, whatever the size
+    samples = frame.to_ndarray(format="rgb24", src_colorspace=matrix)
     return Decoded(samples, photometric_interpretation="RGB", bits_stored=8, signed=False)
 
 
