@@ -564,3 +564,37 @@ def test_meta_header_alone() -> None:
     with pytest.raises(RendicomError) as caught:
         open_instance(any_file([])).frame(1)
     assert caught.value.code in ("no-pixel-data", "not-dicom")
+
+
+# --- streams that end early -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coder", ["jpeg", "jpeg-lossless", "jpeg-ls", "rle", "deflate"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_what_is_there_of_a_cut_stream(
+    coder: str, share: float, stored: Show, picture: Show
+) -> None:
+    """The first rows come out as in the whole stream, with a warning."""
+    import imagecodecs as codecs
+
+    values = _smooth()
+    encoders: dict[str, tuple[Callable[[Any], Any], str]] = {
+        "jpeg": (lambda samples: codecs.jpeg8_encode(samples, level=90), "4.50"),
+        "jpeg-lossless": (
+            lambda samples: codecs.jpeg8_encode(samples, lossless=True, predictor=1),
+            "4.70",
+        ),
+        "jpeg-ls": (codecs.jpegls_encode, "4.80"),
+        "rle": (rle, "5"),
+        "deflate": (lambda samples: _deflated(samples.tobytes()), "8.1"),
+    }
+    encode, suffix = encoders[coder]
+    stream = bytes(encode(values))
+    whole = stored(_file(stream, values, syntax=f"{ROOT}.{suffix}"))
+    data = _file(stream[: int(len(stream) * share)], values, syntax=f"{ROOT}.{suffix}")
+    rows = int(64 * share * 0.6) // 8 * 8
+    assert np.array_equal(stored(data)[:rows], whole[:rows])
+    assert picture(data).warnings
+    with pytest.raises(RendicomError) as caught:
+        picture(data, strict="yes")
+    assert caught.value.code == "corrupt-data"

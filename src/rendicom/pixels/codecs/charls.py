@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
-from rendicom.pixels.streams import parse_jpeg
+from rendicom.pixels.streams import StreamInfo, parse_jpeg
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["CODEC"]
 
@@ -25,11 +33,29 @@ class _CharLS:
 
         info = checked(parse_jpeg(stream), request)
         data = stream[info.start : info.stop]
-        if not data.endswith(_END_OF_IMAGE):
+        if data.endswith(_END_OF_IMAGE):
+            samples = call(imagecodecs.jpegls_decode, data)
+        else:
             # Where data stop without a marker, CharLS goes on for many seconds.
-            data += _END_OF_IMAGE
-        samples = call(imagecodecs.jpegls_decode, data)
+            samples = _what_is_there(data + _END_OF_IMAGE, info)
         return Decoded(samples, bits_stored=info.precision, signed=False, lossless=True)
+
+
+def _what_is_there(data: bytes, info: StreamInfo) -> NDArray[Any]:
+    """Return the rows of a cut stream that were decoded before its end; the others are 0."""
+    import imagecodecs
+
+    if info.components != 1:
+        found: NDArray[Any] = call(imagecodecs.jpegls_decode, data)
+        return found
+    dtype = np.uint8 if info.precision <= 8 else np.uint16
+    samples = np.zeros((info.rows, info.columns), dtype)
+    try:
+        call(imagecodecs.jpegls_decode, data, out=samples)
+    except CorruptDataError:
+        if not samples.any():
+            raise
+    return samples
 
 
 CODEC = _CharLS()
