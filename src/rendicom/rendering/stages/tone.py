@@ -13,14 +13,23 @@ if TYPE_CHECKING:
 
 __all__ = ["apply_tone"]
 
+_LARGE = 1 << 20
+"""Samples from which arithmetic, where it equals the table, is worth the proof that it does."""
+
 
 def apply_tone(samples: NDArray[Any], tone: Tone, *, bits: int) -> NDArray[Any]:
     """Return display values, uint8 or uint16, shape of ``samples``.
 
-    Integers of 8 and 16 bits go through one table; all others are computed in chunks, so that
+    Integers of 8 and 16 bits go through one table, or
+    through the arithmetic that is proved equal to it; all others are computed in chunks, so that
     the float64 values on the way stay few.
     """
     if samples.dtype.kind != "f" and samples.dtype.itemsize <= 2:
+        if samples.size >= _LARGE and samples.dtype.isnative:
+            from rendicom.rendering.line import straight_line
+
+            if line := straight_line(tone, samples.dtype.name, bits):
+                return line.display(samples)
         return look_up(samples, tone_table(tone, samples.dtype.name, bits))
     flat = samples.reshape(-1)
     result = np.empty(flat.shape, np.uint8 if tone.bit_depth == 8 else np.uint16)
