@@ -9,6 +9,7 @@ believed.
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,6 +67,7 @@ class FrameSource:
         self._fragments: list[_Fragment] | None = None
         self._first_fragment = 0
         self._basic_offsets: tuple[int, ...] = ()
+        self._video: FrameBytes | None = None
         self.is_encapsulated = self._looks_encapsulated()
         if self.is_encapsulated and not self._is_bare_stream:
             self._first_fragment, self._basic_offsets = self._read_basic_offset_table()
@@ -164,7 +166,9 @@ class FrameSource:
 
     def _encapsulated(self, number: int) -> FrameBytes:
         count = self._description.number_of_frames
-        if count == 1 or is_video(self._header.transfer_syntax):
+        if is_video(self._header.transfer_syntax):
+            return self._all_frames()
+        if count == 1:
             return self._joined(self._all_fragments())
         extended = self._by_extended_offset_table(number)
         if extended is not None:
@@ -176,6 +180,13 @@ class FrameSource:
                 return self._joined(fragments)
             notes = ("the Basic Offset Table is wrong and was not used",)
         return self._joined(self._by_fragments(number), notes)
+
+    def _all_frames(self) -> FrameBytes:
+        """Return the stream of a video: the same object each time, which decoders know again."""
+        if self._video is None:
+            joined = self._joined(self._all_fragments())
+            self._video = replace(joined, data=bytes(joined.data))
+        return self._video
 
     def _by_extended_offset_table(self, number: int) -> FrameBytes | None:
         """Return frame ``number`` by (7FE0,0001) and (7FE0,0002); None when they do not serve."""

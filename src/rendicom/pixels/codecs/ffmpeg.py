@@ -19,6 +19,10 @@ _FORMATS = "mpeg,mpegts,mpegvideo,h264,hevc,mov"
 """FFmpeg also knows playlists, which make it open whatever files and addresses they name."""
 _CODECS = ("mpeg1video", "mpeg2video", "h264", "hevc")
 _HIGH_DEFINITION_ROWS = 720
+_BT_709, _UNSPECIFIED = 1, 2
+"""Matrix coefficients (ITU-T H.273 table 4)."""
+_EXACTLY = 0x2 | 0x2000 | 0x40000
+"""Bilinear, full chroma, accurate rounding: FFmpeg's default is off by up to three levels."""
 
 
 class _FFmpeg:
@@ -52,15 +56,18 @@ class _Reader:
     def __init__(self, stream: bytes, request: DecodeRequest) -> None:
         import av
 
-        self.stream = stream
-        options = {"format_whitelist": _FORMATS, "max_pixels": str(request.max_pixels)}
-        self._container = av.open(io.BytesIO(stream), mode="r", options=options)
+        self.stream, self.max_pixels = stream, request.max_pixels
+        # Not ``options``, which PyAV before 18 hands to streams that it has not found yet.
+        options = {"format_whitelist": _FORMATS}
+        self._container = av.open(io.BytesIO(stream), mode="r", container_options=options)
         if not self._container.streams.video:
             raise CorruptDataError("the stream holds no video")
         video = self._container.streams.video[0]
         if video.codec_context.name not in _CODECS:
             raise CorruptDataError(f"the video is {video.codec_context.name}, unknown to DICOM")
         _check_size(video.width or 0, video.height or 0, request)
+        # The size may change further on in the stream.
+        video.codec_context.options = {"max_pixels": str(request.max_pixels)}
         # Frames are decoded by many threads at once already.
         video.thread_type = "NONE"
         self._frames = self._container.decode(video)
@@ -84,8 +91,13 @@ _kept = threading.local()
 def _reader(stream: bytes, request: DecodeRequest) -> _Reader:
     """Return the one reader this thread keeps, when it fits, or a new one in its place."""
     reader: _Reader | None = getattr(_kept, "reader", None)
-    # Streams of one open instance are one object; of others, comparing is far from decoding.
-    if reader is None or reader.position > request.frame or reader.stream != stream:
+    if (
+        reader is None
+        or reader.position > request.frame
+        or reader.max_pixels != request.max_pixels
+        # One object for an open instance; of others, comparing is far less than decoding.
+        or reader.stream != stream
+    ):
         _kept.reader = None
         reader = _kept.reader = _Reader(stream, request)
     return reader
@@ -100,16 +112,12 @@ def _check_size(width: int, height: int, request: DecodeRequest) -> None:
 
 
 def _decoded(frame: VideoFrame, request: DecodeRequest) -> Decoded:
-    from av.video.reformatter import Colorspace
-
     if request.samples_per_pixel == 1:
         return Decoded(frame.to_ndarray(format="gray"), bits_stored=8, signed=False)
-    told = frame.colorspace
-    is_told = told not in (Colorspace.DEFAULT, 2)
     matrix = None
-    if not is_told and frame.height >= _HIGH_DEFINITION_ROWS:
-        matrix = Colorspace.ITU709  # FFmpeg takes 601, whatever the size
-    samples = frame.to_ndarray(format="rgb24", src_colorspace=matrix)
+    if frame.colorspace == _UNSPECIFIED and frame.height >= _HIGH_DEFINITION_ROWS:
+        matrix = _BT_709  # FFmpeg would take BT.601 at any size
+    samples = frame.to_ndarray(format="rgb24", src_colorspace=matrix, interpolation=_EXACTLY)
     return Decoded(samples, photometric_interpretation="RGB", bits_stored=8, signed=False)
 
 
