@@ -20,6 +20,7 @@ from rendicom.pixels.streams import (
     parse_jpeg,
     parse_jpeg2000,
     parse_jpeg_xl,
+    without_delimiter,
 )
 from rendicom.pixels.syntaxes import (
     DEFLATED_IMAGE_FRAME,
@@ -58,6 +59,9 @@ and not all; a test holds it equal to what the modules say."""
 _PARSERS = {"jpeg": parse_jpeg, "jpeg2000": parse_jpeg2000, "jpeg-xl": parse_jpeg_xl}
 
 
+_DELIMITER_IN_HEADER = "a sequence delimiter lies in the JPEG 2000 header: taken out"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
     """One compressed frame and what is known of it before decoding."""
@@ -83,10 +87,12 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
     data = bytes(data)
     kind = kind_of(data[:16])
     if kind:
-        info = _PARSERS[kind](data)
         notes: tuple[str, ...] = ()
+        if kind == "jpeg2000" and (whole := without_delimiter(data)) is not data:
+            data, notes = whole, (_DELIMITER_IN_HEADER,)
+        info = _PARSERS[kind](data)
         if is_native(uid) or not is_decoded(uid):
-            notes = (f"the frame is a {info.kind} stream, which the transfer syntax does not say",)
+            notes += (f"the frame is a {info.kind} stream, which the transfer syntax does not say",)
         if not info.is_complete:
             notes += ("the stream has no end: it is cut short",)
         return Stream(info.kind, data, info, notes)

@@ -12,11 +12,19 @@ from dataclasses import dataclass, field
 
 from rendicom.errors import CorruptDataError
 
-__all__ = ["StreamInfo", "kind_of", "parse_jpeg", "parse_jpeg2000", "parse_jpeg_xl"]
+__all__ = [
+    "StreamInfo",
+    "kind_of",
+    "parse_jpeg",
+    "parse_jpeg2000",
+    "parse_jpeg_xl",
+    "without_delimiter",
+]
 
 JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 JXL_SIGNATURE = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
 _CODESTREAM = b"\xff\x4f\xff\x51"
+_SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +227,18 @@ def parse_jpeg2000(data: bytes) -> StreamInfo:
         is_complete=stop > start,
         icc_profile=_boxed_profile(data[:start]),
     )
+
+
+def without_delimiter(data: bytes) -> bytes:
+    """Return a JPEG 2000 stream without the sequence delimiter that was written into its header.
+
+    The tag then stands for the capabilities and the upper half of the width (T.800 A.5.1), which
+    are 0 in all images of Part 1 that DICOM can describe. Other streams come back as they are.
+    """
+    at = data.find(_CODESTREAM) + 6
+    if data[at : at + 4] != _SEQUENCE_DELIMITER:
+        return data
+    return data[:at] + bytes(4) + data[at + 4 :]
 
 
 def _main_header(data: bytes, position: int) -> Iterator[tuple[int, bytes]]:
