@@ -30,7 +30,7 @@ from rendicom.testing import (
 ROOT = "1.2.840.10008.1.2"
 GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8)
 MEGABYTES, SECONDS = 250, 20
-INFLATED = 1300
+INFLATED = 750
 CLAIM = struct.pack(">HH", 60000, 60000)
 
 

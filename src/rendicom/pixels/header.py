@@ -69,7 +69,7 @@ def read_header(
     *,
     reader: Reader = "auto",
     max_header_bytes: int = 256 << 20,
-    max_inflated_bytes: int = 1 << 30,
+    max_inflated_bytes: int = 1 << 29,
 ) -> Header:
     """Return the header of a DICOM file; pixel data and long values before them are not read.
 

@@ -26,6 +26,7 @@ __all__ = ["FrameSource", "native_frame_bits"]
 _ITEM = b"\xfe\xff\x00\xe0"
 _DELIMITER = b"\xfe\xff\xdd\xe0"
 _UNDEFINED = 0xFFFFFFFF
+_BLOCK = 4096
 _ITEM_HEADER = struct.Struct("<4sI")
 _STREAM_STARTS = (
     b"\xff\xd8\xff",  # JPEG and JPEG-LS: SOI and the next marker
@@ -52,6 +53,9 @@ def native_frame_bits(description: PixelDescription) -> int:
     if samples == 3 and description.photometric_interpretation.endswith("_422"):
         samples = 2
     return description.frame_pixels * samples * description.bits_allocated
+
+
+_EMPTY = _Fragment(0, 0, truncated=False)
 
 
 class FrameSource:
@@ -257,12 +261,22 @@ class FrameSource:
         if self._fragments is None:
             fragments: list[_Fragment] = []
             position, end = self._first_fragment, self._end
+            block: bytes | memoryview = b""
+            base = step = 0
             while position + 8 <= end:
-                tag, length = self._item_at(position)
+                if position + 8 > base + len(block):
+                    # Small fragments come many at a time; between large ones only headers are read.
+                    block, base = (
+                        self._source.view(position, _BLOCK if step < _BLOCK else 8),
+                        position,
+                    )
+                tag, length = _ITEM_HEADER.unpack_from(block, position - base)
                 if tag != _ITEM:
                     break
-                fragments.append(self._fragment(position + 8, length))
-                position += 8 + fragments[-1].length
+                fragment = self._fragment(position + 8, length) if length else _EMPTY
+                fragments.append(fragment)
+                step = 8 + fragment.length
+                position += step
             self._fragments = fragments
         return self._fragments
 
