@@ -59,12 +59,15 @@ class _Reader:
         self.stream, self.max_pixels = stream, request.max_pixels
         # Not ``options``, which PyAV before 18 hands to streams that it has not found yet.
         options = {"format_whitelist": _FORMATS}
-        self._container = av.open(io.BytesIO(stream), mode="r", container_options=options)
+        self._container = av.open(
+            io.BytesIO(stream), mode="r", container_options=options, metadata_errors="ignore"
+        )
         if not self._container.streams.video:
             raise CorruptDataError("the stream holds no video")
         video = self._container.streams.video[0]
-        if video.codec_context.name not in _CODECS:
-            raise CorruptDataError(f"the video is {video.codec_context.name}, unknown to DICOM")
+        codec = video.codec_context.name if video.codec_context else "of no kind"
+        if codec not in _CODECS:
+            raise CorruptDataError(f"the video is {codec}, which DICOM does not know")
         _check_size(video.width or 0, video.height or 0, request)
         # The size may change further on in the stream.
         video.codec_context.options = {"max_pixels": str(request.max_pixels)}
