@@ -65,7 +65,7 @@ class _Reader:
         if not self._container.streams.video:
             raise CorruptDataError("the stream holds no video")
         video = self._container.streams.video[0]
-        codec = video.codec_context.name if video.codec_context else "of no kind"
+        codec = getattr(video.codec_context, "name", "of no kind")
         if codec not in _CODECS:
             raise CorruptDataError(f"the video is {codec}, which DICOM does not know")
         _check_size(video.width or 0, video.height or 0, request)
