@@ -21,13 +21,10 @@ class FrameBytes:
         A compressed (or encapsulated uncompressed) stream, fragments already joined.
     big_endian
         Native cells are big endian (Explicit VR Big Endian).
-    byte_swapped_pairs
-        8-bit cells stored as big endian 16-bit words: the bytes of each pair are swapped.
     """
 
     data: bytes | memoryview
     encapsulated: bool
     bit_offset: int = 0
     big_endian: bool = False
-    byte_swapped_pairs: bool = False
     warnings: tuple[str, ...] = ()
