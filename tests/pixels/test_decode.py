@@ -1,10 +1,11 @@
-"""Native frames: bits, bytes, planes and colour models, from bytes written by hand (PS3.5 8)."""
+"""Frames from their bytes: cells, planes and colour models, and what a stream decides (PS3.5 8)."""
 
 from __future__ import annotations
 
 import struct
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from rendicom.errors import CorruptDataError, LimitExceededError, UnsupportedIma
 from rendicom.pixels.colour import ybr_to_rgb
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.frames import FrameBytes
+from rendicom.testing import rle
 from rendicom.values import Frame, PixelDescription
 
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -184,6 +186,23 @@ def test_size_is_refused_before_anything_is_done() -> None:
         decode_frame(stored, described(60_000, 60_000), max_pixels=10_000)
 
 
+@pytest.mark.parametrize("model", ["YBR_FULL", "YBR_FULL_422"])
+@pytest.mark.parametrize("planar", [0, 1])
+@pytest.mark.parametrize("held", [3, 4, 5, 7])
+def test_missing_colour_is_black_or_gray_and_not_green(model: str, planar: int, held: int) -> None:
+    """Three pixels of Y = 90 with chroma of no colour, cut after ``held`` cells."""
+    cells = bytes([90] * 3 + [128] * 6) if planar else bytes([90, 128, 128] * 3)
+    if model == "YBR_FULL_422":
+        cells, held = bytes((90, 90, 128, 128) * 2), min(held, 6)
+    frame = colour(cells[:held], 3, model, planar_configuration=planar)
+    there = 3 if planar else -(-held // 3)
+    if model == "YBR_FULL_422":
+        there = held // 4 * 2 + min(held % 4, 2)
+    expected = [[90] * 3] * min(there, 3) + [[0] * 3] * (3 - there)
+    assert frame.samples.tolist() == [expected]
+    assert frame.warnings
+
+
 # --- colour -----------------------------------------------------------------------------------
 
 
@@ -203,6 +222,12 @@ def test_unused_bits_of_colour() -> None:
     data = struct.pack("<3H", 0xF123, 0x0FFF, 0x8000)
     frame = colour(data, 1, "RGB", bits_allocated=16, bits_stored=12)
     assert frame.samples.tolist() == [[[0x123, 0xFFF, 0]]]
+
+
+def test_unused_bits_of_ybr_do_not_reach_the_formula() -> None:
+    data = struct.pack("<3H", 0xF000 | 1000, 0x8000 | 2048, 0x7000 | 2048)
+    frame = colour(data, 1, "YBR_FULL", bits_allocated=16, bits_stored=12)
+    assert frame.samples.tolist() == [[[1000] * 3]]
 
 
 @pytest.mark.parametrize(
@@ -308,3 +333,108 @@ def test_indices_of_a_palette_stay() -> None:
     frame = native(b"\x07\x00", described(1, 2, photometric_interpretation="PALETTE COLOR"))
     assert frame.photometric_interpretation == "PALETTE COLOR"
     assert frame.samples.tolist() == [[7, 0]]
+
+
+# --- compressed -------------------------------------------------------------------------------
+
+
+def coded(stream: bytes, description: PixelDescription, **how: Any) -> Frame:
+    stored = FrameBytes(stream, encapsulated=True)
+    return decode_frame(stored, description, max_pixels=10_000, **how)
+
+
+J2K, JPEG_LS, RLE = (f"1.2.840.10008.1.2.{last}" for last in ("4.90", "4.81", "5"))
+RAMP = np.arange(600, dtype=np.uint16).reshape(20, 30)
+
+
+def jpeg_2000(samples: Any) -> bytes:
+    return bytes(imagecodecs.jpeg2k_encode(samples, codecformat="j2k", reversible=True))
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_sign_of_jpeg_2000_is_the_streams(header: bool) -> None:
+    values = RAMP.astype(np.int16) - 300
+    description = described(20, 30, transfer_syntax=J2K, bits_allocated=16, signed=header)
+    frame = coded(jpeg_2000(values), description)
+    assert (frame.samples == values).all()
+    assert frame.signed
+
+
+def test_cells_in_an_unsigned_stream_are_signed_by_the_header() -> None:
+    values = RAMP.astype(np.int16) - 300
+    description = described(20, 30, transfer_syntax=J2K, bits_allocated=16, signed=True)
+    assert (coded(jpeg_2000(values.view(np.uint16)), description).samples == values).all()
+
+
+def test_unused_bits_of_a_lossless_stream_are_an_overlay() -> None:
+    cells = RAMP | ((RAMP % 7 == 0) * 0x8000).astype(np.uint16)
+    description = described(20, 30, transfer_syntax=J2K, bits_allocated=16, bits_stored=12)
+    frame = coded(jpeg_2000(cells), description, keep_cells=True)
+    assert (frame.samples == RAMP).all()
+    assert frame.cells is not None
+    assert (frame.cells == cells).all()
+
+
+def test_near_lossless_values_above_bits_stored_do_not_wrap_around() -> None:
+    """White turns black where they are read as cells with unused bits."""
+    noise = np.random.default_rng(3).integers(4080, 4096, (40, 40)).astype(np.uint16)
+    stream = bytes(imagecodecs.jpegls_encode(noise, level=9))
+    description = described(40, 40, transfer_syntax=JPEG_LS, bits_allocated=16, bits_stored=12)
+    samples = coded(stream, description).samples
+    assert int(samples.max()) > 4095
+    assert np.abs(samples.astype(int) - noise).max() <= 9
+
+
+def test_signed_colours_of_jpeg_2000_start_at_black() -> None:
+    values = np.array([[[-128, 0, 127]] * 16] * 16, np.int8)
+    description = described(
+        16, 16, transfer_syntax=J2K, samples_per_pixel=3, photometric_interpretation="RGB"
+    )
+    frame = coded(jpeg_2000(values), description)
+    assert frame.samples.dtype == np.uint8
+    assert frame.samples[3, 3].tolist() == [0, 128, 255]
+
+
+def test_floating_point_colours_are_refused() -> None:
+    stream = bytes(imagecodecs.jpegxl_encode(np.full((8, 8, 3), 0.5, np.float32)))
+    description = described(
+        8, 8, transfer_syntax=J2K, samples_per_pixel=3, photometric_interpretation="RGB"
+    )
+    with pytest.raises(UnsupportedImageError, match="floating"):
+        coded(stream, description)
+
+
+def test_stream_of_another_size_wins_and_is_said() -> None:
+    description = described(10, 30, transfer_syntax=J2K, bits_allocated=16)
+    frame = coded(jpeg_2000(RAMP), description)
+    assert frame.samples.shape == (20, 30)
+    assert "30 x 20" in frame.warnings[0]
+    assert "30 x 10" in frame.warnings[0]
+
+
+def test_stream_of_another_number_of_samples_wins_and_is_said() -> None:
+    description = described(
+        20, 30, transfer_syntax=J2K, bits_allocated=16, samples_per_pixel=3,
+        photometric_interpretation="RGB",
+    )  # fmt: skip
+    frame = coded(jpeg_2000(RAMP), description)
+    assert (frame.samples == RAMP).all()
+    assert frame.photometric_interpretation == "MONOCHROME2"
+    assert "1 samples a pixel" in frame.warnings[0]
+
+
+def test_stream_larger_than_the_limit() -> None:
+    with pytest.raises(LimitExceededError, match="200 x 200"):
+        coded(jpeg_2000(np.zeros((200, 200), np.uint8)), described(2, 2, transfer_syntax=J2K))
+
+
+def test_missing_planes_of_rle_are_not_green() -> None:
+    stream = bytearray(rle(np.full((4, 4, 3), (90, 128, 128), np.uint8)))
+    description = described(
+        4, 4, transfer_syntax=RLE, samples_per_pixel=3, photometric_interpretation="YBR_FULL",
+        planar_configuration=1,
+    )  # fmt: skip
+    start_of_cr = struct.unpack_from("<I", stream, 12)[0]
+    frame = coded(bytes(stream[:start_of_cr]), description)
+    assert (frame.samples == 90).all()
+    assert "32 of 48" in frame.warnings[0]

@@ -105,6 +105,18 @@ def test_profile_in_pieces() -> None:
     assert parse_jpeg(first).icc_profile is None
 
 
+@pytest.mark.parametrize(("level", "is_reversible"), [(0, True), (2, False)])
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3)])
+def test_loss_of_jpeg_ls(level: int, is_reversible: bool, shape: tuple[int, ...]) -> None:
+    stream = bytes(imagecodecs.jpegls_encode(np.zeros(shape, np.uint8), level=level))
+    assert parse_jpeg(stream).reversible is is_reversible
+
+
+def test_lossless_jpeg_is_reversible() -> None:
+    assert parse_jpeg(SOI + start_of_frame(0xC3) + SCAN + EOI).reversible
+    assert not parse_jpeg(SOI + start_of_frame(0xC0) + SCAN + EOI).reversible
+
+
 # --- JPEG 2000 --------------------------------------------------------------------------------
 
 

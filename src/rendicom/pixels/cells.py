@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from rendicom.errors import CorruptDataError, UnsupportedImageError
-from rendicom.pixels.colour import upsampled_422
+from rendicom.pixels.colour import YBR_MODELS, upsampled_422
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +31,8 @@ class CellLayout(Protocol):
     @property
     def bits_allocated(self) -> int: ...
     @property
+    def bits_stored(self) -> int: ...
+    @property
     def planar_configuration(self) -> int: ...
     @property
     def photometric_interpretation(self) -> str: ...
@@ -44,7 +46,8 @@ def native_cells(
     """Return the cells of a native frame, how many of them the file holds, and warnings.
 
     Shape (rows, columns) or (rows, columns, samples); native byte order; a view of the bytes
-    where that is possible. Cells that are missing are 0.
+    where that is possible. Cells that are missing are 0, or half of the range where they are
+    chroma: of 0 the picture would turn green.
 
     Raises
     ------
@@ -60,6 +63,8 @@ def native_cells(
     data, warnings = _whole(stored, count * bits + stored.bit_offset, strict=strict)
     present = min(count, (len(stored.data) * 8 - stored.bit_offset) // bits)
     cells = _unpacked(data, count, layout, stored)
+    if present < count and layout.photometric_interpretation in YBR_MODELS:
+        _clear_chroma(cells, present, layout, is_422=is_422)
     if is_422:
         full = upsampled_422(cells, rows=layout.rows, columns=layout.columns)
         return full, present * 3 // 2, warnings
@@ -70,6 +75,19 @@ def native_cells(
         return cells.reshape(shape), present, warnings
     planes = cells.reshape(samples, layout.rows, layout.columns)
     return interleaved(planes), present, warnings
+
+
+def _clear_chroma(cells: NDArray[Any], present: int, layout: CellLayout, *, is_422: bool) -> None:
+    """Give chroma cells from ``present`` on the value of no colour."""
+    places = np.arange(present, cells.size)
+    if is_422:
+        is_chroma = places % 4 >= 2
+    elif layout.planar_configuration == 1:
+        is_chroma = places >= layout.rows * layout.columns
+    else:
+        is_chroma = places % 3 > 0
+    if layout.samples_per_pixel == 3:
+        cells[places[is_chroma]] = 1 << layout.bits_stored - 1
 
 
 def interleaved(planes: NDArray[Any]) -> NDArray[Any]:

@@ -193,14 +193,14 @@ def _colour_frame(
         model = "RGB"
     if cells.shape[2] != 3:
         raise UnsupportedImageError(f"{cells.shape[2]} samples a pixel ({model}) are not supported")
+    if bits < cells.dtype.itemsize * 8 and not within(cells, bits=bits):
+        cells = cells & cells.dtype.type((1 << bits) - 1)
     if model in YBR_MODELS:
         cells = ybr_to_rgb(cells, model=model, bits=bits)
     elif model == "HSV":
         cells = hsv_to_rgb(cells, bits=bits)
     elif model not in _RGB_BY_DECODER:
         warnings = (*warnings, f"three samples a pixel are called {model}: taken to be RGB")
-    if bits < cells.dtype.itemsize * 8 and not within(cells, bits=bits):
-        cells = cells & cells.dtype.type((1 << bits) - 1)
     return Frame(cells, "RGB", bits, signed=False, icc_profile=icc_profile, warnings=warnings)
 
 
@@ -225,7 +225,11 @@ def _compressed_frame(
             model = "RGB"
         bits = _colour_bits(samples, decoded, description)
         return _colour_frame(
-            samples, model, bits, warnings=warnings, icc_profile=decoded.icc_profile
+            _unsigned(samples, bits=bits),
+            model,
+            bits,
+            warnings=warnings,
+            icc_profile=decoded.icc_profile,
         )
     values, bits, signed = _gray_values(samples, decoded, description)
     return Frame(
@@ -236,6 +240,17 @@ def _compressed_frame(
         cells=samples if keep_cells and samples.dtype.kind == "u" else None,
         warnings=(*warnings, *_misnamed(description)),
     )
+
+
+def _unsigned(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
+    """Return samples of colour from 0 on; JPEG 2000 and JPEG XL can also code others."""
+    if samples.dtype.kind == "f":
+        raise UnsupportedImageError("the stream holds colours as floating point numbers")
+    if samples.dtype.kind != "i":
+        return samples
+    cells = samples.view(np.dtype(f"u{samples.dtype.itemsize}"))
+    shifted: NDArray[Any] = cells + cells.dtype.type(1 << bits - 1)
+    return shifted
 
 
 def _differences(samples: NDArray[Any], description: PixelDescription) -> tuple[str, ...]:

@@ -100,7 +100,8 @@ def parse_jpeg(data: bytes) -> StreamInfo:
     start = 1 if data[:1] == b"\0" else 0
     has_jfif, adobe = False, -1
     profile: list[bytes] = []
-    for marker, segment in _segments(data, start + 2):
+    segments = _segments(data, start + 2)
+    for marker, segment in segments:
         if marker in _FRAMES or marker in _NOT_DECODED:
             if len(segment) < 6:
                 break
@@ -114,7 +115,7 @@ def parse_jpeg(data: bytes) -> StreamInfo:
                 components=components,
                 precision=precision,
                 transformed=_is_ycbcr(names, adobe, has_jfif=has_jfif),
-                reversible=marker in (0xC3, 0xF7),
+                reversible=marker == 0xC3 or (marker == 0xF7 and not _near(segments)),
                 unsupported=_NOT_DECODED.get(marker, ""),
                 start=start,
                 stop=end or len(data),
@@ -131,7 +132,7 @@ def parse_jpeg(data: bytes) -> StreamInfo:
 
 
 def _segments(data: bytes, position: int) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and content of each segment up to the first scan (T.81 B.1.1)."""
+    """Yield marker and content of each segment up to that of the first scan (T.81 B.1.1)."""
     while True:
         position = data.find(b"\xff", position)
         if position < 0 or position + 4 > len(data):
@@ -140,11 +141,20 @@ def _segments(data: bytes, position: int) -> Iterator[tuple[int, bytes]]:
         if marker in (0xFF, 0x00, 0x01) or 0xD0 <= marker <= 0xD8:
             position += 1 if marker == 0xFF else 2
             continue
-        if marker in (0xD9, 0xDA):
+        if marker == 0xD9:
             return
         (length,) = struct.unpack_from(">H", data, position + 2)
         yield marker, data[position + 4 : position + 2 + length]
+        if marker == 0xDA:
+            return
         position += 2 + max(2, length)
+
+
+def _near(segments: Iterator[tuple[int, bytes]]) -> int:
+    """Return the largest error of a JPEG-LS sample, from the first scan (T.87 C.2.3)."""
+    scan = next((segment for marker, segment in segments if marker == 0xDA), b"")
+    at = 1 + 2 * scan[0] if scan else 0
+    return scan[at] if at < len(scan) else 0
 
 
 def _is_ycbcr(names: bytes, adobe: int, *, has_jfif: bool) -> bool | None:

@@ -38,7 +38,7 @@ class _CharLS:
         else:
             # Where data stop without a marker, CharLS goes on for many seconds.
             samples = _what_is_there(data + _END_OF_IMAGE, info)
-        return Decoded(samples, bits_stored=info.precision, signed=False, lossless=True)
+        return Decoded(samples, bits_stored=info.precision, signed=False, lossless=info.reversible)
 
 
 def _what_is_there(data: bytes, info: StreamInfo) -> NDArray[Any]:

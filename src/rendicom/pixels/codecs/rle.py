@@ -16,6 +16,7 @@ from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.cells import interleaved
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
+from rendicom.pixels.colour import YBR_MODELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,8 @@ class _RLE:
         warnings: tuple[str, ...] = ()
         cells = _sound(stream, offsets, plane * samples, width)
         if cells is None:
-            cells, held = _damaged(stream, offsets, plane, width)
+            empty = _empty(request, plane, width)
+            cells, held = _damaged(stream, offsets, empty)
             warnings = _shortage(held, plane * samples * width, request)
         if bits == 1:
             cells = np.unpackbits(cells, count=pixels * samples, bitorder="little")
@@ -82,11 +84,19 @@ def _sound(stream: bytes, offsets: tuple[int, ...], count: int, width: int) -> N
     return np.frombuffer(data, dtype) if len(data) == count * width else None
 
 
+def _empty(request: DecodeRequest, plane: int, width: int) -> NDArray[np.uint8]:
+    """Return the bytes of black cells, (samples, pixels, width): chroma of 0 would be green."""
+    cells = np.zeros((request.samples_per_pixel, plane, width), np.uint8)
+    if request.photometric_interpretation in YBR_MODELS:
+        cells[1:, :, -1] = 128
+    return cells
+
+
 def _damaged(
-    stream: bytes, offsets: tuple[int, ...], plane: int, width: int
+    stream: bytes, offsets: tuple[int, ...], cells: NDArray[np.uint8]
 ) -> tuple[NDArray[Any], int]:
-    """Return the cells, each segment cut or filled up to its plane, and how many bytes came out."""
-    cells = np.zeros((len(offsets) // width, plane, width), np.uint8)
+    """Return ``cells`` with what each segment holds of its plane, and how many bytes that is."""
+    _, plane, width = cells.shape
     held = 0
     for index, (start, stop) in enumerate(pairwise((*offsets, len(stream)))):
         values = _unpacked(stream[start:stop], plane)
