@@ -10,6 +10,7 @@ three, so that a drift of the machine's speed cancels; ratios are of medians.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import os
 import shutil
@@ -134,6 +135,13 @@ def render_many(path: Path, media_type: str, count: int) -> None:
         rendicom.render(path, media_type=media_type)
 
 
+def hash_many(_path: Path, _media_type: str, count: int) -> None:
+    """Keep a core busy with what shares nothing: what two workers reach here is the ceiling."""
+    block = bytes(1 << 19)
+    for _ in range(count):
+        hashlib.sha256(block).digest()
+
+
 def scaling(sample: Sample, *, count: int) -> None:
     """Print how much two workers do in the time of one, at equal total work."""
     print(f"\nscaling, {sample.kind} {sample.coding} (two workers against one; aim 1.6)")
@@ -143,18 +151,25 @@ def scaling(sample: Sample, *, count: int) -> None:
     }
     for extension, media_type in MEDIA.items():
         for name, pool in pools.items():
-            one, two = (pooled(pool, n, sample.path, media_type, count) for n in (1, 2))
-            print(f"  {name:10} {extension}: {one / two:.2f}")
+            jobs = {"hashing, for comparison": hash_many, "rendering": render_many}
+            for what, job in jobs.items():
+                one, two = (pooled(pool, n, job, sample.path, media_type, count) for n in (1, 2))
+                print(f"  {name:10} {extension} {what:24} {one / two:.2f}")
 
 
-def pooled(pool: type[Executor], workers: int, path: Path, media_type: str, count: int) -> float:
-    """Return the best time of five for ``count`` renders shared by ``workers``."""
+def pooled(
+    pool: type[Executor],
+    workers: int,
+    job: Callable[[Path, str, int], None],
+    *shared: Any,
+) -> float:
+    """Return the best time of five for ``count`` jobs shared by ``workers``."""
+    path, media_type, count = shared
     with pool(workers) as executor:
 
         def run(each: int) -> None:
-            share = [each] * workers
-            jobs = ([path] * workers, [media_type] * workers, share)
-            list(executor.map(render_many, *jobs))
+            shares = ([path] * workers, [media_type] * workers, [each] * workers)
+            list(executor.map(job, *shares))
 
         run(20)
         return min(timed(partial(run, count // workers)) for _ in range(5))
