@@ -10,11 +10,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
 from rendicom.pixels.streams import parse_jpeg2000
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 __all__ = ["CODEC"]
 
@@ -54,11 +58,14 @@ _heard = threading.local()
 def _complaints() -> Iterator[list[str]]:
     """Collect the errors that OpenJPH raises in this thread where no caller can catch them.
 
-    imagecodecs lets them end in ``sys.unraisablehook`` and returns what it has as if all were
-    well. The hook stays, and passes on what comes from elsewhere.
+    imagecodecs lets them end in ``sys.excepthook``, which prints them, and then in
+    ``sys.unraisablehook``, and returns what it has as if all were well. The hooks stay, and pass
+    on what comes from elsewhere.
     """
-    if getattr(sys.unraisablehook, "for_openjph", None) is None:
-        _listen(sys.unraisablehook)
+    if not hasattr(sys.unraisablehook, "for_openjph"):
+        _listen_to_unraisable(sys.unraisablehook)
+    if not hasattr(sys.excepthook, "for_openjph"):
+        _listen_to_printed(sys.excepthook)
     _heard.complaints = []
     try:
         yield _heard.complaints
@@ -66,7 +73,7 @@ def _complaints() -> Iterator[list[str]]:
         _heard.complaints = None
 
 
-def _listen(pass_on: Callable[[sys.UnraisableHookArgs], object]) -> None:
+def _listen_to_unraisable(pass_on: Callable[[sys.UnraisableHookArgs], object]) -> None:
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
         complaints = getattr(_heard, "complaints", None)
         if complaints is None or "_htj2k" not in str(unraisable.object):
@@ -76,6 +83,20 @@ def _listen(pass_on: Callable[[sys.UnraisableHookArgs], object]) -> None:
 
     hook.for_openjph = True  # type: ignore[attr-defined]
     sys.unraisablehook = hook
+
+
+def _listen_to_printed(
+    pass_on: Callable[[type[BaseException], BaseException, TracebackType | None], object],
+) -> None:
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        complaints = getattr(_heard, "complaints", None)
+        if complaints is None:
+            pass_on(kind, error, trace)
+        else:
+            complaints.append(str(error))
+
+    hook.for_openjph = True  # type: ignore[attr-defined]
+    sys.excepthook = hook
 
 
 CODEC = _OpenJPH()
