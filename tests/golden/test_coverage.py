@@ -13,10 +13,6 @@ from rendicom.errors import RendicomError
 NO_IMAGE = {
     "nested_priv_SQ.dcm": "two bytes of Pixel Data; no Rows, Columns, Bits Allocated",
     "meta_missing_tsyntax.dcm": "the same, and no transfer syntax",
-    "JPEG2000-embedded-sequence-delimiter.dcm": (
-        "a JPEG 2000 stream of 250 bytes that says its tile has 616, its size field overwritten "
-        "with a sequence delimiter; pydicom, GDCM and OpenJPEG find no image either"
-    ),
 }
 KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 

@@ -37,13 +37,13 @@ def test_plain_image() -> None:
 
 
 def test_no_pixel_data() -> None:
-    with pytest.raises(NoPixelDataError, match="^the object holds no pixel data$"):
+    with pytest.raises(NoPixelDataError, match=r"^the object holds no pixel data$"):
         described(dicom_file([element(0x00080060, "CS", "SR")]))
 
 
 def test_an_object_without_pixels_is_named() -> None:
     sop_class = element(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.88.59")
-    message = "of class Key Object Selection Document and holds no pixel data"
+    message = r"of class Key Object Selection Document and holds no pixel data"
     with pytest.raises(NoPixelDataError, match=message):
         described(dicom_file([sop_class]))
 
