@@ -2,8 +2,8 @@
 
 Usage: python child.py OVERLAYS FILE...
 
-Prints a JSON line before and after each file: what became of it, processor seconds and the process's peak
-memory in megabytes. More than 4 GB of address space are refused by the system.
+Prints a JSON line before and after each file: what became of it, processor seconds and the peak
+memory of the process in megabytes. More than 4 GB of address space are refused by the system.
 """
 
 from __future__ import annotations
