@@ -212,8 +212,8 @@ class Instance:
         description = self.description
         try:
             stored = self._frames.frame(number)
-            if options.strict and (description.warnings or stored.warnings):
-                raise CorruptDataError((*description.warnings, *stored.warnings)[0])
+            notes = (*description.warnings, *stored.warnings)
+            _refuse_if_strict(notes, options)
             decoded = decode_frame(
                 stored,
                 description,
@@ -222,14 +222,12 @@ class Instance:
                 strict=options.strict,
                 keep_cells=options.overlays,
             )
+            _refuse_if_strict(decoded.warnings, options)
         except RendicomError as error:
             if error.frame is None and description.number_of_frames > 1:
                 error.frame = number
             raise
-        if description.warnings or stored.warnings:
-            notes = (*description.warnings, *stored.warnings, *decoded.warnings)
-            return replace(decoded, warnings=notes)
-        return decoded
+        return replace(decoded, warnings=(*notes, *decoded.warnings)) if notes else decoded
 
     def display(self, number: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> NDArray[Any]:
         """Return the samples a picture of frame ``number`` would hold.
@@ -399,6 +397,11 @@ class _Loop(Sequence[DisplayImage]):
         self.shape, self.voi = image.samples.shape[:2], plan.voi
         self.warnings.update(dict.fromkeys((*notes, *fit_notes)))
         return image
+
+
+def _refuse_if_strict(warnings: tuple[str, ...], options: RenderOptions) -> None:
+    if options.strict and warnings:
+        raise CorruptDataError(warnings[0])
 
 
 def _settings(options: RenderOptions) -> EncodeSettings:

@@ -229,3 +229,10 @@ def test_public_functions_stay_functions_whatever_was_used_first(first: str) -> 
     code = f"import rendicom, rendicom.engine; {first}; print(callable(rendicom.render))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
+
+
+def test_strict_refuses_what_only_the_decoder_notices() -> None:
+    data = image(RAMP.astype(np.uint8), transfer_syntax="1.2.840.10008.1.2.4.50")
+    assert "not compressed" in rendicom.render(data).warnings[0]
+    with pytest.raises(rendicom.CorruptDataError, match="not compressed"):
+        rendicom.render(data, options=rendicom.RenderOptions(strict=True))

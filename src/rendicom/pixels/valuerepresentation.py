@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,18 +41,18 @@ def numeric_format(vr: str) -> str:
     return _FORMATS.get(vr, "")
 
 
-class StoredValues:
+class StoredValues(ABC):
     """`rendicom.pixels.attributes.Attributes` for whoever can find a value field."""
 
     __slots__ = ()
 
+    @abstractmethod
     def stored(self, tag: int) -> StoredValue | None:
         """Return the value field; None when absent, empty or a sequence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def items(self, tag: int) -> Sequence[Attributes]:
         """Return the items of a sequence, parsed when used; () when absent."""
-        raise NotImplementedError
 
     def __contains__(self, tag: int) -> bool:
         """Tell whether the element is there with a value, or with an item."""
