@@ -26,11 +26,14 @@ __all__ = ["Modality", "Tone", "chunks", "look_up", "stored_extent", "tone_table
 _CHUNK = 1 << 16
 """Samples worked on at a time: what they need on the way stays in the processor's cache."""
 
+_LOOK_UPS = 1 << 18
+"""Look-ups made in one call: each gives the other threads a turn, and waits for its own again."""
 
-def chunks(size: int) -> Iterator[slice]:
+
+def chunks(size: int, step: int = _CHUNK) -> Iterator[slice]:
     """Yield slices that together cover ``size`` samples."""
-    for start in range(0, size, _CHUNK):
-        yield slice(start, start + _CHUNK)
+    for start in range(0, size, step):
+        yield slice(start, start + step)
 
 
 def stored_extent(bits: int, *, signed: bool) -> tuple[int, int]:
@@ -186,6 +189,6 @@ def look_up(samples: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
     native = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     index: NDArray[Any] = np.ascontiguousarray(native).reshape(-1).view(unsigned)
     result = np.empty((index.size, *table.shape[1:]), table.dtype)
-    for part in chunks(index.size):
+    for part in chunks(index.size, _LOOK_UPS):
         np.take(table, index[part], axis=0, out=result[part], mode="clip")
     return result.reshape((*samples.shape, *table.shape[1:]))
