@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
+
+from rendicom.batch.write import write_picture
 
 __all__ = ["command"]
 
@@ -21,17 +22,17 @@ _KINDS = {
 
 
 @click.command("sample")
-@click.argument("target", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False))
 @click.option(
-    "--kind", type=click.Choice(sorted(_KINDS)), default="ct", show_default=True, help="What."
+    "--kind",
+    type=click.Choice(sorted(_KINDS)),
+    default="ct",
+    show_default=True,
+    help="What it shows.",
 )
-def command(target: Path, kind: str) -> None:
+def command(target: str, kind: str) -> None:
     """Write a small sample to FILE, from those that pydicom brings along."""
     import pydicom
 
     source = Path(pydicom.__file__).parent / "data" / "test_files" / _KINDS[kind]
-    try:
-        with source.open("rb") as data, target.open("xb") as file:
-            shutil.copyfileobj(data, file)
-    except FileExistsError:
-        raise click.UsageError(f"{target} is there already") from None
+    write_picture(target, source.read_bytes(), existing="fail")

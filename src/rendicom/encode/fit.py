@@ -34,12 +34,10 @@ def fit(image: DisplayImage, file_format: Format) -> tuple[DisplayImage, tuple[s
     if samples.dtype.name in held:
         return image, ()
     notes: tuple[str, ...] = ()
-    if samples.dtype.name in _UNSIGNED:
+    unsigned = _UNSIGNED.get(samples.dtype.name)
+    if unsigned is not None:
         half = 1 << (8 * samples.dtype.itemsize - 1)
-        unsigned = samples.view(_UNSIGNED[samples.dtype.name]) ^ np.array(
-            half, _UNSIGNED[samples.dtype.name]
-        )
-        samples = unsigned
+        samples = samples.view(unsigned) ^ unsigned(half)
         notes = (f"signed values are written plus {half}",)
     if samples.dtype == np.uint8 and "uint16" in held and "uint8" not in held:
         samples = samples.astype(np.uint16)
