@@ -23,24 +23,33 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Failed",
+    "Filtered",
+    "Ignored",
     "Job",
     "Notice",
     "OneFile",
     "OneFileError",
     "Outcome",
     "OutputFolder",
+    "Planned",
     "Skipped",
     "Written",
+    "convert_frames",
     "failure",
+    "notices",
+    "pictures",
     "run_job",
 ]
 
 
 class OutputFolder(NamedTuple):
-    """Pictures go into a folder, one a frame; an animated format gets one for all."""
+    """Pictures go into a folder, one a frame; an animated format gets one for all.
+
+    ``place`` is `Unit.place`: the path below ``folder``, without frame number and extension.
+    """
 
     folder: str
-    stem: str
+    place: str
 
 
 class OneFile(NamedTuple):
@@ -63,12 +72,15 @@ class Job(NamedTuple):
     frames: FrameSelection | None = None
     existing: Existing = "overwrite"
     content: BinaryIO | None = None
+    is_rehearsal: bool = False
+    has_digest: bool = False
 
 
 class Written(NamedTuple):
     """One picture, written. ``output`` is None where ``data`` holds the bytes instead.
 
-    ``frame`` is None for an animation; ``size`` is in bytes.
+    ``frame`` is None for an animation; ``size`` is in bytes; ``digest`` is the SHA-256 of the bytes
+    in hexadecimal digits where it was asked for.
     """
 
     source: str
@@ -81,6 +93,7 @@ class Written(NamedTuple):
     voi: str
     warnings: tuple[str, ...]
     data: bytes = b""
+    digest: str = ""
 
 
 class Skipped(NamedTuple):
@@ -109,7 +122,29 @@ class Notice(NamedTuple):
     text: str
 
 
-Outcome = Written | Skipped | Failed | Notice
+class Planned(NamedTuple):
+    """A picture that would be written; ``exists`` says that something is there already."""
+
+    source: str
+    output: str
+    frame: int | None
+    exists: bool
+
+
+class Filtered(NamedTuple):
+    """A source that is not among those wanted."""
+
+    source: str
+    reason: str
+
+
+class Ignored(NamedTuple):
+    """A file that is no DICOM instance, a DICOMDIR, or no regular file."""
+
+    source: str
+
+
+Outcome = Written | Skipped | Failed | Notice | Planned | Filtered | Ignored
 
 
 class OneFileError(OptionError):
@@ -135,15 +170,15 @@ def run_job(job: Job) -> Iterator[Outcome]:
         return
     with instance:
         try:
-            loops = _loops(instance, job)
-            yield from _notices(instance, job, loops)
+            loops = pictures(instance, job)
+            yield from notices(instance, job, loops)
         except OneFileError:
             raise
         except RendicomError as error:
             yield failure(job.source, error)
             return
         for frames in loops:
-            yield _convert(instance, job, frames)
+            yield convert_frames(instance, job, frames)
 
 
 def failure(source: str, error: RendicomError, *, frame: int | None = None) -> Failed:
@@ -152,8 +187,15 @@ def failure(source: str, error: RendicomError, *, frame: int | None = None) -> F
     return Failed(source, number, error.code, error.message, error.hint)
 
 
-def _loops(instance: Instance, job: Job) -> list[tuple[int, ...]]:
-    """Return the frames of each picture: several for an animation, else one."""
+def pictures(instance: Instance, job: Job) -> list[tuple[int, ...]]:
+    """Return the frames of each picture: several for an animation, else one.
+
+    Raises
+    ------
+    OneFileError
+        The frames asked for do not fit the output.
+    NoPixelDataError, NoSuchFrameError, CorruptDataError
+    """
     description = instance.description
     count = description.number_of_frames
     animated = job.format.encode_animation is not None
@@ -170,7 +212,8 @@ def _loops(instance: Instance, job: Job) -> list[tuple[int, ...]]:
     return [(frame,) for frame in frames]
 
 
-def _notices(instance: Instance, job: Job, loops: list[tuple[int, ...]]) -> Iterator[Notice]:
+def notices(instance: Instance, job: Job, loops: list[tuple[int, ...]]) -> Iterator[Notice]:
+    """Yield what the person should know before the pictures of `pictures` are made."""
     count, frame = instance.description.number_of_frames, loops[0][0]
     if job.frames is None and isinstance(job.output, OneFile) and len(loops[0]) < count:
         what_to_do = "--frames chooses, a folder as TARGET gets them all"
@@ -184,10 +227,14 @@ def _notices(instance: Instance, job: Job, loops: list[tuple[int, ...]]) -> Iter
         yield Notice(job.source, "overlays", f"{text} (--overlays draws them)")
 
 
-def _convert(instance: Instance, job: Job, frames: tuple[int, ...]) -> Outcome:
+def convert_frames(instance: Instance, job: Job, frames: tuple[int, ...]) -> Outcome:
+    """Make one picture of one frame, or of several in an animated format; never raises ours."""
     frame = frames[0] if len(frames) == 1 else None
     try:
         path = _path(instance, job, frame)
+        if path is not None and job.is_rehearsal:
+            may_write(path, job.existing)
+            return Planned(job.source, path, frame, os.path.lexists(path))
         if path is not None and not may_write(path, job.existing):
             return Skipped(job.source, path, frame)
         image = _render(instance, job, frames)
@@ -203,12 +250,12 @@ def _path(instance: Instance, job: Job, frame: int | None) -> str | None:
     if isinstance(job.output, OneFile):
         return job.output.path
     name = picture_name(
-        job.output.stem,
+        job.output.place,
         job.format.extensions[0],
         frame=frame,
         number_of_frames=instance.description.number_of_frames,
     )
-    return os.path.join(job.output.folder, name)
+    return os.path.join(job.output.folder, *name.split("/"))
 
 
 def _render(instance: Instance, job: Job, frames: tuple[int, ...]) -> RenderedImage:
@@ -229,4 +276,11 @@ def _written(job: Job, image: RenderedImage, path: str | None) -> Written:
         voi=image.voi,
         warnings=image.warnings,
         data=image.data if path is None else b"",
+        digest=_digest(image.data) if job.has_digest else "",
     )
+
+
+def _digest(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
