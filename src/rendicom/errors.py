@@ -13,6 +13,8 @@
     ├── CorruptDataError                 corrupt-data
     ├── LimitExceededError               limit-exceeded
     ├── EncodeError                      cannot-encode
+    ├── TimedOutError                    timed-out
+    ├── WorkerDiedError                  worker-died
     ├── OutputExistsError                output-exists
     └── UnwritableOutputError            cannot-write
 
@@ -35,10 +37,12 @@ __all__ = [
     "OptionError",
     "OutputExistsError",
     "RendicomError",
+    "TimedOutError",
     "UnreadableSourceError",
     "UnsupportedImageError",
     "UnsupportedTransferSyntaxError",
     "UnwritableOutputError",
+    "WorkerDiedError",
 ]
 
 
@@ -138,6 +142,18 @@ class EncodeError(RendicomError):
     """The output format cannot hold this picture."""
 
     code = "cannot-encode"
+
+
+class TimedOutError(RendicomError):
+    """A picture took longer than it may, and was given up."""
+
+    code = "timed-out"
+
+
+class WorkerDiedError(RendicomError):
+    """The process that made a picture died of it."""
+
+    code = "worker-died"
 
 
 class OutputExistsError(RendicomError):
