@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rendicom.errors import NoSuchFrameError, OptionError
@@ -24,6 +25,26 @@ class FrameSelection:
         if text == "all":
             return cls()
         return cls(tuple(_range(part, text) for part in text.split(",")))
+
+    @classmethod
+    def of(cls, frames: Iterable[int]) -> FrameSelection:
+        """Return the choice of these frames, in their order.
+
+        >>> FrameSelection.of([1, 2, 3, 7]).ranges
+        ((1, 3), (7, 7))
+        """
+        ranges: list[tuple[int, int]] = []
+        for frame in frames:
+            if ranges and frame == ranges[-1][1] + 1:
+                ranges[-1] = (ranges[-1][0], frame)
+            else:
+                ranges.append((frame, frame))
+        return cls(tuple(ranges))
+
+    def __str__(self) -> str:
+        """Return the text form that `parse` reads."""
+        parts = (f"{low}-{high}" if high > low else f"{low}" for low, high in self.ranges)
+        return ",".join(parts) or "all"
 
     @property
     def is_single(self) -> bool:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rendicom.batch.frames import FrameSelection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rendicom.batch.filters import Filters
     from rendicom.batch.job import Outcome
     from rendicom.batch.write import Existing
@@ -104,6 +106,8 @@ class Recipe(NamedTuple):
         Folder that relative paths count from; empty for the current one.
     is_rehearsal
         Nothing is written; each picture is `Planned`.
+    patient_fields
+        Keywords of patients' attributes that a layout asks for; empty unless somebody allowed it.
     """
 
     target: str
@@ -115,6 +119,7 @@ class Recipe(NamedTuple):
     timeout: float | None = None
     base: str = ""
     is_rehearsal: bool = False
+    patient_fields: tuple[str, ...] = ()
 
 
 class Report(NamedTuple):
@@ -130,6 +135,8 @@ class Report(NamedTuple):
         Frames not done because the worker's time was up: to be sent again.
     seconds
         Time it took.
+    patient
+        Values of `Recipe.patient_fields`, for names only: never for the manifest or a message.
     """
 
     unit: Unit
@@ -138,6 +145,7 @@ class Report(NamedTuple):
     pictures: int = 0
     rest: FrameSelection | None = None
     seconds: float = 0.0
+    patient: Mapping[str, str] = {}
 
 
 class Chunk(NamedTuple):
