@@ -1,0 +1,160 @@
+"""Who does the work: each module in this room makes a `concurrent.futures.Executor`.
+
+What kills a worker must cost no more than the task it was at, so `WorkerLostError` on one future is
+a normal thing to happen, and the executor goes on.
+"""
+
+from __future__ import annotations
+
+import importlib
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+
+from rendicom import registry
+from rendicom.batch.cores import default_jobs
+from rendicom.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Engine",
+    "WorkerLostError",
+    "default_jobs",
+    "end_now",
+    "engines",
+    "is_worker_lost",
+    "open_executor",
+    "width",
+]
+
+_ROOM = "rendicom.batch.executors"
+
+
+class Open(Protocol):
+    """Makes an executor of ``jobs`` workers, or connects to the one at ``address``."""
+
+    def __call__(self, *, jobs: int, address: str = "") -> Executor:
+        """Return an executor that is ready for tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A way to run tasks, as ``--engine`` names it.
+
+    Attributes
+    ----------
+    name
+        As it is typed.
+    has_own_processes
+        False where a task that crashes, or that a deadline ends, takes the whole run with it.
+    open
+        Makes the executor.
+    takes_address
+        ``NAME://HOST:PORT`` is understood, too.
+    requires
+        Modules it cannot work without.
+    install
+        What to type when one of them is missing.
+    """
+
+    name: str
+    has_own_processes: bool
+    open: Open
+    takes_address: bool = False
+    requires: tuple[str, ...] = ()
+    install: str = ""
+
+    @property
+    def is_available(self) -> bool:
+        """Tell whether what it requires is installed; nothing is imported."""
+        return all(find_spec(module) is not None for module in self.requires)
+
+
+class WorkerLostError(Exception):
+    """The process that was at a task ended before it had an answer.
+
+    ``exit_code`` is as in `subprocess.Popen.returncode`, negative for a signal, None where nobody
+    knows. ``timed_out`` says that a `rendicom.batch.deadline.deadline` ended it; the exit code
+    is then `rendicom.batch.deadline.TIMEOUT_EXIT`. ``where`` lists what the worker was at by then:
+    files and lines of code, the innermost first.
+    """
+
+    def __init__(
+        self, exit_code: int | None = None, *, timed_out: bool = False, where: str = ""
+    ) -> None:
+        why = "its time was over" if timed_out else f"exit code {exit_code}"
+        super().__init__(f"a worker process ended in the middle of a task: {why}")
+        self.exit_code = exit_code
+        self.timed_out = timed_out
+        self.where = where
+
+
+_LOST = frozenset(
+    {
+        "WorkerLostError",  # our own processes
+        "BrokenProcessPool",  # concurrent.futures
+        "TerminatedWorkerError",  # loky
+        "KilledWorker",  # dask
+        "WorkerCrashedError",  # ray
+    }
+)
+
+
+def is_worker_lost(error: BaseException) -> bool:
+    """Tell whether a future failed because its worker died, whatever executor it came from.
+
+    Classes are told by name: the libraries that raise them need not be installed.
+    """
+    return any(kind.__name__ in _LOST for kind in type(error).__mro__)
+
+
+def engines() -> Mapping[str, Engine]:
+    """Return all engines by name: those in this room, then those of installed packages."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, Engine] = {}
+    for name in registry.module_names(_ROOM):
+        engine = getattr(importlib.import_module(f"{_ROOM}.{name}"), "EXECUTOR", None)
+        if engine is not None:
+            found[engine.name] = engine
+    for entry in entry_points(group=_ROOM):
+        found.setdefault(entry.name, entry.load())
+    return found
+
+
+def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
+    """Return what ``text`` names: ``local``, ``threads``, ``inline``, ``dask[://HOST:PORT]``.
+
+    Raises
+    ------
+    OptionError
+        There is no such engine, a library it needs is not installed, or nobody answers at the
+        address.
+    """
+    name, mark, address = text.partition("://")
+    known = engines()
+    engine = known.get(name)
+    if engine is None or (mark and not (engine.takes_address and address)):
+        forms = [f"{e.name}[://HOST:PORT]" if e.takes_address else e.name for e in known.values()]
+        raise OptionError(f"engine {text!r} is none of {', '.join(sorted(forms))}")
+    if jobs < 1:
+        raise OptionError(f"jobs {jobs} is not a number from 1")
+    if not engine.is_available:
+        raise OptionError(f"engine {name} is not installed", hint=engine.install)
+    return engine, engine.open(jobs=jobs, address=address)
+
+
+def width(executor: Executor, *, default: int) -> int:
+    """Return how many tasks an executor works on at once; ``default`` where it does not say."""
+    return int(getattr(executor, "width", 0)) or default
+
+
+def end_now(executor: Executor) -> None:
+    """End an executor without waiting for the tasks it is at, and leave no process behind."""
+    kill = getattr(executor, "kill", None)
+    if kill is not None:
+        kill()
+    executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,46 @@
+"""The caller itself, one task after the other: for debugging, and for the smallest runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar
+
+from rendicom.batch.executors import Engine
+
+__all__ = ["EXECUTOR", "InlineExecutor"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class InlineExecutor(Executor):
+    """Runs a task in `submit`: the future that comes back is done."""
+
+    width = 1
+
+    def __init__(self) -> None:
+        self._is_shut = False
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Return the finished future; Ctrl-C and SystemExit pass through."""
+        if self._is_shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        future: Future[_T] = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - what a task raises belongs to its future
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        """Refuse further tasks; there is nothing to wait for."""
+        self._is_shut = True
+
+
+def _open(*, jobs: int, address: str = "") -> Any:  # noqa: ARG001
+    return InlineExecutor()
+
+
+EXECUTOR = Engine(name="inline", has_own_processes=False, open=_open)

@@ -1,0 +1,16 @@
+"""Threads of this process: nothing to start, but a crash or a hang takes the run with it."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from rendicom.batch.executors import Engine
+
+__all__ = ["EXECUTOR"]
+
+
+def _open(*, jobs: int, address: str = "") -> Executor:  # noqa: ARG001
+    return ThreadPoolExecutor(jobs, thread_name_prefix="rendicom-worker")
+
+
+EXECUTOR = Engine(name="threads", has_own_processes=False, open=_open)
