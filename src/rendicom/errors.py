@@ -16,7 +16,8 @@
     ├── TimedOutError                    timed-out
     ├── WorkerDiedError                  worker-died
     ├── OutputExistsError                output-exists
-    └── UnwritableOutputError            cannot-write
+    ├── UnwritableOutputError            cannot-write
+    └── TargetInUseError                 target-in-use
 
 ``code`` is stable: scripts match on it. A message says what is wrong and never holds a value
 of a patient attribute; ``hint`` says what to do about it. The doors turn a class into an exit
@@ -37,6 +38,7 @@ __all__ = [
     "OptionError",
     "OutputExistsError",
     "RendicomError",
+    "TargetInUseError",
     "TimedOutError",
     "UnreadableSourceError",
     "UnsupportedImageError",
@@ -166,3 +168,9 @@ class UnwritableOutputError(RendicomError):
     """The picture cannot be written where it should go."""
 
     code = "cannot-write"
+
+
+class TargetInUseError(RendicomError):
+    """Another run is writing to the same place."""
+
+    code = "target-in-use"

@@ -1,0 +1,84 @@
+"""Appends to a file so that it stays readable, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from rendicom.errors import UnwritableOutputError
+
+__all__ = ["Journal", "unwritable"]
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
+
+def unwritable(path: str, error: OSError) -> UnwritableOutputError:
+    """Return what to raise when a manifest cannot be written."""
+    reason = error.strerror or type(error).__name__
+    return UnwritableOutputError(
+        f"cannot write the manifest {path}: {reason}",
+        hint="make room or choose another --manifest; --resume goes on from here",
+    )
+
+
+class Journal:
+    """A file that grows by whole records.
+
+    Parameters
+    ----------
+    path
+        Made if missing, its folder as well.
+    header
+        What an empty file begins with.
+    end
+        Bytes to keep of what is there.
+    shown
+        Name of the manifest in messages.
+
+    Raises
+    ------
+    UnwritableOutputError
+    """
+
+    def __init__(self, path: str, *, header: bytes, end: int, shown: str) -> None:
+        self._shown = shown
+        self._end = end
+        try:
+            self._descriptor = os.open(path, _FLAGS, 0o666)
+        except OSError as error:
+            raise unwritable(shown, error) from error
+        try:
+            os.ftruncate(self._descriptor, end)
+            if not end:
+                self.append(header)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise unwritable(shown, error) from error
+        except UnwritableOutputError:
+            os.close(self._descriptor)
+            raise
+
+    def append(self, data: bytes) -> None:
+        """Add whole records; where there is no room for all, none of them.
+
+        Raises
+        ------
+        UnwritableOutputError
+        """
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._end)
+            raise unwritable(self._shown, error) from error
+        self._end += len(data)
+
+    def close(self) -> None:
+        """Close the file, its bytes on the disk."""
+        try:
+            with contextlib.suppress(OSError):
+                os.fsync(self._descriptor)
+        finally:
+            os.close(self._descriptor)
