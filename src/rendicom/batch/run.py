@@ -1,0 +1,175 @@
+"""A run over many sources: from what was found to pictures, manifest and contact sheets.
+
+The one batch runner: every door that converts more than one instance goes through `Run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from rendicom.batch.job import Failed, Ignored, Written, failure
+from rendicom.batch.layout import claim
+from rendicom.batch.runner import Runner
+from rendicom.batch.sources import Unreadable
+from rendicom.batch.units import Recipe, Report, Unit
+from rendicom.batch.worker import convert_units, survey_units
+from rendicom.errors import OutputCollisionError, UnreadableSourceError, UnwritableOutputError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from rendicom.batch.layout import Layout
+    from rendicom.batch.manifest import Manifest
+    from rendicom.batch.pseudonyms import Pseudonyms
+    from rendicom.batch.register import Register
+    from rendicom.batch.sheet import SheetPlan
+
+__all__ = ["Entry", "Run"]
+
+Entry = Unit | Ignored | Unreadable
+
+_FLUSH_SECONDS = 1.0
+_FAILED_WRITES = 10
+"""So many pictures in a row that cannot be written mean that none can."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Converts what is found, a report at a time.
+
+    Parameters
+    ----------
+    open_executor
+        Makes what the work is sent to.
+    jobs
+        Workers behind it.
+    on_report
+        Is told what became of each source, in the order in which it becomes known; a long source
+        comes in several reports.
+    layout, register
+        How pictures are named, if not after their sources, and who has which name.
+    """
+
+    recipe: Recipe
+    open_executor: Callable[[], Executor]
+    jobs: int
+    on_report: Callable[[Report], None]
+    is_contained: bool = True
+    layout: Layout | None = None
+    register: Register | None = None
+    pseudonyms: Pseudonyms | None = None
+    manifest: Manifest | None = None
+    sheet: SheetPlan | None = None
+    done_before: int = field(default=0, init=False)
+    """Sources that the manifest of an earlier run says are done."""
+    _flushed: float = field(default_factory=monotonic, init=False)
+    _failed_writes: int = field(default=0, init=False)
+
+    def run(self, entries: Iterable[Entry]) -> None:
+        """Convert all of ``entries``.
+
+        Raises
+        ------
+        UnwritableOutputError
+            The manifest cannot be written, or no picture can any more; what is done stays done.
+        """
+        units = self._wanted(entries)
+        if self.layout is not None:
+            units = self._named(units, self.layout)
+        for report in self._runner(convert_units).run(self._left_to_do(units)):
+            self.record(report)
+        if self.manifest is not None:
+            self.manifest.flush()
+
+    def _runner(self, task: Callable[..., object], *, in_order: bool = False) -> Runner:
+        return Runner(
+            task,  # type: ignore[arg-type]
+            self.recipe,
+            self.open_executor,
+            self.jobs,
+            is_contained=self.is_contained,
+            in_order=in_order,
+        )
+
+    # --- in -------------------------------------------------------------------------------
+
+    def _wanted(self, entries: Iterable[Entry]) -> Iterator[Unit]:
+        for entry in entries:
+            match entry:
+                case Unit():
+                    yield self._disguised(entry)
+                case Ignored():
+                    self.record(Report(Unit(entry.source, ""), (entry,)))
+                case _:
+                    error = UnreadableSourceError(entry.reason)
+                    outcome = failure(entry.source, error)
+                    self.record(Report(Unit(entry.source, ""), (outcome,)))
+
+    def _disguised(self, unit: Unit) -> Unit:
+        if self.pseudonyms is None:
+            return unit
+        return unit._replace(place=self.pseudonyms.text(unit.place))
+
+    def _named(self, units: Iterable[Unit], layout: Layout) -> Iterator[Unit]:
+        """Yield the units with the places the layout gives them; the first to come keeps a name.
+
+        Sources that are done already are named as well: their names must not go to others.
+        """
+        assert self.register is not None  # noqa: S101
+        for report in self._runner(survey_units, in_order=True).run(units):
+            if report.outcomes or report.identity is None:
+                self.record(report)
+                continue
+            identity = report.identity
+            if self.pseudonyms is not None:
+                identity = self.pseudonyms.identity(identity)
+            place = layout.place(report.unit.place, identity, patient=report.patient)
+            unit = report.unit._replace(place=place)
+            try:
+                claim(self.register, unit)
+            except OutputCollisionError as error:
+                outcome = failure(unit.source, error)
+                self.record(report._replace(unit=unit, outcomes=(outcome,), patient={}))
+                continue
+            yield unit
+
+    def _left_to_do(self, units: Iterable[Unit]) -> Iterator[Unit]:
+        if self.manifest is None:
+            yield from units
+            return
+        for unit in units:
+            left = self.manifest.left_to_do(unit)
+            if left is None:
+                self.done_before += 1
+            else:
+                yield left
+
+    # --- out ------------------------------------------------------------------------------
+
+    def record(self, report: Report) -> None:
+        """Take note of what became of a source: in the manifest, for the sheets, to the caller."""
+        if self.manifest is not None:
+            self.manifest.add(report)
+            if monotonic() - self._flushed > _FLUSH_SECONDS:
+                self.manifest.flush()
+                self._flushed = monotonic()
+        if self.sheet is not None:
+            self.sheet.add(report)
+        self.on_report(report)
+        self._stop_when_nothing_can_be_written(report)
+
+    def _stop_when_nothing_can_be_written(self, report: Report) -> None:
+        for outcome in report.outcomes:
+            if isinstance(outcome, Written):
+                self._failed_writes = 0
+            if not (isinstance(outcome, Failed) and outcome.code == UnwritableOutputError.code):
+                continue
+            self._failed_writes += 1
+            if self._failed_writes >= _FAILED_WRITES:
+                raise UnwritableOutputError(
+                    f"stopped: {_FAILED_WRITES} pictures in a row could not be written",
+                    hint="make room or choose another TARGET; --resume goes on from here",
+                )

@@ -1,0 +1,227 @@
+"""Sends units to an executor in chunks and brings the reports back.
+
+What is in flight is bounded, whatever the number of files and frames. A worker that dies takes
+down no more than one chunk: its units are sent again one by one, and only the one that kills a
+worker twice on its own fails.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rendicom.batch.executors import is_worker_lost
+from rendicom.batch.frames import FrameSelection
+from rendicom.batch.job import failure
+from rendicom.batch.units import Chunk, Recipe, Report, Unit
+from rendicom.errors import RendicomError, TimedOutError, WorkerDiedError
+
+__all__ = ["CHUNK_SECONDS", "Runner", "Task"]
+
+Task = Callable[[Recipe, tuple[Unit, ...]], Chunk]
+"""What runs in a worker; found by its name there, so it lives at the top of a module."""
+
+CHUNK_SECONDS = 0.4
+"""Work aimed at in a chunk; sending one costs a few milliseconds, on a cluster tens."""
+_MOST_UNITS = 1000
+_CHUNKS_PER_WORKER = 2
+_LIVES = 2
+_PIECE_SECONDS = 2.0
+
+
+class _Parcel(NamedTuple):
+    """A chunk on its way. ``sequence`` numbers its units; ``deaths`` counts the workers it cost."""
+
+    units: tuple[Unit, ...]
+    sequence: tuple[int, ...]
+    deaths: int = 0
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs one task over many units.
+
+    Parameters
+    ----------
+    open_executor
+        Makes the executor; called again when the executor is broken as a whole, as a
+        `concurrent.futures.ProcessPoolExecutor` is by the death of one worker.
+    jobs
+        Workers behind the executor.
+    is_contained
+        The death of a worker fails its own chunk only. Otherwise suspects run alone.
+    in_order
+        Reports come in the order of the units, not as they are ready.
+    """
+
+    task: Task
+    recipe: Recipe
+    open_executor: Callable[[], Executor]
+    jobs: int
+    is_contained: bool = True
+    in_order: bool = False
+    chunk_seconds: float = CHUNK_SECONDS
+    _executor: Executor | None = None
+    _flying: dict[Future[Chunk], _Parcel] = field(default_factory=dict)
+    _again: deque[_Parcel] = field(default_factory=deque)
+    _suspects: deque[_Parcel] = field(default_factory=deque)
+    _ahead: deque[tuple[int, Unit]] = field(default_factory=deque)
+    _unit_seconds: float = 0.0
+    _ready: dict[int, Report] = field(default_factory=dict)
+    _next_out: int = 0
+
+    def run(self, units: Iterable[Unit]) -> Iterator[Report]:
+        """Yield a report for each unit, and more where a source is worked on in pieces.
+
+        Closing the iterator cancels what was not begun; the executor stays open.
+        """
+        numbered = enumerate(units)
+        try:
+            self._fill(numbered)
+            while self._flying:
+                done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
+                reports = [report for future in done for report in self._land(future)]
+                # Workers get something to do before anybody looks at what they did.
+                self._fill(numbered)
+                yield from reports
+        finally:
+            for future in self._flying:
+                future.cancel()
+
+    # --- out ------------------------------------------------------------------------------
+
+    def _fill(self, numbered: Iterator[tuple[int, Unit]]) -> None:
+        while len(self._flying) < _CHUNKS_PER_WORKER * self.jobs:
+            parcel = self._next_parcel(numbered)
+            if parcel is None:
+                return
+            self._send(parcel)
+
+    def _next_parcel(self, numbered: Iterator[tuple[int, Unit]]) -> _Parcel | None:
+        if self._again:
+            return self._again.popleft()
+        if self._suspects and self.is_contained:
+            return self._suspects.popleft()
+        if self._suspects:
+            # A death here would take all others with it, and nobody knew whose fault it was.
+            return self._suspects.popleft() if not self._flying else None
+        return self._fresh_parcel(numbered)
+
+    def _fresh_parcel(self, numbered: Iterator[tuple[int, Unit]]) -> _Parcel | None:
+        if self.in_order and self._is_far_ahead():
+            return None
+        wanted = self._chunk_size()
+        slots = _CHUNKS_PER_WORKER * self.jobs
+        # What is taken ahead tells the end from afar; it must not grow with the workers.
+        ahead = max(wanted, min(wanted * slots, _MOST_UNITS)) if self._unit_seconds else wanted
+        while len(self._ahead) < ahead:
+            entry = next(numbered, None)
+            if entry is None:
+                # Near the end smaller chunks keep all workers busy to the last.
+                wanted = min(wanted, -(-len(self._ahead) // slots))
+                break
+            self._ahead.append(entry)
+        if not self._ahead:
+            return None
+        taken = [self._ahead.popleft() for _ in range(min(wanted, len(self._ahead)))]
+        return _Parcel(tuple(unit for _, unit in taken), tuple(number for number, _ in taken))
+
+    def _chunk_size(self) -> int:
+        if not self._unit_seconds:
+            return 1
+        return max(1, min(_MOST_UNITS, round(self.chunk_seconds / self._unit_seconds)))
+
+    def _is_far_ahead(self) -> bool:
+        return len(self._ready) > 2 * _CHUNKS_PER_WORKER * self.jobs * self._chunk_size()
+
+    def _send(self, parcel: _Parcel) -> None:
+        for _ in range(2):
+            if self._executor is None:
+                self._executor = self.open_executor()
+            try:
+                future = self._executor.submit(self.task, self.recipe, parcel.units)
+            except BrokenExecutor:
+                self._executor = None
+                continue
+            self._flying[future] = parcel
+            return
+        raise WorkerDiedError("the workers die as soon as they start")
+
+    # --- back -----------------------------------------------------------------------------
+
+    def _land(self, future: Future[Chunk]) -> list[Report]:
+        parcel = self._flying.pop(future)
+        error = future.exception() if not future.cancelled() else None
+        if error is None and not future.cancelled():
+            return self._take(future.result(), parcel)
+        if error is not None and not is_worker_lost(error):
+            raise error
+        return self._mourn(parcel, error)
+
+    def _take(self, chunk: Chunk, parcel: _Parcel) -> list[Report]:
+        for report in chunk.reports:
+            if report.rest is not None:
+                self._again.extend(_pieces(report))
+            elif report.unit.frames is None:
+                self._learn(report.seconds)
+        done = len(chunk.reports)
+        if chunk.left:
+            self._again.append(_Parcel(chunk.left, parcel.sequence[done:]))
+        return self._ordered(list(chunk.reports), parcel.sequence[:done])
+
+    def _learn(self, seconds: float) -> None:
+        """Follow the time a unit takes: quickly upwards, since a long chunk hurts more."""
+        known = self._unit_seconds or seconds
+        weight = 0.3 if seconds > known else 0.05
+        self._unit_seconds = max(1e-5, known + weight * (seconds - known))
+
+    def _mourn(self, parcel: _Parcel, error: BaseException | None) -> list[Report]:
+        has_timed_out = getattr(error, "timed_out", False)
+        if len(parcel.units) > 1:
+            alone = zip(parcel.units, parcel.sequence, strict=True)
+            self._suspects.extend(_Parcel((unit,), (number,)) for unit, number in alone)
+            return []
+        if not has_timed_out and parcel.deaths + 1 < _LIVES:
+            self._suspects.append(parcel._replace(deaths=parcel.deaths + 1))
+            return []
+        unit = parcel.units[0]
+        outcome = failure(unit.source, _cause(self.recipe, error, has_timed_out=has_timed_out))
+        return self._ordered([Report(unit, (outcome,))], parcel.sequence)
+
+    def _ordered(self, reports: list[Report], sequence: tuple[int, ...]) -> list[Report]:
+        if not self.in_order:
+            return reports
+        self._ready.update(zip(sequence, reports, strict=True))
+        out = []
+        while self._next_out in self._ready:
+            out.append(self._ready.pop(self._next_out))
+            self._next_out += 1
+        return out
+
+
+def _pieces(report: Report) -> Iterator[_Parcel]:
+    """Cut what is left of a long source into pieces, so that all workers share it."""
+    assert report.rest is not None  # noqa: S101
+    frames = report.rest.resolve(max(high for _, high in report.rest.ranges))
+    each = report.seconds / max(1, len(report.outcomes))
+    size = max(1, round(_PIECE_SECONDS / max(each, 1e-5)), -(-len(frames) // _MOST_UNITS))
+    for start in range(0, len(frames), size):
+        selection = FrameSelection.of(frames[start : start + size])
+        yield _Parcel((report.unit._replace(frames=selection),), (-1,))
+
+
+def _cause(recipe: Recipe, error: BaseException | None, *, has_timed_out: bool) -> RendicomError:
+    if has_timed_out:
+        return TimedOutError(
+            f"one picture took longer than {recipe.timeout:g} s and was given up",
+            hint="--timeout allows more",
+        )
+    code = getattr(error, "exit_code", None)
+    how = f" (exit status {code})" if code is not None else ""
+    return WorkerDiedError(
+        f"the process that read it died{how}, twice",
+        hint="the file breaks a codec; rendicom doctor says which are installed",
+    )
