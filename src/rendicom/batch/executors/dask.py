@@ -1,0 +1,297 @@
+"""Processes of other machines: a dask cluster that is there, or a small one of our own.
+
+Tasks and answers travel as bytes that we pickle: dask looks into what it is given, tuples
+above all, for parts that might be tasks. Only names of functions, text and numbers travel, so the
+workers need this version of Rendicom, and the same view of the files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, wait
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from rendicom.batch.executors import Engine, WorkerLostError
+from rendicom.errors import OptionError, WorkerDiedError
+
+__all__ = ["EXECUTOR", "DaskExecutor", "dask_setup"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_CONNECT_SECONDS = 10.0
+_KILL_SECONDS = 1.0
+_DEATHS_ALLOWED = 1
+"""A task whose worker died is tried on one more; by default it would take four down."""
+
+
+class DaskExecutor(Executor):
+    """Runs tasks on the workers of ``client``.
+
+    Parameters
+    ----------
+    client
+        A `distributed.Client`, closed at shutdown.
+    close_cluster
+        Called at shutdown, for a cluster that is ours; ``kill_workers`` before it, in a hurry.
+    jobs
+        How many tasks at once; 0 for as many threads as the workers have.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        *,
+        jobs: int = 0,
+        close_cluster: Callable[[], None] | None = None,
+        kill_workers: Callable[[], None] | None = None,
+    ) -> None:
+        self._client = client
+        self._tasks = client.get_executor(pure=False)
+        self._jobs = jobs
+        self._close_cluster = close_cluster
+        self._kill_workers = kill_workers
+        self._remote: dict[Future[Any], Future[bytes]] = {}
+        self._lock = threading.Lock()
+        self._is_shut = False
+        self._is_closed = False
+
+    @property
+    def width(self) -> int:
+        """Return how many tasks run at once, 0 while a cluster has no workers yet."""
+        return self._jobs or sum(self._client.nthreads().values())
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Send ``fn`` to the scheduler; a worker finds it by its module and name."""
+        task = pickle.dumps((fn, args, kwargs), protocol=5)
+        future: Future[_T] = Future()
+        with self._lock:
+            if self._is_shut:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            if self._client.status == "closed":
+                raise self._no_scheduler()
+            remote = self._remote[future] = self._tasks.submit(rendicom_task, task)
+        # Neither future may lead to the other and back: dask keeps results that anybody holds.
+        future.add_done_callback(self._drop)
+        remote.add_done_callback(partial(self._settle, future))
+        return future
+
+    def _drop(self, future: Future[Any]) -> None:
+        with self._lock:
+            remote = self._remote.pop(future)
+        if future.cancelled():
+            remote.cancel()
+
+    def _settle(self, future: Future[Any], remote: Future[bytes]) -> None:
+        # Until here it counts as not begun, so that it can be cancelled at any time.
+        if not future.set_running_or_notify_cancel():
+            return
+        if remote.cancelled():
+            future.set_exception(self._why_cancelled())
+        elif (error := remote.exception()) is not None:
+            future.set_exception(_explained(error))
+        else:
+            future.set_result(pickle.loads(remote.result()))  # noqa: S301 - from a worker of ours
+
+    def _why_cancelled(self) -> Exception:
+        """Return what stands for a task that nobody here cancelled."""
+        return WorkerLostError() if self._client.status == "running" else self._no_scheduler()
+
+    def _no_scheduler(self) -> WorkerDiedError:
+        return WorkerDiedError("the dask scheduler is gone", hint="--resume goes on from here")
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more tasks and leave the cluster, or end it if it is ours.
+
+        No task counts as begun, so ``cancel_futures`` drops them all.
+        """
+        with self._lock:
+            self._is_shut = True
+            unsettled = list(self._remote)
+        if cancel_futures:
+            for future in unsettled:
+                future.cancel()
+        if wait or not self._remote:
+            self._close()
+        else:
+            threading.Thread(target=self._close, name="rendicom-dask-close").start()
+
+    def kill(self) -> None:
+        """Drop all tasks; end the workers if they are ours."""
+        with self._lock:
+            self._is_shut = True
+            unsettled = list(self._remote)
+        for future in unsettled:
+            future.cancel()
+        if self._kill_workers is not None and not self._is_closed:
+            self._kill_workers()
+        self._close()
+
+    def _close(self) -> None:
+        wait(list(self._remote))
+        with self._lock:
+            was_closed, self._is_closed = self._is_closed, True
+        if was_closed:
+            return
+        self._client.close()
+        if self._close_cluster is not None:
+            self._close_cluster()
+
+
+def rendicom_task(task: bytes) -> bytes:
+    """Run in a dask worker: a pickled call in, its pickled result out."""
+    function, args, kwargs = pickle.loads(task)  # noqa: S301 - as dask itself does
+    return pickle.dumps(function(*args, **kwargs), protocol=5)
+
+
+def dask_setup(worker: object) -> None:  # noqa: ARG001
+    """Prepare a worker process of our own cluster; dask calls it by this name.
+
+    The terminal's Ctrl-C is for the run to act upon.
+    """
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _explained(error: BaseException) -> BaseException:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("rendicom"):
+        return OptionError(
+            f"the dask workers have no module {error.name}",
+            hint="install the same version of rendicom there",
+        )
+    return error
+
+
+def _open(*, jobs: int, address: str = "") -> Executor:
+    return _connect(address) if address else _start(jobs)
+
+
+def _library() -> Any:
+    """Return the module, as untyped as most of it is."""
+    import distributed
+
+    return distributed
+
+
+def _start(jobs: int) -> Executor:
+    """Return an executor over worker processes of this machine that nobody else can reach."""
+    import shutil
+    import tempfile
+
+    library = _library()
+    scratch = tempfile.mkdtemp(prefix="rendicom-dask-")
+    with contextlib.ExitStack() as undo:
+        undo.callback(shutil.rmtree, scratch, ignore_errors=True)
+        cluster = undo.enter_context(_cluster(jobs, scratch))
+        client = library.Client(cluster, set_as_default=False)
+        close = undo.pop_all().close
+    return DaskExecutor(
+        client, jobs=jobs, close_cluster=close, kill_workers=lambda: _kill_workers(cluster)
+    )
+
+
+def _cluster(jobs: int, scratch: str) -> Any:
+    import logging
+
+    import dask.config
+
+    settings = {
+        "distributed.scheduler.allowed-failures": _DEATHS_ALLOWED,
+        "distributed.worker.preload": [__name__],
+        "distributed.worker.preload-argv": [[]],
+        "distributed.worker.profile.enabled": False,
+    }
+    with dask.config.set(settings):
+        return _library().LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            local_directory=scratch,
+            # Without a limit, as other engines: a worker over its limit would be paused or killed.
+            memory_limit=None,
+        )
+
+
+def _kill_workers(cluster: Any) -> None:
+    import asyncio
+
+    async def kill() -> None:
+        ends = (nanny.close(timeout=_KILL_SECONDS) for nanny in cluster.workers.values())
+        await asyncio.gather(*ends, return_exceptions=True)
+
+    cluster.sync(kill)
+
+
+def _connect(address: str) -> Executor:
+    """Return an executor over the cluster of somebody else."""
+    import socket
+
+    try:
+        # Dask would knock for ten seconds at a port that nobody listens on.
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS):
+            pass
+        with _quiet():
+            client = _library().Client(
+                f"tcp://{address}", timeout=_CONNECT_SECONDS, set_as_default=False
+            )
+    except (OSError, ValueError, ImportError) as error:
+        raise OptionError(
+            f"no dask scheduler answers at {address}",
+            hint="HOST:PORT as dask scheduler prints it when it starts",
+        ) from error
+    try:
+        _check_versions(client)
+    except BaseException:
+        client.close()
+        raise
+    return DaskExecutor(client)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep dask from warning of versions that differ: what matters to us is checked by us."""
+    import warnings
+
+    from distributed.versions import VersionMismatchWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VersionMismatchWarning)
+        yield
+
+
+def _check_versions(client: Any) -> None:
+    """Raise OptionError if a worker has another Rendicom than this one, or none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        ours = version("rendicom")
+    except PackageNotFoundError:
+        return
+    theirs = client.run(version, "rendicom", on_error="return")
+    for answer in theirs.values():
+        if answer == ours:
+            continue
+        has = f"rendicom {answer}" if isinstance(answer, str) else "no rendicom"
+        raise OptionError(
+            f"a dask worker has {has}, this is rendicom {ours}",
+            hint="install the same version there",
+        )
+
+
+EXECUTOR = Engine(
+    name="dask",
+    has_own_processes=True,
+    open=_open,
+    takes_address=True,
+    requires=("distributed",),
+    install='pip install "rendicom[cluster]"',
+)
