@@ -1,7 +1,7 @@
 """What a manifest said before this run, where it can be asked source by source.
 
 Millions of records fit into no memory: they go to a temporary SQLite database, which the system
-removes with the process. A source is a 64-bit number there.
+removes with the process. A source is a 64-bit number there, its hash in this process.
 """
 
 from __future__ import annotations
@@ -147,11 +147,9 @@ def _no_room(error: Exception) -> UnwritableOutputError:
 
 
 def _key(source: str) -> int:
-    from hashlib import blake2b
-
     # Some forms of table hold names that are no UTF-8 with escapes in them.
-    data = source.encode("utf-8", "backslashreplace")
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
+    is_plain = source.isascii()
+    return hash(source if is_plain else source.encode("utf-8", "backslashreplace").decode())
 
 
 def _rows(pieces: Sequence[Piece], terms: Terms) -> Iterator[tuple[Any, ...]]:
@@ -166,15 +164,15 @@ def _rows(pieces: Sequence[Piece], terms: Terms) -> Iterator[tuple[Any, ...]]:
 def _row(number: int, record: Record | None, terms: Terms) -> tuple[Any, ...]:
     if record is None:
         return (number, None, _DROPPED, None, None, None, None, None)
-    source, frame = _key(record["source"]), record.get("frame")
+    source, frame = _key(record["source"]), record["frame"]
     is_ours = (
-        record.get("status") == "ok"
-        and record.get("options") == terms.options
-        and record.get("recipe") == terms.recipe
+        record["status"] == "ok"
+        and record["options"] == terms.options
+        and record["recipe"] == terms.recipe
     )
     if not is_ours:
         return (number, source, _STALE, frame, None, None, None, None)
     return (
-        number, source, _GOOD, frame, record.get("bytes"), record.get("pictures") or 0,
-        record.get("output") or "", record.get("source_version") or "",
+        number, source, _GOOD, frame, record["bytes"], record["pictures"] or 0, record["output"],
+        record["source_version"],
     )  # fmt: skip

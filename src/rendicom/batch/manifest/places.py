@@ -74,7 +74,7 @@ class LocalPlace:
         pieces = [Piece(self.table, self.form)]
         if self.journal != self.table:
             pieces.append(Piece(self.journal, self.journal_form))
-        return [piece for piece in pieces if os.path.exists(piece.path)]
+        return [piece for piece in pieces if _size(piece.path)]
 
     def begin(self) -> None:
         """Remove what earlier runs left: the first record is about to be written."""
@@ -105,6 +105,13 @@ def journal_of(table: str, form: TableFormat) -> tuple[str, LineFormat]:
     if hasattr(form, "dump"):
         return table, cast("LineFormat", form)
     return f"{table}{_JOURNAL}", cast("LineFormat", format_of(_JOURNAL))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
 
 def refuse_foreign(path: str, form: TableFormat, *, shown: str) -> None:

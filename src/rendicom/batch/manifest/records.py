@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rendicom.batch.job import Outcome
     from rendicom.batch.pseudonyms import Pseudonyms
 
-__all__ = ["COLUMNS", "NUMBERS", "Record", "Terms", "below", "records_of"]
+__all__ = ["COLUMNS", "EMPTY", "NUMBERS", "Record", "Terms", "below", "records_of"]
 
 Record = dict[str, Any]
 
@@ -29,6 +29,9 @@ COLUMNS = (
 
 NUMBERS = frozenset(("frame", "width", "height", "bytes", "pictures", "source_size"))
 """The columns that hold whole numbers, or nothing."""
+
+EMPTY: Record = {column: None if column in NUMBERS else "" for column in COLUMNS}
+"""A record that says nothing; ``warnings`` are still to be set."""
 
 
 class Terms(NamedTuple):
@@ -99,25 +102,22 @@ def records_of(report: Report, terms: Terms) -> Iterator[Record]:
 
 def _shared(report: Report, terms: Terms) -> Record:
     unit, identity = report.unit, report.identity or Identity()
-    record: Record = {
-        column: [] if column == "warnings" else None if column in NUMBERS else ""
-        for column in COLUMNS
+    return {
+        **EMPTY,
+        "source": terms.text(unit.source),
+        "warnings": [],
+        "options": terms.options,
+        "format": terms.format,
+        "study_instance_uid": terms.uid(identity.study),
+        "series_instance_uid": terms.uid(identity.series),
+        "sop_instance_uid": terms.uid(identity.instance),
+        "modality": identity.modality,
+        "pictures": report.pictures or None,
+        "source_size": unit.size or None,
+        "source_version": unit.version,
+        "recipe": terms.recipe,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    record.update(
-        source=terms.text(unit.source),
-        options=terms.options,
-        format=terms.format,
-        study_instance_uid=terms.uid(identity.study),
-        series_instance_uid=terms.uid(identity.series),
-        sop_instance_uid=terms.uid(identity.instance),
-        modality=identity.modality,
-        pictures=report.pictures or None,
-        source_size=unit.size or None,
-        source_version=unit.version,
-        recipe=terms.recipe,
-        time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    )
-    return record
 
 
 def _own(outcome: Outcome, terms: Terms) -> Record | None:

@@ -5,7 +5,7 @@ A module here imports instantly and imports its library inside its functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
 from rendicom.batch.manifest.records import Record
@@ -29,7 +29,7 @@ class TableFormat(Protocol):
         """Tell whether a file is a manifest, or the torn beginning of one."""
 
     def records(
-        self, stream: BinaryIO, columns: Sequence[str] | None = None
+        self, stream: BinaryIO, columns: tuple[str, ...] | None = None
     ) -> Iterator[Record | None]:
         """Yield the records, in order; None for one that is damaged.
 
@@ -99,7 +99,7 @@ def format_of(location: str) -> TableFormat:
 
     extension = location.rpartition(".")[2].lower()
     try:
-        form: TableFormat = load(__name__, extension, "TABLE")
+        form: TableFormat = load(__name__, extension if extension.isalnum() else "", "TABLE")
     except KeyError:
         known = ", ".join(f".{name}" for name in module_names(__name__))
         raise OptionError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from rendicom.batch.manifest.formats import Piece, Sieve
@@ -30,7 +30,7 @@ class _Parquet:
         return tuple(names[:3]) == COLUMNS[:3]
 
     def records(
-        self, stream: BinaryIO, columns: Sequence[str] | None = None
+        self, stream: BinaryIO, columns: tuple[str, ...] | None = None
     ) -> Iterator[Record | None]:
         """Yield the records, in order."""
         from pyarrow.parquet import ParquetFile

@@ -1,0 +1,374 @@
+"""The manifest as a table: what it says, in which form, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from batch.manifests import PICTURE, bad, good, names, opened, report, rows, unit, written
+from rendicom.batch.job import Filtered, Ignored, Notice, Planned, Skipped
+from rendicom.batch.manifest import COLUMNS, read_manifest
+from rendicom.batch.units import Report, Unit
+from rendicom.errors import (
+    CorruptDataError,
+    OptionError,
+    OutputExistsError,
+    TargetInUseError,
+    UnreadableSourceError,
+    UnwritableOutputError,
+)
+from rendicom.options import RenderOptions
+from rendicom.values import Window
+
+FORMS = ["jsonl", "csv", "parquet"]
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(params=FORMS)
+def table(request: pytest.FixtureRequest) -> str:
+    if request.param == "parquet":
+        pytest.importorskip("pyarrow")
+    return f"out/manifest.{request.param}"
+
+
+def test_a_record_says_all_of_a_picture(table) -> None:
+    options = RenderOptions(window=Window(40, 400))
+    manifest = opened(table, options=options, resume=False)
+    manifest.add(good(unit("a")))
+    manifest.close()
+    (record,) = read_manifest(table)
+    assert tuple(record) == COLUMNS
+    made = datetime.strptime(record.pop("time"), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert abs((datetime.now(UTC) - made).total_seconds()) < 60
+    assert record == {
+        "source": "in/a.dcm",
+        "output": "out/a.png",
+        "status": "ok",
+        "code": "",
+        "message": "",
+        "hint": "",
+        "frame": 1,
+        "width": 6,
+        "height": 4,
+        "media_type": "image/png",
+        "bytes": len(PICTURE),
+        "voi": "window 40,400",
+        "warnings": [],
+        "digest": "92b2fa58028958317e408bd84ecfa70f5ee35b121991dbc232c49d166353708b",
+        "options": options.canonical(),
+        "format": "png",
+        "study_instance_uid": "1.2.3",
+        "series_instance_uid": "1.2.3.4",
+        "sop_instance_uid": "1.2.3.4.5",
+        "modality": "CT",
+        "pictures": 1,
+        "source_size": 100,
+        "source_version": "v1",
+        "recipe": "r1",
+    }
+
+
+def test_each_fate_of_an_input_has_its_status(table) -> None:
+    manifest = opened(table)
+    manifest.add(report(unit("a"), Skipped("in/a.dcm", "out/a.png", 1)))
+    manifest.add(bad(unit("b"), 3, count=5))
+    manifest.add(report(unit("c"), Filtered("in/c.dcm", "its modality is MR")))
+    manifest.add(Report(Unit("in/d.txt", ""), (Ignored("in/d.txt"),)))
+    manifest.add(report(unit("e"), Notice("in/e.dcm", "frames", "has 2 frames")))
+    manifest.add(report(unit("f"), Planned("in/f.dcm", "out/f.png", 1, exists=False)))
+    manifest.close()
+    assert rows(table, "source", "status", "code", "message", "hint", "frame", "bytes") == [
+        ("in/a.dcm", "skipped", "", "", "", 1, None),
+        ("in/b.dcm", "failed", "corrupt-data", "the stream is cut", "get another copy", 3, None),
+        ("in/c.dcm", "filtered", "filtered", "its modality is MR", "", None, None),
+        ("in/d.txt", "ignored", "not-dicom", "is no DICOM instance", "", None, None),
+    ]
+    assert rows(table, "study_instance_uid", "pictures")[-1] == ("", None)
+
+
+NAMES = [
+    "=cmd|' /C calc'!A0", "+1", "-", "@SUM(1)", "\ttab", "\rreturn", "'quoted", "''", '"',
+    '"a","b"', "line\nbreak", "line\r\nbreak\n", "a,b;c", "ümlaut 文件 \u2028", " spaces ",
+    "back\\slash\\", "", "null", "\x00", "a | b",
+]  # fmt: skip
+
+
+def test_any_name_comes_back(table) -> None:
+    manifest = opened(table)
+    for name in NAMES:
+        manifest.add(bad(Unit(name, "x")))
+    manifest.close()
+    assert rows(table, "source") == NAMES
+
+
+def test_names_that_are_no_text(table) -> None:
+    manifest = opened(table)
+    manifest.add(bad(Unit("bytes \udcff\udc80", "x")))
+    manifest.close()
+    exact = table.endswith("jsonl")
+    assert rows(table, "source") == ["bytes \udcff\udc80" if exact else r"bytes \udcff\udc80"]
+    again = opened(table)
+    again.add(bad(Unit("bytes \udcff\udc80", "x")))
+    again.close()
+    assert len(rows(table, "source")) == 1
+
+
+def test_warnings_are_a_list(table) -> None:
+    manifest = opened(table)
+    for warnings in ((), ("one",), ("=one", "two, three")):
+        manifest.add(report(unit("a"), written(unit("a"))._replace(warnings=warnings)))
+    manifest.close()
+    assert rows(table, "warnings") == [[], ["one"], ["=one", "two, three"]]
+
+
+def test_json_lines_are_json_with_every_key() -> None:
+    manifest = opened("m.jsonl")
+    manifest.add(good(unit("ü")))
+    manifest.add(bad(unit("b")))
+    manifest.flush()
+    lines = Path("m.jsonl").read_bytes().splitlines(keepends=True)
+    assert all(tuple(json.loads(line)) == COLUMNS and line.endswith(b"}\n") for line in lines)
+    assert '"in/ü.dcm"'.encode() in lines[0]
+    manifest.close()
+    assert Path("m.jsonl").read_bytes().splitlines(keepends=True) == lines
+
+
+def test_csv_is_what_spreadsheets_read() -> None:
+    manifest = opened("m.csv")
+    for name in NAMES:
+        manifest.add(bad(Unit(name, "x")))
+    manifest.add(report(unit("a"), written(unit("a"))._replace(warnings=("one", "two"))))
+    manifest.close()
+    with Path("m.csv").open(newline="", encoding="utf-8") as stream:
+        cells = list(csv.reader(stream, strict=True))
+    assert tuple(cells[0]) == COLUMNS
+    assert [row[0].removeprefix("'") for row in cells[1:-1]] == NAMES
+    assert not any(
+        cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in cells for cell in row
+    )
+    assert cells[-1][COLUMNS.index("warnings")] == "one | two"
+    data = Path("m.csv").read_bytes()
+    assert data.startswith(b"source,output,status,code,")
+    assert data.endswith(b"Z\r\n")
+
+
+def test_parquet_has_types() -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    manifest = opened("m.parquet")
+    manifest.add(good(unit("a")))
+    manifest.add(bad(unit("b")))
+    manifest.close()
+    found = parquet.read_table("m.parquet")
+    assert tuple(found.column_names) == COLUMNS
+    assert found.schema.field("bytes").type == "int64"
+    assert str(found.schema.field("warnings").type).startswith("list<")
+    assert found.column("bytes").to_pylist() == [len(PICTURE), None]
+    assert names() == ["m.parquet", "out"]
+
+
+def test_parquet_gathers_in_a_journal() -> None:
+    pytest.importorskip("pyarrow")
+    manifest = opened("m.parquet")
+    manifest.add(good(unit("a")))
+    manifest.flush()
+    assert not Path("m.parquet").exists()
+    assert rows("m.parquet", "source") == ["in/a.dcm"]
+    assert rows("m.parquet.journal.jsonl", "source") == ["in/a.dcm"]
+    manifest.close(complete=False)
+    assert not Path("m.parquet.journal.jsonl").exists()
+    assert rows("m.parquet", "source") == ["in/a.dcm"]
+
+
+def test_many_row_groups() -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    manifest = opened("m.parquet")
+    one = good(unit("a"))
+    for number in range(9000):
+        manifest.add(one._replace(unit=one.unit._replace(source=str(number))))
+    manifest.close()
+    manifest = opened("m.parquet")
+    for number in range(8000, 9500):
+        manifest.add(one._replace(unit=one.unit._replace(source=str(number))))
+    manifest.close()
+    assert rows("m.parquet", "source") == [str(number) for number in range(9500)]
+    assert parquet.read_metadata("m.parquet").num_row_groups == 1
+
+
+def test_pictures_before_their_records_and_nothing_before_the_first(table) -> None:
+    before = opened(table)
+    before.add(good(unit("a")))
+    before.close()
+    data = Path(table).read_bytes()
+    manifest = opened(table, resume=False)
+    manifest.flush()
+    manifest.close()
+    assert Path(table).read_bytes() == data
+    manifest = opened(table, resume=False)
+    manifest.add(good(unit("b")))
+    manifest.close()
+    assert rows(table, "source") == ["in/b.dcm"]
+
+
+def test_a_run_without_inputs_leaves_no_table(table) -> None:
+    manifest = opened(table)
+    manifest.close()
+    manifest.close()
+    assert names("out") == []
+
+
+def test_pseudonyms_stand_for_uids_everywhere() -> None:
+    class Pseudonyms:
+        def uid(self, uid: str) -> str:
+            return f"2.25.{len(uid)}"
+
+        def text(self, text: str) -> str:
+            return re.sub(r"\d+(?:\.\d+){2,}", lambda found: self.uid(found[0]), text)
+
+    def manifest():
+        return opened("m.csv", target="out/9.8.7", pseudonyms=Pseudonyms())
+
+    one = Unit("in/1.2.3.4.dcm", "9.8.7/2.25.7", "v1", 5)
+    picture = written(one)
+    table = manifest()
+    failed = bad(one).outcomes[0]._replace(frame=2, message="UID 1.2.3.4 is odd", hint="see 1.2.3")
+    warned = picture._replace(warnings=("UID 1.2.3.4 is odd",))
+    table.add(report(one, warned, failed, count=2))
+    table.close()
+    text = Path("m.csv").read_text()
+    assert not re.search(r"\b1\.2\.3|9\.8\.7", text)
+    (first, second) = read_manifest("m.csv")
+    assert (first["source"], first["output"]) == ("in/2.25.7.dcm", "out/2.25.5/2.25.7.png")
+    assert (first["series_instance_uid"], first["warnings"]) == ("2.25.7", ["UID 2.25.7 is odd"])
+    assert (second["message"], second["hint"]) == ("UID 2.25.7 is odd", "see 2.25.5")
+    # The picture itself lies where the pseudonyms put it, and is found there.
+    table = manifest()
+    table.add(report(one._replace(place="2.25.7"), picture))
+    table.close()
+    table = manifest()
+    assert table.left_to_do(one._replace(place="2.25.7")) is None
+    table.close()
+
+
+@pytest.mark.parametrize("location", ["m.txt", "manifest", "out/.", "m.formats", "m.__init__"])
+def test_an_unknown_extension(location) -> None:
+    with pytest.raises(OptionError, match=r"\.csv, \.jsonl, \.parquet"):
+        opened(location)
+    assert names() == []
+
+
+def test_capital_letters_are_no_other_extension() -> None:
+    manifest = opened("M.JSONL")
+    manifest.add(good(unit("a")))
+    manifest.close()
+    assert rows("M.JSONL", "source") == ["in/a.dcm"]
+
+
+def test_parquet_without_its_library(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(OptionError, match=r"pip install 'rendicom\[parquet\]'"):
+        opened("out/m.parquet")
+    assert names() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("m.jsonl", b'{"text": "a picture of a cat"}\n'),
+        ("m.csv", b"name,age\r\n"),
+        ("m.parquet", b"PAR1 or so"),
+    ],
+)
+def test_somebody_elses_file_is_left_alone(name, data) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    Path(name).write_bytes(data)
+    for resume in (False, True):
+        with pytest.raises(OutputExistsError, match=name):
+            opened(name, resume=resume)
+    with pytest.raises(CorruptDataError, match="no manifest"):
+        list(read_manifest(name))
+    assert Path(name).read_bytes() == data
+    assert names() == [name]
+
+
+def test_an_empty_file_is_nobodys(table) -> None:
+    Path("out").mkdir()
+    Path(table).touch()
+    manifest = opened(table)
+    manifest.add(good(unit("a")))
+    manifest.close()
+    assert rows(table, "source") == ["in/a.dcm"]
+
+
+def test_a_folder_in_the_place_of_the_table() -> None:
+    Path("m.csv").mkdir()
+    with pytest.raises(UnwritableOutputError, match="it is a folder"):
+        opened("m.csv")
+
+
+def test_a_file_in_the_place_of_the_folder() -> None:
+    Path("out").touch()
+    with pytest.raises(UnwritableOutputError, match=r"out/m\.csv"):
+        opened("out/m.csv")
+
+
+def test_a_second_run_in_one_process_is_kept_out() -> None:
+    manifest = opened("m.csv")
+    with pytest.raises(
+        TargetInUseError, match=rf"m\.csv is being written by process {os.getpid()}"
+    ):
+        opened("m.csv")
+    manifest.close()
+    opened("m.csv").close()
+    assert names() == []
+
+
+def test_a_link_stays_a_link() -> None:
+    Path("elsewhere").mkdir()
+    Path("m.jsonl").symlink_to("elsewhere/m.jsonl")
+    for data in (b"1", b"22"):
+        manifest = opened("m.jsonl")
+        manifest.add(report(unit("a"), written(unit("a"), data=data)))
+        manifest.close()
+    assert Path("m.jsonl").is_symlink()
+    assert rows("elsewhere/m.jsonl", "bytes") == [2]
+
+
+def test_reading_what_is_not_there() -> None:
+    with pytest.raises(UnreadableSourceError, match=r"m\.csv does not exist"):
+        list(read_manifest("m.csv"))
+    with pytest.raises(OptionError):
+        list(read_manifest("m.txt"))
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_reading_a_damaged_record(form) -> None:
+    manifest = opened(f"m.{form}")
+    for name in "abc":
+        manifest.add(good(unit(name)))
+    manifest.close()
+    lines = Path(f"m.{form}").read_bytes().splitlines(keepends=True)
+    lines[-2] = b"\0" * 20 + b"\n"
+    Path(f"m.{form}").write_bytes(b"".join(lines))
+    with pytest.raises(CorruptDataError, match=rf"record 2 of m\.{form} is damaged"):
+        list(read_manifest(f"m.{form}"))
+    manifest = opened(f"m.{form}")
+    assert manifest.left_to_do(unit("a")) is None
+    assert manifest.left_to_do(unit("b")) == unit("b")
+    manifest.add(good(unit("b")))
+    manifest.close()
+    assert rows(f"m.{form}", "source") == ["in/a.dcm", "in/c.dcm", "in/b.dcm"]
