@@ -1,0 +1,91 @@
+"""Who has which name, for more names than memory should hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from rendicom.errors import UnwritableOutputError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+__all__ = ["Register"]
+
+_CACHE_KIBIBYTES = 16 << 10
+_PREPARE = (
+    # Nothing in it outlives the process, so nothing has to be kept from harm.
+    "PRAGMA journal_mode = OFF",
+    "PRAGMA synchronous = OFF",
+    f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}",
+    "CREATE TABLE taken (key BLOB PRIMARY KEY, owner BLOB NOT NULL) WITHOUT ROWID",
+    # One transaction to the end: a commit a name would be ten times as slow.
+    "BEGIN",
+)
+_TAKE = "INSERT INTO taken VALUES (?, ?) ON CONFLICT DO NOTHING"
+_OWNER = "SELECT owner FROM taken WHERE key = ?"
+
+
+class Register:
+    """A set of keys, each with who took it; what does not fit 16 MiB lies on disk.
+
+    The file is SQLite's own temporary one: it has no name, and is gone with the process however
+    that ends. For one thread; use it as a context manager, or call ``close``.
+    """
+
+    def __init__(self) -> None:
+        import sqlite3
+
+        # An empty name is a database in memory that moves to a file as it grows.
+        self._database = sqlite3.connect("", isolation_level=None)
+        for statement in _PREPARE:
+            self._database.execute(statement)
+        self._cursor = self._database.cursor()
+        self._failures = sqlite3.OperationalError
+
+    def __enter__(self) -> Self:
+        """Return the register itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Forget everything."""
+        self.close()
+
+    def close(self) -> None:
+        """Forget everything, on disk as well; a second call does nothing."""
+        self._database.close()
+
+    def take(self, key: str, owner: str = "") -> bool:
+        """Return True when nobody had ``key``: it is ``owner``'s from now on.
+
+        Keys are compared as they are: fold them first where case makes no difference.
+
+        Raises
+        ------
+        UnwritableOutputError
+            The disk with the temporary files is full.
+        """
+        return self._run(_TAKE, (_bytes(key), _bytes(owner))).rowcount == 1
+
+    def owner_of(self, key: str) -> str:
+        """Return who has ``key``, or an empty string."""
+        row = self._run(_OWNER, (_bytes(key),)).fetchone()
+        return "" if row is None else row[0].decode("utf-8", "surrogatepass")
+
+    def __contains__(self, key: str) -> bool:
+        """Tell whether somebody has ``key``."""
+        return self._run(_OWNER, (_bytes(key),)).fetchone() is not None
+
+    def _run(self, statement: str, values: Sequence[bytes]) -> sqlite3.Cursor:
+        try:
+            return self._cursor.execute(statement, values)
+        except self._failures as error:
+            raise UnwritableOutputError(
+                f"the names given so far cannot be kept: {error}",
+                hint="make room in the folder for temporary files, or set TMPDIR to another",
+            ) from None
+
+
+def _bytes(text: str) -> bytes:
+    """Return text as bytes: a file name may hold what is no text for a database."""
+    return text.encode("utf-8", "surrogatepass")
