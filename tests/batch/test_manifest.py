@@ -316,7 +316,7 @@ def test_an_empty_file_is_nobodys(table) -> None:
 
 def test_a_folder_in_the_place_of_the_table() -> None:
     Path("m.csv").mkdir()
-    with pytest.raises(UnwritableOutputError, match="it is a folder"):
+    with pytest.raises(UnwritableOutputError, match="a folder or a device is there"):
         opened("m.csv")
 
 

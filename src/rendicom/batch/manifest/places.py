@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from rendicom.batch.manifest.formats import LineFormat, Piece, TableFormat, format_of
 from rendicom.batch.manifest.journal import unwritable
 from rendicom.batch.manifest.lock import Lock
-from rendicom.errors import OutputExistsError
+from rendicom.errors import OutputExistsError, UnwritableOutputError
 
 __all__ = ["LocalPlace", "Place", "journal_of", "refuse_foreign"]
 
@@ -58,10 +58,13 @@ class LocalPlace:
         self.journal, self.journal_form = journal_of(self.table, self.form)
         try:
             os.makedirs(os.path.dirname(self.table), exist_ok=True)
-            if os.path.isdir(self.table):
-                raise IsADirectoryError(21, "it is a folder")
         except OSError as error:
             raise unwritable(location, error) from error
+        if os.path.exists(self.table) and not os.path.isfile(self.table):
+            raise UnwritableOutputError(
+                f"cannot write the manifest {location}: a folder or a device is there",
+                hint="choose another --manifest",
+            )
         self._lock = Lock(location)
         try:
             refuse_foreign(self.table, self.form, shown=location)

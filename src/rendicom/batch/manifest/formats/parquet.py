@@ -11,7 +11,7 @@ from rendicom.batch.manifest.records import COLUMNS, NUMBERS, Record
 __all__ = ["TABLE"]
 
 _BATCH = 4096
-_ROW_GROUP = 65536
+_ROW_GROUP = 16384
 
 
 class _Parquet:
