@@ -16,6 +16,7 @@
     ├── TimedOutError                    timed-out
     ├── WorkerDiedError                  worker-died
     ├── OutputExistsError                output-exists
+    ├── OutputCollisionError             output-collision
     ├── UnwritableOutputError            cannot-write
     └── TargetInUseError                 target-in-use
 
@@ -36,6 +37,7 @@ __all__ = [
     "NoSuchFrameError",
     "NotDicomError",
     "OptionError",
+    "OutputCollisionError",
     "OutputExistsError",
     "RendicomError",
     "TargetInUseError",
@@ -162,6 +164,12 @@ class OutputExistsError(RendicomError):
     """A picture is not written because of what stands in its place."""
 
     code = "output-exists"
+
+
+class OutputCollisionError(RendicomError):
+    """Two sources of a run would get the same picture."""
+
+    code = "output-collision"
 
 
 class UnwritableOutputError(RendicomError):

@@ -5,13 +5,33 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-__all__ = ["DICOM_ENDINGS", "Claims", "picture_name", "stem_of"]
+if TYPE_CHECKING:
+    from rendicom.batch.register import Register
+
+__all__ = [
+    "DICOM_ENDINGS",
+    "FRAME_MARK",
+    "Claims",
+    "claim_stem",
+    "folded",
+    "frame_marks",
+    "picture_name",
+    "stem_of",
+]
+
+FRAME_MARK = "\0"
+"""Stands in a name where the frame number goes; no file name can hold it."""
 
 DICOM_ENDINGS = (".dcm", ".dicom", ".ima", ".img")
 """The only endings that are taken off a source's name: a UID is a name full of dots, too."""
 
 _FRAME_NUMBER = re.compile(r"-[0-9]{4,}$")
+_WIDTH = 4
+_ALL_FRAMES = "all"
+_NUMBERED = "//#"
+"""Ends the key of a name that another, less its frame number, has; no path holds two slashes."""
 
 
 def stem_of(name: str) -> str:
@@ -32,17 +52,33 @@ def picture_name(
     """Return the name of one picture.
 
     ``frame`` is ``None`` for a picture that carries all frames. Frames of a multi-frame instance
-    are numbered with at least four digits, and enough for the last one.
+    are numbered with at least four digits, and enough for the last one. With `FRAME_MARK` in the
+    stem every picture gets its number there, one of all frames gets ``all``.
 
     >>> picture_name("scan", ".png", frame=7, number_of_frames=20)
     'scan-0007.png'
     >>> picture_name("scan", ".png", frame=1)
     'scan.png'
+    >>> picture_name(f"scan/{frame_marks()}", ".png", frame=1)
+    'scan/0001.png'
     """
+    marks = stem.count(FRAME_MARK)
+    least = marks - 1 if marks > 1 else _WIDTH
+    width = max(least, len(str(number_of_frames)))
+    number = _ALL_FRAMES if frame is None else f"{frame:0{width}}"
+    if marks:
+        return f"{stem.replace(FRAME_MARK * marks, number)}{extension}"
     if frame is None or number_of_frames == 1:
         return f"{stem}{extension}"
-    width = max(4, len(str(number_of_frames)))
-    return f"{stem}-{frame:0{width}}{extension}"
+    return f"{stem}-{number}{extension}"
+
+
+def frame_marks(digits: int = _WIDTH) -> str:
+    """Return what `picture_name` puts a frame number of at least so many digits in place of.
+
+    One mark is the usual width; a run of them is one digit longer than the number.
+    """
+    return FRAME_MARK if digits == _WIDTH else FRAME_MARK * (digits + 1)
 
 
 class Claims:
@@ -59,31 +95,37 @@ class Claims:
         Extension of the pictures.
     folders
         Names of folders that will stand beside the pictures.
+    taken
+        Keeps what is given away, where that may be more than memory should hold.
+    within
+        Path of the folder, where ``taken`` is shared by several.
     """
 
-    def __init__(self, extension: str, *, folders: Iterable[str] = ()) -> None:
-        self._extension = _folded(extension)
-        self._taken: set[str] = set()
-        self._unnumbered: set[str] = set()
+    def __init__(
+        self,
+        extension: str,
+        *,
+        folders: Iterable[str] = (),
+        taken: Register | None = None,
+        within: str = "",
+    ) -> None:
+        self._extension = folded(extension)
+        self._taken = _Remembered() if taken is None else taken
+        self._prefix = f"{folded(within)}/" if within else ""
         for folder in folders:
             self.reserve(folder)
 
     def reserve(self, folder: str) -> bool:
         """Keep pictures from getting the name of ``folder``; return False where one has it."""
-        key = _folded(folder)
+        key = folded(folder)
         if not key.endswith(self._extension):
             key += "/"
-        key = key.removesuffix(self._extension)
-        is_free = self._is_free(key)
-        self._claim(key)
-        return is_free
+        return self._claim(key.removesuffix(self._extension), folder)
 
     def take(self, name: str) -> str:
         """Return the stem for the pictures of the source called ``name``."""
         for stem in _candidates(name):
-            key = _folded(stem)
-            if self._is_free(key):
-                self._claim(key)
+            if self._claim(folded(stem), name):
                 return stem
         raise AssertionError("the candidates never end")
 
@@ -92,18 +134,35 @@ class Claims:
         numbered = (f"{name}-{number}" for number in itertools.count(2))
         return next(each for each in itertools.chain([name], numbered) if self.reserve(each))
 
-    def _is_free(self, key: str) -> bool:
-        return (
-            key not in self._taken
-            and key not in self._unnumbered
-            and _FRAME_NUMBER.sub("", key) not in self._taken
-        )
+    def _claim(self, key: str, owner: str) -> bool:
+        return claim_stem(self._taken, f"{self._prefix}{key}", owner) is None
 
-    def _claim(self, key: str) -> None:
-        self._taken.add(key)
-        unnumbered = _FRAME_NUMBER.sub("", key)
-        if unnumbered != key:
-            self._unnumbered.add(unnumbered)
+
+class _Remembered(dict[str, str]):
+    """What `rendicom.batch.register.Register` is, in memory."""
+
+    def take(self, key: str, owner: str = "") -> bool:
+        is_free = key not in self
+        self.setdefault(key, owner)
+        return is_free
+
+    def owner_of(self, key: str) -> str:
+        return self.get(key, "")
+
+
+def claim_stem(taken: Register | _Remembered, key: str, owner: str = "") -> str | None:
+    """Give a folded stem to ``owner`` and return None, or return who has a name it could make.
+
+    ``x-0001`` could be a frame of ``x`` as long as nobody knows how many ``x`` has.
+    """
+    unnumbered = key if FRAME_MARK in key else _FRAME_NUMBER.sub("", key)
+    for other in (key, f"{key}{_NUMBERED}", unnumbered):
+        if other in taken:
+            return taken.owner_of(other)
+    taken.take(key, owner)
+    if unnumbered != key:
+        taken.take(f"{unnumbered}{_NUMBERED}", owner)
+    return None
 
 
 def _candidates(name: str) -> Iterator[str]:
@@ -115,7 +174,8 @@ def _candidates(name: str) -> Iterator[str]:
         yield f"{name}-{number}"
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return what names have in common that are the same on macOS and Windows."""
     import unicodedata
 
     return unicodedata.normalize("NFC", name).casefold()

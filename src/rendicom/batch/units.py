@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.batch.frames import FrameSelection
+from rendicom.batch.names import FRAME_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
 
 __all__ = ["FRAME_MARK", "MEMBER_MARK", "Chunk", "Identity", "Member", "Recipe", "Report", "Unit"]
-
-FRAME_MARK = "\0"
-"""Stands in `Unit.place` where the frame number goes; no file name can hold it."""
 
 MEMBER_MARK = "!/"
 """Stands between an archive and the name of a file in it: ``scans.zip!/a/b.dcm``."""

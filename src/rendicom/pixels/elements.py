@@ -80,6 +80,8 @@ WANTED: dict[int, str] = {
     0x00080060: "CS",  # Modality
     0x0020000D: "UI",  # Study Instance UID
     0x0020000E: "UI",  # Series Instance UID
+    0x00200011: "IS",  # Series Number
+    0x00200013: "IS",  # Instance Number
     # What it holds in place of an image
     0x00081115: "SQ",  # Referenced Series Sequence
     0x00287FE0: "UR",  # Pixel Data Provider URL
