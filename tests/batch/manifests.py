@@ -20,7 +20,7 @@ def opened(location: str | Path, **more: Any) -> Manifest:
     """Open a manifest of a run into ``out``."""
     terms: dict[str, Any] = {
         "options": RenderOptions(), "format": "png", "recipe": "r1", "resume": True,
-        "target": "out",
+        "target": "out", "frames": None,
     }  # fmt: skip
     return open_manifest(str(location), **(terms | more))
 

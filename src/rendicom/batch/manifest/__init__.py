@@ -28,7 +28,7 @@ is among them.
 ``pictures``         How many pictures the source gives in all
 ``source_size``      In bytes
 ``source_version``   Changes when the source does
-``recipe``           Stands for all else that decides names and bytes of pictures
+``recipe``           Short key of all else that decides names and bytes of pictures
 ``time``             When the record was made: UTC, ISO 8601, whole seconds
 ==================== ===============================================================================
 

@@ -69,10 +69,13 @@ class Journal:
         try:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
-        except OSError as error:
+        except BaseException as error:
+            # Also when interrupted: what is there ends with a whole record.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
-            raise unwritable(self._shown, error) from error
+            if isinstance(error, OSError):
+                raise unwritable(self._shown, error) from error
+            raise
         self._end += len(data)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rendicom.batch.manifest.formats import Sieve
 from rendicom.batch.manifest.journal import Journal, unwritable
 from rendicom.batch.manifest.records import Terms, records_of
+from rendicom.errors import RendicomError
 
 if TYPE_CHECKING:
     from rendicom.batch.frames import FrameSelection
@@ -65,6 +66,8 @@ class Manifest:
         UnwritableOutputError
             The manifest cannot be written; what is there stays readable.
         """
+        if self._has_failed:
+            return
         dump = self._place.journal_form.dump
         data = b"".join(dump(record) for record in records_of(report, self._terms))
         if not data:
@@ -122,15 +125,16 @@ class Manifest:
         if self._has_failed:
             return
         data = b"".join(self._waiting)
-        self._waiting, self._waiting_size = [], 0
         try:
             if data:
                 if self._journal is None:
                     self._journal = self._opened()
                 self._journal.append(data)
+                self._waiting, self._waiting_size = [], 0
             if self._journal is not None:
                 self._place.added(data, is_last=is_last)
-        except BaseException:
+        except RendicomError:
+            # Said once; what comes later would leave a hole.
             self._has_failed = True
             raise
 
@@ -183,9 +187,9 @@ def open_manifest(
     options: RenderOptions,
     format: str,
     recipe: str,
+    target: str,
+    frames: FrameSelection | None,
     resume: bool,
-    target: str = "",
-    frames: FrameSelection | None = None,
     pseudonyms: Pseudonyms | None = None,
 ) -> Manifest:
     """Return the manifest of a run, to be opened before its first unit.
@@ -200,14 +204,14 @@ def open_manifest(
     options, format
         How pictures are rendered, and the name of their format.
     recipe
-        Short key of all else that decides bytes and names of the pictures: a picture made by
-        another recipe is made again.
-    resume
-        Read what earlier runs wrote, for `Manifest.left_to_do`.
+        All else that decides bytes and names of the pictures, as any text: a picture made by
+        another recipe is made again. A hash of it is written down.
     target
         Folder or URI that the pictures' paths begin with, as given.
     frames
         The frames the recipe asks for; None for all.
+    resume
+        Read what earlier runs wrote, for `Manifest.left_to_do`.
     pseudonyms
         Stand for UIDs in what is written; `Unit.place` holds pseudonyms already.
 
@@ -222,7 +226,10 @@ def open_manifest(
     UnwritableOutputError
         The folder cannot be made or written.
     """
-    terms = Terms(options.canonical(), format, recipe, target, pseudonyms)
+    from hashlib import sha256
+
+    key = sha256(recipe.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    terms = Terms(options.canonical(), format, key, target, pseudonyms)
     place = _place(location)
     try:
         past = _resume(place, terms, frames=frames) if resume else None
