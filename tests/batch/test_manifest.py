@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from batch.manifests import PICTURE, bad, good, names, opened, report, rows, unit, written
+from rendicom.batch.frames import FrameSelection
 from rendicom.batch.job import Filtered, Ignored, Notice, Planned, Skipped
 from rendicom.batch.manifest import COLUMNS, read_manifest
-from rendicom.batch.units import Report, Unit
+from rendicom.batch.pseudonyms import Pseudonyms
+from rendicom.batch.units import Identity, Report, Unit
 from rendicom.errors import (
     CorruptDataError,
     OptionError,
@@ -231,37 +233,35 @@ def test_a_run_without_inputs_leaves_no_table(table) -> None:
     assert names("out") == []
 
 
-def test_pseudonyms_stand_for_uids_everywhere() -> None:
-    class Pseudonyms:
-        def uid(self, uid: str) -> str:
-            return f"2.25.{len(uid)}"
-
-        def text(self, text: str) -> str:
-            return re.sub(r"\d+(?:\.\d+){2,}", lambda found: self.uid(found[0]), text)
+def test_pseudonyms_stand_for_uids_everywhere(table) -> None:
+    key = Pseudonyms(b"0123456789abcdef")
 
     def manifest():
-        return opened("m.csv", target="out/9.8.7", pseudonyms=Pseudonyms())
+        target, recipe = "out/1.9.8.7", "png out/1.9.8.7"
+        return opened(table, target=target, recipe=recipe, pseudonyms=key)
 
-    one = Unit("in/1.2.3.4.dcm", "9.8.7/2.25.7", "v1", 5)
-    picture = written(one)
-    table = manifest()
-    failed = bad(one).outcomes[0]._replace(frame=2, message="UID 1.2.3.4 is odd", hint="see 1.2.3")
-    warned = picture._replace(warnings=("UID 1.2.3.4 is odd",))
-    table.add(report(one, warned, failed, count=2))
-    table.close()
-    text = Path("m.csv").read_text()
-    assert not re.search(r"\b1\.2\.3|9\.8\.7", text)
-    (first, second) = read_manifest("m.csv")
-    assert (first["source"], first["output"]) == ("in/2.25.7.dcm", "out/2.25.5/2.25.7.png")
-    assert (first["series_instance_uid"], first["warnings"]) == ("2.25.7", ["UID 2.25.7 is odd"])
-    assert (second["message"], second["hint"]) == ("UID 2.25.7 is odd", "see 2.25.5")
-    # The picture itself lies where the pseudonyms put it, and is found there.
-    table = manifest()
-    table.add(report(one._replace(place="2.25.7"), picture))
-    table.close()
-    table = manifest()
-    assert table.left_to_do(one._replace(place="2.25.7")) is None
-    table.close()
+    one = Unit("in/1.2.3.4.dcm", key.text("1.2.3.4"), "v1", 5)
+    picture = written(one._replace(place=f"1.9.8.7/{one.place}"))
+    failed = bad(one).outcomes[0]._replace(frame=2, message="1.2.3.4 is odd", hint="see 1.2.3.5")
+    warned = picture._replace(warnings=("1.2.3.4 is odd",))
+    whole = report(one, warned, failed, count=2)
+    whole = whole._replace(identity=Identity("1.2.3.4", "1.2.3.4.1", "1.2.3.4.1.1", "CT"))
+    # It is found again where the pseudonyms put it.
+    for left in (one, one._replace(frames=FrameSelection.parse("2"))):
+        run = manifest()
+        assert run.left_to_do(one) == left
+        run.add(whole)
+        run.close()
+    text = "\n".join(map(str, read_manifest(table)))
+    assert not re.search(r"(?<![.0-9])1\.(2\.3|9\.8)", text)
+    (first, second) = list(read_manifest(table))[-2:]
+    hidden = key.uid("1.2.3.4")
+    assert (first["source"], first["output"]) == (
+        f"in/{hidden}.dcm",
+        f"{key.text('out/1.9.8.7')}/{hidden}.png",
+    )
+    assert (first["study_instance_uid"], first["warnings"]) == (hidden, [f"{hidden} is odd"])
+    assert (second["message"], second["hint"]) == (f"{hidden} is odd", f"see {key.uid('1.2.3.5')}")
 
 
 @pytest.mark.parametrize("location", ["m.txt", "manifest", "out/.", "m.formats", "m.__init__"])

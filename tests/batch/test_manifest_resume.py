@@ -14,7 +14,8 @@ from rendicom.batch.frames import FrameSelection
 from rendicom.batch.job import Filtered, Ignored, Skipped
 from rendicom.batch.manifest.earlier import Picture
 from rendicom.batch.manifest.resume import missing, names_it
-from rendicom.batch.units import FRAME_MARK, Report, Unit
+from rendicom.batch.names import FRAME_MARK, picture_name
+from rendicom.batch.units import Report, Unit
 from rendicom.errors import UnwritableOutputError
 from rendicom.options import RenderOptions
 
@@ -191,6 +192,13 @@ def test_in_doubt_all_is_done() -> None:
     assert missing([picture(2, 2), picture(1, 2)], FrameSelection.parse("1-2")) is None
 
 
+@pytest.mark.parametrize("place", ["a", "a/b-0001", f"a/{FRAME_MARK}", f"{FRAME_MARK * 7}/b"])
+@pytest.mark.parametrize(("frame", "count"), [(1, 1), (7, 20), (12345, 20000), (None, 20)])
+def test_every_name_is_known_again(place, frame, count) -> None:
+    name = picture_name(place, ".png", frame=frame, number_of_frames=count)
+    assert names_it(place, name.removesuffix(".png"), frame)
+
+
 @pytest.mark.parametrize(
     ("place", "stem", "frame", "is_name"),
     [
@@ -205,12 +213,15 @@ def test_in_doubt_all_is_done() -> None:
         ("", "", 1, True),
         (f"x/{FRAME_MARK}", "x/12", 12, True),
         (f"x/{FRAME_MARK}", "x/012", 12, True),
-        (f"x/{FRAME_MARK}", "x/", None, True),
+        (f"x/{FRAME_MARK}", "x/012", None, False),
+        (f"x/{FRAME_MARK}", "x/all", None, True),
+        (f"x/{FRAME_MARK}", "x/all", 1, False),
+        (f"x/{FRAME_MARK}", "x/", None, False),
         (f"x/{FRAME_MARK}", "x/y", 1, False),
         (f"x/{FRAME_MARK}y", "x/", 1, False),
-        (f"{FRAME_MARK}/{FRAME_MARK}-1", "03/03-1", 3, True),
-        (f"{FRAME_MARK}/{FRAME_MARK}-1", "03/04-1", 3, False),
-        (f"{FRAME_MARK}/{FRAME_MARK}-1", "3/03-1", 3, False),
+        (f"{FRAME_MARK * 3}/1-1", "03/1-1", 3, True),
+        (f"{FRAME_MARK}1", "1", 1, False),
+        (f"1{FRAME_MARK}1", "1", 1, False),
     ],
 )
 def test_names_of_a_place(place, stem, frame, is_name) -> None:

@@ -6,7 +6,8 @@ from rendicom.batch.frames import FrameSelection
 from rendicom.batch.manifest.earlier import Earlier, Picture
 from rendicom.batch.manifest.outputs import Outputs
 from rendicom.batch.manifest.records import Terms, below
-from rendicom.batch.units import FRAME_MARK, Unit
+from rendicom.batch.names import FRAME_MARK
+from rendicom.batch.units import Unit
 
 __all__ = ["Resume", "missing", "names_it"]
 
@@ -93,25 +94,25 @@ def missing(done: list[Picture], frames: FrameSelection) -> FrameSelection | Non
 
 
 def names_it(place: str, stem: str, frame: int | None) -> bool:
-    r"""Tell whether a picture's name, less its extension, is what `Unit.place` makes of it.
+    r"""Tell whether `picture_name` makes a name, less its extension, of a `Unit.place`.
 
     >>> names_it("a/b", "a/b", 1), names_it("a/b", "a/b-0012", 12), names_it("a/b", "a/c", 1)
     (True, True, False)
-    >>> names_it("a\0/b", "a12/b", 12), names_it("a\0/b", "a/b", None)
+    >>> names_it("a\0/b", "a12/b", 12), names_it("a\0/b", "aall/b", None)
     (True, True)
     """
-    marks = place.count(FRAME_MARK)
-    if not marks:
-        rest = stem[len(place) :]
-        is_number = rest[:1] == "-" and _is_frame(rest[1:], frame)
-        return stem.startswith(place) and (not rest or is_number)
-    width, odd = divmod(len(stem) - len(place) + marks, marks)
-    start = place.index(FRAME_MARK)
-    digits = stem[start : start + max(width, 0)]
-    if odd or width < 0 or place.replace(FRAME_MARK, digits) != stem:
+    before, mark, after = place.partition(FRAME_MARK)
+    if not mark:
+        dash, number = stem[len(place) : len(place) + 1], stem[len(place) + 1 :]
+        is_numbered = dash == "-" and frame is not None and _is_frame(number, frame)
+        return stem.startswith(place) and (not dash or is_numbered)
+    # One number stands in place of a run of marks.
+    after = after.lstrip(FRAME_MARK)
+    number = stem[len(before) : len(stem) - len(after)]
+    if f"{before}{number}{after}" != stem:
         return False
-    return not digits or _is_frame(digits, frame)
+    return number == "all" if frame is None else _is_frame(number, frame)
 
 
-def _is_frame(digits: str, frame: int | None) -> bool:
+def _is_frame(digits: str, frame: int) -> bool:
     return digits.isascii() and digits.isdigit() and int(digits) == frame
