@@ -33,11 +33,13 @@ from rendicom.pixels.syntaxes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydicom import Dataset, FileDataset
 
     from rendicom.pixels.attributes import Attributes
 
-__all__ = ["describe_dataset", "read_with_pydicom"]
+__all__ = ["describe_dataset", "read_texts", "read_with_pydicom"]
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+){3,}")
 _UIDS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
@@ -56,7 +58,7 @@ def read_with_pydicom(
     has_preamble = source.read(PREAMBLE_BYTES - 4, 4) == b"DICM"
     reader = RangeReader(source, limit=max_header_bytes)
     try:
-        dataset = _dcmread(reader)
+        dataset = _dcmread(reader, WANTED)
     except RendicomError:
         raise
     except pydicom_raises():
@@ -106,7 +108,54 @@ def describe_dataset(dataset: Dataset) -> Header:
     )
 
 
-def _dcmread(reader: RangeReader) -> FileDataset:
+def read_texts(
+    source: ByteSource,
+    keywords: Iterable[str],
+    *,
+    max_header_bytes: int = 256 << 20,
+    max_inflated_bytes: int = 1 << 29,
+) -> dict[str, str]:
+    """Return the first value of attributes by keyword, decoded by the file's own character set.
+
+    Empty where absent or unreadable. For what the fast reader leaves alone: what people wrote.
+
+    Raises
+    ------
+    NotDicomError, CorruptDataError, LimitExceededError
+        As for `rendicom.pixels.header.read_header`.
+    """
+    from pydicom.datadict import tag_for_keyword
+
+    tags = {keyword: tag_for_keyword(keyword) or 0 for keyword in keywords}
+    meta = _deflated_meta(source, max_header_bytes)
+    if meta is not None:
+        inflated, _ = inflate_dataset(source, meta.end, max_bytes=max_inflated_bytes)
+        source = BufferSource(inflated)
+    reader = RangeReader(source, limit=max_header_bytes)
+    read = _dcmread if meta is None else _read_inflated
+    try:
+        dataset = read(reader, tags.values())
+    except pydicom_raises():
+        raise reader.failure or _unreadable(is_dicom=True) from None
+    return {keyword: _first_text(dataset, tag) for keyword, tag in tags.items()}
+
+
+def _first_text(dataset: Dataset, tag: int) -> str:
+    from pydicom.multival import MultiValue
+    from pydicom.valuerep import PersonName
+
+    try:
+        with quiet_pydicom():
+            value: Any = dataset[tag].value if tag in dataset else None
+            if isinstance(value, MultiValue):
+                value = next(iter(value), None)
+            # Anything else is no text, whatever VR the file gives it.
+            return str(value) if isinstance(value, str | PersonName) else ""
+    except pydicom_raises():
+        return ""
+
+
+def _dcmread(reader: RangeReader, tags: Iterable[int]) -> FileDataset:
     from pydicom import dcmread
 
     with quiet_pydicom():
@@ -114,7 +163,21 @@ def _dcmread(reader: RangeReader) -> FileDataset:
             cast("BinaryIO", reader),
             force=True,
             stop_before_pixels=True,
-            specific_tags=list(WANTED),
+            specific_tags=list(tags),
+        )
+
+
+def _read_inflated(reader: RangeReader, tags: Iterable[int]) -> Dataset:
+    from pydicom.filereader import read_dataset
+    from pydicom.tag import BaseTag
+
+    with quiet_pydicom():
+        return read_dataset(
+            cast("BinaryIO", reader),
+            False,
+            True,
+            stop_when=lambda tag, _vr, _length: int(tag) in PIXEL_KEYWORDS,
+            specific_tags=[BaseTag(tag) for tag in tags],
         )
 
 
@@ -133,21 +196,11 @@ def _deflated_meta(source: ByteSource, max_header_bytes: int) -> FileMeta | None
 def _read_deflated(
     source: ByteSource, meta: FileMeta, max_header_bytes: int, max_inflated_bytes: int
 ) -> Header:
-    from pydicom.filereader import read_dataset
-    from pydicom.tag import BaseTag
-
     data, warnings = inflate_dataset(source, meta.end, max_bytes=max_inflated_bytes)
     inflated = BufferSource(data)
     reader = RangeReader(inflated, limit=max_header_bytes)
     try:
-        with quiet_pydicom():
-            dataset = read_dataset(
-                cast("BinaryIO", reader),
-                False,
-                True,
-                stop_when=lambda tag, _vr, _length: int(tag) in PIXEL_KEYWORDS,
-                specific_tags=[BaseTag(tag) for tag in WANTED],
-            )
+        dataset = _read_inflated(reader, WANTED)
     except pydicom_raises():
         raise reader.failure or _unreadable(is_dicom=True) from None
     pixel = _pixel_at(inflated, reader.tell(), little_endian=True)
