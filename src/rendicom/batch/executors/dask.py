@@ -11,11 +11,12 @@ import contextlib
 import pickle
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import CancelledError, Executor, Future, wait
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from rendicom.batch.executors import Engine, WorkerLostError
+from rendicom.batch.executors.calls import pack, perform, unpack
 from rendicom.errors import OptionError, WorkerDiedError
 
 __all__ = ["EXECUTOR", "DaskExecutor", "dask_setup"]
@@ -25,6 +26,7 @@ _T = TypeVar("_T")
 
 _CONNECT_SECONDS = 10.0
 _KILL_SECONDS = 1.0
+_LONGEST_GREETING = 1 << 20
 _DEATHS_ALLOWED = 1
 """A task whose worker died is tried on one more; by default it would take four down."""
 
@@ -67,8 +69,12 @@ class DaskExecutor(Executor):
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Send ``fn`` to the scheduler; a worker finds it by its module and name."""
-        task = pickle.dumps((fn, args, kwargs), protocol=5)
         future: Future[_T] = Future()
+        try:
+            task = pack((fn, args, kwargs))
+        except pickle.PicklingError as error:
+            future.set_exception(error)
+            return future
         with self._lock:
             if self._is_shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -90,12 +96,12 @@ class DaskExecutor(Executor):
         # Until here it counts as not begun, so that it can be cancelled at any time.
         if not future.set_running_or_notify_cancel():
             return
-        if remote.cancelled():
+        try:
+            future.set_result(unpack(remote.result()))
+        except CancelledError:
             future.set_exception(self._why_cancelled())
-        elif (error := remote.exception()) is not None:
-            future.set_exception(_explained(error))
-        else:
-            future.set_result(pickle.loads(remote.result()))  # noqa: S301 - from a worker of ours
+        except Exception as error:  # noqa: BLE001 - what a task raised belongs to its future
+            future.set_exception(_explained(error).with_traceback(None))
 
     def _why_cancelled(self) -> Exception:
         """Return what stands for a task that nobody here cancelled."""
@@ -142,10 +148,9 @@ class DaskExecutor(Executor):
             self._close_cluster()
 
 
-def rendicom_task(task: bytes) -> bytes:
-    """Run in a dask worker: a pickled call in, its pickled result out."""
-    function, args, kwargs = pickle.loads(task)  # noqa: S301 - as dask itself does
-    return pickle.dumps(function(*args, **kwargs), protocol=5)
+def rendicom_task(call: bytes) -> bytes:
+    """Run in a dask worker; dask shows tasks by the name of their function."""
+    return perform(call)
 
 
 def dask_setup(worker: object) -> None:  # noqa: ARG001
@@ -158,7 +163,7 @@ def dask_setup(worker: object) -> None:  # noqa: ARG001
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _explained(error: BaseException) -> BaseException:
+def _explained(error: Exception) -> Exception:
     if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("rendicom"):
         return OptionError(
             f"the dask workers have no module {error.name}",
@@ -179,7 +184,7 @@ def _library() -> Any:
 
 
 def _start(jobs: int) -> Executor:
-    """Return an executor over worker processes of this machine that nobody else can reach."""
+    """Return an executor over worker processes of this machine, reached from this machine only."""
     import shutil
     import tempfile
 
@@ -205,6 +210,8 @@ def _cluster(jobs: int, scratch: str) -> Any:
         "distributed.worker.preload": [__name__],
         "distributed.worker.preload-argv": [[]],
         "distributed.worker.profile.enabled": False,
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
     }
     with dask.config.set(settings):
         return _library().LocalCluster(
@@ -213,11 +220,22 @@ def _cluster(jobs: int, scratch: str) -> Any:
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
+            # Otherwise it knocks at the port of a dashboard, and warns when that is taken.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            security=_security(),
             silence_logs=logging.CRITICAL,
             local_directory=scratch,
             # Without a limit, as other engines: a worker over its limit would be paused or killed.
             memory_limit=None,
         )
+
+
+def _security() -> Any:
+    """Return keys of this run's own: otherwise all users of the machine can send tasks."""
+    from importlib.util import find_spec
+
+    has_keys = find_spec("cryptography") is not None
+    return _library().Security.temporary() if has_keys else None
 
 
 def _kill_workers(cluster: Any) -> None:
@@ -232,13 +250,8 @@ def _kill_workers(cluster: Any) -> None:
 
 def _connect(address: str) -> Executor:
     """Return an executor over the cluster of somebody else."""
-    import socket
-
     try:
-        # Dask would knock for ten seconds at a port that nobody listens on.
-        host, _, port = address.rpartition(":")
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS):
-            pass
+        _knock(address)
         with _quiet():
             client = _library().Client(
                 f"tcp://{address}", timeout=_CONNECT_SECONDS, set_as_default=False
@@ -254,6 +267,22 @@ def _connect(address: str) -> Executor:
         client.close()
         raise
     return DaskExecutor(client)
+
+
+def _knock(address: str) -> None:
+    """Raise OSError or ValueError unless something that may be a scheduler answers.
+
+    Dask would try a port that nobody listens on for ten seconds, and wait for ever for somebody
+    else's first word. A scheduler speaks first: it sends the length of its greeting.
+    """
+    import socket
+
+    host, _, port = address.rpartition(":")
+    where = (host.strip("[]"), int(port))
+    with socket.create_connection(where, timeout=_CONNECT_SECONDS) as line:
+        word = line.recv(8, socket.MSG_WAITALL)
+    if len(word) < 8 or int.from_bytes(word, "little") > _LONGEST_GREETING:
+        raise ConnectionError
 
 
 @contextlib.contextmanager

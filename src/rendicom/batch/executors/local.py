@@ -23,7 +23,8 @@ from typing import IO, Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from rendicom.batch.deadline import REPORT, TIMEOUT_EXIT
 from rendicom.batch.executors import Engine, WorkerLostError
-from rendicom.batch.executors.process import ANSWER, COMMAND, GREETING
+from rendicom.batch.executors.calls import Call, pack, unpack
+from rendicom.batch.executors.process import COMMAND, GREETING
 from rendicom.errors import WorkerDiedError
 
 __all__ = ["EXECUTOR", "LocalExecutor"]
@@ -74,7 +75,7 @@ class LocalExecutor(Executor):
 
 class _Item(NamedTuple):
     future: Future[Any]
-    call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+    call: Call
 
 
 class _Pool:
@@ -157,7 +158,7 @@ class _Pool:
         """Settle the future; return the worker for the next task, None if there is none left."""
         future, call = item
         try:
-            task = _pickled(call)
+            task = pack(call)
         except pickle.PicklingError as error:
             future.set_exception(error)
             return worker
@@ -166,13 +167,13 @@ class _Pool:
             worker = None
         try:
             worker = worker or self._start()
-            answer = worker.ask(task)
+            outcome = worker.ask(task)
         except (WorkerLostError, WorkerDiedError) as error:
             if worker is not None:
                 self._forget(worker)
             future.set_exception(error)
             return None
-        _settle(future, answer, call[0])
+        _settle(future, outcome)
         return worker
 
     def _start(self) -> _Worker:
@@ -289,43 +290,12 @@ def _popen() -> subprocess.Popen[bytes]:
     )
 
 
-def _pickled(call: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]) -> bytes:
-    name = getattr(call[0], "__qualname__", type(call[0]).__qualname__)
-    if getattr(call[0], "__module__", "") == "__main__":
-        raise pickle.PicklingError(
-            f"{name} is part of the main program, which worker processes do not run: "
-            "it has to be in a module"
-        )
+def _settle(future: Future[Any], outcome: bytes) -> None:
     try:
-        return pickle.dumps(call, protocol=5)
-    except Exception as error:  # reducers of foreign classes raise anything
-        kind = type(error).__name__
-        message = f"the arguments of {name} cannot be sent to another process ({kind})"
-        raise pickle.PicklingError(message) from error
-
-
-class _WorkerTraceback(Exception):  # noqa: N818 - a text to be shown, nothing that went wrong
-    """The lines of code in the worker that an error came through."""
-
-    def __str__(self) -> str:
-        return "\n" + str(self.args[0])
-
-
-def _settle(future: Future[Any], answer: bytes, function: Callable[..., Any]) -> None:
-    body = memoryview(answer)[1:]
-    result, failed = None, None
-    try:
-        if answer[:1] == ANSWER:
-            result = pickle.loads(body)  # noqa: S301 - from a process of ours
-        else:
-            pickled, text = pickle.loads(body)  # noqa: S301
-            failed = pickle.loads(pickled)  # noqa: S301
-            failed.__cause__ = _WorkerTraceback(text)
-    except Exception as error:  # noqa: BLE001 - constructors of foreign classes raise anything
-        name, kind = getattr(function, "__qualname__", "a task"), type(error).__name__
-        failed = pickle.UnpicklingError(f"the result of {name} cannot be read back ({kind})")
-    if failed is not None:
-        future.set_exception(failed)
+        result = unpack(outcome)
+    except Exception as error:  # noqa: BLE001 - what a task raised belongs to its future
+        # Its traceback would hold the future, and the future holds the error.
+        future.set_exception(error.with_traceback(None))
     else:
         future.set_result(result)
 

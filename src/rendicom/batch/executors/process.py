@@ -1,8 +1,8 @@
 """What runs in a worker process: takes tasks from one pipe, sends answers back on another.
 
-A message is its length in eight bytes, then its body: a pickled task on the way in, on the way out
-`ANSWER` or `ERROR` and a pickle. Where the length should be, faulthandler may write its report
-of a missed deadline: no message is as long as those eight letters would make it.
+A message is its length in eight bytes, then a call, or its outcome, as `executors.calls` packs
+them. Where the length should be, faulthandler may write its report of a missed deadline: no message
+is as long as those eight letters would make it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import threading
 from time import sleep
 from typing import TYPE_CHECKING
 
+from rendicom.batch.executors.calls import perform
+
 if TYPE_CHECKING:
     from queue import SimpleQueue
     from types import FrameType
 
-__all__ = ["ANSWER", "COMMAND", "ERROR", "GREETING", "main", "parent_is_gone"]
+__all__ = ["COMMAND", "GREETING", "main", "parent_is_gone"]
 
 COMMAND = (
     "import sys; sys.path[:] = sys.argv[1:]; "
@@ -31,7 +33,6 @@ Neither ``-m`` nor a file, which would run this module a second time under anoth
 GREETING = b"\0rendicom worker\0\n"
 """Ends the noise that start-up files may have made on the standard output."""
 
-ANSWER, ERROR = b"\0", b"\1"
 _SECONDS_ALONE = 10.0
 _PIECE = 1 << 20
 _TERMINATED = 128 + 15
@@ -91,7 +92,7 @@ def _serve(incoming: int, outgoing: int) -> None:
     tasks: SimpleQueue[bytes | None] = SimpleQueue()
     threading.Thread(target=_listen, args=(incoming, tasks), daemon=True).start()
     while (task := tasks.get()) is not None:
-        answer = _perform(task)
+        answer = perform(task)
         try:
             _write(outgoing, len(answer).to_bytes(8, "big"))
             _write(outgoing, answer)
@@ -107,47 +108,6 @@ def _listen(incoming: int, tasks: SimpleQueue[bytes | None]) -> None:
     tasks.put(None)
     sleep(_SECONDS_ALONE)
     os._exit(1)
-
-
-def _perform(task: bytes) -> bytes:
-    """Return the answer to a task. What it raises is an answer, too; SystemExit ends the worker."""
-    import pickle
-
-    name = "a task"
-    try:
-        function, args, kwargs = pickle.loads(task)  # noqa: S301
-        name = getattr(function, "__qualname__", name)
-        result = function(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - what a task raises belongs to its future
-        return _error(error, name)
-    try:
-        return ANSWER + pickle.dumps(result, protocol=5)
-    except Exception as error:  # noqa: BLE001 - reducers of foreign classes raise anything
-        return _error(_unpicklable("result", name, result, error), name)
-
-
-def _error(error: Exception, name: str) -> bytes:
-    """Return the answer that stands for ``error``, with the lines it came through as text."""
-    import pickle
-    from traceback import format_exception
-
-    text = "".join(format_exception(error))
-    try:
-        pickled = pickle.dumps(error.with_traceback(None), protocol=5)
-        pickle.loads(pickled)  # noqa: S301 - a class may be able to go and unable to come back
-    except Exception as reason:  # noqa: BLE001 - reducers of foreign classes raise anything
-        pickled = pickle.dumps(_unpicklable("error", name, error, reason), protocol=5)
-    return ERROR + pickle.dumps((pickled, text), protocol=5)
-
-
-def _unpicklable(what: str, name: str, value: object, reason: Exception) -> Exception:
-    from pickle import PicklingError
-
-    kind = type(value).__qualname__
-    return PicklingError(
-        f"the {what} of {name}, a {kind}, cannot be sent to another process "
-        f"({type(reason).__name__})"
-    )
 
 
 def _read(descriptor: int, length: int) -> bytes:
