@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rendicom.batch.identity import identity_of, patient_fields, shortened
+from rendicom.batch.identity import identity_of, patient_fields
 from rendicom.batch.units import Identity
 from rendicom.engine import open_instance
 from rendicom.errors import CorruptDataError, LimitExceededError, UnreadableSourceError
@@ -183,14 +183,6 @@ def test_a_deflated_file_is_not_inflated_without_end() -> None:
     assert len(data) < 1 << 20
     with pytest.raises(LimitExceededError):
         read_texts(open_source(data), ["PatientName"], max_inflated_bytes=1 << 20)
-
-
-def test_shortened_texts_stay_apart() -> None:
-    assert shortened("a" * 20, 20) == "a" * 20
-    one, other = shortened("a" * 21, 20), shortened("a" * 22, 20)
-    assert len(one) == len(other) == 20
-    assert one != other
-    assert one.startswith("a" * 11 + "-")
 
 
 def test_pydicom_stays_out_of_it() -> None:

@@ -3,10 +3,11 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rendicom.batch.names import Claims, picture_name, stem_of
+from rendicom.batch.names import FRAME_MARK, Claims, frame_marks, picture_name, stem_of
+from rendicom.batch.register import Register
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,30 @@ def test_frames_are_numbered_only_in_multi_frame_instances(
     frame: int | None, count: int, expected: str
 ) -> None:
     assert picture_name("x", ".png", frame=frame, number_of_frames=count) == expected
+
+
+@pytest.mark.parametrize(
+    ("digits", "frame", "count", "expected"),
+    [
+        (4, 1, 1, "x/0001-y.png"),
+        (4, 7, 10000, "x/00007-y.png"),
+        (1, 7, 9, "x/7-y.png"),
+        (1, 7, 10, "x/07-y.png"),
+        (2, 7, 10, "x/07-y.png"),
+        (6, 7, 10, "x/000007-y.png"),
+        (2, None, 10, "x/all-y.png"),
+        (4, None, 1, "x/all-y.png"),
+    ],
+)
+def test_the_frame_number_goes_where_the_mark_is(
+    digits: int, frame: int | None, count: int, expected: str
+) -> None:
+    stem = f"x/{frame_marks(digits)}-y"
+    assert picture_name(stem, ".png", frame=frame, number_of_frames=count) == expected
+
+
+def test_one_mark_is_the_usual_width() -> None:
+    assert frame_marks() == frame_marks(4) == FRAME_MARK
 
 
 def test_a_clash_keeps_the_whole_name_and_then_counts() -> None:
@@ -120,3 +145,16 @@ def test_the_same_sources_get_the_same_names(sources: list[str]) -> None:
         return [names.take(source) for source in sources]
 
     assert stems() == stems()
+
+
+@given(st.lists(SOURCE_NAMES, max_size=12), st.lists(SOURCE_NAMES, max_size=3))
+@settings(max_examples=30)
+def test_names_are_the_same_wherever_they_are_kept(sources: list[str], folders: list[str]) -> None:
+    with Register() as register:
+        shared = Claims(".jpg", folders=folders, taken=register, within="a/B")
+        other = Claims(".jpg", folders=folders, taken=register, within="a")
+        alone = Claims(".jpg", folders=folders)
+        for source in sources:
+            stem = alone.take(source)
+            assert shared.take(source) == stem
+            assert other.take(source) == stem

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rendicom.engine import Instance
     from rendicom.pixels.bytesource import ByteSource, Readable
 
-__all__ = ["identity_of", "patient_fields", "shortened"]
+__all__ = ["hash_of", "identity_of", "patient_fields"]
 
 _STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
 _MODALITY, _SERIES_NUMBER, _INSTANCE_NUMBER = 0x00080060, 0x00200011, 0x00200013
@@ -63,17 +63,15 @@ def patient_fields(source: Readable | ByteSource, keywords: Iterable[str]) -> di
     return {keyword: value[:_LONGEST_PATIENT_FIELD] for keyword, value in values.items()}
 
 
-def shortened(text: str, most: int) -> str:
-    """Return a text of at most ``most`` characters: a longer one is cut and ends in its hash."""
-    if len(text) <= most:
-        return text
+def hash_of(text: str) -> str:
+    """Return eight hexadecimal digits that tell long texts apart once they are cut."""
     import hashlib
 
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{text[: most - 9]}-{digest[:8]}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def _plain(text: str, most: int) -> str:
     if not (text.isascii() and text.isprintable()):
         text = "".join(letter if " " <= letter <= "~" else "_" for letter in text)
-    return shortened(text.strip(), most)
+    text = text.strip()
+    return text if len(text) <= most else f"{text[: most - 9]}-{hash_of(text)}"

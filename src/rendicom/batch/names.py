@@ -156,7 +156,7 @@ def claim_stem(taken: Register | _Remembered, key: str, owner: str = "") -> str 
     ``x-0001`` could be a frame of ``x`` as long as nobody knows how many ``x`` has.
     """
     unnumbered = key if FRAME_MARK in key else _FRAME_NUMBER.sub("", key)
-    for other in (key, f"{key}{_NUMBERED}", unnumbered):
+    for other in dict.fromkeys((key, f"{key}{_NUMBERED}", unnumbered)):
         if other in taken:
             return taken.owner_of(other)
     taken.take(key, owner)
