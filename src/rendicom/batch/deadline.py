@@ -11,8 +11,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Self
 
-__all__ = ["REPORT", "TIMEOUT_EXIT", "deadline", "report_to"]
+__all__ = ["REPORT", "TIMEOUT_EXIT", "Watch", "deadline", "report_to"]
 
 TIMEOUT_EXIT = 1
 """Exit code of a process whose time was over: faulthandler leaves no choice.
@@ -93,3 +94,44 @@ def deadline(seconds: float | None) -> Iterator[None]:
         yield
     finally:
         _timer.remove(token)
+
+
+_SLACK = 0.1
+
+
+class Watch:
+    """A deadline for each of many pictures, one after the other.
+
+    Setting the timer starts a thread, which a picture of three milliseconds would feel. So a
+    picture gets up to a tenth more than ``seconds``, and the timer is set again when that tenth is
+    used up.
+
+    Parameters
+    ----------
+    seconds
+        What one picture may take; None for no limit.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = None if seconds is None else min(seconds, _LONGEST)
+        self._token = object()
+        self._end = 0.0
+
+    def __enter__(self) -> Self:
+        """Start with the first picture."""
+        self.restart()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Set no more deadlines."""
+        if self._end:
+            _timer.remove(self._token)
+
+    def restart(self) -> None:
+        """Give the next picture its time."""
+        if self._seconds is None:
+            return
+        now = monotonic()
+        if now + self._seconds > self._end:
+            self._end = now + (1 + _SLACK) * self._seconds
+            _timer.add(self._token, self._end)

@@ -7,10 +7,10 @@ unit, and the next one is taken.
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from rendicom.batch.deadline import Watch
 from rendicom.batch.frames import FrameSelection
 from rendicom.batch.job import (
     Failed,
@@ -42,16 +42,18 @@ def convert_units(recipe: Recipe, units: tuple[Unit, ...], limit: float = CHUNK_
 
     until = monotonic() + limit
     reports: list[Report] = []
-    for position, unit in enumerate(units):
-        if position and (monotonic() > until or parent_is_gone()):
-            return Chunk(tuple(reports), units[position:])
-        reports.append(_Conversion(recipe, unit, until).run())
+    with Watch(recipe.timeout) as watch:
+        for position, unit in enumerate(units):
+            if position and (monotonic() > until or parent_is_gone()):
+                return Chunk(tuple(reports), units[position:])
+            reports.append(_Conversion(recipe, unit, watch, until).run())
     return Chunk(tuple(reports))
 
 
 def survey_units(recipe: Recipe, units: tuple[Unit, ...]) -> Chunk:
     """Read what names are made of: a report's outcomes say why a unit is left out, if it is."""
-    return Chunk(tuple(_Survey(recipe, unit).run() for unit in units))
+    with Watch(recipe.timeout) as watch:
+        return Chunk(tuple(_Survey(recipe, unit, watch).run() for unit in units))
 
 
 def unexpected(source: str, error: Exception) -> Failed:
@@ -83,8 +85,8 @@ def _place_of(error: Exception) -> str:
 class _Task:
     """One unit being worked on: what is known of it so far."""
 
-    def __init__(self, recipe: Recipe, unit: Unit) -> None:
-        self.recipe, self.unit = recipe, unit
+    def __init__(self, recipe: Recipe, unit: Unit, watch: Watch) -> None:
+        self.recipe, self.unit, self.watch = recipe, unit, watch
         self.began = monotonic()
         self.outcomes: list[Outcome] = []
         self.identity: Identity | None = None
@@ -103,13 +105,6 @@ class _Task:
             self.patient,
         )
 
-    def deadline(self) -> AbstractContextManager[object]:
-        if self.recipe.timeout is None:
-            return nullcontext()
-        from rendicom.batch.deadline import deadline
-
-        return deadline(self.recipe.timeout)
-
     def _opened(self) -> Instance | None:
         """Return the instance, or None when the outcomes say why there is none."""
         from rendicom.batch.identity import identity_of
@@ -117,13 +112,11 @@ class _Task:
         from rendicom.engine import open_instance
 
         source = self.unit.source
+        self.watch.restart()
         try:
-            with self.deadline():
-                instance = open_instance(open_unit(self.unit, base=self.recipe.base))
+            instance = open_instance(open_unit(self.unit, base=self.recipe.base))
         except NotDicomError as error:
-            self.outcomes.append(
-                failure(source, error) if self.unit.is_known else Ignored(source)
-            )
+            self.outcomes.append(failure(source, error) if self.unit.is_known else Ignored(source))
             return None
         self.identity = identity_of(instance)
         filters = self.recipe.filters
@@ -163,20 +156,19 @@ class _Survey(_Task):
 
 
 class _Conversion(_Task):
-    def __init__(self, recipe: Recipe, unit: Unit, until: float) -> None:
-        super().__init__(recipe, unit)
+    def __init__(self, recipe: Recipe, unit: Unit, watch: Watch, until: float) -> None:
+        super().__init__(recipe, unit, watch)
         self.until = until
 
     def work(self, instance: Instance) -> None:
         job = self._job()
-        with self.deadline():
-            loops = self._loops(instance, job)
+        loops = self._loops(instance, job)
         for position, frames in enumerate(loops):
             if position and monotonic() > self.until:
                 self.rest = FrameSelection.of(loop[0] for loop in loops[position:])
                 return
-            with self.deadline():
-                self.outcomes.append(self._shown(convert_frames(instance, job, frames)))
+            self.watch.restart()
+            self.outcomes.append(self._shown(convert_frames(instance, job, frames)))
 
     def _loops(self, instance: Instance, job: Job) -> list[tuple[int, ...]]:
         loops = pictures(instance, job)

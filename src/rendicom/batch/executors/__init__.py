@@ -135,16 +135,26 @@ def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
         address.
     """
     name, mark, address = text.partition("://")
-    known = engines()
-    engine = known.get(name)
+    engine = _engine(name)
     if engine is None or (mark and not (engine.takes_address and address)):
-        forms = [f"{e.name}[://HOST:PORT]" if e.takes_address else e.name for e in known.values()]
+        forms = [
+            f"{each.name}[://HOST:PORT]" if each.takes_address else each.name
+            for each in engines().values()
+        ]
         raise OptionError(f"engine {text!r} is none of {', '.join(sorted(forms))}")
     if jobs < 1:
         raise OptionError(f"jobs {jobs} is not a number from 1")
     if not engine.is_available:
         raise OptionError(f"engine {name} is not installed", hint=engine.install)
     return engine, engine.open(jobs=jobs, address=address)
+
+
+def _engine(name: str) -> Engine | None:
+    """Return the engine of that name; only for one of others all packages are looked through."""
+    if name in registry.module_names(_ROOM):
+        module = importlib.import_module(f"{_ROOM}.{name}")
+        return getattr(module, "EXECUTOR", None)
+    return engines().get(name)
 
 
 def width(executor: Executor, *, default: int) -> int:

@@ -20,7 +20,7 @@ is among them.
 ``bytes``            Size of the picture
 ``voi``              The window or other VOI transform used
 ``warnings``         What is not quite as it should be: a list, in CSV with `` | `` between
-``digest``           SHA-256 of the picture's bytes, in hexadecimal digits
+``digest``           BLAKE2b-256 of the picture's bytes, in hexadecimal digits (``b2sum -l 256``)
 ``options``          `rendicom.RenderOptions.canonical`
 ``format``           Name of the picture's format
 ``study_instance_uid, series_instance_uid, sop_instance_uid, modality``
