@@ -33,11 +33,16 @@ _PIECE_SECONDS = 2.0
 
 
 class _Parcel(NamedTuple):
-    """A chunk on its way. ``sequence`` numbers its units; ``deaths`` counts the workers it cost."""
+    """A chunk on its way.
+
+    ``sequence`` numbers its units; ``deaths`` counts the workers it cost for certain; a suspect is a
+    unit alone, after a death that it may have been the cause of.
+    """
 
     units: tuple[Unit, ...]
     sequence: tuple[int, ...]
     deaths: int = 0
+    is_suspect: bool = False
 
 
 @dataclass(slots=True)
@@ -180,12 +185,13 @@ class Runner:
 
     def _mourn(self, parcel: _Parcel, error: BaseException | None) -> list[Report]:
         has_timed_out = getattr(error, "timed_out", False)
-        if len(parcel.units) > 1:
+        is_its_own = parcel.is_suspect or self.is_contained
+        if len(parcel.units) > 1 or not is_its_own:
             alone = zip(parcel.units, parcel.sequence, strict=True)
-            self._suspects.extend(_Parcel((unit,), (number,)) for unit, number in alone)
+            self._suspects.extend(_Parcel((u,), (number,), 0, True) for u, number in alone)
             return []
         if not has_timed_out and parcel.deaths + 1 < _LIVES:
-            self._suspects.append(parcel._replace(deaths=parcel.deaths + 1))
+            self._suspects.append(parcel._replace(deaths=parcel.deaths + 1, is_suspect=True))
             return []
         unit = parcel.units[0]
         outcome = failure(unit.source, _cause(self.recipe, error, has_timed_out=has_timed_out))
