@@ -35,8 +35,8 @@ _PIECE_SECONDS = 2.0
 class _Parcel(NamedTuple):
     """A chunk on its way.
 
-    ``sequence`` numbers its units; ``deaths`` counts the workers it cost for certain; a suspect is a
-    unit alone, after a death that it may have been the cause of.
+    ``sequence`` numbers its units; ``deaths`` counts the workers it cost for certain; a suspect is
+    a unit alone, after a death that it may have been the cause of.
     """
 
     units: tuple[Unit, ...]
