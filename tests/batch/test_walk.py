@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rendicom.batch.placement import Placement, placements
+from rendicom.batch.sources import find
+from rendicom.batch.units import Unit
 from rendicom.batch.walk import Folder, Found, Ignored, Unreadable, walk
 
 DICOM = bytes(128) + b"DICM"
@@ -26,9 +27,9 @@ def found(root: Path) -> list[str]:
 def placed(*sources: Path | str, target: str = "out") -> dict[str, str]:
     """Return what each source is called, sources shortened to their last two parts."""
     return {
-        "/".join(Path(place.source).parts[-2:]): f"{place.folder}/{place.stem}"
-        for place in placements([str(source) for source in sources], target, extension=".jpg")
-        if isinstance(place, Placement)
+        "/".join(Path(unit.source).parts[-2:]): f"{target}/{unit.place}"
+        for unit in find([str(source) for source in sources], target, extension=".jpg")
+        if isinstance(unit, Unit)
     }
 
 
@@ -43,7 +44,7 @@ def test_content_decides_and_not_the_name(tmp_path: Path) -> None:
     tree(tmp_path, "empty.dcm", content=b"")
     tree(tmp_path, "DICOMDIR", content=DICOM + b"\2\0\2\0UI\x14\x001.2.840.10008.1.3.10\0")
     assert found(tmp_path) == ["noextension", "picture.jpg"]
-    ignored = [Path(e.path).name for e in walk(str(tmp_path)) if isinstance(e, Ignored)]
+    ignored = [Path(e.source).name for e in walk(str(tmp_path)) if isinstance(e, Ignored)]
     assert ignored == ["DICOMDIR", "empty.dcm", "text.dcm"]
 
 
@@ -85,7 +86,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "closed").chmod(0)
     entries = list(walk(str(tmp_path)))
     (tmp_path / "shut").chmod(0o755)
-    unreadable = [(Path(e.path).name, e.reason) for e in entries if isinstance(e, Unreadable)]
+    unreadable = [(Path(e.source).name, e.reason) for e in entries if isinstance(e, Unreadable)]
     assert unreadable == [("closed", "Permission denied"), ("shut", "Permission denied")]
 
 
@@ -124,9 +125,9 @@ def test_one_folder_is_mirrored(tmp_path: Path) -> None:
 def test_several_sources_keep_apart(tmp_path: Path) -> None:
     tree(tmp_path, "p/s/a.dcm", "q/s/a.dcm", "p/a.dcm", "q/a.dcm")
     sources = [tmp_path / "p/s", tmp_path / "q/s", tmp_path / "p/a.dcm", tmp_path / "q/a.dcm"]
-    places = list(placements([str(s) for s in sources], "out", extension=".jpg"))
-    stems = [f"{p.folder}/{p.stem}" for p in places if isinstance(p, Placement)]
-    assert stems == ["out/s/a", "out/s-2/a", "out/a", "out/a.dcm"]
+    units = list(find([str(s) for s in sources], "out", extension=".jpg"))
+    places = [unit.place for unit in units if isinstance(unit, Unit)]
+    assert places == ["s/a", "s-2/a", "a", "a.dcm"]
 
 
 def test_no_picture_takes_the_name_of_a_source_beside_it(tmp_path: Path) -> None:

@@ -1,56 +1,45 @@
-"""Gives every source its place in the output folder before anything is opened."""
+"""Gives every source its place below the target before anything is opened."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rendicom.batch.names import Claims
-from rendicom.batch.walk import Folder, Found, Ignored, Unreadable, walk
+from rendicom.batch.safenames import safe_parts, shown
+from rendicom.batch.sniff import version_of
+from rendicom.batch.sources import STREAM, Entry, kind_of_source
+from rendicom.batch.tree import Tree, joined
+from rendicom.batch.units import MEMBER_MARK, Unit
+from rendicom.batch.walk import Folder, Found, Ignored, Unreadable, reason_of, walk
 
-__all__ = ["Placement", "placements"]
+if TYPE_CHECKING:
+    from rendicom.batch.archives.inside import Inside, Seen
+    from rendicom.batch.register import Register
+    from rendicom.batch.sources import SourceKind
+
+__all__ = ["file_unit", "home_name", "inside", "placements"]
+
+_MANY = 20_000
+"""Names in one folder that memory may hold; more are kept on disk."""
+_HELD = 10_000
+"""Files of an archive that are kept in mind until it is known whether any is DICOM."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """A source, and the folder and the stem of its pictures."""
-
-    source: str
-    folder: str
-    stem: str
-
-
-def placements(
-    sources: Sequence[str], target: str, *, extension: str
-) -> Iterator[Placement | Ignored | Unreadable]:
-    """Yield where the pictures of each source go, folders walked.
-
-    One folder alone is mirrored into ``target``; of several sources each folder gets one of its
-    own there, under its own name. The same sources give the same names, whatever lies in
-    ``target`` already.
-
-    Parameters
-    ----------
-    sources
-        Files and folders; anything that is no folder counts as a file and is not looked at.
-        ``-`` is standard input.
-    target
-        The output folder; need not exist.
-    extension
-        Of the pictures, with its dot.
-    """
-    if len(sources) == 1 and os.path.isdir(sources[0]):
-        yield from _mirrored(sources[0], target, extension=extension)
+def placements(sources: Sequence[str], target: str, *, extension: str) -> Iterator[Entry]:
+    """Yield the units of ``sources``; see `rendicom.batch.sources.find`."""
+    kinds = [kind_of_source(source) for source in sources]
+    if len(sources) == 1 and kinds[0] not in ("file", "object"):
+        yield from inside(sources[0], kinds[0], target, extension=extension)
         return
     names = Claims(extension, folders=_sources_inside(sources, target))
-    homes = [_home(source, names) for source in sources]
-    for source, home in zip(sources, homes, strict=True):
+    homes = [_home(each, kind, names) for each, kind in zip(sources, kinds, strict=True)]
+    for source, kind, home in zip(sources, kinds, homes, strict=True):
         if home is None:
-            yield Placement(source, target, names.take(_name_of(source)))
+            yield file_unit(source, names.take(_name_of(source)), kind)
         else:
-            home_folder = os.path.join(target, home)
-            yield from _mirrored(source, home_folder, extension=extension)
+            yield from inside(source, kind, target, extension=extension, home=home)
 
 
 def _sources_inside(sources: Sequence[str], target: str) -> Iterator[str]:
@@ -58,32 +47,268 @@ def _sources_inside(sources: Sequence[str], target: str) -> Iterator[str]:
     real_target = os.path.realpath(target)
     for source in sources:
         folder, name = os.path.split(source)
-        if os.path.realpath(folder) == real_target:
+        if name and os.path.realpath(folder) == real_target:
             yield name
 
 
-def _home(source: str, names: Claims) -> str | None:
-    """Return the name of a folder's own folder in the target, None for a file."""
-    if not os.path.isdir(source):
+def _home(source: str, kind: SourceKind, names: Claims) -> str | None:
+    """Return the name of a source's own folder in the target, None for a file."""
+    if kind in ("file", "object"):
         return None
+    return names.take_folder(home_name(source, kind))
+
+
+def home_name(source: str, kind: SourceKind) -> str:
+    """Return what the folder with the pictures of a source should be called."""
+    if kind == "prefix":
+        return safe_parts(source.partition("://")[2])[-1]
     # abspath gives "." and ".." the name of the folder they stand for.
-    return names.take_folder(os.path.basename(os.path.abspath(source)) or "root")
+    path = os.path.abspath(source)
+    if kind == "archive":
+        from rendicom.batch.archives import archive_stem
+
+        return archive_stem(os.path.basename(path))
+    if kind == "directory":
+        # All DICOMDIRs are called the same; the medium is what tells them apart.
+        path = os.path.dirname(path)
+    return os.path.basename(path) or "root"
 
 
 def _name_of(source: str) -> str:
-    return "stdin" if source == "-" else os.path.basename(source)
+    if source == STREAM:
+        return "stdin"
+    return safe_parts(source)[-1] if "://" in source else os.path.basename(source)
 
 
-def _mirrored(
-    root: str, target: str, *, extension: str
-) -> Iterator[Placement | Ignored | Unreadable]:
-    folder, names = target, Claims(extension)
-    for entry in walk(root):
-        match entry:
-            case Folder():
-                folder = os.path.join(target, entry.relative) if entry.relative else target
-                names = Claims(extension, folders=entry.subfolders)
-            case Found():
-                yield Placement(entry.path, folder, names.take(entry.name))
-            case _:
-                yield entry
+def file_unit(source: str, place: str, kind: SourceKind = "file") -> Unit:
+    """Return the unit of one file that was named by a person."""
+    if source == STREAM or kind == "object":
+        return Unit(source, place)
+    try:
+        status = os.stat(source)
+    except (OSError, ValueError):
+        # Whoever opens it will say what is wrong.
+        return Unit(source, place)
+    return Unit(source, place, version_of(status), status.st_size)
+
+
+def inside(
+    source: str,
+    kind: SourceKind,
+    target: str,
+    *,
+    extension: str,
+    home: str = "",
+    tree: Tree | None = None,
+    parts: tuple[str, ...] = (),
+) -> Iterator[Entry]:
+    """Yield the units of a source that holds many files, below the folder ``home``.
+
+    A folder that shares its place with other sources goes to ``parts`` in ``tree`` instead.
+    """
+    match kind:
+        case "folder" if tree is not None:
+            return _walked(source, target, _Shared(tree, parts, extension))
+        case "folder":
+            return _walked(source, target, _Own(home, extension))
+        case "archive":
+            return _unpacked(source, lambda: home, extension=extension)
+        case "directory":
+            return _directory(source, extension=extension, home=home)
+        case _:
+            return _stored(source, extension=extension, home=home)
+
+
+# --- folders --------------------------------------------------------------------------------
+
+
+class _Own:
+    """The names in a folder of pictures that nobody else writes to; one of its folders at a time.
+
+    Subfolders keep their names, whatever pictures there are.
+    """
+
+    def __init__(self, home: str, extension: str) -> None:
+        self.extension = extension
+        self.place, self.names = home, Claims(extension)
+        self._home = home
+        self._register: Register | None = None
+
+    def enter(self, folder: Folder) -> None:
+        self.close()
+        if folder.others > _MANY:
+            self._register = _register()
+        self.place = joined(self._home, folder.relative.replace(os.sep, "/"))
+        self.names = Claims(self.extension, folders=folder.subfolders, taken=self._register)
+
+    def close(self) -> None:
+        if self._register is not None:
+            self._register.close()
+            self._register = None
+
+
+class _Shared:
+    """The names in a folder of pictures that other sources write to as well."""
+
+    def __init__(self, tree: Tree, parts: tuple[str, ...], extension: str) -> None:
+        self.extension = extension
+        self.place, self.names = "", Claims(extension)
+        self._tree, self._parts = tree, parts
+
+    def enter(self, folder: Folder) -> None:
+        below = folder.relative.split(os.sep) if folder.relative else []
+        self.place = self._tree.folder((*self._parts, *below))
+        self.names = self._tree.claims_in(self.place)
+
+    def close(self) -> None:
+        pass
+
+
+def _walked(root: str, target: str, names: _Own | _Shared) -> Iterator[Entry]:
+    try:
+        for entry in walk(root, skip=target):
+            match entry:
+                case Folder():
+                    names.enter(entry)
+                case Found(kind="archive"):
+                    yield from _archive_in(entry, names)
+                case Found():
+                    place = joined(names.place, names.names.take(entry.name))
+                    yield Unit(entry.path, place, entry.version, entry.size)
+                case _:
+                    yield entry
+    finally:
+        names.close()
+
+
+def _register() -> Register:
+    from rendicom.batch.register import Register
+
+    return Register()
+
+
+def _archive_in(found: Found, names: _Own | _Shared) -> Iterator[Entry]:
+    from rendicom.batch.archives import archive_stem, is_archive
+
+    try:
+        if not is_archive(found.path):
+            yield Ignored(found.path)
+            return
+    except OSError as error:
+        yield Unreadable(found.path, reason_of(error))
+        return
+
+    def home() -> str:
+        return joined(names.place, names.names.take_folder(archive_stem(found.name)))
+
+    yield from _unpacked(found.path, home, extension=names.extension)
+
+
+# --- archives -------------------------------------------------------------------------------
+
+
+def _unpacked(path: str, take_home: Callable[[], str], *, extension: str) -> Iterator[Entry]:
+    """Yield what is in an archive; one without DICOM files is ignored as a whole.
+
+    ``take_home`` is asked for a folder when the first picture needs it.
+    """
+    from rendicom.batch.archives import members
+
+    try:
+        version = version_of(os.stat(path))
+        with _register() as register:
+            yield from _Archive(path, version, take_home, extension, register).entries(
+                members(path)
+            )
+    except OSError as error:
+        yield Unreadable(path, reason_of(error))
+
+
+class _Archive:
+    """An archive as it is gone through."""
+
+    def __init__(
+        self,
+        path: str,
+        version: str,
+        take_home: Callable[[], str],
+        extension: str,
+        register: Register,
+    ) -> None:
+        self._path, self._version = path, version
+        self._take_home, self._extension = take_home, extension
+        self._register = register
+        self._tree: Tree | None = None
+        self._count = 0
+        self._held: list[Ignored] | None = []
+
+    def entries(self, seen: Iterator[Seen]) -> Iterator[Entry]:
+        from rendicom.batch.archives.inside import Broken, Inside, Other, Refused
+
+        has_said = False
+        for self._count, each in enumerate(seen):
+            match each:
+                case Inside():
+                    yield from self._released()
+                    yield self._unit(each)
+                case Other():
+                    yield from self._ignored(Ignored(self._source(each.name)))
+                case Refused():
+                    has_said = True
+                    yield Unreadable(self._source(each.name), each.reason)
+                case Broken():
+                    has_said = True
+                    yield Unreadable(self._path, each.reason)
+        if self._held is not None and not has_said:
+            yield Ignored(self._path)
+
+    def _source(self, name: str) -> str:
+        source = f"{self._path}{MEMBER_MARK}{shown(name.removeprefix('./'))}"
+        # Archives may hold several files of one name.
+        if not self._register.take(f"\0{source}"):
+            source = f"{source}#{self._count}"
+        return source
+
+    def _unit(self, seen: Inside) -> Unit:
+        if self._tree is None:
+            self._tree = Tree(self._extension, self._register, root=self._take_home())
+        place = self._tree.place(safe_parts(seen.name), number=self._count)
+        return Unit(self._source(seen.name), place, self._version, seen.member.size, seen.member)
+
+    def _ignored(self, entry: Ignored) -> Iterator[Entry]:
+        if self._held is None:
+            yield entry
+            return
+        self._held.append(entry)
+        if len(self._held) > _HELD:
+            yield from self._released()
+
+    def _released(self) -> Iterator[Entry]:
+        held, self._held = self._held, None
+        yield from held or ()
+
+
+# --- DICOMDIRs and addresses ------------------------------------------------------------------
+
+
+def _directory(path: str, *, extension: str, home: str) -> Iterator[Entry]:
+    from rendicom.batch.dicomdir import referenced_files
+
+    with _register() as register:
+        tree = Tree(extension, register, root=home)
+        for found in referenced_files(path):
+            if isinstance(found, Unreadable):
+                yield found
+            else:
+                yield file_unit(found.path, tree.place(found.parts))
+
+
+def _stored(location: str, *, extension: str, home: str) -> Iterator[Entry]:
+    from rendicom.storage import list_folder
+
+    with _register() as register:
+        tree = Tree(extension, register, root=home)
+        for stored in list_folder(location):
+            place = tree.place(safe_parts(stored.name))
+            # A look into each object from here would take longer than the pictures do.
+            yield Unit(stored.location, place, stored.version, stored.size, is_known=False)

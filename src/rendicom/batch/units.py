@@ -28,7 +28,8 @@ class Member(NamedTuple):
     """Where in an archive a file lies.
 
     ``index`` counts the archive's entries from 0; ``offset`` is where the bytes of a tar member
-    start in the stream, decompressed (0 in a zip); ``size`` is in bytes, decompressed.
+    start in the stream, decompressed, and where the header before them starts in a zip; ``size`` is
+    in bytes, decompressed.
     """
 
     archive: str

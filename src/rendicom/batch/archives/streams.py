@@ -1,0 +1,211 @@
+"""Bytes of archives: windows on a file, and compressed streams that only move forward."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+
+from rendicom.batch.sniff import version_of
+from rendicom.errors import CorruptDataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["DAMAGED", "Packing", "Unpacked", "open_window", "packing_of", "unpacked"]
+
+Packing = Literal["", "gzip", "bzip2", "xz"]
+
+_STEP = 1 << 18
+_IDLE = (os.cpu_count() or 1) + 2
+"""Streams that are kept open for the next chunk: one a thread."""
+
+
+def _damaged() -> tuple[type[Exception], ...]:
+    """Return what decompressors raise at damaged bytes."""
+    import lzma
+    import zlib
+
+    kinds: list[type[Exception]] = [OSError, EOFError, ValueError, zlib.error, lzma.LZMAError]
+    try:
+        from isal.isal_zlib import IsalError
+    except ImportError:
+        pass
+    else:
+        kinds.append(cast("type[Exception]", IsalError))
+    return tuple(kinds)
+
+
+DAMAGED = _damaged()
+
+
+def packing_of(head: bytes) -> Packing:
+    """Return what a file that starts with ``head`` is compressed with, empty for not at all."""
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if head.startswith(b"BZh"):
+        return "bzip2"
+    return "xz" if head.startswith(b"\xfd7zXZ\0") else ""
+
+
+def _open_packed(path: str, packing: Packing) -> BinaryIO:
+    if packing == "bzip2":
+        import bz2
+
+        return cast("BinaryIO", bz2.open(path, "rb"))
+    if packing == "xz":
+        import lzma
+
+        return cast("BinaryIO", lzma.open(path, "rb"))
+    try:
+        from isal import igzip
+    except ImportError:
+        import gzip
+
+        return cast("BinaryIO", gzip.open(path, "rb"))
+    opened: Any = igzip.IGzipFile
+    return cast("BinaryIO", opened(path, "rb"))
+
+
+class Unpacked:
+    """What a compressed file holds, from its start; it can be read and skipped, never rewound.
+
+    Reads raise one of `DAMAGED` where the bytes are.
+    """
+
+    def __init__(self, path: str, packing: Packing) -> None:
+        self._stream = _open_packed(path, packing)
+        self.position = 0
+
+    def read(self, length: int) -> bytes:
+        """Return ``length`` bytes, fewer at the end only; memory grows with what is there."""
+        parts: list[bytes] = []
+        while length > 0:
+            data = self._stream.read(min(length, _STEP))
+            if not data:
+                break
+            parts.append(data)
+            length -= len(data)
+            self.position += len(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def skip(self, length: int) -> bool:
+        """Leave out ``length`` bytes; False when there are not so many."""
+        while length > 0:
+            data = self._stream.read(min(length, _STEP))
+            if not data:
+                return False
+            length -= len(data)
+            self.position += len(data)
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+class _Streams:
+    """The compressed archives this process has open, each where the last member ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[tuple[tuple[str, str], Unpacked]] = []
+        self._process = os.getpid()
+        self.opened = 0
+
+    def read(self, path: str, packing: Packing, *, offset: int, size: int) -> bytes:
+        """Return ``size`` bytes from ``offset`` of what ``path`` holds."""
+        key = (path, version_of(os.stat(path)))
+        stream = self._taken(key, offset) or self._open(path, packing)
+        try:
+            data = stream.read(size) if stream.skip(offset - stream.position) else b""
+        except BaseException:
+            stream.close()
+            raise
+        self._give_back(key, stream)
+        return data
+
+    def _open(self, path: str, packing: Packing) -> Unpacked:
+        self.opened += 1
+        return Unpacked(path, packing)
+
+    def _taken(self, key: tuple[str, str], offset: int) -> Unpacked | None:
+        """Return the stream that is nearest before ``offset``; nobody else has it meanwhile."""
+        with self._lock:
+            if os.getpid() != self._process:
+                # After a fork the positions in the files are shared with the parent.
+                self._idle, self._process = [], os.getpid()
+            fitting = [
+                entry for entry in self._idle if entry[0] == key and entry[1].position <= offset
+            ]
+            if not fitting:
+                return None
+            best = max(fitting, key=lambda entry: entry[1].position)
+            self._idle.remove(best)
+            return best[1]
+
+    def _give_back(self, key: tuple[str, str], stream: Unpacked) -> None:
+        with self._lock:
+            self._idle.append((key, stream))
+            surplus = self._idle[:-_IDLE]
+            self._idle = self._idle[-_IDLE:]
+        for _, old in surplus:
+            old.close()
+
+
+unpacked = _Streams()
+"""The open archives of this process; threads share them."""
+
+
+class _Window(io.RawIOBase):
+    """A part of a file as a file of its own; closed with the last reference to it."""
+
+    def __init__(self, path: str, offset: int, size: int) -> None:
+        super().__init__()
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - lives as long as the window
+        self._start, self._size, self._position = offset, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}
+        self._position = max(0, start[whence] + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        length = max(0, min(len(view), self._size - self._position))
+        self._file.seek(self._start + self._position)
+        count = self._file.readinto(view[:length]) or 0
+        self._position += count
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def open_window(path: str, *, offset: int, size: int) -> BinaryIO:
+    """Return ``size`` bytes of a file from ``offset`` as a file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be opened.
+    CorruptDataError
+        It ends before that.
+    """
+    window = _Window(path, offset, size)
+    if os.stat(path).st_size < offset + size:
+        window.close()
+        raise CorruptDataError("the archive is cut short within this file")
+    return cast("BinaryIO", window)

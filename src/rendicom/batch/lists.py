@@ -1,0 +1,148 @@
+"""Reads a list of sources as it comes, and finds what it names."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, cast
+
+from rendicom.batch.placement import file_unit, home_name, inside
+from rendicom.batch.safenames import safe_parts
+from rendicom.batch.sources import STREAM, Entry, kind_of_source
+from rendicom.batch.tree import Tree
+from rendicom.batch.walk import Unreadable, reason_of
+from rendicom.errors import OptionError, RendicomError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+__all__ = ["entries", "listed"]
+
+_STEP = 1 << 16
+_LONGEST_ENTRY = 1 << 17
+"""Bytes: no system knows paths of that length."""
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LINE_END = re.compile(rb"\n|\0")
+_NUL = re.compile(rb"\0")
+
+
+def entries(lines: BinaryIO | Iterable[bytes] | Iterable[str]) -> Iterator[str]:
+    """Yield the entries of a list: NUL-separated where it begins so, else one a line.
+
+    Raises
+    ------
+    OptionError
+        What should be an entry is too long for one.
+    """
+    for data in _pieces(_plain(_chunks(lines))):
+        if data.strip():
+            yield os.fsdecode(data)
+
+
+def _chunks(lines: BinaryIO | Iterable[bytes] | Iterable[str]) -> Iterator[bytes]:
+    # What a pipe has now, and not what it will have: the work begins with the first line.
+    read = getattr(lines, "read1", None) or getattr(lines, "read", None)
+    if read is not None:
+        while chunk := read(_STEP):
+            yield chunk
+        return
+    for line in cast("Iterable[bytes | str]", lines):
+        data = os.fsencode(line)
+        yield data if data.endswith((b"\n", b"\0")) else data + b"\n"
+
+
+def _plain(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the list without the marks of editors; PowerShell writes UTF-16."""
+    first = next(chunks, b"")
+    if not first.startswith(_UTF16_MARKS):
+        yield first.removeprefix(codecs.BOM_UTF8)
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    yield os.fsencode(decoder.decode(first))
+    for chunk in chunks:
+        yield os.fsencode(decoder.decode(chunk))
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    separator: re.Pattern[bytes] | None = None
+    for chunk in chunks:
+        rest += chunk
+        if separator is None and _LINE_END.search(rest):
+            separator = _NUL if b"\0" in rest else _LINE_END
+        if separator is not None:
+            *whole, rest = separator.split(rest)
+            yield from whole if separator is _NUL else (each.removesuffix(b"\r") for each in whole)
+        if len(rest) > _LONGEST_ENTRY:
+            raise OptionError("the list of sources is none", hint="one path a line is expected")
+    yield rest if separator is _NUL else rest.removesuffix(b"\r")
+
+
+def listed(
+    lines: BinaryIO | Iterable[bytes] | Iterable[str], target: str, *, extension: str
+) -> Iterator[Entry]:
+    """Yield the units of the sources in a list; see `rendicom.batch.sources.find_listed`."""
+    from rendicom.batch.register import Register
+
+    with Register() as register:
+        tree = Tree(extension, register)
+        for number, entry in enumerate(entries(lines)):
+            # Only the command line has a standard input.
+            source = os.path.join(os.curdir, STREAM) if entry == STREAM else entry
+            try:
+                yield from _found(source, tree, target, extension=extension, number=number)
+            except RendicomError as error:
+                yield Unreadable(source, str(error))
+
+
+def _found(source: str, tree: Tree, target: str, *, extension: str, number: int) -> Iterator[Entry]:
+    if "://" in source and not os.path.lexists(source):
+        yield from _address(source, tree, target, extension=extension, number=number)
+        return
+    try:
+        os.stat(source)
+    except (OSError, ValueError) as error:
+        yield Unreadable(source, reason_of(error))
+        return
+    kind, parts = kind_of_source(source), _local_parts(source)
+    if kind == "file":
+        yield file_unit(source, tree.place(parts, number=number))
+        return
+    if kind == "folder":
+        yield from inside(source, kind, target, extension=extension, tree=tree, parts=parts)
+        return
+    home = tree.take_folder((*parts[:-1], home_name(source, kind)))
+    yield from inside(source, kind, target, extension=extension, home=home)
+
+
+def _address(
+    source: str, tree: Tree, target: str, *, extension: str, number: int
+) -> Iterator[Entry]:
+    """Yield what an address names: a folder ends in a slash, since to ask takes too long."""
+    from rendicom.storage import is_uri, normalised
+
+    if not is_uri(source):
+        kind_of_source(source)
+    location = normalised(source)
+    if not is_uri(location):
+        yield from _found(location, tree, target, extension=extension, number=number)
+        return
+    parts = safe_parts(location.partition("://")[2])
+    if location.endswith("/"):
+        home = tree.take_folder(parts)
+        yield from inside(location, "prefix", target, extension=extension, home=home)
+    else:
+        yield file_unit(location, tree.place(parts, number=number), "object")
+
+
+def _local_parts(source: str) -> tuple[str, ...]:
+    r"""Return the parts of a path that are kept: not the root, not the drive, no dots.
+
+    >>> _local_parts("/data/./a//../b.dcm")
+    ('data', 'a', 'b.dcm')
+    """
+    path = os.path.splitdrive(source)[1].replace(os.altsep or os.sep, os.sep)
+    return tuple(part for part in path.split(os.sep) if part not in ("", os.curdir, os.pardir))

@@ -1,0 +1,58 @@
+"""Makes names that come from archives and addresses safe as paths below a target."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["UNNAMED", "safe_parts", "shown"]
+
+UNNAMED = "unnamed"
+"""Stands for a name of which nothing safe is left."""
+
+_SEPARATORS = re.compile(r"[/\\]+")
+_DRIVE = re.compile(r"\A[A-Za-z]:")
+# What Windows does not allow, controls, and halves of characters, which macOS does not allow.
+_FORBIDDEN = re.compile('[<>:"|?*\\\\/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Windows opens a device for these, whatever follows the first dot.
+_DEVICE = re.compile(
+    r"\A(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(\..*)?\Z", re.IGNORECASE
+)
+_LONGEST_PART = 200
+"""Bytes in UTF-8: 255 is what file systems hold, and a frame number and an ending are to come."""
+_LONGEST_PATH = 1000
+
+
+def safe_parts(name: str) -> tuple[str, ...]:
+    r"""Return the parts of a path that stays where it is put, on every system; never none.
+
+    Roots, drives and ``..`` are dropped, what a file system cannot hold is replaced. Of a very long
+    path the end is kept.
+
+    >>> safe_parts("../../etc/x"), safe_parts("C:\\a\\..\\b.dcm"), safe_parts("a//./CON.dcm ")
+    (('etc', 'x'), ('a', 'b.dcm'), ('a', '_CON.dcm'))
+    """
+    raw = (_DRIVE.sub("", part, count=1) for part in _SEPARATORS.split(name))
+    parts = [_safe(part) for part in raw if part.strip(" .")]
+    length = 0
+    for position, part in enumerate(reversed(parts)):
+        length += len(part.encode()) + 1
+        if length > _LONGEST_PATH:
+            parts = parts[len(parts) - position :]
+            break
+    return tuple(parts) or (UNNAMED,)
+
+
+def _safe(part: str) -> str:
+    # Windows drops spaces and dots at the end.
+    part = _FORBIDDEN.sub("_", part).rstrip(" .").lstrip(" ")
+    if _DEVICE.match(part):
+        part = f"_{part}"
+    if len(part.encode()) > _LONGEST_PART:
+        part = part.encode()[-_LONGEST_PART:].decode("utf-8", "ignore").lstrip(" ")
+    return part or UNNAMED
+
+
+def shown(name: str) -> str:
+    """Return a name as it can be shown on a line: what would move the cursor is replaced."""
+    return _UNPRINTABLE.sub("\ufffd", name)

@@ -1,0 +1,217 @@
+"""What was typed, as a stream of units: folders, files, archives, DICOMDIRs, lists, addresses."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rendicom.batch.sniff import look
+from rendicom.batch.units import Unit
+from rendicom.batch.walk import Ignored, Unreadable
+from rendicom.errors import OptionError, UnreadableSourceError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+__all__ = [
+    "Entry",
+    "Ignored",
+    "SourceKind",
+    "Unreadable",
+    "count_files",
+    "find",
+    "find_listed",
+    "is_folder_like",
+    "kind_of_source",
+    "open_unit",
+]
+
+Entry = Unit | Ignored | Unreadable
+
+SourceKind = Literal["folder", "archive", "directory", "prefix", "object", "file"]
+"""``directory`` is a DICOMDIR; ``prefix`` and ``object`` are addresses of many and of one."""
+
+STREAM = "-"
+
+
+def find(sources: Sequence[str], target: str, *, extension: str) -> Iterator[Entry]:
+    """Yield the units of ``sources`` in a stable order, each with its place below ``target``.
+
+    A folder, or what is like one, is mirrored into ``target`` when it is alone; of several sources
+    each gets a folder of its own there, under its own name. The same sources give the same
+    places, whatever lies in ``target`` already. A folder that is ``target`` is not entered.
+
+    Parameters
+    ----------
+    sources
+        Files are taken as they are, whatever they hold. ``-`` is standard input.
+    target
+        Folder or address of the pictures; need not exist.
+    extension
+        Of the pictures, with its dot.
+
+    Raises
+    ------
+    OptionError
+        An address is of a kind that is not read.
+    """
+    from rendicom.batch.placement import placements
+
+    return placements(sources, target, extension=extension)
+
+
+def find_listed(
+    lines: BinaryIO | Iterable[bytes] | Iterable[str], target: str, *, extension: str
+) -> Iterator[Entry]:
+    """Yield the units of the sources in a list, one a line or NUL-separated.
+
+    A relative path keeps its folders below ``target``, an absolute one all but its root. Folders,
+    archives and DICOMDIRs in the list are walked.
+
+    Raises
+    ------
+    OptionError
+        It is no list.
+    """
+    from rendicom.batch.lists import listed
+
+    return listed(lines, target, extension=extension)
+
+
+def open_unit(unit: Unit, *, base: str = "") -> str | BinaryIO:
+    """Return what `rendicom.engine.open_instance` takes, for a worker.
+
+    Parameters
+    ----------
+    unit
+        Of `find` or `find_listed`, here or in another process.
+    base
+        Folder that relative paths count from; empty for the current one.
+
+    Raises
+    ------
+    UnreadableSourceError, CorruptDataError, LimitExceededError
+    """
+    if unit.member is not None:
+        from rendicom.batch.archives import open_member
+
+        archive = os.path.join(base, unit.member.archive)
+        _check_unchanged(archive, unit.version)
+        return open_member(unit.member, archive)
+    if _is_address(unit.source):
+        from rendicom.storage import open_bytes
+
+        return open_bytes(unit.source)
+    return os.path.join(base, unit.source)
+
+
+def _check_unchanged(archive: str, version: str) -> None:
+    """Refuse an archive of another size: something else would be where the member was."""
+    try:
+        size = os.stat(archive).st_size
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise UnreadableSourceError(f"the archive cannot be read: {reason}") from None
+    if version and not version.startswith(f"{size}-"):
+        raise UnreadableSourceError(
+            "the archive was changed after it was listed", hint="run again with --resume"
+        )
+
+
+def is_folder_like(source: str) -> bool:
+    """Tell whether a source may hold many files, so that pictures need a folder.
+
+    Raises
+    ------
+    OptionError
+        It is an address of a kind that is not read.
+    """
+    return kind_of_source(source) not in ("file", "object")
+
+
+def kind_of_source(source: str) -> SourceKind:
+    """Return what a source is by its content; whatever cannot be read counts as a file.
+
+    Raises
+    ------
+    OptionError
+        It is an address of a kind that is not read.
+    """
+    if source == STREAM:
+        return "file"
+    if _is_address(source):
+        return _kind_of_address(source)
+    try:
+        mode = os.stat(source).st_mode
+        if stat.S_ISDIR(mode):
+            return "folder"
+        # A pipe would wait, and lose what is read from it.
+        kind = look(source).kind if stat.S_ISREG(mode) else "other"
+        if kind == "archive":
+            from rendicom.batch.archives import is_archive
+
+            return "archive" if is_archive(source) else "file"
+    except (OSError, ValueError):
+        return "file"
+    return "directory" if kind == "directory" else "file"
+
+
+def _is_address(source: str) -> bool:
+    if "://" not in source or os.path.lexists(source):
+        return False
+    from rendicom.storage import is_uri
+
+    if is_uri(source):
+        return True
+    raise OptionError(
+        f"{source.partition('://')[0]}:// addresses are no sources",
+        hint="files, folders, s3://, gs://, az://, file:// and memory:// are",
+    )
+
+
+def _kind_of_address(source: str) -> SourceKind:
+    if source.endswith("/"):
+        return "prefix"
+    from rendicom.storage import list_folder
+
+    first = next(iter(list_folder(source)), None)
+    return "prefix" if first is not None and first.location != source else "object"
+
+
+def count_files(sources: Iterable[str]) -> Iterator[int]:
+    """Yield how many files the local ones of ``sources`` hold, more with every folder.
+
+    For a guess at the time left: nothing is opened, links are not followed, an archive counts as
+    one file. Let a thread take it from here.
+    """
+    total = 0
+    pending: list[str] = []
+    for source in sources:
+        if os.path.isdir(source):
+            pending.append(source)
+        else:
+            total += 1
+        while pending:
+            folders, files = _counted(pending.pop())
+            pending.extend(folders)
+            total += files
+            yield total
+    yield total
+
+
+def _counted(folder: str) -> tuple[list[str], int]:
+    """Return the subfolders of a folder, and how much else is in it."""
+    folders: list[str] = []
+    others = 0
+    try:
+        with os.scandir(folder) as listing:
+            for child in listing:
+                if child.is_dir(follow_symlinks=False):
+                    folders.append(child.path)
+                else:
+                    others += 1
+    except OSError:
+        pass
+    return folders, others
