@@ -4,17 +4,65 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["Outputs"]
 
 
 class Outputs:
-    """Sizes of pictures."""
+    """Sizes of pictures below a target.
+
+    An object store is asked once for all there is: a question for each picture would take longer
+    than the pictures do. The answer may be long, so it goes to a temporary database.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._is_remote = "://" in target
+        self._listed: sqlite3.Connection | None = None
 
     def size(self, path: str) -> int | None:
-        """Return the bytes a picture takes, None where there is none."""
+        """Return the bytes a picture takes, None where there is none.
+
+        Raises
+        ------
+        UnreadableSourceError
+            The target cannot be listed.
+        """
+        if self._is_remote:
+            return self._listed_size(path)
         try:
             status = os.stat(path)
         except (OSError, ValueError):
             return None
         return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def close(self) -> None:
+        """Forget everything."""
+        if self._listed is not None:
+            self._listed.close()
+
+    def _listed_size(self, location: str) -> int | None:
+        if self._listed is None:
+            self._listed = _listing(self._target)
+        found = self._listed.execute("SELECT size FROM object WHERE location = ?", (location,))
+        row = found.fetchone()
+        return None if row is None else int(row[0])
+
+
+def _listing(target: str) -> sqlite3.Connection:
+    import sqlite3
+
+    from rendicom.storage import list_folder
+
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
+        database.execute(f"PRAGMA {pragma}")
+    database.execute("CREATE TABLE object (location TEXT PRIMARY KEY, size INT) WITHOUT ROWID")
+    database.execute("BEGIN")
+    objects = ((stored.location, stored.size) for stored in list_folder(target))
+    database.executemany("INSERT OR REPLACE INTO object VALUES (?, ?)", objects)
+    return database

@@ -11,7 +11,7 @@ from rendicom.batch.manifest.journal import unwritable
 from rendicom.batch.manifest.lock import Lock
 from rendicom.errors import OutputExistsError, UnwritableOutputError
 
-__all__ = ["LocalPlace", "Place", "journal_of", "refuse_foreign"]
+__all__ = ["LocalPlace", "Place", "foreign", "journal_of", "size_of"]
 
 _JOURNAL = ".journal.jsonl"
 
@@ -67,7 +67,7 @@ class LocalPlace:
             )
         self._lock = Lock(location)
         try:
-            refuse_foreign(self.table, self.form, shown=location)
+            _refuse_foreign(self.table, self.form, shown=location)
         except BaseException:
             self._lock.release()
             raise
@@ -77,7 +77,7 @@ class LocalPlace:
         pieces = [Piece(self.table, self.form)]
         if self.journal != self.table:
             pieces.append(Piece(self.journal, self.journal_form))
-        return [piece for piece in pieces if _size(piece.path)]
+        return [piece for piece in pieces if size_of(piece.path)]
 
     def begin(self) -> None:
         """Remove what earlier runs left: the first record is about to be written."""
@@ -110,15 +110,16 @@ def journal_of(table: str, form: TableFormat) -> tuple[str, LineFormat]:
     return f"{table}{_JOURNAL}", cast("LineFormat", format_of(_JOURNAL))
 
 
-def _size(path: str) -> int:
+def size_of(path: str) -> int:
+    """Return the bytes of a file, 0 where there is none."""
     try:
         return os.path.getsize(path)
     except OSError:
         return 0
 
 
-def refuse_foreign(path: str, form: TableFormat, *, shown: str) -> None:
-    """Raise OutputExistsError where a file is no manifest: it is somebody's, and would be lost."""
+def _refuse_foreign(path: str, form: TableFormat, *, shown: str) -> None:
+    """Raise OutputExistsError where a file is no manifest."""
     try:
         with open(path, "rb") as stream:
             is_own = not os.fstat(stream.fileno()).st_size or form.is_own(stream)
@@ -127,7 +128,12 @@ def refuse_foreign(path: str, form: TableFormat, *, shown: str) -> None:
     except OSError as error:
         raise unwritable(shown, error) from error
     if not is_own:
-        raise OutputExistsError(
-            f"{shown} is there, and no manifest of Rendicom's",
-            hint="choose another --manifest, or take that file away",
-        )
+        raise foreign(shown)
+
+
+def foreign(shown: str) -> OutputExistsError:
+    """Return what to raise where somebody's file would be lost."""
+    return OutputExistsError(
+        f"{shown} is there, and no manifest of Rendicom's",
+        hint="choose another --manifest, or take that file away",
+    )

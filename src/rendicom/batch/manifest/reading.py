@@ -19,8 +19,8 @@ def read_manifest(location: str) -> Iterator[dict[str, Any]]:
     Parameters
     ----------
     location
-        A ``.jsonl``, ``.csv`` or ``.parquet`` file. What a run that was killed left beside it is
-        read as well.
+        A ``.jsonl``, ``.csv`` or ``.parquet`` file, or the URI of one. What a run that was killed
+        left beside it is read as well.
 
     Yields
     ------
@@ -38,10 +38,25 @@ def read_manifest(location: str) -> Iterator[dict[str, Any]]:
     CorruptDataError
         The file is no manifest, or one of its records is damaged.
     """
+    if "://" not in location:
+        yield from _all(_beside(location), location)
+        return
+    from tempfile import TemporaryDirectory
+
+    from rendicom.batch.manifest.remote import fetched
+
+    with TemporaryDirectory(prefix="rendicom-manifest-") as folder:
+        yield from _all(fetched(location, folder), location)
+
+
+def _beside(location: str) -> list[Piece]:
     form = format_of(location)
     journal, journal_form = journal_of(location, form)
     places = dict.fromkeys([Piece(location, form), Piece(journal, journal_form)])
-    pieces = [piece for piece in places if os.path.exists(piece.path)]
+    return [piece for piece in places if os.path.exists(piece.path)]
+
+
+def _all(pieces: list[Piece], location: str) -> Iterator[dict[str, Any]]:
     if not pieces:
         raise UnreadableSourceError(f"{location} does not exist")
     for piece in pieces:

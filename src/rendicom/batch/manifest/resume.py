@@ -34,7 +34,7 @@ class Resume:
         self._terms = terms
         self._frames = frames or FrameSelection()
         self._extension = extension
-        self._outputs = Outputs()
+        self._outputs = Outputs(terms.target)
 
     def left_to_do(self, unit: Unit) -> Unit | None:
         """Return the unit, less the frames that are done; None where that is all of them."""
@@ -61,6 +61,7 @@ class Resume:
     def close(self) -> None:
         """Forget the earlier records."""
         self.earlier.close()
+        self._outputs.close()
 
     def _is_done(self, unit: Unit, picture: Picture) -> bool:
         # Without a version nobody can say whether a source is what it was.

@@ -240,6 +240,10 @@ def open_manifest(
 
 
 def _place(location: str) -> Place:
+    if "://" in location:
+        from rendicom.batch.manifest.remote import RemotePlace
+
+        return RemotePlace(location)
     from rendicom.batch.manifest.places import LocalPlace
 
     return LocalPlace(location)
