@@ -147,6 +147,7 @@ def test_cancelling(own: DaskExecutor, tmp_path: Path) -> None:
     busy = [own.submit(_wait_for, str(go_on)) for _ in range(2)]
     future = own.submit(tasks.touch_and_sleep, str(tmp_path / "begun"), 0)
     assert future.cancel()
+    time.sleep(0.5)
     go_on.touch()
     wait(busy)
     assert own.submit(abs, -1).result() == 1
@@ -190,6 +191,69 @@ def test_ending_now_waits_for_nobody(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError, match="after shutdown"):
         executor.submit(abs, 1)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_cluster_without_workers_is_an_error_and_no_endless_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import dask.config
+
+    from rendicom.batch.executors import dask as engine
+
+    before = dask.config.get("distributed.deploy.lost-worker-timeout")
+    monkeypatch.setitem(engine._SETTINGS, "distributed.scheduler.no-workers-timeout", "1s")
+    executor = opened("dask", jobs=1)
+    # A worker may be down for longer than this while dask starts it again and again.
+    assert dask.config.get("distributed.deploy.lost-worker-timeout") == "1000 days"
+    assert executor._kill_workers is not None
+    executor._kill_workers()
+    error = executor.submit(abs, -1).exception(30)
+    assert isinstance(error, WorkerDiedError)
+    assert str(error) == "no dask worker is left"
+    executor.shutdown()
+    assert dask.config.get("distributed.deploy.lost-worker-timeout") == before
+
+
+PARENT = """
+import sys, time
+from batch import executor_tasks as tasks
+from rendicom.batch.executors import open_executor
+if __name__ == "__main__":
+    engine, pool = open_executor("dask", jobs=1)
+    pool.submit(tasks.touch_and_sleep, sys.argv[1], 60)
+    time.sleep(60)
+"""
+
+
+def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", PARENT, str(begun)]
+    with subprocess.Popen(command, env=environment) as parent:
+        until(begun.exists)
+        workers = psutil.Process(parent.pid).children(recursive=True)
+        parent.kill()
+    assert int(begun.read_text()) in {worker.pid for worker in workers}
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from rendicom.batch.executors import open_executor\nopen_executor('dask', jobs=1)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == (
+        "rendicom.errors.WorkerDiedError: no dask worker can be started "
+        '(a script needs if __name__ == "__main__" around what it does)'
+    )
 
 
 # --- somebody else's --------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rendicom.batch.deadline import REPORT, TIMEOUT_EXIT, deadline
+from rendicom.batch.deadline import REPORT, TIMEOUT_EXIT, Watch, deadline
 
 
 def run(task: str) -> tuple[int, float, str]:
@@ -64,6 +64,34 @@ def test_a_deadline_goes_when_its_block_is_left_by_an_error() -> None:
         "except KeyError: time.sleep(0.6)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def script(text: str) -> int:
+    head = "import time; from rendicom.batch.deadline import Watch, deadline\n"
+    return subprocess.run([sys.executable, "-c", head + text], timeout=60).returncode
+
+
+def test_a_watch_lets_many_pictures_pass_that_keep_to_their_time() -> None:
+    pictures = "with Watch(0.4) as w:\n for _ in range(12): w.restart(); time.sleep(0.1)\n"
+    assert script(pictures + "time.sleep(0.8)") == 0
+
+
+def test_a_watch_gives_each_picture_all_its_time() -> None:
+    # The first uses up some of the tenth that is allowed on top.
+    text = "with Watch(1.0) as w:\n time.sleep(0.08); w.restart(); time.sleep(0.95)"
+    assert script(text) == 0
+
+
+def test_a_watch_ends_the_process_at_the_picture_that_is_late() -> None:
+    began = time.monotonic()
+    text = "with Watch(0.4) as w:\n for n in range(5): w.restart(); time.sleep(n * 0.15)"
+    assert script(text) == TIMEOUT_EXIT
+    assert time.monotonic() - began < 20
+
+
+def test_a_watch_without_a_limit_sets_none() -> None:
+    with Watch(None) as watch:
+        watch.restart()
 
 
 def test_the_report_begins_as_faulthandler_writes_it() -> None:

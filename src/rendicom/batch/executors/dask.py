@@ -30,6 +30,20 @@ _LONGEST_GREETING = 1 << 20
 _DEATHS_ALLOWED = 1
 """A task whose worker died is tried on one more; by default it would take four down."""
 
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": _DEATHS_ALLOWED,
+    "distributed.worker.preload": [__name__],
+    "distributed.worker.preload-argv": [[]],
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    # None is left and none will come: an error, and not an endless wait.
+    "distributed.scheduler.no-workers-timeout": "120s",
+    # A worker that is down this long after it died, perhaps another time, would not come back.
+    "distributed.deploy.lost-worker-timeout": "1000 days",
+}
+"""Of our own cluster. Some are read when a worker dies, so they hold for as long as it lives."""
+
 
 class DaskExecutor(Executor):
     """Runs tasks on the workers of ``client``.
@@ -169,6 +183,8 @@ def _explained(error: Exception) -> Exception:
             f"the dask workers have no module {error.name}",
             hint="install the same version of rendicom there",
         )
+    if type(error).__name__ in {"NoWorkerError", "NoValidWorkerError"}:
+        return WorkerDiedError("no dask worker is left")
     return error
 
 
@@ -188,11 +204,15 @@ def _start(jobs: int) -> Executor:
     import shutil
     import tempfile
 
+    # In this order: settings made before the library has its own would be all it has.
     library = _library()
+    import dask.config
+
     scratch = tempfile.mkdtemp(prefix="rendicom-dask-")
     with contextlib.ExitStack() as undo:
         undo.callback(shutil.rmtree, scratch, ignore_errors=True)
-        cluster = undo.enter_context(_cluster(jobs, scratch))
+        undo.enter_context(dask.config.set(_SETTINGS))
+        cluster = undo.enter_context(_cluster(library, jobs, scratch))
         client = library.Client(cluster, set_as_default=False)
         close = undo.pop_all().close
     return DaskExecutor(
@@ -200,21 +220,11 @@ def _start(jobs: int) -> Executor:
     )
 
 
-def _cluster(jobs: int, scratch: str) -> Any:
+def _cluster(library: Any, jobs: int, scratch: str) -> Any:
     import logging
 
-    import dask.config
-
-    settings = {
-        "distributed.scheduler.allowed-failures": _DEATHS_ALLOWED,
-        "distributed.worker.preload": [__name__],
-        "distributed.worker.preload-argv": [[]],
-        "distributed.worker.profile.enabled": False,
-        "distributed.scheduler.http.routes": [],
-        "distributed.worker.http.routes": [],
-    }
-    with dask.config.set(settings):
-        return _library().LocalCluster(
+    try:
+        return library.LocalCluster(
             n_workers=jobs,
             threads_per_worker=1,
             processes=True,
@@ -222,20 +232,25 @@ def _cluster(jobs: int, scratch: str) -> Any:
             dashboard_address=None,
             # Otherwise it knocks at the port of a dashboard, and warns when that is taken.
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-            security=_security(),
+            security=_security(library),
             silence_logs=logging.CRITICAL,
             local_directory=scratch,
-            # Without a limit, as other engines: a worker over its limit would be paused or killed.
+            # None, as for other engines: a worker over its limit would be paused or killed.
             memory_limit=None,
         )
+    except RuntimeError as error:
+        raise WorkerDiedError(
+            "no dask worker can be started",
+            hint='a script needs if __name__ == "__main__" around what it does',
+        ) from error
 
 
-def _security() -> Any:
+def _security(library: Any) -> Any:
     """Return keys of this run's own: otherwise all users of the machine can send tasks."""
     from importlib.util import find_spec
 
     has_keys = find_spec("cryptography") is not None
-    return _library().Security.temporary() if has_keys else None
+    return library.Security.temporary() if has_keys else None
 
 
 def _kill_workers(cluster: Any) -> None:
