@@ -42,6 +42,7 @@ class Manifest:
         self._journal: Journal | None = None
         self._waiting: list[bytes] = []
         self._waiting_size = 0
+        self._has_begun = False
         self._has_failed = False
         self._is_open = True
 
@@ -111,10 +112,11 @@ class Manifest:
         try:
             if not self._has_failed:
                 self._flush(is_last=True)
+                # Where a file is open, Windows lets no other take its place.
+                self._close_journal()
                 self._finish(complete=complete)
         finally:
-            if self._journal is not None:
-                self._journal.close()
+            self._close_journal()
             if self._resume is not None:
                 self._resume.close()
             self._place.release()
@@ -128,7 +130,7 @@ class Manifest:
         try:
             if data:
                 if self._journal is None:
-                    self._journal = self._opened()
+                    self._journal, self._has_begun = self._opened(), True
                 self._journal.append(data)
                 self._waiting, self._waiting_size = [], 0
             if self._journal is not None:
@@ -148,11 +150,16 @@ class Manifest:
         header = place.journal_form.header
         return Journal(place.journal, header=header, end=end, shown=self._shown)
 
+    def _close_journal(self) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
+
     # --- final form -----------------------------------------------------------------------
 
     def _finish(self, *, complete: bool) -> None:
         place = self._place
-        if self._journal is None and self._resume is None:
+        if self._resume is None and not self._has_begun:
             return
         has_grown_in_place = place.journal == place.table
         dropped = self._resume.earlier.dropped() if self._resume is not None else iter(())
