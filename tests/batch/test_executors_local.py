@@ -277,7 +277,9 @@ time.sleep(60)
 def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     begun, ended = tmp_path / "begun", tmp_path / "ended"
     command = [sys.executable, "-c", PARENT, str(begun), str(ended)]
-    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": "tests"}) as parent:
+    with subprocess.Popen(
+        command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ) as parent:
         until(lambda: begun.exists() and len(psutil.Process(parent.pid).children()) == 2)
         workers = psutil.Process(parent.pid).children()
         time.sleep(0.3)
