@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 from rendicom.batch.placement import file_unit, home_name, inside
 from rendicom.batch.safenames import safe_parts
-from rendicom.batch.sources import STREAM, Entry, kind_of_source
+from rendicom.batch.sources import STREAM, Entry, is_address, kind_of_source, local_path
 from rendicom.batch.tree import Tree
+from rendicom.batch.units import Unit
 from rendicom.batch.walk import Unreadable, reason_of
 from rendicom.errors import OptionError, RendicomError
 
@@ -99,43 +100,35 @@ def listed(
 
 
 def _found(source: str, tree: Tree, target: str, *, extension: str, number: int) -> Iterator[Entry]:
-    if "://" in source and not os.path.lexists(source):
-        yield from _address(source, tree, target, extension=extension, number=number)
+    if is_address(source):
+        yield from _stored(source, tree, target, extension=extension, number=number)
         return
+    path = local_path(source)
     try:
-        os.stat(source)
+        os.stat(path)
     except (OSError, ValueError) as error:
-        yield Unreadable(source, reason_of(error))
+        yield Unreadable(path, reason_of(error))
         return
-    kind, parts = kind_of_source(source), _local_parts(source)
+    kind, parts = kind_of_source(path), _local_parts(path)
     if kind == "file":
-        yield file_unit(source, tree.place(parts, number=number))
-        return
-    if kind == "folder":
-        yield from inside(source, kind, target, extension=extension, tree=tree, parts=parts)
-        return
-    home = tree.take_folder((*parts[:-1], home_name(source, kind)))
-    yield from inside(source, kind, target, extension=extension, home=home)
+        yield file_unit(path, tree.place(parts, number=number))
+    elif kind == "folder":
+        yield from inside(path, kind, target, extension=extension, tree=tree, parts=parts)
+    else:
+        home = tree.take_folder((*parts[:-1], home_name(path, kind)))
+        yield from inside(path, kind, target, extension=extension, home=home)
 
 
-def _address(
+def _stored(
     source: str, tree: Tree, target: str, *, extension: str, number: int
 ) -> Iterator[Entry]:
-    """Yield what an address names: a folder ends in a slash, since to ask takes too long."""
-    from rendicom.storage import is_uri, normalised
-
-    if not is_uri(source):
-        kind_of_source(source)
-    location = normalised(source)
-    if not is_uri(location):
-        yield from _found(location, tree, target, extension=extension, number=number)
-        return
-    parts = safe_parts(location.partition("://")[2])
-    if location.endswith("/"):
+    """Yield what an address stands for: many with a slash at its end; to ask takes too long."""
+    parts = safe_parts(source.partition("://")[2])
+    if source.endswith("/"):
         home = tree.take_folder(parts)
-        yield from inside(location, "prefix", target, extension=extension, home=home)
+        yield from inside(source, "prefix", target, extension=extension, home=home)
     else:
-        yield file_unit(location, tree.place(parts, number=number), "object")
+        yield Unit(source, tree.place(parts, number=number))
 
 
 def _local_parts(source: str) -> tuple[str, ...]:

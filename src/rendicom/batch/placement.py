@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from rendicom.batch.names import Claims
 from rendicom.batch.safenames import safe_parts, shown
-from rendicom.batch.sniff import version_of
-from rendicom.batch.sources import STREAM, Entry, kind_of_source
+from rendicom.batch.sniff import HEAD_LENGTH, kind_of_head, version_of
+from rendicom.batch.sources import STREAM, Entry, kind_of_source, local_path
 from rendicom.batch.tree import Tree, joined
 from rendicom.batch.units import MEMBER_MARK, Unit
 from rendicom.batch.walk import Folder, Found, Ignored, Unreadable, reason_of, walk
+from rendicom.errors import UnreadableSourceError
 
 if TYPE_CHECKING:
     from rendicom.batch.archives.inside import Inside, Seen
@@ -23,12 +24,14 @@ __all__ = ["file_unit", "home_name", "inside", "placements"]
 
 _MANY = 20_000
 """Names in one folder that memory may hold; more are kept on disk."""
+_REMOTE_ARCHIVE = "is an archive, and those are read from a disk only: copy it to one first"
 _HELD = 10_000
 """Files of an archive that are kept in mind until it is known whether any is DICOM."""
 
 
 def placements(sources: Sequence[str], target: str, *, extension: str) -> Iterator[Entry]:
     """Yield the units of ``sources``; see `rendicom.batch.sources.find`."""
+    sources = [local_path(source) for source in sources]
     kinds = [kind_of_source(source) for source in sources]
     if len(sources) == 1 and kinds[0] not in ("file", "object"):
         yield from inside(sources[0], kinds[0], target, extension=extension)
@@ -37,7 +40,7 @@ def placements(sources: Sequence[str], target: str, *, extension: str) -> Iterat
     homes = [_home(each, kind, names) for each, kind in zip(sources, kinds, strict=True)]
     for source, kind, home in zip(sources, kinds, homes, strict=True):
         if home is None:
-            yield file_unit(source, names.take(_name_of(source)), kind)
+            yield _single(source, names.take(_name_of(source)), kind)
         else:
             yield from inside(source, kind, target, extension=extension, home=home)
 
@@ -80,10 +83,18 @@ def _name_of(source: str) -> str:
     return safe_parts(source)[-1] if "://" in source else os.path.basename(source)
 
 
-def file_unit(source: str, place: str, kind: SourceKind = "file") -> Unit:
-    """Return the unit of one file that was named by a person."""
-    if source == STREAM or kind == "object":
-        return Unit(source, place)
+def _single(source: str, place: str, kind: SourceKind) -> Entry:
+    if kind == "object":
+        from rendicom.storage import version_of as version_of_object
+
+        if _is_remote_archive(source):
+            return Unreadable(source, _REMOTE_ARCHIVE)
+        return Unit(source, place, version_of_object(source))
+    return Unit(source, place) if source == STREAM else file_unit(source, place)
+
+
+def file_unit(source: str, place: str) -> Unit:
+    """Return the unit of one local file that was named by a person."""
     try:
         status = os.stat(source)
     except (OSError, ValueError):
@@ -308,7 +319,26 @@ def _stored(location: str, *, extension: str, home: str) -> Iterator[Entry]:
 
     with _register() as register:
         tree = Tree(extension, register, root=home)
-        for stored in list_folder(location):
-            place = tree.place(safe_parts(stored.name))
-            # A look into each object from here would take longer than the pictures do.
-            yield Unit(stored.location, place, stored.version, stored.size, is_known=False)
+        try:
+            for stored in list_folder(location):
+                if _is_remote_archive(stored.location):
+                    yield Unreadable(stored.location, _REMOTE_ARCHIVE)
+                    continue
+                place = tree.place(safe_parts(stored.name))
+                # A look into each object from here would take longer than the pictures do.
+                yield Unit(stored.location, place, stored.version, stored.size, is_known=False)
+        except UnreadableSourceError as error:
+            yield Unreadable(location, str(error))
+
+
+def _is_remote_archive(location: str) -> bool:
+    """Tell whether an object is an archive, looking into those only that are called like one."""
+    from rendicom.batch.archives import archive_stem
+    from rendicom.storage import head
+
+    if archive_stem(location) == location:
+        return False
+    try:
+        return kind_of_head(head(location, HEAD_LENGTH)) == "archive"
+    except UnreadableSourceError:
+        return False

@@ -13,7 +13,7 @@ _SEPARATORS = re.compile(r"[/\\]+")
 _DRIVE = re.compile(r"\A[A-Za-z]:")
 # What Windows does not allow, controls, and halves of characters, which macOS does not allow.
 _FORBIDDEN = re.compile('[<>:"|?*\\\\/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Windows opens a device for these, whatever follows the first dot.
 _DEVICE = re.compile(
     r"\A(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(\..*)?\Z", re.IGNORECASE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from rendicom.batch.sniff import look
 from rendicom.batch.units import Unit
 from rendicom.batch.walk import Ignored, Unreadable
-from rendicom.errors import OptionError, UnreadableSourceError
+from rendicom.errors import UnreadableSourceError
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -23,8 +23,10 @@ __all__ = [
     "count_files",
     "find",
     "find_listed",
+    "is_address",
     "is_folder_like",
     "kind_of_source",
+    "local_path",
     "open_unit",
 ]
 
@@ -100,7 +102,7 @@ def open_unit(unit: Unit, *, base: str = "") -> str | BinaryIO:
         archive = os.path.join(base, unit.member.archive)
         _check_unchanged(archive, unit.version)
         return open_member(unit.member, archive)
-    if _is_address(unit.source):
+    if is_address(unit.source):
         from rendicom.storage import open_bytes
 
         return open_bytes(unit.source)
@@ -132,7 +134,7 @@ def is_folder_like(source: str) -> bool:
 
 
 def kind_of_source(source: str) -> SourceKind:
-    """Return what a source is by its content; whatever cannot be read counts as a file.
+    """Return what a source is by its content; whatever cannot be read counts as one file.
 
     Raises
     ------
@@ -141,34 +143,52 @@ def kind_of_source(source: str) -> SourceKind:
     """
     if source == STREAM:
         return "file"
-    if _is_address(source):
+    if is_address(source):
         return _kind_of_address(source)
+    path = local_path(source)
     try:
-        mode = os.stat(source).st_mode
+        mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             return "folder"
         # A pipe would wait, and lose what is read from it.
-        kind = look(source).kind if stat.S_ISREG(mode) else "other"
+        kind = look(path).kind if stat.S_ISREG(mode) else "other"
         if kind == "archive":
             from rendicom.batch.archives import is_archive
 
-            return "archive" if is_archive(source) else "file"
+            return "archive" if is_archive(path) else "file"
     except (OSError, ValueError):
         return "file"
     return "directory" if kind == "directory" else "file"
 
 
-def _is_address(source: str) -> bool:
-    if "://" not in source or os.path.lexists(source):
+def is_address(source: str) -> bool:
+    """Tell an address of a store from a path; a ``file://`` one is a path.
+
+    Raises
+    ------
+    OptionError
+        It is an address of a kind that is not read.
+    """
+    if "://" not in source:
         return False
     from rendicom.storage import is_uri
 
-    if is_uri(source):
-        return True
-    raise OptionError(
-        f"{source.partition('://')[0]}:// addresses are no sources",
-        hint="files, folders, s3://, gs://, az://, file:// and memory:// are",
-    )
+    return is_uri(local_path(source))
+
+
+def local_path(source: str) -> str:
+    """Return the path of a ``file://`` address, anything else as it is.
+
+    Raises
+    ------
+    OptionError
+        It is an address of a kind that is not read.
+    """
+    if "://" not in source:
+        return source
+    from rendicom.storage import normalised
+
+    return normalised(source)
 
 
 def _kind_of_address(source: str) -> SourceKind:
@@ -176,7 +196,10 @@ def _kind_of_address(source: str) -> SourceKind:
         return "prefix"
     from rendicom.storage import list_folder
 
-    first = next(iter(list_folder(source)), None)
+    try:
+        first = next(iter(list_folder(source)), None)
+    except UnreadableSourceError:
+        return "object"
     return "prefix" if first is not None and first.location != source else "object"
 
 
@@ -189,6 +212,8 @@ def count_files(sources: Iterable[str]) -> Iterator[int]:
     total = 0
     pending: list[str] = []
     for source in sources:
+        if "://" in source:
+            continue
         if os.path.isdir(source):
             pending.append(source)
         else:

@@ -1,20 +1,26 @@
-"""Inflates what zip archives deflate, never more than asked for."""
+"""Unpacks what is in zip archives, never more than asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from rendicom.errors import CorruptDataError
 
-__all__ = ["Inflated", "crc32", "inflate", "pass_over"]
+__all__ = ["BZIP2", "DEFLATED", "LZMA", "STORED", "Inflated", "crc32", "inflate"]
+
+STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
+"""Numbers of the ways to pack (APPNOTE 4.4.5)."""
 
 _RAW = -15
 _STEP = 1 << 18
+_LZMA_MEMORY = 1 << 28
+_LZMA_VERSION, _LZMA_PROPERTIES = 4, 5
+_UNKNOWN_SIZE = b"\xff" * 8
 
 
 class Inflated(NamedTuple):
-    """What came of a deflate stream.
+    """What came of a packed stream.
 
     ``is_whole`` tells that its end was met; ``packed`` is the number of bytes up to there, and
     ``size`` that of the bytes it holds.
@@ -26,7 +32,99 @@ class Inflated(NamedTuple):
     size: int
 
 
-def _library() -> Any:
+def crc32(data: bytes) -> int:
+    """Return the checksum that zip archives hold of a file."""
+    return int(_deflate().crc32(data))
+
+
+def inflate(
+    chunks: Iterable[bytes], *, limit: int, method: int = DEFLATED, keeps_data: bool = True
+) -> Inflated:
+    """Return what the stream in ``chunks`` holds, at most ``limit`` bytes of it.
+
+    Parameters
+    ----------
+    chunks
+        The stream; what follows its end is left alone.
+    limit
+        In bytes.
+    method
+        How it is packed.
+    keeps_data
+        Otherwise only the sizes are found out.
+
+    Raises
+    ------
+    CorruptDataError
+        It is no such stream, or a damaged one, or the method is not known.
+    """
+    stream, failures = _opened(method)
+    added = 0
+    if method == LZMA:
+        chunks, added = _with_size(chunks), len(_UNKNOWN_SIZE) - _LZMA_VERSION
+    parts: list[bytes] = []
+    packed = size = 0
+    try:
+        for chunk in chunks:
+            packed += len(chunk)
+            for data in _unpacked(stream, chunk, limit - size):
+                size += len(data)
+                if keeps_data:
+                    parts.append(data)
+            if stream.eof or size >= limit:
+                break
+    except failures as error:
+        raise CorruptDataError("the archive is damaged within this file") from error
+    packed -= len(stream.unused_data) + added
+    return Inflated(b"".join(parts), bool(stream.eof), packed, size)
+
+
+def _unpacked(stream: Any, chunk: bytes, limit: int) -> Iterator[bytes]:
+    is_pending = True
+    while is_pending and limit > 0 and not stream.eof:
+        step = min(limit, _STEP)
+        data = stream.decompress(chunk, step)
+        yield data
+        limit -= len(data)
+        # Deflate hands back what it did not take, the others keep it. ISA-L may have taken all
+        # and not given all.
+        chunk = getattr(stream, "unconsumed_tail", b"")
+        is_pending = bool(chunk) or len(data) == step
+
+
+def _opened(method: int) -> tuple[Any, tuple[type[Exception], ...]]:
+    """Return a decompressor, and what it raises at damage."""
+    if method == DEFLATED:
+        library = _deflate()
+        return library.decompressobj(_RAW), (library.error,)
+    if method == BZIP2:
+        import bz2
+
+        return bz2.BZ2Decompressor(), (OSError, ValueError)
+    if method == LZMA:
+        import lzma
+
+        alone = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY)
+        return alone, (lzma.LZMAError,)
+    raise CorruptDataError(
+        "the archive packs this file in a way Rendicom does not read: unpack it first"
+    )
+
+
+def _with_size(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield an LZMA stream with the header of a file of its own: properties and no size."""
+    head = b""
+    needed = _LZMA_VERSION + _LZMA_PROPERTIES
+    for chunk in chunks:
+        if len(head) >= needed:
+            yield chunk
+            continue
+        head += chunk
+        if len(head) >= needed:
+            yield head[_LZMA_VERSION:needed] + _UNKNOWN_SIZE + head[needed:]
+
+
+def _deflate() -> Any:
     """Return the fastest library there is with the interface of `zlib`."""
     try:
         from isal import isal_zlib
@@ -35,54 +133,3 @@ def _library() -> Any:
 
         return zlib
     return isal_zlib
-
-
-def crc32(data: bytes) -> int:
-    """Return the checksum that zip archives hold of a file."""
-    return int(_library().crc32(data))
-
-
-def inflate(chunks: Iterable[bytes], *, limit: int) -> Inflated:
-    """Return what the raw stream in ``chunks`` holds, at most ``limit`` bytes of it.
-
-    Raises
-    ------
-    CorruptDataError
-        It is no deflate stream, or a damaged one.
-    """
-    parts: list[bytes] = []
-    return _run(chunks, limit, parts)._replace(data=b"".join(parts))
-
-
-def pass_over(chunks: Iterable[bytes], *, limit: int) -> Inflated:
-    """Return what `inflate` returns without the data, which is not kept.
-
-    Raises
-    ------
-    CorruptDataError
-    """
-    return _run(chunks, limit, None)
-
-
-def _run(chunks: Iterable[bytes], limit: int, parts: list[bytes] | None) -> Inflated:
-    library = _library()
-    stream = library.decompressobj(_RAW)
-    size = packed = 0
-    try:
-        for chunk in chunks:
-            packed += len(chunk)
-            rest, is_pending = chunk, True
-            while is_pending and size < limit and not stream.eof:
-                step = min(limit - size, _STEP)
-                data = stream.decompress(rest, step)
-                size += len(data)
-                if parts is not None:
-                    parts.append(data)
-                rest = stream.unconsumed_tail
-                # ISA-L may have taken all in and not given all out.
-                is_pending = bool(rest) or len(data) == step
-            if stream.eof or size >= limit:
-                break
-    except library.error as error:
-        raise CorruptDataError("the archive is damaged within this file") from error
-    return Inflated(b"", bool(stream.eof), packed - len(stream.unused_data), size)

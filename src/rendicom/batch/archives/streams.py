@@ -153,6 +153,13 @@ class _Streams:
         for _, old in surplus:
             old.close()
 
+    def close(self) -> None:
+        """Close what nobody is reading; it is opened again when needed."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for _, stream in idle:
+            stream.close()
+
 
 unpacked = _Streams()
 """The open archives of this process; threads share them."""
@@ -161,9 +168,9 @@ unpacked = _Streams()
 class _Window(io.RawIOBase):
     """A part of a file as a file of its own; closed with the last reference to it."""
 
-    def __init__(self, path: str, offset: int, size: int) -> None:
+    def __init__(self, file: io.FileIO, offset: int, size: int) -> None:
         super().__init__()
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - lives as long as the window
+        self._file = file
         self._start, self._size, self._position = offset, size, 0
 
     def readable(self) -> bool:
@@ -204,8 +211,8 @@ def open_window(path: str, *, offset: int, size: int) -> BinaryIO:
     CorruptDataError
         It ends before that.
     """
-    window = _Window(path, offset, size)
-    if os.stat(path).st_size < offset + size:
-        window.close()
+    file = io.FileIO(path)
+    if os.fstat(file.fileno()).st_size < offset + size:
+        file.close()
         raise CorruptDataError("the archive is cut short within this file")
-    return cast("BinaryIO", window)
+    return cast("BinaryIO", _Window(file, offset, size))

@@ -157,11 +157,11 @@ def _header(stream: _Forward) -> TarInfo | None:
     import tarfile
 
     block = stream.read(_BLOCK)
-    # The end is a block of zeros; some archives just end.
-    if not block.strip(b"\0") and len(block) in (0, _BLOCK):
-        return None
     if len(block) < _BLOCK:
+        # Also where a file ends: a block of zeros says that there are no more.
         raise _BrokenError(_CUT_SHORT)
+    if not block.strip(b"\0"):
+        return None
     try:
         info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError:

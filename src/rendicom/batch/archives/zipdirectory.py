@@ -10,15 +10,13 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from rendicom.batch.archives.inflate import pass_over
+from rendicom.batch.archives.inflate import DEFLATED, inflate
 from rendicom.batch.archives.inside import MAX_MEMBER_BYTES
 from rendicom.errors import CorruptDataError
 
 __all__ = [
-    "DEFLATED",
     "ENCRYPTED",
     "SIZES_FOLLOW",
-    "STORED",
     "BrokenZipError",
     "ZipEntry",
     "chunks",
@@ -26,7 +24,6 @@ __all__ = [
     "zip_entries",
 ]
 
-STORED, DEFLATED = 0, 8
 ENCRYPTED, SIZES_FOLLOW, _UTF8 = 0x1, 0x8, 0x800
 """Bits of the flags: size and checksum may come behind the data only."""
 
@@ -239,7 +236,7 @@ def _measured(file: BinaryIO, start: int, entry: ZipEntry) -> ZipEntry:
     """Return the entry with the sizes that its data turn out to have."""
     if entry.method != DEFLATED or entry.flags & ENCRYPTED:
         raise CorruptDataError("nobody knows where this file ends")
-    found = pass_over(chunks(file, start), limit=MAX_MEMBER_BYTES)
+    found = inflate(chunks(file, start), limit=MAX_MEMBER_BYTES, keeps_data=False)
     if not found.is_whole:
         raise CorruptDataError("the archive is cut short within this file")
     return entry._replace(packed=found.packed, size=found.size)
