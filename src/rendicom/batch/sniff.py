@@ -37,6 +37,7 @@ _VRS = frozenset(
 _LONGEST_FIRST_VALUE = 128
 # Zip (with files, empty, in parts), gzip, bzip2, xz.
 _ARCHIVE_STARTS = (b"PK\3\4", b"PK\5\6", b"PK\7\10", b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _TAR_CHECKSUM = slice(148, 156)
 
@@ -118,10 +119,13 @@ def look(path: str) -> Look:
     OSError
         The file cannot be opened or read.
     """
-    # Not pathlib: it costs 5 ms at the start of every process.
-    with open(path, "rb", buffering=0) as file:
-        status = os.fstat(file.fileno())
-        head = file.read(HEAD_LENGTH)
+    # Half the time of a file object, and a walk does nothing else.
+    descriptor = os.open(path, _READ)
+    try:
+        status = os.fstat(descriptor)
+        head = os.read(descriptor, HEAD_LENGTH)
+    finally:
+        os.close(descriptor)
     return Look(kind_of_head(head), version_of(status), status.st_size)
 
 
