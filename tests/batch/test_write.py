@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rendicom.batch import write
-from rendicom.batch.write import may_write, write_picture
+from rendicom.storage.backends import local
+from rendicom.batch.write import Existing, may_write, write_picture
 from rendicom.errors import OutputExistsError, UnwritableOutputError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions, links and devices")
@@ -40,7 +40,7 @@ def test_existing_overwrite_skip_fail(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("existing", ["skip", "fail"])
 def test_a_new_picture_is_written_whatever_existing_says(
-    tmp_path: Path, existing: write.Existing
+    tmp_path: Path, existing: Existing
 ) -> None:
     assert write_picture(str(tmp_path / "x.png"), b"new", existing=existing) is True
     assert (tmp_path / "x.png").read_bytes() == b"new"
@@ -53,7 +53,7 @@ def test_of_many_writers_one_wins_and_the_others_know(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     if not links:
-        monkeypatch.setattr(write.os, "link", _no_links)
+        monkeypatch.setattr(local.os, "link", _no_links)
     outcomes: list[bool] = []
 
     def run(number: int) -> None:
@@ -70,7 +70,7 @@ def test_of_many_writers_one_wins_and_the_others_know(
     assert names_in(tmp_path) == ["x"]
 
 
-def _no_links(*_: object) -> None:
+def _no_links(*_: object, **__: object) -> None:
     raise PermissionError(1, "Operation not permitted")
 
 
@@ -111,7 +111,7 @@ def test_devices_are_written_to_and_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("existing", ["overwrite", "skip", "fail"])
 def test_a_full_disk_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: write.Existing
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: Existing
 ) -> None:
     real_write = os.write
 
@@ -120,7 +120,7 @@ def test_a_full_disk_leaves_nothing(
             raise OSError(28, "No space left on device")
         return real_write(descriptor, data[:300])
 
-    monkeypatch.setattr(write.os, "write", half)
+    monkeypatch.setattr(local.os, "write", half)
     with pytest.raises(UnwritableOutputError, match=r"x\.png: No space left on device") as raised:
         write_picture(str(tmp_path / "x.png"), bytes(1000), existing=existing)
     assert raised.value.code == "cannot-write"
@@ -132,7 +132,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise KeyboardInterrupt
 
     (tmp_path / "x.png").write_bytes(b"old")
-    monkeypatch.setattr(write.os, "write", interrupted)
+    monkeypatch.setattr(local.os, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_picture(str(tmp_path / "x.png"), b"new")
     assert names_in(tmp_path) == ["x.png"]
@@ -141,7 +141,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real_write = os.write
-    monkeypatch.setattr(write.os, "write", lambda fd, data: real_write(fd, bytes(data[:7])))
+    monkeypatch.setattr(local.os, "write", lambda fd, data: real_write(fd, bytes(data[:7])))
     write_picture(str(tmp_path / "x"), bytes(range(100)))
     assert (tmp_path / "x").read_bytes() == bytes(range(100))
 
@@ -155,7 +155,7 @@ def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("existing", ["overwrite", "skip", "fail"])
-def test_a_dicom_file_is_never_overwritten(tmp_path: Path, existing: write.Existing) -> None:
+def test_a_dicom_file_is_never_overwritten(tmp_path: Path, existing: Existing) -> None:
     (tmp_path / "x.jpg").write_bytes(bytes(128) + b"DICM")
     with pytest.raises(OutputExistsError, match="never overwritten"):
         may_write(str(tmp_path / "x.jpg"), existing)

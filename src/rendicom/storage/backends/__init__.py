@@ -1,0 +1,1 @@
+"""One kind of place per file; each defines ``BACKEND``, a `rendicom.storage.Store`."""

@@ -1,0 +1,215 @@
+"""Files of this machine, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rendicom.errors import OutputExistsError, UnreadableSourceError, UnwritableOutputError
+
+if TYPE_CHECKING:
+    from rendicom.storage import Existing, Stored
+
+__all__ = ["BACKEND"]
+
+_counter = itertools.count()
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_NAMELESS = getattr(os, "O_TMPFILE", 0)
+_CANNOT_NAME = {errno.EEXIST, errno.ENOENT, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP}
+"""The name was taken meanwhile, there is no /proc, or no hard links: the other way is tried."""
+_CANNOT = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT}
+_without_nameless: set[int] = set()
+"""Devices whose file systems have no files without a name."""
+
+
+class _Local:
+    def open_bytes(self, location: str) -> str:
+        return _path(location)
+
+    def list_folder(self, location: str) -> Iterator[Stored]:
+        from rendicom.storage import Stored
+
+        root = _path(location)
+        for folder, subfolders, files in os.walk(root):
+            subfolders.sort()
+            for name in sorted(files):
+                path = os.path.join(folder, name)
+                status = os.stat(path)
+                below = os.path.relpath(path, root).replace(os.sep, "/")
+                yield Stored(path, below, status.st_size, _version(status))
+
+    def version_of(self, location: str) -> str:
+        try:
+            return _version(os.stat(_path(location)))
+        except OSError:
+            return ""
+
+    def head(self, location: str, length: int) -> bytes:
+        try:
+            with open(_path(location), "rb", buffering=0) as file:
+                return file.read(length) or b""
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UnreadableSourceError(f"cannot be read: {reason}") from error
+
+    def exists(self, location: str) -> bool:
+        return os.path.lexists(_path(location))
+
+    def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
+        """Write a new file and give it the name: nobody ever sees half of one.
+
+        Missing folders are made. A replaced file keeps its permissions; pipes and devices are
+        written to as they are.
+        """
+        path = _path(location)
+        try:
+            return _write(path, data, existing)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UnwritableOutputError(f"cannot write {path}: {reason}") from error
+
+    def remove(self, location: str) -> None:
+        path = _path(location)
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise UnwritableOutputError(f"cannot remove {path}: {error.strerror}") from error
+
+
+def _path(location: str) -> str:
+    if not location.startswith("file://"):
+        return location
+    from rendicom.storage import normalised
+
+    return normalised(location)
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _write(path: str, data: bytes, existing: Existing) -> bool:
+    mode = _mode_of(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(path, "wb", buffering=0) as stream:
+            _write_all(stream.fileno(), data)
+        return True
+    place = os.path.realpath(path) if os.path.islink(path) else path
+    folder = os.path.dirname(place)
+    if mode is None and _NAMELESS and _write_nameless(place, folder, data):
+        return True
+    part = os.path.join(folder, f".rendicom-{os.getpid()}-{next(_counter)}.part")
+    try:
+        descriptor = _open_new(part, folder)
+        try:
+            _write_all(descriptor, data)
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(descriptor, stat.S_IMODE(mode))
+        finally:
+            os.close(descriptor)
+        return _publish(part, place, existing)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+
+
+def _write_nameless(place: str, folder: str, data: bytes) -> bool:
+    """Write to a file that gets a name when it is whole; a kill before that leaves nothing.
+
+    False where the file system has no such files, or somebody has taken the name meanwhile.
+    """
+    device = _device_of(folder)
+    if device in _without_nameless:
+        return False
+    try:
+        descriptor = os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+        _without_nameless.add(device)
+        return False
+    try:
+        _write_all(descriptor, data)
+        # With a folder's descriptor given, needed or not, Python follows the link in /proc.
+        os.link(f"/proc/self/fd/{descriptor}", place, src_dir_fd=descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_NAME:
+            raise
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _device_of(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_dev
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        return os.stat(folder).st_dev
+
+
+def _mode_of(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _open_new(part: str, folder: str) -> int:
+    try:
+        return os.open(part, _NEW_FILE, 0o666)
+    except FileNotFoundError:
+        os.makedirs(folder or ".", exist_ok=True)
+        return os.open(part, _NEW_FILE, 0o666)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _publish(part: str, place: str, existing: Existing) -> bool:
+    if existing == "overwrite":
+        os.replace(part, place)
+        return True
+    try:
+        _rename_to_new(part, place)
+    except FileExistsError:
+        if existing == "fail":
+            raise exists_error(place) from None
+        return False
+    return True
+
+
+def _rename_to_new(part: str, place: str) -> None:
+    """Give ``part`` its name unless the name is taken, also by somebody a moment ago."""
+    if os.name == "nt":
+        os.rename(part, place)
+        return
+    try:
+        os.link(part, place)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some network folders): claim the name with an empty file.
+        os.close(os.open(place, _NEW_FILE, 0o666))
+        os.replace(part, place)
+
+
+def exists_error(place: str) -> OutputExistsError:
+    """Return the error for a place that is taken."""
+    return OutputExistsError(
+        f"{place} exists", hint="--existing overwrite replaces it, --existing skip leaves it"
+    )
+
+
+BACKEND = _Local()

@@ -1,0 +1,82 @@
+"""Bytes in this process's memory: gone with it, and seen by no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rendicom.errors import UnreadableSourceError
+from rendicom.storage.backends.local import exists_error
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from rendicom.storage import Existing, Stored
+
+__all__ = ["BACKEND"]
+
+
+class _Memory:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._objects: dict[str, tuple[bytes, int]] = {}
+        self._writes = 0
+
+    def open_bytes(self, location: str) -> BinaryIO:
+        from io import BytesIO
+
+        return BytesIO(self._data(location))
+
+    def list_folder(self, location: str) -> Iterator[Stored]:
+        from rendicom.storage import Stored
+
+        folder = location.rstrip("/") + "/"
+        with self._lock:
+            found = sorted(
+                Stored(each, _below(each, folder), len(data), str(version))
+                for each, (data, version) in self._objects.items()
+                if each == location or each.startswith(folder)
+            )
+        yield from found
+
+    def version_of(self, location: str) -> str:
+        found = self._objects.get(location)
+        return "" if found is None else str(found[1])
+
+    def head(self, location: str, length: int) -> bytes:
+        return self._data(location)[:length]
+
+    def exists(self, location: str) -> bool:
+        return location in self._objects
+
+    def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
+        with self._lock:
+            if location in self._objects and existing != "overwrite":
+                if existing == "fail":
+                    raise exists_error(location)
+                return False
+            self._writes += 1
+            self._objects[location] = (bytes(data), self._writes)
+            return True
+
+    def remove(self, location: str) -> None:
+        with self._lock:
+            self._objects.pop(location, None)
+
+    def _data(self, location: str) -> bytes:
+        found = self._objects.get(location)
+        if found is None:
+            raise UnreadableSourceError("there is no such object")
+        return found[0]
+
+
+def _below(location: str, folder: str) -> str:
+    return (
+        location.removeprefix(folder)
+        if location.startswith(folder)
+        else location.rpartition("/")[2]
+    )
+
+
+BACKEND = _Memory()
