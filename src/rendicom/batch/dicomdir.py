@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rendicom.batch.walk import Unreadable
+from rendicom.errors import CorruptDataError, RendicomError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 __all__ = ["Referenced", "referenced_files"]
 
@@ -15,6 +19,8 @@ _DIRECTORY_RECORD_SEQUENCE, _REFERENCED_FILE_ID = 0x00041220, 0x00041500
 _SEPARATORS = re.compile(r"[\\/]+")
 _VERSION = re.compile(r";[0-9]+\Z")
 _FOLDERS_KEPT = 64
+_LONGEST = 1 << 30
+"""Bytes of a DICOMDIR: some 2 million records."""
 
 
 class Referenced(NamedTuple):
@@ -32,9 +38,9 @@ def referenced_files(path: str) -> Iterator[Referenced | Unreadable]:
     is not asked: PS3.3 F.3.2.2 retired that.
     """
     try:
-        file_ids = list(_file_ids(path))
-    except (_DamagedError, OSError) as error:
-        yield Unreadable(path, getattr(error, "strerror", None) or str(error))
+        file_ids, is_whole = _file_ids(path)
+    except RendicomError as error:
+        yield Unreadable(path, error.message)
         return
     folder = os.path.dirname(path)
     names = _Names()
@@ -52,29 +58,45 @@ def referenced_files(path: str) -> Iterator[Referenced | Unreadable]:
             yield Unreadable(shown, "listed in the DICOMDIR, but not there")
         else:
             yield Referenced(os.path.join(folder, *found), found)
+    if not is_whole:
+        yield Unreadable(path, "the DICOMDIR is cut short: it may have listed more")
 
 
-class _DamagedError(Exception):
-    """The DICOMDIR makes no sense."""
+def _file_ids(path: str) -> tuple[list[bytes], bool]:
+    """Return the Referenced File IDs as they are stored, and whether all of the file was there.
 
-
-def _file_ids(path: str) -> Iterator[bytes]:
-    """Yield the Referenced File IDs as they are stored, empty where a record has none."""
+    Raises
+    ------
+    UnreadableSourceError, CorruptDataError
+    """
     from pydicom import dcmread
 
+    from rendicom.pixels.bytesource import open_source
     from rendicom.pixels.datasetattributes import pydicom_raises, quiet_pydicom
+    from rendicom.pixels.rangereader import RangeReader
 
+    source = open_source(path)
+    # pydicom takes the end of a file for the end of its records.
+    reader = RangeReader(source, limit=_LONGEST)
     try:
         with quiet_pydicom():
-            records = dcmread(path, force=True)[_DIRECTORY_RECORD_SEQUENCE].value or ()
+            directory = dcmread(cast("BinaryIO", reader), force=True)
+            records = directory[_DIRECTORY_RECORD_SEQUENCE].value or ()
+        # Raw: to convert a value that breaks a rule would quote it in a warning.
         elements = [record.get_item(_REFERENCED_FILE_ID) for record in records]
-    except OSError:
-        raise
     except pydicom_raises():
-        raise _DamagedError("the DICOMDIR is damaged, or holds no records") from None
-    for element in elements:
-        value = element.value if element is not None else b""
-        yield value if isinstance(value, bytes) else "\\".join(value or ()).encode()
+        raise reader.failure or CorruptDataError(
+            "the DICOMDIR is damaged, or holds no records"
+        ) from None
+    finally:
+        source.close()
+    values = [element.value for element in elements if element is not None]
+    plain = [each if isinstance(each, bytes) else _joined(each) for each in values]
+    return plain, not reader.passed_end
+
+
+def _joined(value: str | Iterable[str] | None) -> bytes:
+    return (value if isinstance(value, str) else "\\".join(value or ())).encode()
 
 
 def _parts(file_id: bytes) -> tuple[str, ...]:
