@@ -1,10 +1,15 @@
 """What is a DICOM file by its first bytes."""
 
+import bz2
+import gzip
+import lzma
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from rendicom.batch.sniff import is_dicom_file, kind_of_file, kind_of_head
+from rendicom.batch.sniff import is_dicom_file, kind_of_file, kind_of_head, look
 
 PREAMBLE = bytes(128) + b"DICM"
 
@@ -73,3 +78,30 @@ def test_every_file_of_the_corpus_is_told(corpus: Path) -> None:
     }
     streams = (path for path in files if path.parent.name == "codestreams")
     assert {kind_of_file(str(path)) for path in streams} <= {"other"}
+
+
+def test_archives_are_told_by_their_first_bytes(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z", "w") as archive:
+        archive.writestr("a", b"text")
+    with tarfile.open(tmp_path / "t", "w") as archive:
+        archive.add(tmp_path / "z", "a")
+    for name, pack in (("g", gzip), ("b", bz2), ("x", lzma)):
+        (tmp_path / name).write_bytes(pack.compress(b"text"))
+    kinds = {name: kind_of_file(str(tmp_path / name)) for name in "ztgbx"}
+    assert kinds == dict.fromkeys("ztgbx", "archive")
+    assert not is_dicom_file(str(tmp_path / "z"))
+
+
+def test_a_preamble_may_look_like_anything() -> None:
+    for start in (b"PK\3\4", b"\x1f\x8b\x08", b"II*\0"):
+        assert kind_of_head(start.ljust(128, b"\0") + b"DICM") == "instance"
+
+
+def test_a_look_says_which_version_it_saw(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(PREAMBLE)
+    first = look(str(path))
+    assert first[0::2] == ("instance", 132)
+    assert first.version == f"132-{path.stat().st_mtime_ns}"
+    path.write_bytes(PREAMBLE + b"more")
+    assert look(str(path)).version != first.version

@@ -32,7 +32,7 @@ def safe_parts(name: str) -> tuple[str, ...]:
     >>> safe_parts("../../etc/x"), safe_parts("C:\\a\\..\\b.dcm"), safe_parts("a//./CON.dcm ")
     (('etc', 'x'), ('a', 'b.dcm'), ('a', '_CON.dcm'))
     """
-    raw = (_DRIVE.sub("", part, count=1) for part in _SEPARATORS.split(name))
+    raw = _SEPARATORS.split(_DRIVE.sub("", name))
     parts = [_safe(part) for part in raw if part.strip(" .")]
     length = 0
     for position, part in enumerate(reversed(parts)):
