@@ -21,7 +21,7 @@ class Outputs:
 
     def __init__(self, target: str) -> None:
         self._target = target
-        self._is_remote = "://" in target
+        self._is_remote = _is_remote(target)
         self._listed: sqlite3.Connection | None = None
 
     def size(self, path: str) -> int | None:
@@ -51,6 +51,14 @@ class Outputs:
         found = self._listed.execute("SELECT size FROM object WHERE location = ?", (location,))
         row = found.fetchone()
         return None if row is None else int(row[0])
+
+
+def _is_remote(target: str) -> bool:
+    if "://" not in target:
+        return False
+    from rendicom.storage import is_uri, normalised
+
+    return is_uri(normalised(target))
 
 
 def _listing(target: str) -> sqlite3.Connection:

@@ -38,7 +38,10 @@ def read_manifest(location: str) -> Iterator[dict[str, Any]]:
     CorruptDataError
         The file is no manifest, or one of its records is damaged.
     """
-    if "://" not in location:
+    from rendicom.storage import is_uri, normalised
+
+    location = normalised(location)
+    if not is_uri(location):
         yield from _all(_beside(location), location)
         return
     from tempfile import TemporaryDirectory

@@ -11,11 +11,14 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from rendicom.batch.manifest.formats import LineFormat, Piece, format_of
 from rendicom.batch.manifest.journal import unwritable
 from rendicom.batch.manifest.places import foreign, size_of
+from rendicom.errors import UnreadableSourceError
 
 __all__ = ["RemotePlace", "fetched"]
 
@@ -139,14 +142,12 @@ def _refuse_foreign(location: str) -> None:
     """Raise OutputExistsError where an object is no manifest."""
     if not _exists(location):
         return
-    form = format_of(location)
-    # What can be appended to shows at its beginning what it is.
-    is_line = hasattr(form, "dump")
-    with tempfile.TemporaryFile() as stream:
-        _copy(location, stream, limit=_BLOCK if is_line else None)
-        stream.seek(0)
-        if not form.is_own(stream):
-            raise foreign(location)
+    from rendicom.storage import open_bytes
+
+    with _naming(location), cast("BinaryIO", open_bytes(location)) as stream:
+        is_own = format_of(location).is_own(stream)
+    if not is_own:
+        raise foreign(location)
 
 
 def _parts_folder(location: str) -> str:
@@ -156,33 +157,49 @@ def _parts_folder(location: str) -> str:
 def _parts_of(location: str) -> list[str]:
     from rendicom.storage import list_folder
 
-    found = (stored.location for stored in list_folder(_parts_folder(location)))
-    return sorted(part for part in found if part.endswith(".jsonl"))
+    folder = _parts_folder(location)
+    with _naming(folder):
+        return sorted(
+            stored.location for stored in list_folder(folder) if stored.name.endswith(".jsonl")
+        )
 
 
 def _exists(location: str) -> bool:
     from rendicom.storage import exists
 
-    return exists(location)
+    with _naming(location):
+        return exists(location)
 
 
-def _copy(location: str, stream: BinaryIO, *, limit: int | None = None) -> None:
-    """Copy an object, or its beginning, into a local file."""
+def _copy(location: str, stream: BinaryIO) -> None:
     from rendicom.storage import open_bytes
 
-    left = limit
-    with open_bytes(location) as source:
-        while block := source.read(_BLOCK if left is None else min(left, _BLOCK)):
+    with _naming(location), cast("BinaryIO", open_bytes(location)) as source:
+        while block := source.read(_BLOCK):
             stream.write(block)
-            if left is not None:
-                left -= len(block)
+
+
+@contextmanager
+def _naming(location: str) -> Iterator[None]:
+    """Say which object cannot be read: the store does not."""
+    try:
+        yield
+    except UnreadableSourceError as error:
+        message = f"cannot read the manifest {location}: {error.message}"
+        raise UnreadableSourceError(message, hint=error.hint) from error
 
 
 def _send(path: str, location: str) -> None:
+    from mmap import ACCESS_READ, mmap
+
     from rendicom.storage import write
 
-    with open(path, "rb") as stream:
-        write(location, stream.read())
+    if not size_of(path):
+        write(location, b"")
+        return
+    # Pages of the file as they are needed, and not all of it in memory.
+    with open(path, "rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as pages:
+        write(location, cast("bytes", pages))
 
 
 def _remove(location: str) -> None:

@@ -247,7 +247,10 @@ def open_manifest(
 
 
 def _place(location: str) -> Place:
-    if "://" in location:
+    from rendicom.storage import is_uri, normalised
+
+    location = normalised(location)
+    if is_uri(location):
         from rendicom.batch.manifest.remote import RemotePlace
 
         return RemotePlace(location)

@@ -1,0 +1,272 @@
+"""Manifests in an object store: real S3 over HTTP, by a server of its own."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from batch.manifests import PICTURE, bad, good, names, opened, rows, unit
+from rendicom.batch.frames import FrameSelection
+from rendicom.batch.job import Written
+from rendicom.batch.manifest import Manifest, read_manifest, remote
+from rendicom.batch.units import Report, Unit
+from rendicom.errors import (
+    CorruptDataError,
+    OptionError,
+    OutputExistsError,
+    RendicomError,
+    UnreadableSourceError,
+)
+from rendicom.storage import list_folder, remove, write
+
+pytest.importorskip("obstore")
+pytest.importorskip("moto.server")
+
+pytestmark = pytest.mark.usefixtures("here")
+A = unit("a")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start an S3 server in a process of its own and return the URI of a bucket."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    log = (tmp_path_factory.mktemp("moto") / "log").open("wb")
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _make_bucket(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait(20)
+        log.close()
+
+
+def _make_bucket(port: int) -> None:
+    until = time.monotonic() + 30
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("PUT", "/manifests")
+            assert connection.getresponse().status == 200
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        else:
+            return
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "something")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    return "s3://manifests"
+
+
+@pytest.fixture
+def bucket(s3: str, request: pytest.FixtureRequest) -> str:
+    """Return a folder in the store that no other test uses."""
+    return f"{s3}/{request.node.name.replace('[', '-').replace(']', '')}"
+
+
+@pytest.fixture(params=["jsonl", "csv", "parquet"])
+def table(request: pytest.FixtureRequest, bucket: str) -> str:
+    if request.param == "parquet":
+        pytest.importorskip("pyarrow")
+    return f"{bucket}/out/manifest.{request.param}"
+
+
+def stored(table: str) -> list[str]:
+    """Return what lies beside a table."""
+    folder = table.rpartition("/")[0]
+    return sorted(one.location.removeprefix(f"{folder}/") for one in list_folder(f"{folder}/"))
+
+
+def run(table: str, **more: object) -> Manifest:
+    return opened(table, **({"target": table.rpartition("/")[0]} | more))
+
+
+def sent(table: str, one: Unit, frame: int = 1, *, count: int = 1) -> Report:
+    """Report a picture that is in the store."""
+    number = f"-{frame:04}" if count > 1 else ""
+    output = f"{table.rpartition('/')[0]}/{one.place}{number}.png"
+    write(output, PICTURE)
+    size = len(PICTURE)
+    made = Written(one.source, output, frame, 6, 4, "image/png", size, "window 1,2", ())
+    return Report(one, (made,), None, count)
+
+
+def test_a_table_in_the_store(table, here) -> None:
+    manifest = run(table)
+    manifest.add(sent(table, A))
+    manifest.flush()
+    manifest.add(sent(table, unit("deep/b"), 2, count=3))
+    manifest.close()
+    assert stored(table) == ["a.png", "deep/b-0002.png", table.rpartition("/")[2]]
+    assert rows(table, "source", "frame") == [("in/a.dcm", 1), ("in/deep/b.dcm", 2)]
+    manifest = run(table)
+    assert manifest.left_to_do(A) is None
+    missing = FrameSelection(((1, 1), (3, 3)))
+    assert manifest.left_to_do(unit("deep/b")) == unit("deep/b")._replace(frames=missing)
+    manifest.close()
+    remove(f"{table.rpartition('/')[0]}/a.png")
+    manifest = run(table)
+    assert manifest.left_to_do(A) == A
+    manifest.add(sent(table, A))
+    manifest.close()
+    assert rows(table, "source") == ["in/deep/b.dcm", "in/a.dcm"]
+    assert names(here) == []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Send a part at every flush."""
+    monkeypatch.setattr(remote, "_SECONDS", -1.0)
+    return
+
+
+@pytest.mark.usefixtures("impatient")
+def test_parts_outlive_a_kill(table) -> None:
+    killed = run(table)
+    for name in "ab":
+        killed.add(sent(table, unit(name)))
+        killed.flush()
+    killed.flush()
+    parts = [name for name in stored(table) if not name.endswith(".png")]
+    assert [part[-11:] for part in parts] == ["00001.jsonl", "00002.jsonl"]
+    assert rows(table, "source") == ["in/a.dcm", "in/b.dcm"]
+    again = run(table)
+    assert again.left_to_do(A) is None
+    assert again.left_to_do(unit("b")) is None
+    again.add(bad(unit("c")))
+    again.flush()
+    assert len(stored(table)) == 5
+    again.close()
+    assert stored(table) == ["a.png", "b.png", table.rpartition("/")[2]]
+    assert rows(table, "source") == ["in/a.dcm", "in/b.dcm", "in/c.dcm"]
+    killed._place.release()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_without_resume_the_old_table_goes_when_there_is_something_new(table) -> None:
+    old, manifest = run(table), run(table, resume=False)
+    old.add(sent(table, A))
+    old.close()
+    assert manifest.left_to_do(A) == A
+    manifest.flush()
+    assert rows(table, "source") == ["in/a.dcm"]
+    manifest.add(sent(table, unit("b")))
+    manifest.flush()
+    assert rows(table, "source") == ["in/b.dcm"]
+    assert table.rpartition("/")[2] not in stored(table)
+    manifest.close()
+    assert rows(table, "source") == ["in/b.dcm"]
+
+
+def test_many_records_make_a_part_before_time(bucket, monkeypatch) -> None:
+    monkeypatch.setattr(remote, "_RECORDS", 10)
+    manifest = run(f"{bucket}/m.jsonl")
+    for number in range(25):
+        manifest.add(bad(unit(str(number))))
+        manifest.flush()
+    assert len(stored(f"{bucket}/m.jsonl")) == 2
+    assert len(rows(f"{bucket}/m.jsonl", "source")) == 22
+    manifest.close()
+    assert len(rows(f"{bucket}/m.jsonl", "source")) == 25
+
+
+def test_a_local_table_of_pictures_in_the_store(bucket) -> None:
+    manifest = opened("m.csv", target=f"{bucket}/out/")
+    manifest.add(sent(f"{bucket}/out/m.csv", A))
+    manifest.close()
+    manifest = opened("m.csv", target=f"{bucket}/out/")
+    assert manifest.left_to_do(A) is None
+    assert manifest.left_to_do(A._replace(place="b")) == A._replace(place="b")
+    manifest.close()
+    assert names() == ["m.csv"]
+
+
+def test_a_table_in_the_store_of_local_pictures(bucket) -> None:
+    manifest = opened(f"{bucket}/m.jsonl")
+    manifest.add(good(A))
+    manifest.close()
+    manifest = opened(f"{bucket}/m.jsonl")
+    assert manifest.left_to_do(A) is None
+    manifest.close()
+    assert stored(f"{bucket}/m.jsonl") == ["m.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["m.jsonl", "m.csv", "m.parquet"])
+def test_somebody_elses_object_is_left_alone(bucket, name, here) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    write(f"{bucket}/{name}", b'{"text": "a cat"}\n')
+    with pytest.raises(OutputExistsError, match=name):
+        opened(f"{bucket}/{name}", resume=False)
+    with pytest.raises(CorruptDataError, match="no manifest"):
+        list(read_manifest(f"{bucket}/{name}"))
+    assert names(here) == []
+
+
+def test_nothing_to_read(bucket) -> None:
+    with pytest.raises(UnreadableSourceError, match=r"m\.jsonl does not exist"):
+        list(read_manifest(f"{bucket}/m.jsonl"))
+
+
+def test_a_run_without_inputs_leaves_nothing(table) -> None:
+    run(table).close()
+    run(table, resume=False).close()
+    assert stored(table) == []
+
+
+def test_a_bucket_that_is_not_there(s3, here) -> None:
+    with pytest.raises(UnreadableSourceError, match=r"nowhere/m\.jsonl\.parts/: "):
+        opened("s3://nowhere/m.jsonl")
+    manifest = opened("s3://nowhere/m.jsonl", resume=False)
+    manifest.add(bad(A))
+    with pytest.raises(RendicomError, match="nowhere"):
+        manifest.close()
+    assert names(here) == []
+
+
+def test_addresses_that_are_paths_or_nothing(here) -> None:
+    manifest = opened((here / "m.jsonl").as_uri())
+    manifest.add(good(A))
+    manifest.close()
+    assert rows((here / "m.jsonl").as_uri(), "source") == rows("m.jsonl", "source") == [A.source]
+    with pytest.raises(OptionError, match="ftp://"):
+        opened("ftp://host/m.jsonl")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_memory_is_a_store_too(here) -> None:
+    table = "memory://kept/out/m.csv"
+    manifest = run(table)
+    manifest.add(sent(table, A))
+    manifest.flush()
+    assert rows(table, "source") == [A.source]
+    manifest.close()
+    manifest = run(table)
+    assert manifest.left_to_do(A) is None
+    manifest.close()
+    assert stored(table) == ["a.png", "m.csv"]
