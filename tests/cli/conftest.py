@@ -91,9 +91,10 @@ def run(here: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]
 
 @pytest.fixture
 def tree(here: Path) -> Callable[[], set[str]]:
-    """List the files in the current folder."""
+    """List the files in the current folder, less the manifests that folders get."""
 
     def files() -> set[str]:
-        return {str(path.relative_to(here)) for path in here.rglob("*") if path.is_file()}
+        found = (path for path in here.rglob("*") if path.is_file())
+        return {str(path.relative_to(here)) for path in found if path.name != "manifest.jsonl"}
 
     return files

@@ -77,7 +77,7 @@ def test_a_folder_without_dicom_is_a_failure(here, run) -> None:
     result = run("convert", "study", "out", "--json")
     assert result.status == 1
     assert [line["code"] for line in result.lines] == ["not-dicom"]
-    assert not Path("out").exists()
+    assert [path.name for path in Path("out").iterdir()] == ["manifest.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_frames_in_a_folder(here, samples, run, frames, names) -> None:
     samples.gray("x.dcm", frames=3)
     Path("out").mkdir()
     assert run("convert", "x.dcm", "out", *frames).status == 0
-    assert {path.name for path in Path("out").iterdir()} == names
+    assert {path.name for path in Path("out").iterdir()} == names | {"manifest.jsonl"}
 
 
 def test_a_single_frame_has_no_number(here, samples, run, tree) -> None:
@@ -184,7 +184,7 @@ def test_failures_have_their_own_codes_and_do_not_stop_the_others(here, samples,
     }
     assert [path.name for path in Path("out/study").iterdir()] == ["good.jpg"]
     errors = [line for line in result.err.splitlines() if line.startswith("rendicom: ")]
-    assert len(errors) == len(result.err.splitlines()) == 6
+    assert len(errors) == len(result.err.splitlines()) == 7
     assert any(line.startswith("rendicom: missing.dcm: ") for line in errors)
 
 
@@ -237,7 +237,8 @@ def test_existing_fail_fails_that_input_only(here, samples, run) -> None:
     Path("out/a.jpg").write_bytes(b"old")
     result = run("convert", "a.dcm", "b.dcm", "out", "--existing", "fail", "--json")
     assert result.status == 1
-    assert [line.get("code", "ok") for line in result.lines] == ["output-exists", "ok"]
+    codes = {line["source"]: line.get("code", "ok") for line in result.lines}
+    assert codes == {"a.dcm": "output-exists", "b.dcm": "ok"}
     assert Path("out/a.jpg").read_bytes() == b"old"
     assert run("convert", "a.dcm", "b.dcm", "out").status == 0
     assert Path("out/a.jpg").read_bytes() != b"old"
@@ -367,13 +368,15 @@ def test_a_fault_of_ours_fails_one_file_on_one_line(
     monkeypatch.setattr(Instance, "render", render)
     samples.gray("a.dcm", frames=5)
     samples.gray("b.dcm", frames=frames)
-    result = run("convert", "a.dcm", "b.dcm", "out", "--json", "--quiet")
+    result = run("convert", "a.dcm", "b.dcm", "out", "--json", "--quiet", "--engine", "inline")
     assert result.status == 1
     assert result.lines[0]["code"] == "internal-error"
+    assert "ZeroDivisionError" in result.lines[0]["message"]
+    assert " at batch/job.py:" in result.lines[0]["message"]
     assert result.lines[-1]["status"] == "ok"
-    assert result.err.count("\n") == 1
+    assert result.err.count("\n") == 2  # the file, and the summary
     assert "patient" not in result.out + result.err
-    assert "Traceback" in run("convert", "a.dcm", "b.dcm", "out", "-v").err
+    assert "Traceback" in run("convert", "a.dcm", "x.png", "-v").err
 
 
 def test_too_little_memory_fails_one_file(here, samples, run, monkeypatch) -> None:
@@ -388,13 +391,13 @@ def test_too_little_memory_fails_one_file(here, samples, run, monkeypatch) -> No
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(here, samples, run, tree, monkeypatch) -> None:
-    from rendicom.batch import write
+    from rendicom.storage.backends import local
 
     def full(*_: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     samples.gray("a.dcm")
-    monkeypatch.setattr(write.os, "write", full)
+    monkeypatch.setattr(local.os, "write", full)
     result = run("convert", "a.dcm", "x.png", "--json")
     monkeypatch.undo()
     assert (result.status, result.lines[0]["code"]) == (1, "cannot-write")
@@ -415,7 +418,7 @@ def test_names_that_are_no_text_are_kept(here, samples, run) -> None:
     samples.gray(name)
     result = run("convert", name, "out/", "--json")
     assert result.status == 0
-    assert [os.fsencode(path.name) for path in Path("out").iterdir()] == [b"caf\xe9.jpg"]
+    assert [os.fsencode(path.name) for path in Path("out").glob("*.jpg")] == [b"caf\xe9.jpg"]
     assert result.lines[0]["source"] == name
 
 

@@ -5,6 +5,8 @@ A line of ``--json`` is one of these; keys are never removed, new ones may come:
     {"source", "output", "frame", "status": "ok", "width", "height", "media_type", "bytes",
      "voi", "warnings"}
     {"source", "output", "frame", "status": "skipped"}
+    {"source", "output", "frame", "status": "planned", "exists"}
+    {"source", "status": "filtered", "reason"}
     {"source", "frame", "status": "failed", "code", "message", "hint"}
 
 ``frame`` is null for an animation, and in a failure that is not one frame's of several.
@@ -15,12 +17,20 @@ A line of ``--json`` is one of these; keys are never removed, new ones may come:
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rendicom.batch.job import Failed, Notice, Outcome, Skipped, Written
+from rendicom.batch.job import Failed, Filtered, Ignored, Notice, Outcome, Planned, Skipped, Written
 
-__all__ = ["Console", "complain", "print_json", "printable"]
+if TYPE_CHECKING:
+    from rendicom.batch.tally import Tally
+
+__all__ = ["Console", "complain", "counted", "duration", "print_json", "printable"]
+
+_FAILURES_SHOWN = 20
+"""So many failures of one kind are shown one by one, where there may be millions."""
+_NOTICES_SHOWN = 10
 
 
 def printable(text: str) -> str:
@@ -48,8 +58,22 @@ def print_json(value: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """Return a number of things, in the plural where it is one."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a person says it.
+
+    >>> duration(3.2), duration(250), duration(7800)
+    ('3 s', '4 min', '2 h 10 min')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 @dataclass(slots=True)
@@ -71,40 +95,55 @@ class Console:
     is_quiet: bool = False
     silenced: frozenset[str] = frozenset()
     """Notices not wanted, by what they are about."""
-    written: int = field(default=0, init=False)
-    skipped: int = field(default=0, init=False)
+    manifest: str | None = None
+    """What lists every outcome, in a run over a folder: not all have to be shown then."""
     failed: int = field(default=0, init=False)
-    ignored: int = field(default=0, init=False)
+    _shown: Counter[str] = field(default_factory=Counter, init=False)
     _said: tuple[str, set[str]] = field(default=("", set()), init=False)
 
     def show(self, outcome: Outcome) -> None:
         """Say and count one outcome."""
         match outcome:
             case Written():
-                self.written += 1
                 self._show_written(outcome)
             case Skipped():
-                self.skipped += 1
                 self._show_skipped(outcome)
             case Failed():
                 self.failed += 1
                 self._show_failed(outcome)
+            case Planned():
+                self._show_planned(outcome)
+            case Filtered():
+                self._show_filtered(outcome)
             case Notice():
-                if outcome.about not in self.silenced:
+                if outcome.about not in self.silenced and self._may_show(outcome.about):
                     self._note(outcome.source, outcome.text)
+            case Ignored():
+                if self.is_verbose:
+                    complain("no DICOM instance, ignored", about=outcome.source)
 
-    def summarise(self) -> None:
-        """Say on one line what came of a folder."""
-        if self.is_quiet:
-            return
-        parts = [f"{_count(self.written, 'picture')} written"]
-        parts += [f"{self.skipped} there already"] if self.skipped else []
-        parts += [f"{self.failed} failed"] if self.failed else []
-        parts += [f"{_count(self.ignored, 'other file')} ignored"] if self.ignored else []
-        complain(", ".join(parts))
+    def _may_show(self, kind: str, *, most: int = _NOTICES_SHOWN) -> bool:
+        """Tell whether to show one more of a kind; where no more are shown, say so once."""
+        if self.manifest is None or self.is_verbose:
+            return True
+        self._shown[kind] += 1
+        if self._shown[kind] == most + 1 and not (self.is_quiet and most == _NOTICES_SHOWN):
+            complain(f"more of this kind are not shown ({kind}; see {self.manifest})")
+        return self._shown[kind] <= most
+
+    def summarise(self, tally: Tally, *, seconds: float, done_before: int = 0) -> None:
+        """Say on a line or two what came of a folder."""
+        if not self.is_quiet:
+            complain(", ".join(_parts(tally, seconds=seconds, done_before=done_before)))
+        if tally.failed:
+            codes = ", ".join(f"{count} {code}" for code, count in tally.failed.most_common())
+            where = f"; see {self.manifest}" if self.manifest else ""
+            complain(f"{tally.failed.total()} failed: {codes}{where}")
 
     def _show_written(self, done: Written) -> None:
-        for warning in done.warnings:
+        for warning in done.warnings if not self.is_quiet else ():
+            if not self._may_show("warnings"):
+                break
             self._note(done.source, f"warning: {warning}")
         if self.is_verbose:
             frame = "all frames" if done.frame is None else f"frame {done.frame}"
@@ -134,7 +173,8 @@ class Console:
 
     def _show_failed(self, failed: Failed) -> None:
         frame = f"frame {failed.frame}: " if failed.frame is not None else ""
-        complain(f"{frame}{failed.message}", about=failed.source, hint=failed.hint)
+        if self._may_show(failed.code, most=_FAILURES_SHOWN):
+            complain(f"{frame}{failed.message}", about=failed.source, hint=failed.hint)
         if self.is_json:
             print_json(
                 {
@@ -142,6 +182,25 @@ class Console:
                     "code": failed.code, "message": failed.message, "hint": failed.hint,
                 }
             )  # fmt: skip
+
+    def _show_planned(self, planned: Planned) -> None:
+        if self.is_json:
+            print_json(
+                {
+                    "source": planned.source, "output": planned.output, "frame": planned.frame,
+                    "status": "planned", "exists": planned.exists,
+                }
+            )  # fmt: skip
+        else:
+            there = " (exists)" if planned.exists else ""
+            line = f"{printable(planned.source)} -> {printable(planned.output)}{there}"
+            sys.stdout.write(line + "\n")
+
+    def _show_filtered(self, filtered: Filtered) -> None:
+        if self.is_verbose:
+            complain(f"left out: {filtered.reason}", about=filtered.source)
+        if self.is_json:
+            print_json({"source": filtered.source, "status": "filtered", "reason": filtered.reason})
 
     def _note(self, source: str, text: str) -> None:
         """Say something about a source, unless it was said already of its last frame."""
@@ -152,3 +211,22 @@ class Console:
         if text not in self._said[1]:
             self._said[1].add(text)
             complain(text, about=source)
+
+
+def _parts(tally: Tally, *, seconds: float, done_before: int) -> list[str]:
+    if tally.planned:
+        first = f"{counted(tally.planned, 'picture')} would be written"
+    else:
+        first = f"{counted(tally.written, 'picture')} written"
+    parts = [first]
+    parts += [f"{tally.skipped} there already"] if tally.skipped else []
+    parts += [f"{counted(done_before, 'file')} done before"] if done_before else []
+    if tally.failed:
+        parts.append(f"{tally.failed.total()} failed")
+    parts += [f"{counted(tally.ignored, 'other file')} ignored"] if tally.ignored else []
+    if tally.filtered:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in tally.filtered.most_common())
+        parts.append(f"{tally.filtered.total()} left out ({reasons})")
+    if seconds > 3 and tally.written:
+        parts.append(f"in {duration(seconds)} ({tally.written / seconds:.0f}/s)")
+    return parts

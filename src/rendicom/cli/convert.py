@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import (
-    Failed,
-    Job,
-    OneFile,
-    OneFileError,
-    Outcome,
-    OutputFolder,
-    failure,
-    run_job,
-)
+from rendicom.batch.job import Job, OneFile, OneFileError, Outcome, run_job
 from rendicom.cli import exitcodes
 from rendicom.cli.console import Console
 from rendicom.cli.flags import FlagCommand, FormatName, rendering_flags, rendering_options
+from rendicom.cli.folderflags import FolderFlags, folder_flags
 from rendicom.cli.target import STREAM, Target, choose_target
-from rendicom.errors import NotDicomError, OptionError, UnreadableSourceError
+from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
     from rendicom.batch.write import Existing
@@ -36,12 +28,13 @@ _HELP = """\
 Turn DICOM files into pictures.
 
 Of two or more paths the last is TARGET. One path alone writes NAME.jpg into the current folder.
-Several sources, or a folder, need a folder as TARGET; it is made if missing. - is standard input
-or output. A DICOM file is never overwritten.
+Several sources, a folder, a zip or tar archive, a DICOMDIR or a list need a folder as TARGET; it is
+made if missing. Sources and TARGET may be s3://, gs://, az:// or file:// addresses. - is standard
+input or output. A DICOM file is never overwritten.
 
-A folder gets every frame, as NAME-0001.jpg and so on; a file gets the whole loop where its format
-is animated, else the representative frame. Exit status: 0 all good, 1 some inputs failed, 2 usage,
-130 interrupted.
+A folder gets every frame, as NAME-0001.jpg and so on, and manifest.jsonl, a table that says what
+became of each source; a file gets the whole loop where its format is animated, else the
+representative frame. Exit status: 0 all good, 1 some inputs failed, 2 usage, 130 interrupted.
 """
 
 _EXAMPLES = """\
@@ -52,6 +45,8 @@ Examples:
   rendicom convert ct.dcm small.jpg --window 40,400 --max-size 512
   rendicom convert study/ pictures/ --format png       every frame of every file
   rendicom convert cine.dcm loop.gif --frames 1-30
+  rendicom convert archive/ pictures/ --resume         go on where an earlier run stopped
+  rendicom convert scans.zip s3://bucket/out/ --layout {SOPInstanceUID}.{ext}
   rendicom convert xray.dcm xray.png --bit-depth 16
   rendicom convert ct.dcm hu.tiff --values modality
   curl -s URL | rendicom convert - - --format png > picture.png
@@ -72,7 +67,7 @@ def _read_frames(
 def _file_flags() -> list[click.Parameter]:
     return [
         click.Argument(
-            ["paths"], nargs=-1, required=True, metavar="SOURCE... [TARGET]",
+            ["paths"], nargs=-1, required=True, metavar="[SOURCE...] [TARGET]",
             type=click.Path(path_type=str),
         ),
         click.Option(
@@ -111,57 +106,44 @@ def convert(
     is_json: bool,
     is_verbose: bool,
     is_quiet: bool,
-    **rendering: Any,
+    **more: Any,
 ) -> int:
     """Run the command and return its exit status."""
-    options = rendering_options(rendering)
-    target = choose_target(paths, wanted=file_format)
+    folder = FolderFlags(**{name: more.pop(name) for name in FolderFlags._fields})
+    options = rendering_options(more)
+    target = choose_target(paths, wanted=file_format, has_list=folder.from_file is not None)
     _check_samples(options, target.format)
     _check_frames(frames, target)
     _check_streams(target, is_json=is_json)
     # Whoever types --no-overlays knows of them.
-    silenced = frozenset({"overlays"} if rendering.get("overlays") is False else ())
+    silenced = frozenset({"overlays"} if more.get("overlays") is False else ())
     console = Console(is_json, is_verbose, is_quiet, silenced)
-    for job in _jobs(target, options, console, frames=frames, existing=existing):
-        for outcome in _outcomes(job, is_verbose=is_verbose):
-            console.show(outcome)
-            if target.is_stream:
-                _pass_on(outcome)
     if target.is_folder:
-        _close_folder(target, console)
+        from rendicom.cli.folder import convert_folder
+
+        return convert_folder(
+            target, options, folder, frames=frames, existing=existing, console=console
+        )
+    folder.refuse_without_folder()
+    output = OneFile(None if target.is_stream else target.path)
+    source = target.sources[0]
+    job = Job(source, output, target.format, options, frames, existing, _content(source))
+    for outcome in _outcomes(job, is_verbose=is_verbose):
+        console.show(outcome)
+        if target.is_stream:
+            _pass_on(outcome)
     return exitcodes.FAILED if console.failed else exitcodes.OK
 
 
-def _jobs(
-    target: Target,
-    options: RenderOptions,
-    console: Console,
-    *,
-    frames: FrameSelection | None,
-    existing: Existing,
-) -> Iterator[Job]:
-    if not target.is_folder:
-        source = target.sources[0]
-        output = OneFile(None if target.is_stream else target.path)
-        yield Job(source, output, target.format, options, frames, existing, _content(source))
-        return
-    from rendicom.batch.placement import Placement, placements
-    from rendicom.batch.walk import Ignored
-
-    extension = target.format.extensions[0]
-    for place in placements(target.sources, target.path, extension=extension):
-        if isinstance(place, Placement):
-            folder = OutputFolder(place.folder, place.stem)
-            content = _content(place.source)
-            yield Job(place.source, folder, target.format, options, frames, existing, content)
-        elif isinstance(place, Ignored):
-            console.ignored += 1
-        else:
-            console.show(failure(place.path, UnreadableSourceError(place.reason)))
-
-
 def _content(source: str) -> Any:
-    return sys.stdin.buffer if source == STREAM else None
+    """Return the file object to read the source from; None for a path, which the engine opens."""
+    if source == STREAM:
+        return sys.stdin.buffer
+    if "://" not in source:
+        return None
+    from rendicom.storage import open_bytes
+
+    return open_bytes(source)
 
 
 def _outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
@@ -170,14 +152,10 @@ def _outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
         yield from run_job(job)
     except OneFileError as error:
         raise click.UsageError(str(error)) from None
-    except MemoryError:
-        yield Failed(job.source, None, "limit-exceeded", "there is not enough memory")
     except Exception as error:
-        # The message of a foreign exception may quote a value of the file: name its type only.
-        message = f"unexpected {type(error).__name__} inside Rendicom"
-        yield Failed(
-            job.source, None, "internal-error", message, "a fault to report; -v shows more"
-        )
+        from rendicom.batch.worker import unexpected
+
+        yield unexpected(job.source, error)
         if is_verbose:
             import traceback
 
@@ -188,14 +166,6 @@ def _pass_on(outcome: Outcome) -> None:
     if data := getattr(outcome, "data", b""):
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-
-
-def _close_folder(target: Target, console: Console) -> None:
-    if not (console.written or console.skipped or console.failed):
-        what = ", ".join(target.sources)
-        error = NotDicomError("no DICOM file is in there", hint="files are known by content")
-        console.show(failure(what, error))
-    console.summarise()
 
 
 def _check_samples(options: RenderOptions, file_format: Format) -> None:
@@ -231,7 +201,7 @@ def _check_streams(target: Target, *, is_json: bool) -> None:
 
 command = FlagCommand(
     "convert",
-    params=[*_file_flags(), *rendering_flags()],
+    params=[*_file_flags(), *folder_flags(), *rendering_flags()],
     callback=convert,
     help=_HELP,
     short_help="Turn DICOM files into pictures.",

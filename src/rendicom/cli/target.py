@@ -12,6 +12,7 @@ import click
 from rendicom.batch.names import stem_of
 from rendicom.batch.sniff import is_dicom_file
 from rendicom.encode import format_named, format_of_extension
+from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
     from rendicom.encode.formats import Format
@@ -39,7 +40,7 @@ class Target:
         return self.path == STREAM
 
 
-def choose_target(paths: Sequence[str], *, wanted: Format | None) -> Target:
+def choose_target(paths: Sequence[str], *, wanted: Format | None, has_list: bool = False) -> Target:
     """Return the target for the paths of a command line.
 
     Parameters
@@ -48,23 +49,29 @@ def choose_target(paths: Sequence[str], *, wanted: Format | None) -> Target:
         At least one path; of two or more the last is TARGET.
     wanted
         The format asked for by name, if any.
+    has_list
+        More sources are listed elsewhere, so one path alone is TARGET.
 
     Raises
     ------
     click.UsageError
         The paths make no sense together, or a source would be overwritten.
     """
-    if len(paths) == 1:
+    try:
+        paths = [_normalised(path) for path in paths]
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+    if len(paths) == 1 and not has_list:
         return _beside_nothing(paths[0], wanted)
     *sources, path = paths
     if sources.count(STREAM) > 1:
         raise click.UsageError("standard input (-) can be read once only")
-    needs_folder = len(sources) > 1 or os.path.isdir(sources[0])
+    needs_folder = has_list or len(sources) > 1 or _holds_many(sources[0])
     if path != STREAM and _is_folder(path, needs_folder=needs_folder):
         file_format = wanted or format_named(_DEFAULT_FORMAT)
         return Target(tuple(sources), path, is_folder=True, format=file_format)
     if needs_folder:
-        what = "several sources" if len(sources) > 1 else "a folder"
+        what = "several sources" if has_list or len(sources) > 1 else "a folder"
         raise click.UsageError(f"{what} cannot go to standard output: give a folder as TARGET")
     file_format = _format_for(path, wanted)
     if path != STREAM:
@@ -72,14 +79,33 @@ def choose_target(paths: Sequence[str], *, wanted: Format | None) -> Target:
     return Target(tuple(sources), path, is_folder=False, format=file_format)
 
 
+def _normalised(path: str) -> str:
+    """Return an address such as ``file:///a/b`` as a path; others, and paths, as they are."""
+    if "://" not in path:
+        return path
+    from rendicom.storage import normalised
+
+    return normalised(path)
+
+
+def _holds_many(source: str) -> bool:
+    """Tell whether the source is a folder, an archive and the like."""
+    if source == STREAM:
+        return False
+    from rendicom.batch.sources import is_folder_like
+
+    return is_folder_like(source)
+
+
 def _beside_nothing(source: str, wanted: Format | None) -> Target:
     """Return the target for one path alone: a picture in the current folder."""
     if source == STREAM:
         raise click.UsageError("TARGET is missing: rendicom convert - picture.jpg")
-    if os.path.isdir(source):
-        raise click.UsageError(f"{source} is a folder: give a folder as TARGET, too")
+    if _holds_many(source):
+        what = "is a folder" if os.path.isdir(source) else "holds many files"
+        raise click.UsageError(f"{source} {what}: give a folder as TARGET, too")
     file_format = wanted or format_named(_DEFAULT_FORMAT)
-    path = stem_of(os.path.basename(source)) + file_format.extensions[0]
+    path = stem_of(os.path.basename(source.rstrip("/"))) + file_format.extensions[0]
     _refuse_source(path, source)
     return Target((source,), path, is_folder=False, format=file_format)
 

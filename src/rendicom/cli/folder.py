@@ -1,0 +1,315 @@
+"""``rendicom convert`` into a folder: many sources, all cores, a manifest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import click
+
+from rendicom.batch.executors import Engine, default_jobs, end_now, open_executor
+from rendicom.batch.job import Job, OutputFolder, failure, run_job
+from rendicom.batch.run import Entry, Run
+from rendicom.batch.sources import count_files, find, find_listed
+from rendicom.batch.tally import Tally
+from rendicom.batch.units import Recipe, Report, Unit
+from rendicom.cli import exitcodes
+from rendicom.cli.console import Console, complain
+from rendicom.cli.folderflags import DEFAULT_TIMEOUT, MANIFEST, FolderFlags
+from rendicom.cli.progress import Progress
+from rendicom.cli.target import STREAM, Target
+from rendicom.errors import (
+    NotDicomError,
+    OptionError,
+    RendicomError,
+    UnreadableSourceError,
+)
+from rendicom.storage import join
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from typing import BinaryIO
+
+    from rendicom.batch.filters import Filters
+    from rendicom.batch.frames import FrameSelection
+    from rendicom.batch.layout import Layout
+    from rendicom.batch.manifest import Manifest
+    from rendicom.batch.pseudonyms import Pseudonyms
+    from rendicom.batch.register import Register
+    from rendicom.batch.sheet import SheetPlan
+    from rendicom.batch.write import Existing
+    from rendicom.options import RenderOptions
+
+__all__ = ["convert_folder"]
+
+
+def convert_folder(
+    target: Target,
+    options: RenderOptions,
+    flags: FolderFlags,
+    *,
+    frames: FrameSelection | None,
+    existing: Existing,
+    console: Console,
+) -> int:
+    """Convert all sources into a folder and return the exit status."""
+    with ExitStack() as stack:
+        try:
+            work = _FolderRun(target, flags, console, stack)
+            work.prepare(options, frames, existing)
+        except OptionError as error:
+            raise click.UsageError(str(error)) from None
+        return work.run()
+
+
+class _FolderRun:
+    """One run, put together from its flags; ``stack`` closes what it opens."""
+
+    def __init__(
+        self, target: Target, flags: FolderFlags, console: Console, stack: ExitStack
+    ) -> None:
+        self.target, self.flags, self.console, self.stack = target, flags, console, stack
+        self.jobs = flags.jobs or default_jobs()
+        self.tally = Tally()
+        self.manifest: Manifest | None = None
+        self.began = monotonic()
+
+    def prepare(
+        self, options: RenderOptions, frames: FrameSelection | None, existing: Existing
+    ) -> None:
+        """Open everything the run needs, so that what is wrong is said before any work.
+
+        Raises
+        ------
+        OptionError
+            The flags make no sense.
+        """
+        flags, target = self.flags, self.target
+        pseudonyms, layout = _pseudonyms(flags), _layout(flags, target)
+        filters = _filters(flags)
+        self.executor, engine = self._opened(_engine_text(flags, target))
+        recipe = Recipe(
+            target=target.path,
+            format=target.format.name,
+            options=options,
+            frames=frames,
+            existing=existing,
+            filters=filters if filters.any else None,
+            timeout=self._timeout(engine),
+            base=os.getcwd() if engine.name == "dask" else "",
+            is_rehearsal=flags.dry_run,
+            patient_fields=layout.patient_fields if layout is not None else (),
+        )
+        sheet = self._sheet(pseudonyms)
+        self.manifest = self._manifest(recipe, pseudonyms)
+        self.progress = self.stack.enter_context(Progress(is_quiet=self.console.is_quiet))
+        self.progress.count(count_files(target.sources))
+        self.runs = Run(
+            recipe,
+            lambda: self.executor,
+            self.jobs,
+            self._on_report,
+            is_contained=engine.has_own_processes,
+            layout=layout,
+            register=self._register() if layout is not None else None,
+            pseudonyms=pseudonyms,
+            manifest=self.manifest,
+            sheet=sheet,
+        )
+
+    def _opened(self, text: str) -> tuple[Executor, Engine]:
+        engine, executor = open_executor(text, jobs=self.jobs)
+        self.stack.callback(_end, executor)
+        return executor, engine
+
+    def _timeout(self, engine: Engine) -> float | None:
+        if engine.has_own_processes:
+            return self.flags.timeout or DEFAULT_TIMEOUT
+        if self.flags.timeout is not None:
+            raise OptionError(
+                f"--timeout needs worker processes: --engine {engine.name} cannot give up a picture"
+            )
+        return None
+
+    def _register(self) -> Register:
+        from rendicom.batch.register import Register
+
+        return self.stack.enter_context(Register())
+
+    def _sheet(self, pseudonyms: Pseudonyms | None) -> SheetPlan | None:
+        if self.flags.contact_sheet is None or self.flags.dry_run:
+            return None
+        from rendicom.batch.sheet import SheetPlan
+
+        plan = SheetPlan(self.flags.contact_sheet, pseudonyms=pseudonyms)
+        return self.stack.enter_context(plan)
+
+    def _manifest(self, recipe: Recipe, pseudonyms: Pseudonyms | None) -> Manifest | None:
+        flags = self.flags
+        if flags.dry_run:
+            return None
+        if not flags.has_manifest:
+            if flags.resume:
+                raise OptionError("--resume reads the manifest: leave --no-manifest out")
+            return None
+        from rendicom.batch.manifest import open_manifest
+
+        self.console.manifest = flags.manifest or join(recipe.target, MANIFEST)
+        return open_manifest(
+            self.console.manifest,
+            options=recipe.options,
+            format=recipe.format,
+            recipe=f"frames {recipe.frames or 'as they come'}, layout {flags.layout or ''}",
+            target=recipe.target,
+            frames=recipe.frames,
+            resume=flags.resume,
+            pseudonyms=pseudonyms,
+        )
+
+    # --- the run --------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Convert everything, say what came of it, and return the exit status."""
+        stopped: RendicomError | None = None
+        try:
+            self.runs.run(self._entries())
+            self._make_sheets()
+            self._close_manifest(complete=True)
+        except KeyboardInterrupt:
+            return self._interrupted()
+        except RendicomError as error:
+            stopped = error
+            self._close_manifest(complete=False)
+        except BaseException:
+            # Somebody wants us gone, or nobody reads our output any more.
+            self._close_manifest(complete=False)
+            raise
+        self.progress.stop()
+        if stopped is not None:
+            complain(stopped.message, hint=stopped.hint)
+        elif not (self.tally.converted or self.tally.filtered or self.runs.done_before):
+            what = ", ".join(self.target.sources) or f"--from-file {self.flags.from_file}"
+            nothing = NotDicomError("no DICOM file is in there", hint="files are known by content")
+            self.console.show(failure(what, nothing))
+        self.console.summarise(
+            self.tally, seconds=monotonic() - self.began, done_before=self.runs.done_before
+        )
+        return exitcodes.FAILED if stopped or self.console.failed else exitcodes.OK
+
+    def _entries(self) -> Iterator[Entry]:
+        extension = self.target.format.extensions[0]
+        for entry in self._found(extension):
+            if isinstance(entry, Unit) and entry.source == STREAM:
+                self._convert_stream(entry)
+            else:
+                yield entry
+
+    def _found(self, extension: str) -> Iterator[Entry]:
+        target, listed = self.target, self.flags.from_file
+        if target.sources:
+            yield from find(target.sources, target.path, extension=extension)
+        if listed is not None:
+            with _opened_list(listed) as lines:
+                yield from find_listed(lines, target.path, extension=extension)
+
+    def _convert_stream(self, unit: Unit) -> None:
+        """Convert standard input here: no worker could read it."""
+        recipe = self.runs.recipe
+        job = Job(
+            unit.source,
+            OutputFolder(recipe.target, unit.place),
+            self.target.format,
+            recipe.options,
+            recipe.frames,
+            recipe.existing,
+            sys.stdin.buffer,
+            is_rehearsal=recipe.is_rehearsal,
+            has_digest=True,
+        )
+        self.runs.record(Report(unit, tuple(run_job(job))))
+
+    def _make_sheets(self) -> None:
+        if self.runs.sheet is not None:
+            for warning in self.runs.sheet.write(self.runs.recipe, self.executor):
+                complain(warning)
+
+    def _on_report(self, report: Report) -> None:
+        self.tally.add(report)
+        for outcome in report.outcomes:
+            self.console.show(outcome)
+        self.progress.update(self.tally)
+
+    def _close_manifest(self, *, complete: bool) -> None:
+        if self.manifest is not None:
+            self.manifest.close(complete=complete)
+
+    def _interrupted(self) -> int:
+        end_now(self.executor)
+        self.progress.stop()
+        self._close_manifest(complete=False)
+        goes_on = "; --resume goes on from here" if self.manifest is not None else ""
+        complain(f"interrupted: {self.tally.written} pictures are written{goes_on}")
+        return exitcodes.INTERRUPTED
+
+
+def _end(executor: Executor) -> None:
+    """End an executor: at once where the run did not come to its end."""
+    if sys.exc_info()[0] is None:
+        executor.shutdown(wait=True, cancel_futures=True)
+    else:
+        end_now(executor)
+
+
+def _engine_text(flags: FolderFlags, target: Target) -> str:
+    """Return the engine to use; what is in this process's memory only, threads can see."""
+    if flags.engine is not None:
+        return flags.engine
+    in_memory = any(place.startswith("memory://") for place in (*target.sources, target.path))
+    return "threads" if in_memory else "local"
+
+
+def _pseudonyms(flags: FolderFlags) -> Pseudonyms | None:
+    if flags.hash_uids is None:
+        return None
+    from rendicom.batch.pseudonyms import Pseudonyms
+
+    return Pseudonyms.from_file(flags.hash_uids)
+
+
+def _layout(flags: FolderFlags, target: Target) -> Layout | None:
+    if flags.layout is None:
+        return None
+    from rendicom.batch.layout import Layout
+
+    return Layout.parse(
+        flags.layout, extensions=target.format.extensions, allow_phi=flags.allow_phi
+    )
+
+
+def _filters(flags: FolderFlags) -> Filters:
+    from rendicom.batch.filters import Filters
+
+    return Filters.parse(
+        modality=flags.modality,
+        series=flags.series,
+        skip_burned_in=flags.skip_burned_in,
+        only_images=flags.only_images,
+    )
+
+
+@contextmanager
+def _opened_list(listed: str) -> Iterator[BinaryIO]:
+    if listed == STREAM:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = open(listed, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise UnreadableSourceError(f"--from-file {listed}: {reason}") from None
+    with stream:
+        yield stream
