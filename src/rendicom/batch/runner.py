@@ -88,7 +88,9 @@ class Runner:
             self._fill(numbered)
             while self._flying:
                 done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
-                reports = [report for future in done for report in self._land(future)]
+                # In the order they were sent, as far as can be: wait() has none.
+                landed = [future for future in self._flying if future in done]
+                reports = [report for future in landed for report in self._land(future)]
                 # Workers get something to do before anybody looks at what they did.
                 self._fill(numbered)
                 yield from reports
