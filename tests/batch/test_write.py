@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rendicom.storage.backends import local
 from rendicom.batch.write import Existing, may_write, write_picture
 from rendicom.errors import OutputExistsError, UnwritableOutputError
+from rendicom.storage.backends import local
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions, links and devices")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rendicom.batch.sniff import HEAD_LENGTH, is_dicom_file, kind_of_head
-from rendicom.errors import OutputExistsError
+from rendicom.errors import OutputExistsError, UnreadableSourceError, UnwritableOutputError
 from rendicom.storage import Existing, exists, head, is_uri, write
 from rendicom.storage.backends.local import exists_error
 
@@ -17,10 +17,17 @@ def may_write(path: str, existing: Existing) -> bool:
     ------
     OutputExistsError
         A DICOM file is there, or anything at all while ``existing`` is ``fail``.
+    UnwritableOutputError
+        The store does not tell what is there.
     """
-    if not exists(path):
-        return True
-    if _is_dicom(path):
+    try:
+        if not exists(path):
+            return True
+        is_dicom = _is_dicom(path)
+    except UnreadableSourceError as error:
+        message = f"cannot write {path}: {error.message}"
+        raise UnwritableOutputError(message, hint=error.hint) from error
+    if is_dicom:
         raise OutputExistsError(
             f"a DICOM file is in the place of {path} and is never overwritten",
             hint="choose another TARGET",
@@ -33,7 +40,7 @@ def may_write(path: str, existing: Existing) -> bool:
 def _is_dicom(path: str) -> bool:
     if not is_uri(path):
         return is_dicom_file(path)
-    return kind_of_head(head(path, HEAD_LENGTH)) != "other"
+    return kind_of_head(head(path, HEAD_LENGTH)) in ("instance", "directory")
 
 
 def write_picture(path: str, data: bytes, *, existing: Existing = "overwrite") -> bool:

@@ -1,7 +1,7 @@
 """Bytes by location: a path of this machine, or the URI of an object store.
 
-Local paths go straight to `rendicom.storage.backends.local`; the scheme of a URI chooses one of the
-other modules there, which is imported when it is used.
+Local paths go straight to `rendicom.storage.backends.local`; for a URI, the module there that
+serves its scheme is looked for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 __all__ = [
-    "SCHEMES",
     "Existing",
     "Store",
     "Stored",
@@ -36,18 +35,10 @@ __all__ = [
 Existing = Literal["overwrite", "skip", "fail"]
 """What happens to what is there already."""
 
-SCHEMES = {
-    "s3": "objects",
-    "gs": "objects",
-    "az": "objects",
-    "azure": "objects",
-    "abfs": "objects",
-    "memory": "memory",
-}
-"""Schemes of URIs, and the module that serves each. ``file://`` is a local path."""
-
 _ROOM = "rendicom.storage.backends"
-_FILE = "file://"
+_IN_SCHEME = frozenset("+-.")
+_by_scheme: dict[str, Store] = {}
+"""Stores that were asked for."""
 
 
 class Stored(NamedTuple):
@@ -64,16 +55,34 @@ class Stored(NamedTuple):
 
 
 class Store(Protocol):
-    """What a backend does; `rendicom.testing.StoreTests` holds it to that.
+    """What a backend does; `rendicom.testing.stores.StoreTests` holds it to that.
 
-    Locations are whole: scheme, bucket and key. Nothing but the errors named leaves a store, and
-    no message holds a secret.
+    Locations are whole: scheme, bucket and key. Only errors of Rendicom leave a store, and no
+    message holds a secret. Threads may share a store.
+
+    Attributes
+    ----------
+    schemes
+        What its URIs start with, in small letters, without ``://``.
     """
+
+    schemes: tuple[str, ...]
+
+    def check(self, location: str) -> None:
+        """Return when there can be such a location here; no store is asked.
+
+        Raises
+        ------
+        OptionError
+            A package is missing, or the location is malformed.
+        """
+        ...
 
     def open_bytes(self, location: str) -> str | BinaryIO:
         """Return a seekable binary file, or a path that is one.
 
-        What is read of a large object costs little more than that.
+        What is read of a large object costs little more than that. If the object changes
+        meanwhile, reading fails or gives the old bytes, never some of both.
 
         Raises
         ------
@@ -84,6 +93,8 @@ class Store(Protocol):
     def list_folder(self, location: str) -> Iterator[Stored]:
         """Yield all that is below ``location``, or the one object there, sorted by name.
 
+        Nothing is yielded where nothing is. Memory does not grow with the number of objects.
+
         Raises
         ------
         UnreadableSourceError
@@ -91,7 +102,13 @@ class Store(Protocol):
         ...
 
     def version_of(self, location: str) -> str:
-        """Return what changes when the bytes do; empty where there are none."""
+        """Return what changes when the bytes do; empty where there are none.
+
+        Raises
+        ------
+        UnreadableSourceError
+            Nobody can tell.
+        """
         ...
 
     def head(self, location: str, length: int) -> bytes:
@@ -116,6 +133,8 @@ class Store(Protocol):
     def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
         """Write whole or not at all; False when ``existing`` is ``skip`` and something is there.
 
+        ``data`` may be any buffer, such as a mapped file.
+
         Raises
         ------
         OutputExistsError
@@ -135,31 +154,35 @@ class Store(Protocol):
 
 
 def is_uri(location: str) -> bool:
-    """Tell a URI of a store from a path; ``file://`` counts, the drive of Windows does not."""
+    """Tell ``SCHEME://...`` from a path; one letter is a drive of Windows."""
+    return bool(_scheme_of(location))
+
+
+def _scheme_of(location: str) -> str:
+    """Return the scheme in small letters, empty for a path (RFC 3986 3.1)."""
     scheme, mark, _ = location.partition("://")
-    return bool(mark) and (scheme in SCHEMES or scheme == "file" or scheme in _plugins())
+    if not mark or len(scheme) < 2 or not (scheme.isascii() and scheme[0].isalpha()):
+        return ""
+    is_scheme = all(letter.isalnum() or letter in _IN_SCHEME for letter in scheme)
+    return scheme.lower() if is_scheme else ""
 
 
 def normalised(location: str) -> str:
-    """Return a ``file://`` URI as a path, anything else as it is.
+    """Return a ``file://`` URI as a path, another URI with its scheme in small letters.
 
     Raises
     ------
     OptionError
-        The scheme is unknown, or the host of a ``file://`` URI is another.
+        The scheme is unknown, what serves it is not installed, or the URI is malformed.
     """
-    scheme, mark, rest = location.partition("://")
-    if not mark or (is_uri(location) and scheme != "file") or os.path.lexists(location):
+    scheme = _scheme_of(location)
+    if not scheme:
         return location
-    if scheme != "file":
-        known = ", ".join(f"{each}://" for each in ("file", *SCHEMES))
-        raise OptionError(f"{scheme}:// is no storage Rendicom knows", hint=f"known: {known}")
-    host, slash, _ = rest.partition("/")
-    if host not in ("", "localhost") or not slash:
-        raise OptionError(f"{location} names another machine", hint="file:///folder/name is local")
-    from urllib.request import url2pathname
-
-    return url2pathname(rest[len(host) :])
+    if scheme == "file":
+        return _LOCAL.path_of(location)
+    location = scheme + location[len(scheme) :]
+    _store(location).check(location)
+    return location
 
 
 def join(folder: str, *parts: str) -> str:
@@ -205,22 +228,23 @@ def remove(location: str) -> None:
 
 
 def _store(location: str) -> Store:
-    if "://" not in location or not is_uri(location):
+    if "://" not in location:
         return _LOCAL
-    scheme = location.partition("://")[0]
-    if scheme == "file":
+    scheme = _scheme_of(location)
+    if scheme in ("", "file"):
         return _LOCAL
-    module = SCHEMES.get(scheme)
-    if module is None:
-        return _plugins()[scheme]
-    from rendicom import registry
-
-    store: Store = registry.load(_ROOM, module, "BACKEND")
+    store = _by_scheme.get(scheme)
+    if store is None:
+        store = _by_scheme[scheme] = _found(scheme)
     return store
 
 
-def _plugins() -> dict[str, Store]:
-    """Return the stores of other packages by scheme, the name of their entry point."""
-    from importlib.metadata import entry_points
+def _found(scheme: str) -> Store:
+    from rendicom import registry
 
-    return {entry.name: entry.load() for entry in entry_points(group=_ROOM)}
+    stores: list[Store] = list(registry.discover(_ROOM, "BACKEND").values())
+    for store in stores:
+        if scheme in store.schemes:
+            return store
+    known = ", ".join(f"{each}://" for store in stores for each in store.schemes)
+    raise OptionError(f"{scheme}:// is no storage Rendicom knows", hint=f"known: {known}")

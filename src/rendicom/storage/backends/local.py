@@ -8,9 +8,15 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from rendicom.errors import OutputExistsError, UnreadableSourceError, UnwritableOutputError
+from rendicom.errors import (
+    OptionError,
+    OutputExistsError,
+    UnreadableSourceError,
+    UnwritableOutputError,
+)
 
 if TYPE_CHECKING:
     from rendicom.storage import Existing, Stored
@@ -20,45 +26,73 @@ __all__ = ["BACKEND"]
 _counter = itertools.count()
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NAMELESS = getattr(os, "O_TMPFILE", 0)
-_CANNOT_NAME = {errno.EEXIST, errno.ENOENT, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP}
-"""The name was taken meanwhile, there is no /proc, or no hard links: the other way is tried."""
-_CANNOT = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT}
+_NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT}
+_NO_NAME = {errno.ENOENT, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ELOOP}
+"""There is no /proc, or there are no hard links."""
 _without_nameless: set[int] = set()
-"""Devices whose file systems have no files without a name."""
+"""Devices where a file without a name cannot be made, or not get one."""
 
 
 class _Local:
+    schemes: tuple[str, ...] = ("file",)
+
+    def check(self, location: str) -> None:
+        self.path_of(location)
+
+    def path_of(self, location: str) -> str:
+        """Return the path that a ``file://`` URI stands for, anything else as it is (RFC 8089)."""
+        if location[:7].lower() != "file://":
+            return location
+        host, slash, _ = location[7:].partition("/")
+        if host.lower() not in ("", "localhost") or not slash:
+            raise OptionError(
+                "this file:// address names another machine",
+                hint="file:///folder/name is a file of this one",
+            )
+        path = location[7 + len(host) :]
+        if os.name == "nt":
+            from urllib.request import url2pathname
+
+            return url2pathname(path)
+        from urllib.parse import unquote_to_bytes
+
+        return os.fsdecode(unquote_to_bytes(path))
+
     def open_bytes(self, location: str) -> str:
-        return _path(location)
+        return self.path_of(location)
 
     def list_folder(self, location: str) -> Iterator[Stored]:
         from rendicom.storage import Stored
 
-        root = _path(location)
-        for folder, subfolders, files in os.walk(root):
-            subfolders.sort()
-            for name in sorted(files):
-                path = os.path.join(folder, name)
+        path = self.path_of(location)
+        try:
+            if os.path.isfile(path):
                 status = os.stat(path)
-                below = os.path.relpath(path, root).replace(os.sep, "/")
-                yield Stored(path, below, status.st_size, _version(status))
+                yield Stored(path, os.path.basename(path), status.st_size, _version(status))
+            elif os.path.isdir(path):
+                for name, entry in _files_below(path, ""):
+                    status = entry.stat()
+                    yield Stored(entry.path, name, status.st_size, _version(status))
+        except OSError as error:
+            raise UnreadableSourceError(_reason(error)) from error
 
     def version_of(self, location: str) -> str:
         try:
-            return _version(os.stat(_path(location)))
-        except OSError:
+            return _version(os.stat(self.path_of(location)))
+        except (FileNotFoundError, NotADirectoryError):
             return ""
+        except OSError as error:
+            raise UnreadableSourceError(_reason(error)) from error
 
     def head(self, location: str, length: int) -> bytes:
         try:
-            with open(_path(location), "rb", buffering=0) as file:
+            with open(self.path_of(location), "rb", buffering=0) as file:
                 return file.read(length) or b""
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise UnreadableSourceError(f"cannot be read: {reason}") from error
+            raise UnreadableSourceError(_reason(error)) from error
 
     def exists(self, location: str) -> bool:
-        return os.path.lexists(_path(location))
+        return os.path.lexists(self.path_of(location))
 
     def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
         """Write a new file and give it the name: nobody ever sees half of one.
@@ -66,29 +100,41 @@ class _Local:
         Missing folders are made. A replaced file keeps its permissions; pipes and devices are
         written to as they are.
         """
-        path = _path(location)
+        path = self.path_of(location)
         try:
             return _write(path, data, existing)
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise UnwritableOutputError(f"cannot write {path}: {reason}") from error
+            raise UnwritableOutputError(f"cannot write {path}: {_reason(error)}") from error
 
     def remove(self, location: str) -> None:
-        path = _path(location)
+        path = self.path_of(location)
         try:
             os.unlink(path)
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise UnwritableOutputError(f"cannot remove {path}: {error.strerror}") from error
+            raise UnwritableOutputError(f"cannot remove {path}: {_reason(error)}") from error
 
 
-def _path(location: str) -> str:
-    if not location.startswith("file://"):
-        return location
-    from rendicom.storage import normalised
+def _files_below(folder: str, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield regular files by their name below the first folder, sorted by it."""
+    with os.scandir(folder) as found:
+        entries = [(_sort_name(entry), entry) for entry in found]
+    entries.sort(key=itemgetter(0))
+    for last, entry in entries:
+        if last.endswith("/"):
+            yield from _files_below(entry.path, name + last)
+        elif entry.is_file():
+            yield name + last, entry
 
-    return normalised(location)
+
+def _sort_name(entry: os.DirEntry[str]) -> str:
+    # With the slash, folders lie among files as whole names do: "a-b" before "a/b".
+    return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
 
 
 def _version(status: os.stat_result) -> str:
@@ -131,20 +177,28 @@ def _write_nameless(place: str, folder: str, data: bytes) -> bool:
     try:
         descriptor = os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
     except OSError as error:
-        if error.errno not in _CANNOT:
+        if error.errno not in _NO_NAMELESS:
             raise
         _without_nameless.add(device)
         return False
     try:
         _write_all(descriptor, data)
-        # With a folder's descriptor given, needed or not, Python follows the link in /proc.
-        os.link(f"/proc/self/fd/{descriptor}", place, src_dir_fd=descriptor)
-    except OSError as error:
-        if error.errno not in _CANNOT_NAME:
-            raise
-        return False
+        return _name(descriptor, place, device)
     finally:
         os.close(descriptor)
+
+
+def _name(descriptor: int, place: str, device: int) -> bool:
+    try:
+        # Without a descriptor of a folder, needed or not, Python would link the link in /proc.
+        os.link(f"/proc/self/fd/{descriptor}", place, src_dir_fd=descriptor, follow_symlinks=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_NAME:
+            raise
+        _without_nameless.add(device)
+        return False
     return True
 
 

@@ -18,10 +18,14 @@ __all__ = ["BACKEND"]
 
 
 class _Memory:
+    schemes: tuple[str, ...] = ("memory",)
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._objects: dict[str, tuple[bytes, int]] = {}
-        self._writes = 0
+        self._objects: dict[str, tuple[bytes, str]] = {}
+
+    def check(self, location: str) -> None:
+        """Return: there is nothing that could be wrong."""
 
     def open_bytes(self, location: str) -> BinaryIO:
         from io import BytesIO
@@ -34,7 +38,7 @@ class _Memory:
         folder = location.rstrip("/") + "/"
         with self._lock:
             found = sorted(
-                Stored(each, _below(each, folder), len(data), str(version))
+                Stored(each, _below(each, folder), len(data), version)
                 for each, (data, version) in self._objects.items()
                 if each == location or each.startswith(folder)
             )
@@ -42,7 +46,7 @@ class _Memory:
 
     def version_of(self, location: str) -> str:
         found = self._objects.get(location)
-        return "" if found is None else str(found[1])
+        return "" if found is None else found[1]
 
     def head(self, location: str, length: int) -> bytes:
         return self._data(location)[:length]
@@ -51,13 +55,16 @@ class _Memory:
         return location in self._objects
 
     def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
+        from hashlib import md5
+
+        # As the ETag of S3 mostly is.
+        version = md5(data, usedforsecurity=False).hexdigest()
         with self._lock:
             if location in self._objects and existing != "overwrite":
                 if existing == "fail":
                     raise exists_error(location)
                 return False
-            self._writes += 1
-            self._objects[location] = (bytes(data), self._writes)
+            self._objects[location] = (bytes(data), version)
             return True
 
     def remove(self, location: str) -> None:
@@ -72,11 +79,9 @@ class _Memory:
 
 
 def _below(location: str, folder: str) -> str:
-    return (
-        location.removeprefix(folder)
-        if location.startswith(folder)
-        else location.rpartition("/")[2]
-    )
+    if location.startswith(folder):
+        return location.removeprefix(folder)
+    return location.rpartition("/")[2]
 
 
 BACKEND = _Memory()

@@ -7,21 +7,15 @@ Keys, regions and endpoints come from the environment variables that the stores'
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal, cast
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from rendicom.errors import (
-    OptionError,
-    RendicomError,
-    UnreadableSourceError,
-    UnwritableOutputError,
-)
+from rendicom.errors import OptionError, UnreadableSourceError, UnwritableOutputError
 from rendicom.storage.backends.local import exists_error
 
 if TYPE_CHECKING:
@@ -29,227 +23,275 @@ if TYPE_CHECKING:
 
     from rendicom.storage import Existing, Stored
 
-__all__ = ["BACKEND", "RangeFile"]
+__all__ = ["BACKEND"]
 
 _WHOLE = 8 << 20
 """An object of up to so many bytes comes in one answer."""
-_BLOCK = 1 << 20
-_BLOCKS_KEPT = 8
-_STATUS = re.compile(r"status(?: code)?:? (\d{3})", re.IGNORECASE)
-_SILENCE = re.compile(r"connect|timed? ?out|dns|sending request|connection", re.IGNORECASE)
+_START = 1 << 20
+"""So much is kept of the beginning of a larger one."""
+_IN_PARTS = 64 << 20
+"""What is larger is sent in parts."""
+_LISTED = 1000
+
+# What is dead fails within 30 s, what is slow may take its time as long as something comes.
+_CONNECT_SECONDS, _SILENT_SECONDS, _RETRY_SECONDS = 5, 20, 15
+_WHOLE_SECONDS = 600
+_RETRIES = 4
+
+_STATUS = re.compile(r"status(?: code)?:? (\d{3})")
+_KEYLESS = ("169.254.169.254", "metadata.google.internal", "must be specified", "Missing")
+_REASONS = {
+    "301": "the bucket is in another region",
+    "400": "the object store does not understand: is the region right?",
+    "401": "permission denied",
+    "403": "permission denied",
+    "404": "there is no such bucket",
+    "429": "the object store is asked too often",
+    "503": "the object store is asked too often",
+}
+_NO_KEYS = "no keys for the object store are known"
+_WHERE_KEYS = "keys, account, region and endpoint come from environment variables"
+
+
+class _Place(NamedTuple):
+    """A bucket's client, the bucket's URI, and the key of an object in it."""
+
+    store: Any
+    root: str
+    key: str
 
 
 class _Objects:
+    schemes: tuple[str, ...] = ("s3", "gs", "az", "azure", "abfs")
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._stores: dict[str, Any] = {}
 
+    def check(self, location: str) -> None:
+        scheme, _, rest = location.partition("://")
+        bucket = rest.partition("/")[0]
+        if "@" in bucket and (scheme != "abfs" or ":" in bucket):
+            raise OptionError(
+                f"an address that starts with {scheme}:// holds no user and no password",
+                hint=_WHERE_KEYS,
+            )
+        if not bucket:
+            raise OptionError(f"{location} names no bucket", hint=f"{scheme}://BUCKET/FOLDER")
+        if not _is_installed():
+            raise OptionError(
+                f"{scheme}:// needs a package that is not installed",
+                hint="pip install 'rendicom[cloud]'",
+            )
+
     def open_bytes(self, location: str) -> BinaryIO:
-        store, key = self._found(location)
-        try:
-            data, size = _first(store, key)
-        except Exception as error:  # noqa: BLE001 - the library's errors share no class with others
-            raise _unreadable(error) from None
-        if size <= len(data):
-            return io.BytesIO(data)
-        return cast("BinaryIO", RangeFile(store, key, size, data))
+        import io
+
+        import obstore
+
+        from rendicom.storage.rangefile import RangeFile
+
+        place = self._place(location)
+        with _reading():
+            answer = obstore.get(place.store, place.key)
+            size = answer.meta["size"]
+            if size <= _WHOLE:
+                return io.BytesIO(bytes(answer.bytes()))
+            start = _beginning(answer)
+        tag = answer.meta["e_tag"]
+
+        def fetch(first: int, end: int) -> bytes:
+            with _reading():
+                return _range(place, first, end, tag)
+
+        return cast("BinaryIO", RangeFile(fetch, size, start))
 
     def list_folder(self, location: str) -> Iterator[Stored]:
         import obstore
 
-        store, key = self._found(location)
-        root = location.partition("://")[0] + "://" + location.partition("://")[2].split("/")[0]
-        if key and not location.endswith("/"):
-            alone = self._meta(store, key)
+        place = self._place(location)
+        folder = place.key.rstrip("/")
+        if folder == place.key and folder:
+            alone = self._meta(place)
             if alone is not None:
-                yield _stored(root, alone, key.rpartition("/")[0])
+                yield _stored(place.root, alone, folder.rpartition("/")[0])
                 return
-        try:
-            for batch in obstore.list(store, prefix=key.rstrip("/") or None, chunk_size=1000):
-                for meta in batch:
-                    yield _stored(root, meta, key.rstrip("/"))
-        except RendicomError:
-            raise
-        except Exception as error:  # noqa: BLE001
-            raise _unreadable(error) from None
+        with _reading():
+            for page in obstore.list(place.store, prefix=folder or None, chunk_size=_LISTED):
+                for meta in page:
+                    if meta["size"] or self._is_object(place, meta["path"]):
+                        yield _stored(place.root, meta, folder)
 
     def version_of(self, location: str) -> str:
-        meta = self._meta(*self._found(location))
+        meta = self._meta(self._place(location))
         return "" if meta is None else _version(meta)
 
     def head(self, location: str, length: int) -> bytes:
-        import obstore
-
-        store, key = self._found(location)
-        try:
-            return bytes(obstore.get_range(store, key, start=0, length=length))
-        except Exception as error:  # noqa: BLE001
-            if self._meta(store, key) is not None:
-                return b""  # an empty object has no range
-            raise _unreadable(error) from None
+        place = self._place(location)
+        with _reading():
+            try:
+                return _range(place, 0, length, None)
+            except _failures():
+                meta = self._meta(place)
+                if meta is not None and not meta["size"]:
+                    return b""  # an empty object has no range
+                raise
 
     def exists(self, location: str) -> bool:
-        return self._meta(*self._found(location)) is not None
+        return self._meta(self._place(location)) is not None
 
     def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
-        import obstore
-
-        store, key = self._found(location)
-        mode: Literal["overwrite", "create"] = "overwrite" if existing == "overwrite" else "create"
+        place = self._place(location)
         try:
-            obstore.put(store, key, data, mode=mode, use_multipart=len(data) > _WHOLE * 16)
-        except Exception as error:  # noqa: BLE001
-            if type(error).__name__ == "AlreadyExistsError":
-                if existing == "fail":
-                    raise exists_error(location) from None
-                return False
-            raise UnwritableOutputError(f"cannot write {location}: {_reason(error)}") from None
-        return True
+            if existing == "overwrite":
+                _put(place, data)
+                return True
+            if _put_new(place, data):
+                return True
+        except _failures() as error:
+            reason, hint = _reason(error)
+            raise UnwritableOutputError(f"cannot write {location}: {reason}", hint=hint) from None
+        if existing == "fail":
+            raise exists_error(location)
+        return False
 
     def remove(self, location: str) -> None:
         import obstore
 
-        store, key = self._found(location)
+        place = self._place(location)
         try:
-            obstore.delete(store, key)
+            obstore.delete(place.store, place.key)
         except FileNotFoundError:
             pass
-        except Exception as error:  # noqa: BLE001
-            raise UnwritableOutputError(f"cannot remove {location}: {_reason(error)}") from None
+        except _failures() as error:
+            reason, hint = _reason(error)
+            raise UnwritableOutputError(f"cannot remove {location}: {reason}", hint=hint) from None
 
-    def _meta(self, store: Any, key: str) -> Any:
+    def _is_object(self, place: _Place, path: str) -> bool:
+        """Tell an empty object from the mark of a folder, whose key ends in a slash."""
+        return self._meta(place._replace(key=path)) is not None
+
+    def _meta(self, place: _Place) -> Any:
         import obstore
 
-        try:
-            return obstore.head(store, key)
-        except FileNotFoundError:
-            return None
-        except Exception as error:  # noqa: BLE001
-            raise _unreadable(error) from None
+        with _reading():
+            try:
+                return obstore.head(place.store, place.key)
+            except FileNotFoundError:
+                return None
 
-    def _found(self, location: str) -> tuple[Any, str]:
-        """Return the store of a location and the key in it; one client a bucket and process."""
+    def _place(self, location: str) -> _Place:
+        """Return where a location is; one client a bucket and process."""
         scheme, _, rest = location.partition("://")
         bucket, _, key = rest.partition("/")
         root = f"{scheme}://{bucket}"
         with self._lock:
             if root not in self._stores:
-                self._stores[root] = _connected(root)
-            return self._stores[root], key
+                self.check(location)
+                self._stores[root] = _connected(scheme.lower(), bucket)
+            return _Place(self._stores[root], root, key)
 
 
-def _connected(root: str) -> Any:
-    if find_spec("obstore") is None:
-        raise OptionError(
-            f"{root}: object storage needs another package", hint="pip install 'rendicom[cloud]'"
-        )
+@cache
+def _is_installed() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("obstore") is not None
+
+
+def _connected(scheme: str, bucket: str) -> Any:
     from datetime import timedelta
 
-    from obstore.store import from_url
+    from obstore.store import AzureStore, GCSStore, S3Store
 
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    options: dict[str, Any] = {
-        "connect_timeout": timedelta(seconds=5),
-        "timeout": timedelta(seconds=120),
+    client: dict[str, Any] = {
+        "connect_timeout": timedelta(seconds=_CONNECT_SECONDS),
+        "read_timeout": timedelta(seconds=_SILENT_SECONDS),
+        "timeout": timedelta(seconds=_WHOLE_SECONDS),
     }
-    if endpoint.startswith("http://"):
-        options["allow_http"] = True
+    if _is_plain_http(scheme):
+        client["allow_http"] = True
     more: Any = {
-        "client_options": options,
-        "retry_config": {"max_retries": 4, "retry_timeout": timedelta(seconds=25)},
+        "client_options": client,
+        "retry_config": {
+            "max_retries": _RETRIES,
+            "retry_timeout": timedelta(seconds=_RETRY_SECONDS),
+        },
     }
     try:
-        return from_url(root, **more)
-    except Exception as error:  # noqa: BLE001
-        raise OptionError(f"{root}: {_reason(error)}", hint=_HINT) from None
+        if scheme == "s3":
+            return S3Store(bucket, **more)
+        if scheme == "gs":
+            return GCSStore(bucket, **more)
+        if "@" in bucket:
+            return AzureStore.from_url(f"{scheme}://{bucket}", **more)
+        return AzureStore(bucket, **more)
+    except _failures() as error:
+        reason, hint = _reason(error)
+        raise OptionError(f"{scheme}://{bucket} cannot be reached: {reason}", hint=hint) from None
 
 
-_HINT = "account, keys, region and endpoint come from environment variables"
+def _is_plain_http(scheme: str) -> bool:
+    """Tell whether the person has named an endpoint without TLS, and so wants it."""
+    names = (
+        ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+        if scheme == "s3"
+        else ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+    )
+    return any(os.environ.get(name, "").lower().startswith("http://") for name in names)
 
 
-def _first(store: Any, key: str) -> tuple[bytes, int]:
-    """Return the first bytes of an object and its size, in one exchange."""
+def _beginning(answer: Any) -> bytes:
+    """Return the first bytes of an answer and give up the rest of it."""
+    parts: list[bytes] = []
+    length = 0
+    for part in answer.stream(min_chunk_size=_START):
+        parts.append(bytes(part))
+        length += len(parts[-1])
+        if length >= _START:
+            break
+    return b"".join(parts)
+
+
+def _range(place: _Place, first: int, end: int, tag: str | None) -> bytes:
     import obstore
 
+    options: Any = {"range": (first, end)}
+    # A weak tag never matches (RFC 9110 13.1.1).
+    if tag and not tag.startswith("W/"):
+        options["if_match"] = tag
+    return bytes(obstore.get(place.store, place.key, options=options).bytes())
+
+
+def _put(place: _Place, data: bytes) -> None:
+    import obstore
+
+    obstore.put(place.store, place.key, data, use_multipart=len(data) > _IN_PARTS)
+
+
+def _put_new(place: _Place, data: bytes) -> bool:
+    """Write unless something is there, also since a moment ago; tell whether it was written."""
+    import obstore
+    from obstore.exceptions import AlreadyExistsError, NotSupportedError
+
     try:
-        result = obstore.get(store, key, options={"range": (0, _WHOLE)})
+        obstore.put(place.store, place.key, data, mode="create", use_multipart=False)
+    except AlreadyExistsError:
+        return False
+    except (NotSupportedError, NotImplementedError):
+        pass
+    except _failures() as error:
+        if _status(error) != "501":
+            raise
+    else:
+        return True
+    # The store knows no conditions: a look before must do.
+    try:
+        obstore.head(place.store, place.key)
     except FileNotFoundError:
-        raise
-    except Exception:  # noqa: BLE001 - an empty object has no range
-        result = obstore.get(store, key)
-    return bytes(result.bytes()), result.meta["size"]
-
-
-class RangeFile(io.RawIOBase):
-    """A large object as a file: what is read is fetched in blocks, and some blocks are kept.
-
-    ``bytes_fetched`` counts.
-    """
-
-    def __init__(self, store: Any, key: str, size: int, start: bytes = b"") -> None:
-        super().__init__()
-        self._store, self._key, self._size = store, key, size
-        self._start = start
-        self._position = 0
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self.bytes_fetched = len(start)
-
-    def readable(self) -> bool:
-        """Return True."""
+        _put(place, data)
         return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move and return the position."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` as far as the object goes."""
-        view = memoryview(buffer).cast("B")
-        data = self._range(self._position, min(self._size, self._position + len(view)))
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def _range(self, start: int, stop: int) -> bytes:
-        if start >= stop:
-            return b""
-        if stop <= len(self._start):
-            return self._start[start:stop]
-        if stop - start >= _BLOCK:
-            return self._fetched(start, stop)
-        numbers = range(start // _BLOCK, (stop - 1) // _BLOCK + 1)
-        data = b"".join(map(self._block, numbers))
-        skipped = start - numbers[0] * _BLOCK
-        return data[skipped : skipped + stop - start]
-
-    def _block(self, number: int) -> bytes:
-        if number not in self._blocks:
-            start = number * _BLOCK
-            self._blocks[number] = self._fetched(start, min(self._size, start + _BLOCK))
-            if len(self._blocks) > _BLOCKS_KEPT:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(number)
-        return self._blocks[number]
-
-    def _fetched(self, start: int, stop: int) -> bytes:
-        import obstore
-
-        try:
-            data = bytes(obstore.get_range(self._store, self._key, start=start, end=stop))
-        except Exception as error:  # noqa: BLE001
-            raise _unreadable(error) from None
-        self.bytes_fetched += len(data)
-        return data
+    return False
 
 
 def _stored(root: str, meta: Any, folder: str) -> Stored:
@@ -265,31 +307,55 @@ def _version(meta: Any) -> str:
     return tag.strip('"') if tag else f"{meta['size']}-{meta['last_modified'].isoformat()}"
 
 
-def _unreadable(error: Exception) -> UnreadableSourceError:
-    if isinstance(error, UnreadableSourceError):
-        return error
-    if isinstance(error, FileNotFoundError):
-        return UnreadableSourceError("there is no such object or bucket")
-    return UnreadableSourceError(_reason(error))
+# --- what goes wrong ----------------------------------------------------------------------------
 
 
-def _reason(error: Exception) -> str:
-    """Return a line of our own: the library's text may hold a signed address."""
+@cache
+def _failures() -> tuple[type[Exception], ...]:
+    from obstore.exceptions import BaseError
+
+    return (BaseError, OSError, ValueError, NotImplementedError)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        missing = "bucket" if "NoSuchBucket" in str(error) else "object"
+        raise UnreadableSourceError(f"there is no such {missing}") from None
+    except _failures() as error:
+        reason, hint = _reason(error)
+        raise UnreadableSourceError(reason, hint=hint) from None
+
+
+def _status(error: Exception) -> str:
+    """Return the HTTP status that a failure ended with, empty where there was none."""
+    found = _STATUS.search(str(error))
+    return "" if found is None else found[1]
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """Return a line of our own, and a hint: the library's text may hold a signed address."""
     name, text = type(error).__name__, str(error)
-    if isinstance(error, FileNotFoundError):
-        return "there is no such bucket"
+    if any(sign in text for sign in _KEYLESS):
+        return _NO_KEYS, _WHERE_KEYS
     if name in ("PermissionDeniedError", "UnauthenticatedError"):
-        return "permission denied"
-    if name == "InvalidPathError":
-        return "no store allows such a name"
-    status = _STATUS.search(text)
-    if status is not None:
-        return f"the object store answered {status[1]}"
-    if "must be specified" in text or "Missing" in text:
-        return "the account or bucket is not known"
-    if _SILENCE.search(text):
-        return "the object store does not answer"
-    return f"the object store failed ({name})"
+        return "permission denied", ""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such bucket", ""
+    if name == "PreconditionError":
+        return "the object was changed while it was read", ""
+    if name == "InvalidPathError" or "parse path" in text:
+        return "a name with an empty part, '.', '..' or a control character cannot be used", ""
+    status = _status(error)
+    if status:
+        return _REASONS.get(status, f"the object store answered {status}"), ""
+    if "redirect" in text:
+        return _REASONS["301"], _WHERE_KEYS
+    if "HTTP error" in text or isinstance(error, OSError):
+        return "the object store does not answer", ""
+    return f"the object store failed ({name})", ""
 
 
 BACKEND = _Objects()
