@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import suppress
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["discover", "load"]
+__all__ = ["discover", "load", "preload"]
 
 
 @cache
@@ -55,3 +56,10 @@ def load(package: str, name: str, attribute: str) -> Any:
         if error.name != f"{package}.{name}":
             raise
     return discover(package, attribute)[name]
+
+
+def preload(modules: Sequence[str]) -> None:
+    """Import the modules that are there, so that a process has them when it needs them."""
+    for module in modules:
+        with suppress(ImportError):
+            importlib.import_module(module)

@@ -119,11 +119,16 @@ def convert(
     silenced = frozenset({"overlays"} if more.get("overlays") is False else ())
     console = Console(is_json, is_verbose, is_quiet, silenced)
     if target.is_folder:
-        from rendicom.cli.folder import convert_folder
+        from rendicom.cli.workers import open_workers
 
-        return convert_folder(
-            target, options, folder, frames=frames, existing=existing, console=console
-        )
+        with open_workers(folder, target) as workers:
+            # The workers start while this is loaded.
+            from rendicom.cli.folder import convert_folder
+
+            return convert_folder(
+                target, options, folder, workers,
+                frames=frames, existing=existing, console=console,
+            )  # fmt: skip
     folder.refuse_without_folder()
     output = OneFile(None if target.is_stream else target.path)
     source = target.sources[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rendicom.batch.executors import Engine, default_jobs, end_now, open_executor
+from rendicom.batch.executors import Engine, end_now
 from rendicom.batch.job import Job, OutputFolder, failure, run_job
 from rendicom.batch.run import Entry, Run
 from rendicom.batch.sources import count_files, find, find_listed
@@ -31,7 +31,6 @@ from rendicom.errors import (
 from rendicom.storage import join
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
     from typing import BinaryIO
 
     from rendicom.batch.filters import Filters
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from rendicom.batch.register import Register
     from rendicom.batch.sheet import SheetPlan
     from rendicom.batch.write import Existing
+    from rendicom.cli.workers import Workers
     from rendicom.options import RenderOptions
 
 __all__ = ["convert_folder"]
@@ -51,6 +51,7 @@ def convert_folder(
     target: Target,
     options: RenderOptions,
     flags: FolderFlags,
+    workers: Workers,
     *,
     frames: FrameSelection | None,
     existing: Existing,
@@ -59,7 +60,7 @@ def convert_folder(
     """Convert all sources into a folder and return the exit status."""
     with ExitStack() as stack:
         try:
-            work = _FolderRun(target, flags, console, stack)
+            work = _FolderRun(target, flags, console, workers, stack)
             work.prepare(options, frames, existing)
         except OptionError as error:
             raise click.UsageError(str(error)) from None
@@ -70,10 +71,15 @@ class _FolderRun:
     """One run, put together from its flags; ``stack`` closes what it opens."""
 
     def __init__(
-        self, target: Target, flags: FolderFlags, console: Console, stack: ExitStack
+        self,
+        target: Target,
+        flags: FolderFlags,
+        console: Console,
+        workers: Workers,
+        stack: ExitStack,
     ) -> None:
-        self.target, self.flags, self.console, self.stack = target, flags, console, stack
-        self.jobs = flags.jobs or default_jobs()
+        self.target, self.flags, self.console = target, flags, console
+        self.workers, self.stack = workers, stack
         self.tally = Tally()
         self.manifest: Manifest | None = None
         self.began = monotonic()
@@ -91,7 +97,7 @@ class _FolderRun:
         flags, target = self.flags, self.target
         pseudonyms, layout = _pseudonyms(flags), _layout(flags, target)
         filters = _filters(flags)
-        self.executor, engine = self._opened(_engine_text(flags, target))
+        engine = self.workers.engine
         recipe = Recipe(
             target=target.path,
             format=target.format.name,
@@ -110,8 +116,8 @@ class _FolderRun:
         self.progress.count(count_files(target.sources))
         self.runs = Run(
             recipe,
-            lambda: self.executor,
-            self.jobs,
+            lambda: self.workers.executor,
+            self.workers.jobs,
             self._on_report,
             is_contained=engine.has_own_processes,
             layout=layout,
@@ -120,11 +126,6 @@ class _FolderRun:
             manifest=self.manifest,
             sheet=sheet,
         )
-
-    def _opened(self, text: str) -> tuple[Executor, Engine]:
-        engine, executor = open_executor(text, jobs=self.jobs)
-        self.stack.callback(_end, executor)
-        return executor, engine
 
     def _timeout(self, engine: Engine) -> float | None:
         if engine.has_own_processes:
@@ -159,7 +160,7 @@ class _FolderRun:
         from rendicom.batch.manifest import open_manifest
 
         self.console.manifest = flags.manifest or join(recipe.target, MANIFEST)
-        return open_manifest(
+        manifest = open_manifest(
             self.console.manifest,
             options=recipe.options,
             format=recipe.format,
@@ -169,6 +170,8 @@ class _FolderRun:
             resume=flags.resume,
             pseudonyms=pseudonyms,
         )
+        self.stack.callback(manifest.close, complete=False)
+        return manifest
 
     # --- the run --------------------------------------------------------------------------
 
@@ -234,7 +237,7 @@ class _FolderRun:
 
     def _make_sheets(self) -> None:
         if self.runs.sheet is not None:
-            for warning in self.runs.sheet.write(self.runs.recipe, self.executor):
+            for warning in self.runs.sheet.write(self.runs.recipe, self.workers.executor):
                 complain(warning)
 
     def _on_report(self, report: Report) -> None:
@@ -248,28 +251,12 @@ class _FolderRun:
             self.manifest.close(complete=complete)
 
     def _interrupted(self) -> int:
-        end_now(self.executor)
+        end_now(self.workers.executor)
         self.progress.stop()
         self._close_manifest(complete=False)
         goes_on = "; --resume goes on from here" if self.manifest is not None else ""
         complain(f"interrupted: {self.tally.written} pictures are written{goes_on}")
         return exitcodes.INTERRUPTED
-
-
-def _end(executor: Executor) -> None:
-    """End an executor: at once where the run did not come to its end."""
-    if sys.exc_info()[0] is None:
-        executor.shutdown(wait=True, cancel_futures=True)
-    else:
-        end_now(executor)
-
-
-def _engine_text(flags: FolderFlags, target: Target) -> str:
-    """Return the engine to use; what is in this process's memory only, threads can see."""
-    if flags.engine is not None:
-        return flags.engine
-    in_memory = any(place.startswith("memory://") for place in (*target.sources, target.path))
-    return "threads" if in_memory else "local"
 
 
 def _pseudonyms(flags: FolderFlags) -> Pseudonyms | None:
