@@ -77,16 +77,18 @@ class Bench:
     """One archive, and the ways to convert it."""
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self.root, self.folder = root, folder
+        self.root, self.folder, self.runs = root, folder, 0
         self.files = sorted(str(path) for path in root.rglob("*.dcm"))
         here = str(Path(sys.executable).parent)
         self.program = shutil.which("rendicom", path=here) or "rendicom"
 
     def fresh(self) -> Path:
-        """Return the output folder, which is not there."""
-        out = self.folder / "out"
-        shutil.rmtree(out, ignore_errors=True)
-        return out
+        """Return an output folder that is not there; none is deleted until the end.
+
+        File systems are slow to make files where many were deleted a moment ago.
+        """
+        self.runs += 1
+        return self.folder / f"out-{self.runs}"
 
     def loop(self, extension: str) -> float:
         """Return the time of the engine in a loop, in this process."""
@@ -184,8 +186,7 @@ def memory(folder: Path, counts: tuple[int, ...]) -> None:
     print("\npeak memory of the parent process (aim: within 50 MB of each other)")
     for count in counts:
         root = small_archive(folder, count)
-        out = folder / "out"
-        shutil.rmtree(out, ignore_errors=True)
+        out = folder / f"pictures-{count}"
         command = [sys.executable, "-c", MEMORY, str(root), str(out)]
         took = time.perf_counter()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -195,7 +196,6 @@ def memory(folder: Path, counts: tuple[int, ...]) -> None:
         print(
             f"  {count:6} files of 16x16: {kilobytes / 1024:6.1f} MB  {rate:.0f}/s  exit {status}"
         )
-        shutil.rmtree(root)
 
 
 def main() -> None:
