@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.uid import generate_uid
-from rendicom.batch.sources import find
 
 import rendicom
 from rendicom.batch.executors import open_executor
 from rendicom.batch.run import Run
+from rendicom.batch.sources import find
 from rendicom.batch.units import Recipe, Report
 from rendicom.batch.write import write_picture
 from rendicom.testing import image

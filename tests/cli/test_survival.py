@@ -76,7 +76,8 @@ def statuses(manifest: Path) -> Counter[tuple[str, str]]:
 def test_a_run_killed_half_way_goes_on_to_the_same_pictures(here, whole_family) -> None:
     archive(here / "study", 400)
     with started("convert", "study", "out", "--format", "png", "--jobs", "2") as process:
-        wait_for(lambda: len(list(here.glob("out/*/*.png"))) > 120)
+        wait_for(lambda: len(list(here.glob("out/*/*.png"))) > 60)
+        wait_for(lambda: (here / "out/manifest.jsonl").exists())
         victims = family(process) if whole_family else []
         process.kill()
         for victim in victims:

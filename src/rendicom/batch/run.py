@@ -31,7 +31,7 @@ __all__ = ["Entry", "Run"]
 
 Entry = Unit | Ignored | Unreadable
 
-_FLUSH_SECONDS = 1.0
+_FLUSH_SECONDS = 0.25
 _FAILED_WRITES = 10
 """So many pictures in a row that cannot be written mean that none can."""
 
