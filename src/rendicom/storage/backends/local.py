@@ -147,32 +147,28 @@ def _write(path: str, data: bytes, existing: Existing) -> bool:
         with open(path, "wb", buffering=0) as stream:
             _write_all(stream.fileno(), data)
         return True
+    if mode is not None and existing != "overwrite":
+        return _left(path, existing)
     place = os.path.realpath(path) if os.path.islink(path) else path
     folder = os.path.dirname(place)
-    if mode is None and _NAMELESS and _write_nameless(place, folder, data):
+    if mode is None and _write_nameless(place, folder, data, mode):
         return True
     part = os.path.join(folder, f".rendicom-{os.getpid()}-{next(_counter)}.part")
     try:
-        descriptor = _open_new(part, folder)
-        try:
-            _write_all(descriptor, data)
-            if mode is not None and hasattr(os, "fchmod"):
-                os.fchmod(descriptor, stat.S_IMODE(mode))
-        finally:
-            os.close(descriptor)
+        if mode is None or not _write_nameless(part, folder, data, mode):
+            _write_part(part, folder, data, mode)
         return _publish(part, place, existing)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
 
 
-def _write_nameless(place: str, folder: str, data: bytes) -> bool:
-    """Write to a file that gets a name when it is whole; a kill before that leaves nothing.
+def _write_nameless(place: str, folder: str, data: bytes, mode: int | None) -> bool:
+    """Write to a file that gets its name when it is whole; a kill before that leaves nothing.
 
     False where the file system has no such files, or somebody has taken the name meanwhile.
     """
-    device = _device_of(folder)
-    if device in _without_nameless:
+    if not _NAMELESS or (device := _device_of(folder)) in _without_nameless:
         return False
     try:
         descriptor = os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
@@ -182,7 +178,7 @@ def _write_nameless(place: str, folder: str, data: bytes) -> bool:
         _without_nameless.add(device)
         return False
     try:
-        _write_all(descriptor, data)
+        _fill(descriptor, data, mode)
         return _name(descriptor, place, device)
     finally:
         os.close(descriptor)
@@ -217,6 +213,21 @@ def _mode_of(path: str) -> int | None:
         return None
 
 
+def _write_part(part: str, folder: str, data: bytes, mode: int | None) -> None:
+    descriptor = _open_new(part, folder)
+    try:
+        _fill(descriptor, data, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _fill(descriptor: int, data: bytes, mode: int | None) -> None:
+    """Write all, and give the file the permissions of the one it replaces."""
+    _write_all(descriptor, data)
+    if mode is not None and hasattr(os, "fchmod"):
+        os.fchmod(descriptor, stat.S_IMODE(mode))
+
+
 def _open_new(part: str, folder: str) -> int:
     try:
         return os.open(part, _NEW_FILE, 0o666)
@@ -238,10 +249,15 @@ def _publish(part: str, place: str, existing: Existing) -> bool:
     try:
         _rename_to_new(part, place)
     except FileExistsError:
-        if existing == "fail":
-            raise exists_error(place) from None
-        return False
+        return _left(place, existing)
     return True
+
+
+def _left(place: str, existing: Existing) -> bool:
+    """Return False, or raise where nothing should have been there."""
+    if existing == "fail":
+        raise exists_error(place) from None
+    return False
 
 
 def _rename_to_new(part: str, place: str) -> None:
