@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import socket
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from uuid import uuid4
 import pytest
 
 ACCESS_KEY, SECRET_KEY = "rendicomtestkey", "wJalrNotASecretAnybodyKnows"
+
+PAGE = 100
+"""So many objects are in one page of a listing; a thousand take the server long to store."""
 
 
 class Server(NamedTuple):
@@ -41,10 +45,13 @@ class Server(NamedTuple):
             "AWS_PROFILE": "",
         }
 
-    def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    def request(
+        self, method: str, path: str, body: bytes = b"", **headers: str
+    ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         with contextlib.closing(connection):
-            connection.request(method, path, body)
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
             answer = connection.getresponse()
             return answer.status, answer.read()
 
@@ -79,7 +86,8 @@ def serving(log: Path) -> Iterator[Server]:
     server = Server(free_port())
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(server.port)]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+        environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         try:
             _wait_for(server, process, log)
             yield server

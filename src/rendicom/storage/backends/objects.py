@@ -39,7 +39,14 @@ _WHOLE_SECONDS = 600
 _RETRIES = 4
 
 _STATUS = re.compile(r"status(?: code)?:? (\d{3})")
-_KEYLESS = ("169.254.169.254", "metadata.google.internal", "must be specified", "Missing")
+_KEYLESS = (
+    # Where the machines of a cloud get theirs.
+    "/latest/api/token",
+    "/latest/meta-data/",
+    "/computeMetadata/",
+    "/metadata/identity/",
+    "must be specified",
+)
 _REASONS = {
     "301": "the bucket is in another region",
     "400": "the object store does not understand: is the region right?",
@@ -51,6 +58,8 @@ _REASONS = {
 }
 _NO_KEYS = "no keys for the object store are known"
 _WHERE_KEYS = "keys, account, region and endpoint come from environment variables"
+_without_conditions: set[str] = set()
+"""Buckets whose store cannot write on the condition that nothing is there."""
 
 
 class _Place(NamedTuple):
@@ -274,6 +283,8 @@ def _put_new(place: _Place, data: bytes) -> bool:
     import obstore
     from obstore.exceptions import AlreadyExistsError, NotSupportedError
 
+    if place.root in _without_conditions:
+        return _put_after_look(place, data)
     try:
         obstore.put(place.store, place.key, data, mode="create", use_multipart=False)
     except AlreadyExistsError:
@@ -285,7 +296,13 @@ def _put_new(place: _Place, data: bytes) -> bool:
             raise
     else:
         return True
-    # The store knows no conditions: a look before must do.
+    _without_conditions.add(place.root)
+    return _put_after_look(place, data)
+
+
+def _put_after_look(place: _Place, data: bytes) -> bool:
+    import obstore
+
     try:
         obstore.head(place.store, place.key)
     except FileNotFoundError:
