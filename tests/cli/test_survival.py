@@ -114,6 +114,21 @@ def test_a_worker_killed_in_the_middle_costs_nothing(here) -> None:
     assert statuses(here / "out/manifest.jsonl") == {("ok", ""): 300}
 
 
+def test_a_dask_worker_killed_in_the_middle_costs_nothing(here) -> None:
+    pytest.importorskip("distributed")
+    archive(here / "study", 300)
+    arguments = ("convert", "study", "out", "--format", "png", "--jobs", "2", "--engine", "dask")
+    with started(*arguments) as process:
+        wait_for(lambda: len(list(here.glob("out/*/*.png"))) > 40, 60)
+        workers = [child for child in family(process) if "spawn_main" in " ".join(child.cmdline())]
+        assert len(workers) == 2
+        workers[0].kill()
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert len(list(here.glob("out/*/*.png"))) == 300
+    assert statuses(here / "out/manifest.jsonl") == {("ok", ""): 300}
+
+
 PLUGIN = '''
 import os, time
 from rendicom.errors import CorruptDataError
