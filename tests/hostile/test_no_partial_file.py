@@ -59,7 +59,8 @@ def test_good_frames_are_kept_when_one_is_broken(tmp_path: Path) -> None:
     out.mkdir()
     done = _convert(source, out, "--format", "png", "--strict")
     assert done.returncode == 1
-    assert sorted(path.name for path in out.iterdir()) == ["in-0001.png", "in-0003.png"]
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["in-0001.png", "in-0003.png", "manifest.jsonl"]
 
 
 def struct_of_nonsense() -> bytes:
