@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from objectstore import s3, s3_server
+
+__all__ = ["s3", "s3_server"]
+
 
 def corpus_folder() -> Path | None:
     """Return the folder of shared real files, or None where it is not at hand."""
