@@ -15,7 +15,7 @@ from rendicom.testing.stores import StoreTests
 
 class TestLocal(StoreTests):
     store = LOCAL
-    # In a file:// URI a percent sign is a code (RFC 8089), and Windows has names it does not take.
+    # In a file:// URI a percent sign is a code (RFC 8089).
     names = tuple(name for name in StoreTests.names if "%" not in name)
 
     @pytest.fixture
