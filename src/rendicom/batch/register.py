@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from rendicom.batch.scratch import scratch_database
 from rendicom.errors import UnwritableOutputError
 
 if TYPE_CHECKING:
@@ -12,34 +13,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Register"]
 
-_CACHE_KIBIBYTES = 16 << 10
-_PREPARE = (
-    # Nothing in it outlives the process, so nothing has to be kept from harm.
-    "PRAGMA journal_mode = OFF",
-    "PRAGMA synchronous = OFF",
-    f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}",
-    "CREATE TABLE taken (key BLOB PRIMARY KEY, owner BLOB NOT NULL) WITHOUT ROWID",
-    # One transaction to the end: a commit a name would be ten times as slow.
-    "BEGIN",
-)
+_SCHEMA = "CREATE TABLE taken (key BLOB PRIMARY KEY, owner BLOB NOT NULL) WITHOUT ROWID"
 _TAKE = "INSERT INTO taken VALUES (?, ?) ON CONFLICT DO NOTHING"
 _OWNER = "SELECT owner FROM taken WHERE key = ?"
 
 
 class Register:
-    """A set of keys, each with who took it; what does not fit 16 MiB lies on disk.
+    """A set of keys, each with who took it; most of a large one lies on disk.
 
-    The file is SQLite's own temporary one: it has no name, and is gone with the process however
-    that ends. For one thread; use it as a context manager, or call ``close``.
+    For one thread; use it as a context manager, or call ``close``.
     """
 
     def __init__(self) -> None:
         import sqlite3
 
-        # An empty name is a database in memory that moves to a file as it grows.
-        self._database = sqlite3.connect("", isolation_level=None)
-        for statement in _PREPARE:
-            self._database.execute(statement)
+        self._database = scratch_database(_SCHEMA)
         self._cursor = self._database.cursor()
         self._failures = sqlite3.OperationalError
 

@@ -10,12 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from rendicom.batch.job import Written
+from rendicom.batch.scratch import scratch_database
 from rendicom.batch.units import Recipe, Report, Unit
 from rendicom.batch.write import write_picture
 from rendicom.errors import OptionError, RendicomError
 
 if TYPE_CHECKING:
-    import sqlite3
     from concurrent.futures import Executor, Future
 
     from numpy.typing import NDArray
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SheetPlan", "Tile", "make_sheet"]
 
+_SCHEMA = """
+CREATE TABLE tile (
+    series TEXT, number INTEGER, source TEXT, frame INTEGER, unit BLOB,
+    PRIMARY KEY (series, number, source, frame)
+) WITHOUT ROWID
+"""
 _MOST_TILES = 48
 _COLUMNS = 8
 _SIDE = 160
@@ -62,17 +68,8 @@ class SheetPlan:
     def __init__(self, path: str, *, pseudonyms: Pseudonyms | None = None) -> None:
         if not path.lower().endswith(".png"):
             raise OptionError(f"--contact-sheet {path} does not end in .png")
-        import sqlite3
-
         self._path, self._pseudonyms = path, pseudonyms
-        # An empty name is a database in memory that moves to a nameless file as it grows.
-        self._database: sqlite3.Connection = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute(
-            "CREATE TABLE tile (series TEXT, number INTEGER, source TEXT, frame INTEGER, unit BLOB,"
-            " PRIMARY KEY (series, number, source, frame)) WITHOUT ROWID"
-        )
-        self._database.execute("BEGIN")
+        self._database = scratch_database(_SCHEMA)
 
     def __enter__(self) -> Self:
         """Return the plan itself."""

@@ -27,13 +27,13 @@ MEMBER_MARK = "!/"
 class Member(NamedTuple):
     """Where in an archive a file lies.
 
-    ``index`` counts the archive's entries from 0; ``offset`` is where the bytes of a tar member
+    ``number`` counts the archive's entries from 0; ``offset`` is where the bytes of a tar member
     start in the stream, decompressed, and where the header before them starts in a zip; ``size`` is
     in bytes, decompressed.
     """
 
     archive: str
-    index: int
+    number: int
     offset: int
     size: int
 

@@ -1,7 +1,7 @@
 """What a manifest said before this run, where it can be asked source by source.
 
-Millions of records fit into no memory: they go to a temporary SQLite database, which the system
-removes with the process. A source is a 64-bit number there, its hash in this process.
+Millions of records fit into no memory: they go to a scratch database. A source is a 64-bit number
+there, its hash in this process.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom.batch.manifest.records import Record, Terms
+from rendicom.batch.scratch import scratch_database
 from rendicom.errors import UnwritableOutputError
 
 if TYPE_CHECKING:
@@ -77,13 +78,8 @@ class Earlier:
     def __init__(self, pieces: Sequence[Piece], terms: Terms) -> None:
         import sqlite3
 
-        # Without a name it is a private file, removed by SQLite as soon as it is open.
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._error = sqlite3.Error
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
-            self._do(f"PRAGMA {pragma}")
-        self._do(_SCHEMA)
-        self._do("BEGIN")
+        self._database = scratch_database(_SCHEMA)
         self._do_many("INSERT INTO record VALUES (?,?,?,?,?,?,?,?)", _rows(pieces, terms))
         self._do("CREATE INDEX by_source ON record (source, frame)")
         self._do(_DROP_REPEATED)

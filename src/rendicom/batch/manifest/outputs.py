@@ -62,15 +62,12 @@ def _is_remote(target: str) -> bool:
 
 
 def _listing(target: str) -> sqlite3.Connection:
-    import sqlite3
-
+    from rendicom.batch.scratch import scratch_database
     from rendicom.storage import list_folder
 
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
-        database.execute(f"PRAGMA {pragma}")
-    database.execute("CREATE TABLE object (location TEXT PRIMARY KEY, size INT) WITHOUT ROWID")
-    database.execute("BEGIN")
+    database = scratch_database(
+        "CREATE TABLE object (location TEXT PRIMARY KEY, size INT) WITHOUT ROWID"
+    )
     objects = ((stored.location, stored.size) for stored in list_folder(target))
     database.executemany("INSERT OR REPLACE INTO object VALUES (?, ?)", objects)
     return database
