@@ -272,6 +272,7 @@ def test_a_dask_cluster_gives_the_same(study, run) -> None:
     ("flags", "said"),
     [
         (["--engine", "steam"], "steam"),
+        (["memory://elsewhere/", "--engine", "local"], "--engine threads"),
         (["--engine", "threads", "--timeout", "3"], "--timeout"),
         (["--manifest", "table.xls"], "table.xls"),
         (["--hash-uids", "nokey"], "nokey"),

@@ -49,9 +49,8 @@ def open_workers(flags: FolderFlags, target: Target) -> Iterator[Workers]:
         There is no such engine, or it cannot be reached.
     """
     try:
-        engine, executor = open_executor(
-            _engine_text(flags, target), jobs=flags.jobs or default_jobs()
-        )
+        text = _engine_text(flags, target)
+        engine, executor = open_executor(text, jobs=flags.jobs or default_jobs())
     except OptionError as error:
         raise click.UsageError(str(error)) from None
     try:
@@ -68,11 +67,13 @@ def open_workers(flags: FolderFlags, target: Target) -> Iterator[Workers]:
 
 
 def _engine_text(flags: FolderFlags, target: Target) -> str:
-    """Return the engine to use; what is in this process's memory only, threads can see."""
-    if flags.engine is not None:
-        return flags.engine
+    """Return the engine to use; what is in this process's memory, other processes do not see."""
     in_memory = any(place.startswith("memory://") for place in (*target.sources, target.path))
-    return "threads" if in_memory else "local"
+    if not in_memory:
+        return flags.engine or "local"
+    if flags.engine not in (None, "threads", "inline"):
+        raise OptionError("memory:// is this process's own", hint="--engine threads sees it")
+    return flags.engine or "threads"
 
 
 def _modules(target: Target) -> tuple[str, ...]:
