@@ -66,7 +66,7 @@ def test_the_manifest_says_what_became_of_every_input(study, run) -> None:
     assert one["series_instance_uid"] == SERIES
     assert one["sop_instance_uid"] == f"{SERIES}.3"
     assert (one["modality"], one["frame"], one["pictures"]) == ("CT", 1, 1)
-    assert one["source_size"] == os.stat("study/a/3.dcm").st_size
+    assert one["source_size"] == Path("study/a/3.dcm").stat().st_size
     frames = [record["frame"] for record in table if record["source"] == "study/b/2"]
     assert sorted(frames) == [1, 2, 3]
     assert "rendicom: 1 failed: 1 no-pixel-data" in result.err

@@ -77,7 +77,7 @@ def test_a_run_killed_half_way_goes_on_to_the_same_pictures(here, whole_family) 
     archive(here / "study", 400)
     with started("convert", "study", "out", "--format", "png", "--jobs", "2") as process:
         wait_for(lambda: len(list(here.glob("out/*/*.png"))) > 60)
-        wait_for(lambda: (here / "out/manifest.jsonl").exists())
+        wait_for((here / "out/manifest.jsonl").exists)
         victims = family(process) if whole_family else []
         process.kill()
         for victim in victims:
@@ -129,7 +129,7 @@ def test_a_dask_worker_killed_in_the_middle_costs_nothing(here) -> None:
     assert statuses(here / "out/manifest.jsonl") == {("ok", ""): 300}
 
 
-PLUGIN = '''
+PLUGIN = """
 import os, time
 from rendicom.errors import CorruptDataError
 
@@ -146,7 +146,7 @@ class _Codec:
         raise CorruptDataError("not mine")
 
 CODEC = _Codec()
-'''
+"""
 
 
 @pytest.fixture
