@@ -1,13 +1,11 @@
-"""The object store of these tests: a folder's own conftest, so that others start no server."""
+"""What stands before the object store of these tests; the store itself is everybody's."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from objectstore import Server, s3, s3_server
+from objectstore import Server
 from storage.relay import Relay, relaying
-
-__all__ = ["relay", "s3", "s3_server"]
 
 
 @pytest.fixture
