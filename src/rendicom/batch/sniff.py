@@ -13,6 +13,7 @@ __all__ = [
     "Kind",
     "Look",
     "is_dicom_file",
+    "is_dicom_instance",
     "kind_of_file",
     "kind_of_head",
     "look",
@@ -135,9 +136,17 @@ def version_of(status: os.stat_result) -> str:
 
 
 def is_dicom_file(path: str) -> bool:
-    """Tell whether ``path`` is an existing, readable DICOM file."""
+    """Tell whether ``path`` is an existing, readable DICOM file, a DICOMDIR included."""
+    return _kind(path) in ("instance", "directory")
+
+
+def is_dicom_instance(path: str) -> bool:
+    """Tell whether ``path`` is an existing, readable file with one DICOM instance."""
+    return _kind(path) == "instance"
+
+
+def _kind(path: str) -> Kind:
     try:
-        regular = stat.S_ISREG(os.stat(path).st_mode)
-        return regular and kind_of_file(path) in ("instance", "directory")
-    except OSError:
-        return False
+        return kind_of_file(path) if stat.S_ISREG(os.stat(path).st_mode) else "other"
+    except (OSError, ValueError):
+        return "other"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from rendicom.batch.names import stem_of
-from rendicom.batch.sniff import is_dicom_file
+from rendicom.batch.sniff import is_dicom_file, is_dicom_instance
 from rendicom.encode import format_named, format_of_extension
 from rendicom.errors import OptionError
 
@@ -25,8 +24,7 @@ _DEFAULT_FORMAT = "jpg"
 _DICOM_ENDING = ".dcm"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where pictures go. ``path`` is a folder, a file, or ``-`` for standard output."""
 
     sources: tuple[str, ...]
@@ -90,7 +88,7 @@ def _normalised(path: str) -> str:
 
 def _holds_many(source: str) -> bool:
     """Tell whether the source is a folder, an archive and the like."""
-    if source == STREAM:
+    if source == STREAM or is_dicom_instance(source):
         return False
     from rendicom.batch.sources import is_folder_like
 
