@@ -9,9 +9,9 @@ A line of ``--json`` is one of these; keys are never removed, new ones may come:
     {"source", "status": "filtered", "reason"}
     {"source", "frame", "status": "failed", "code", "message", "hint"}
 
-``frame`` is null for an animation, and in a failure that is not one frame's of several.
-``source`` is null where the command line itself is at fault. ``code`` is one of those in
-`rendicom.errors`, or ``internal-error``.
+An ignored file has no line, and a notice has none. ``frame`` is null for an animation, and in a
+failure that is not one frame's of several. ``source`` is null where the command line itself is at
+fault. ``code`` is one of those in `rendicom.errors`, or ``internal-error``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ from rendicom.batch.job import Failed, Filtered, Ignored, Notice, Outcome, Plann
 if TYPE_CHECKING:
     from rendicom.batch.tally import Tally
 
-__all__ = ["Console", "complain", "counted", "duration", "print_json", "printable"]
+__all__ = ["Console", "complain", "counted", "duration", "print_json", "printable", "speed"]
 
 _FAILURES_SHOWN = 20
-"""So many failures of one kind are shown one by one, where there may be millions."""
+"""So many failures of one code are shown one by one: there may be millions."""
 _NOTICES_SHOWN = 10
+_REASONS_SHOWN = 5
+_LONG_RUN = 3.0
+"""Seconds of a run that is worth saying how fast it was."""
 
 
 def printable(text: str) -> str:
@@ -59,7 +62,11 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def counted(number: int, what: str) -> str:
-    """Return a number of things, in the plural where it is one."""
+    """Return a number of things, in the plural unless it is one.
+
+    >>> counted(1, "file"), counted(0, "file")
+    ('1 file', '0 files')
+    """
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
@@ -71,32 +78,45 @@ def duration(seconds: float) -> str:
     """
     if seconds < 100:
         return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    hours, minutes = divmod(minutes, 60)
+    hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def speed(number: float) -> str:
+    """Return how many of something there are in a second.
+
+    >>> speed(197.2), speed(0.31)
+    ('197/s', '0.3/s')
+    """
+    return f"{number:.0f}/s" if number >= 10 else f"{number:.1f}/s"
 
 
 @dataclass(slots=True)
 class Console:
-    """Says what came of each source, and counts.
+    """Says what came of each source, and counts the failures.
+
+    Failures and notices of one kind are shown up to a number, after which it is said once that
+    there are more of them; JSON lines are all printed.
 
     Parameters
     ----------
     is_json
         One JSON line on standard output for each outcome.
     is_verbose
-        A line on standard error for each picture.
+        A line on standard error for each picture, and for each failure and notice.
     is_quiet
         Failures only.
+    silenced
+        Notices not wanted, by what they are about.
+    manifest
+        What lists every outcome, if anything does.
     """
 
     is_json: bool = False
     is_verbose: bool = False
     is_quiet: bool = False
     silenced: frozenset[str] = frozenset()
-    """Notices not wanted, by what they are about."""
     manifest: str | None = None
-    """What lists every outcome, in a run over a folder: not all have to be shown then."""
     failed: int = field(default=0, init=False)
     _shown: Counter[str] = field(default_factory=Counter, init=False)
     _said: tuple[str, set[str]] = field(default=("", set()), init=False)
@@ -116,23 +136,29 @@ class Console:
             case Filtered():
                 self._show_filtered(outcome)
             case Notice():
-                if outcome.about not in self.silenced and self._may_show(outcome.about):
-                    self._note(outcome.source, outcome.text)
+                if outcome.about not in self.silenced:
+                    kind = f"notices of {outcome.about}"
+                    self._note(outcome.source, outcome.text, kind=kind, is_listed=False)
             case Ignored():
                 if self.is_verbose:
                     complain("no DICOM instance, ignored", about=outcome.source)
 
-    def _may_show(self, kind: str, *, most: int = _NOTICES_SHOWN) -> bool:
-        """Tell whether to show one more of a kind; where no more are shown, say so once."""
-        if self.manifest is None or self.is_verbose:
+    def _may_show(self, kind: str, *, most: int, is_listed: bool = True) -> bool:
+        """Tell whether to show one more of a kind; at the first that is not, say that there are."""
+        if self.is_verbose:
             return True
         self._shown[kind] += 1
-        if self._shown[kind] == most + 1 and not (self.is_quiet and most == _NOTICES_SHOWN):
-            complain(f"more of this kind are not shown ({kind}; see {self.manifest})")
+        if self._shown[kind] == most + 1:
+            has_list = is_listed and self.manifest is not None
+            where = f"see {self.manifest}" if has_list else "-v shows them"
+            complain(f"further {kind} are not shown one by one ({where})")
         return self._shown[kind] <= most
 
     def summarise(self, tally: Tally, *, seconds: float, done_before: int = 0) -> None:
-        """Say on a line or two what came of a folder."""
+        """Say on a line or two what came of a folder.
+
+        It took ``seconds``; with ``done_before`` files an earlier run was done.
+        """
         if not self.is_quiet:
             complain(", ".join(_parts(tally, seconds=seconds, done_before=done_before)))
         if tally.failed:
@@ -141,10 +167,8 @@ class Console:
             complain(f"{tally.failed.total()} failed: {codes}{where}")
 
     def _show_written(self, done: Written) -> None:
-        for warning in done.warnings if not self.is_quiet else ():
-            if not self._may_show("warnings"):
-                break
-            self._note(done.source, f"warning: {warning}")
+        for warning in done.warnings:
+            self._note(done.source, f"warning: {warning}", kind="warnings")
         if self.is_verbose:
             frame = "all frames" if done.frame is None else f"frame {done.frame}"
             size = f"{done.width} x {done.height}"
@@ -173,7 +197,7 @@ class Console:
 
     def _show_failed(self, failed: Failed) -> None:
         frame = f"frame {failed.frame}: " if failed.frame is not None else ""
-        if self._may_show(failed.code, most=_FAILURES_SHOWN):
+        if self._may_show(f"{failed.code} failures", most=_FAILURES_SHOWN):
             complain(f"{frame}{failed.message}", about=failed.source, hint=failed.hint)
         if self.is_json:
             print_json(
@@ -193,8 +217,7 @@ class Console:
             )  # fmt: skip
         else:
             there = " (exists)" if planned.exists else ""
-            line = f"{printable(planned.source)} -> {printable(planned.output)}{there}"
-            sys.stdout.write(line + "\n")
+            _print(f"{planned.source} -> {planned.output}{there}")
 
     def _show_filtered(self, filtered: Filtered) -> None:
         if self.is_verbose:
@@ -202,7 +225,7 @@ class Console:
         if self.is_json:
             print_json({"source": filtered.source, "status": "filtered", "reason": filtered.reason})
 
-    def _note(self, source: str, text: str) -> None:
+    def _note(self, source: str, text: str, *, kind: str, is_listed: bool = True) -> None:
         """Say something about a source, unless it was said already of its last frame."""
         if self.is_quiet:
             return
@@ -210,23 +233,40 @@ class Console:
             self._said = (source, set())
         if text not in self._said[1]:
             self._said[1].add(text)
-            complain(text, about=source)
+            if self._may_show(kind, most=_NOTICES_SHOWN, is_listed=is_listed):
+                complain(text, about=source)
+
+
+def _print(text: str) -> None:
+    """Print one line on standard output, whatever letters it can hold."""
+    encoding = sys.stdout.encoding or "utf-8"
+    line = printable(text).encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(line + "\n")
 
 
 def _parts(tally: Tally, *, seconds: float, done_before: int) -> list[str]:
-    if tally.planned:
-        first = f"{counted(tally.planned, 'picture')} would be written"
-    else:
-        first = f"{counted(tally.written, 'picture')} written"
-    parts = [first]
+    parts = [_made(tally, seconds)]
     parts += [f"{tally.skipped} there already"] if tally.skipped else []
     parts += [f"{counted(done_before, 'file')} done before"] if done_before else []
-    if tally.failed:
-        parts.append(f"{tally.failed.total()} failed")
     parts += [f"{counted(tally.ignored, 'other file')} ignored"] if tally.ignored else []
-    if tally.filtered:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in tally.filtered.most_common())
-        parts.append(f"{tally.filtered.total()} left out ({reasons})")
-    if seconds > 3 and tally.written:
-        parts.append(f"in {duration(seconds)} ({tally.written / seconds:.0f}/s)")
+    parts += [_left_out(tally.filtered)] if tally.filtered else []
     return parts
+
+
+def _made(tally: Tally, seconds: float) -> str:
+    if tally.planned:
+        return f"{counted(tally.planned, 'picture')} would be written"
+    made = f"{counted(tally.written, 'picture')} written"
+    if seconds < _LONG_RUN or not tally.written:
+        return made
+    time = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+    files = counted(tally.converted, "file")
+    return f"{made} of {files} in {time} ({speed(tally.written / seconds)})"
+
+
+def _left_out(reasons: Counter[str]) -> str:
+    named = reasons.most_common(_REASONS_SHOWN)
+    others = reasons.total() - sum(count for _, count in named)
+    texts = [f"{reason} {count}" for reason, count in named]
+    texts += [f"others {others}"] if others else []
+    return f"{reasons.total()} left out ({', '.join(texts)})"

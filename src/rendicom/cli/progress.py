@@ -5,24 +5,50 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from rendicom.cli.console import complain, counted, duration
+from rendicom.cli.console import complain, counted, duration, speed
 
 if TYPE_CHECKING:
     from rendicom.batch.tally import Tally
+    from rendicom.cli.live import Live
 
-__all__ = ["Progress"]
+__all__ = ["Part", "Progress", "fitted"]
 
 _LIVE_SECONDS = 0.2
 _FIRST_LINE_SECONDS = 5.0
 _LINE_SECONDS = 10.0
+_GIGABYTE, _MEGABYTE = 1e9, 1e6
+_SEPARATOR = ", "
+
+
+class Part(NamedTuple):
+    """A piece of the line, and how much it matters where there is no room for all; 0 the most."""
+
+    text: str
+    rank: int = 0
+
+
+def fitted(parts: Sequence[Part], width: int) -> str:
+    """Return as many parts as fit ``width`` letters, in their order; those that matter go last."""
+    kept = list(parts)
+    while len(kept) > 1 and len(_joined(kept)) > width:
+        # Of two that matter alike the last one goes.
+        kept.pop(max(range(len(kept)), key=lambda place: (kept[place].rank, place)))
+    return _joined(kept)[: max(0, width)]
+
+
+def _joined(parts: Sequence[Part]) -> str:
+    return _SEPARATOR.join(part.text for part in parts)
 
 
 class Progress:
     """Shows how far a run is; a context manager that gives the terminal back.
+
+    What is printed meanwhile, on standard error or on standard output, appears above the live line.
 
     Parameters
     ----------
@@ -36,17 +62,19 @@ class Progress:
         self._is_quiet = is_quiet
         self._clock = clock
         self._next = 0.0
-        self._live: _Live | None = None
+        self._live: Live | None = None
         self._total = 0
-        self._is_counted = False
-        self._counter: threading.Thread | None = None
+        self._is_final = False
         self._is_over = False
 
     def __enter__(self) -> Self:
         """Begin."""
         self._next = self._clock() + _FIRST_LINE_SECONDS
         if not self._is_quiet and _is_terminal():
-            self._live = _Live()
+            from rendicom.cli.live import Live
+
+            self._live = Live(seconds=_LIVE_SECONDS)
+            self._live.start()
             self._next = self._clock()
         return self
 
@@ -61,85 +89,82 @@ class Progress:
             self._live.stop()
             self._live = None
 
+    def total(self, number: int, *, is_final: bool) -> None:
+        """Say how many sources there are, as far as that is known."""
+        self._total, self._is_final = number, is_final
+
     def count(self, totals: Iterator[int]) -> None:
         """Take growing totals of sources from ``totals`` in a thread, the last one being final."""
-        if self._is_quiet:
-            return
-        self._counter = threading.Thread(target=self._take, args=(totals,), daemon=True)
-        self._counter.start()
+        if not self._is_quiet:
+            threading.Thread(target=self._take, args=(totals,), daemon=True).start()
 
     def _take(self, totals: Iterator[int]) -> None:
-        for self._total in totals:
+        total = 0
+        for total in totals:
             if self._is_over:
                 return
-        self._is_counted = True
+            self.total(total, is_final=False)
+        self.total(total, is_final=True)
+
+    def stage(self, text: str) -> None:
+        """Show what else the run is at, once all sources are done; on a terminal only."""
+        if self._live is not None:
+            self._live.show(partial(fitted, [Part(text)]))
 
     def update(self, tally: Tally) -> None:
         """Show the tally, unless something was shown a moment ago."""
+        if self._is_quiet:
+            return
         now = self._clock()
         tally.mark(now)
-        if self._is_quiet or now < self._next:
+        if now < self._next:
             return
-        if self._live is not None:
-            self._next = now + _LIVE_SECONDS
-            self._live.show(tally.sources, self._shown_total(tally), self._text(tally))
-        else:
+        total = self._known_total(tally)
+        if self._live is None:
             self._next = now + _LINE_SECONDS
-            complain(f"{self._files(tally)}, {self._text(tally)}")
+            complain(_joined(_parts(tally, now, total)))
+        else:
+            self._next = now + _LIVE_SECONDS
+            done = tally.sources + tally.done_before
+            share = done / total if total else None
+            self._live.show(partial(fitted, _parts(tally, now, total)), share=share)
 
-    def _shown_total(self, tally: Tally) -> int | None:
+    def _known_total(self, tally: Tally) -> int | None:
         """Return the total of sources; None as long as it grows, or where archives hold more."""
-        return self._total if self._is_counted and self._total >= tally.sources else None
-
-    def _files(self, tally: Tally) -> str:
-        total = self._shown_total(tally)
-        return f"{tally.sources}{f' of {total}' if total is not None else ''} files"
-
-    def _text(self, tally: Tally) -> str:
-        parts = [counted(tally.written or tally.planned, "picture")]
-        sources, pictures = tally.rate()
-        if pictures or sources:
-            parts.append(f"{pictures or sources:.0f}/s")
-        if tally.bytes_read:
-            parts.append(f"{tally.bytes_read / 1e6:.0f} MB read")
-        if tally.failed:
-            parts.append(f"{tally.failed.total()} failed")
-        left = tally.time_left(self._shown_total(tally))
-        if left is not None:
-            parts.append(f"about {duration(left)} left")
-        return ", ".join(parts)
+        is_enough = self._total >= tally.sources + tally.done_before
+        return self._total if self._is_final and is_enough and not tally.has_members else None
 
 
-class _Live:
-    """The live line of rich; what is printed meanwhile appears above it."""
+def _parts(tally: Tally, now: float, total: int | None) -> list[Part]:
+    """Return what there is to say, the most telling first."""
+    rate = tally.rate(now)
+    parts = [Part(_files(tally, total)), Part(counted(tally.pictures, "picture"), 4)]
+    if rate.pictures:
+        parts.append(Part(speed(rate.pictures), 3))
+    elif rate.sources:
+        parts.append(Part(f"{speed(rate.sources)} files", 3))
+    if rate.bytes_read:
+        parts.append(Part(f"{_size(rate.bytes_read)}/s", 6))
+    if tally.skipped:
+        parts.append(Part(f"{tally.skipped} there already", 5))
+    if tally.failed:
+        parts.append(Part(f"{tally.failed.total()} failed", 1))
+    left = tally.time_left(now, total)
+    if left is not None:
+        parts.append(Part(f"about {duration(left)} left", 2))
+    return parts
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
-        from rich.progress import Progress as Bar
 
-        columns = (
-            SpinnerColumn(),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}", markup=False),
-        )
-        self._bar: Any = Bar(
-            *columns,
-            console=Console(stderr=True),
-            transient=True,
-            auto_refresh=False,
-            redirect_stdout=sys.stdout.isatty(),
-        )
-        self._bar.start()
-        self._task = self._bar.add_task("looking for files", total=None)
+def _files(tally: Tally, total: int | None) -> str:
+    done = tally.sources + tally.done_before
+    return counted(done, "file") if total is None else f"{done} of {counted(total, 'file')}"
 
-    def show(self, done: int, total: int | None, text: str) -> None:
-        self._bar.update(self._task, completed=done, total=total, description=text, refresh=True)
 
-    def stop(self) -> None:
-        self._bar.stop()
+def _size(size: float) -> str:
+    if size >= _GIGABYTE:
+        return f"{size / _GIGABYTE:.1f} GB"
+    return f"{size / _MEGABYTE:.{0 if size >= 10 * _MEGABYTE else 1}f} MB"
 
 
 def _is_terminal() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")

@@ -1,0 +1,217 @@
+"""A line at the foot of a terminal that says how far a run is; what is printed goes above it.
+
+Only the thread here writes to the terminal while the line is there, a few times a second: so a
+million printed lines cost no million redraws, and an interrupt finds no half-drawn line.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+from typing import Any, NamedTuple, TextIO, cast
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live as RichLive
+from rich.progress_bar import ProgressBar
+from rich.segment import Segment
+
+__all__ = ["Live"]
+
+_SPINNER, _PLAIN_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
+_SPINS = 8.0
+"""Steps of the spinner in a second."""
+_BAR, _LEAST_BAR = 30, 12
+_WIDE = 60
+"""Columns from which there is room for a bar."""
+_MOST_WAITING = 1 << 16
+"""Letters that may wait for the thread; more have to wait themselves."""
+
+
+class Live:
+    """Shows one line; ``start`` and ``stop`` it.
+
+    Standard error, and standard output where it is the same terminal, are replaced meanwhile: what
+    is printed there appears above the line, as it is, within ``seconds``.
+
+    Parameters
+    ----------
+    seconds
+        Between two redraws.
+    """
+
+    def __init__(self, *, seconds: float) -> None:
+        self._seconds = seconds
+        self._line = _Line()
+        self._console = Console(file=sys.stderr)
+        self._rich = RichLive(
+            self._line,
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._change = threading.Condition()
+        self._waiting: list[str] = []
+        self._size = 0
+        self._is_over = False
+        self._thread = threading.Thread(target=self._work, name="rendicom-live", daemon=True)
+        self._streams = sys.stdout, sys.stderr
+
+    def start(self) -> None:
+        """Show the line."""
+        self._rich.start()
+        # rich hides it, and nobody would bring it back after a kill.
+        self._console.show_cursor(True)
+        self._thread.start()
+        out, err = self._streams
+        sys.stderr = cast("TextIO", _Above(self, err))
+        if _is_same_terminal(out, err):
+            sys.stdout = cast("TextIO", _Above(self, out))
+
+    def stop(self) -> None:
+        """Take the line away and give the streams back; more calls do nothing."""
+        with self._change:
+            self._is_over = True
+            self._change.notify_all()
+        sys.stdout, sys.stderr = self._streams
+        if self._thread.ident is not None:
+            self._thread.join()
+        # A terminal that is gone wants nothing back.
+        with suppress(OSError):
+            self._rich.stop()
+            self._streams[1].write(self._taken(to_the_end=True))
+            self._streams[1].flush()
+
+    def show(self, fit: Callable[[int], str], *, share: float | None = None) -> None:
+        """Let the line say what ``fit`` makes of a number of columns.
+
+        ``share`` is how much is done, from 0 to 1; None where nobody knows.
+        """
+        self._line.shown = _Shown(fit, share)
+
+    def print(self, text: str) -> None:
+        """Print above the line, as soon as there are whole lines to print."""
+        with self._change:
+            self._waiting.append(text)
+            if "\n" in text:
+                self._size += len(text)
+            if self._size > _MOST_WAITING:
+                self._change.notify_all()
+                self._change.wait_for(self._has_room)
+
+    def _has_room(self) -> bool:
+        return self._size <= _MOST_WAITING or self._is_over
+
+    def _is_urgent(self) -> bool:
+        return self._size > _MOST_WAITING or self._is_over
+
+    def _work(self) -> None:
+        try:
+            while not self._is_over:
+                self._draw()
+                with self._change:
+                    self._change.wait_for(self._is_urgent, self._seconds)
+        except OSError:
+            # The terminal is gone. Whoever prints next finds that out as without a line.
+            pass
+        finally:
+            with self._change:
+                sys.stdout, sys.stderr = self._streams
+                self._is_over = True
+                self._change.notify_all()
+
+    def _draw(self) -> None:
+        if text := self._taken():
+            self._console.print(_Raw(text), end="", soft_wrap=True)
+        else:
+            self._rich.refresh()
+
+    def _taken(self, *, to_the_end: bool = False) -> str:
+        """Return what is to be printed, whole lines only unless it is the end."""
+        with self._change:
+            text = "".join(self._waiting)
+            length = len(text) if to_the_end else text.rfind("\n") + 1
+            self._waiting = [text[length:]] if text[length:] else []
+            self._size = 0
+            self._change.notify_all()
+        return text[:length]
+
+
+class _Shown(NamedTuple):
+    """What the line says, replaced as a whole: the thread may be reading it."""
+
+    fit: Callable[[int], str]
+    share: float | None
+
+
+class _Line:
+    """The line as rich draws it."""
+
+    def __init__(self) -> None:
+        self.shown = _Shown(lambda width: "looking for files"[:width], None)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield spinner or bar, and text; never more than fits."""
+        fit, share = self.shown
+        # Some terminals go to the next line once the last column is written to.
+        width = max(1, options.max_width - 1)
+        is_plain = options.ascii_only or options.legacy_windows
+        frames = _PLAIN_SPINNER if is_plain else _SPINNER
+        yield Segment(frames[int(monotonic() * _SPINS) % len(frames)] + " ")
+        width -= 2
+        if share is None or width < _WIDE:
+            yield Segment(fit(width))
+            return
+        text = fit(width - _LEAST_BAR - 1)
+        columns = min(_BAR, width - len(text) - 1)
+        if is_plain or console.no_color or console.color_system is None:
+            done = round(columns * min(1.0, share))
+            yield Segment("#" * done + "." * (columns - done))
+        else:
+            yield ProgressBar(total=1.0, completed=share, width=columns)
+        yield Segment(f" {text}")
+
+
+class _Raw:
+    """Text that is printed as it is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the text."""
+        yield Segment(self._text)
+
+
+class _Above:
+    """Stands for a stream; what is written appears above the line."""
+
+    def __init__(self, live: Live, stream: TextIO) -> None:
+        self._live, self._stream = live, stream
+
+    def __getattr__(self, name: str) -> Any:
+        """Return all else from the stream itself."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._live.print(text)
+        return len(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        self.write("".join(lines))
+
+    def flush(self) -> None:
+        """Do nothing: it appears soon enough."""
+
+
+def _is_same_terminal(out: TextIO, err: TextIO) -> bool:
+    import os
+
+    try:
+        return out.isatty() and os.path.sameopenfile(out.fileno(), err.fileno())
+    except (OSError, ValueError):
+        return False
