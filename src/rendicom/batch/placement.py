@@ -127,7 +127,7 @@ def inside(
         case "directory":
             return _directory(source, extension=extension, home=home)
         case _:
-            return _stored(source, extension=extension, home=home)
+            return _stored(source, target, extension=extension, home=home)
 
 
 # --- folders --------------------------------------------------------------------------------
@@ -314,13 +314,17 @@ def _directory(path: str, *, extension: str, home: str) -> Iterator[Entry]:
                 yield file_unit(found.path, tree.place(found.parts))
 
 
-def _stored(location: str, *, extension: str, home: str) -> Iterator[Entry]:
+def _stored(location: str, target: str, *, extension: str, home: str) -> Iterator[Entry]:
     from rendicom.storage import list_folder
 
+    folder, own = location.rstrip("/") + "/", target.rstrip("/") + "/"
+    skipped = own if own.startswith(folder) and own != folder else None
     with _register() as register:
         tree = Tree(extension, register, root=home)
         try:
             for stored in list_folder(location):
+                if skipped is not None and stored.location.startswith(skipped):
+                    continue
                 if _is_remote_archive(stored.location):
                     yield Unreadable(stored.location, _REMOTE_ARCHIVE)
                     continue
