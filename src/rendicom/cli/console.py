@@ -83,12 +83,14 @@ def duration(seconds: float) -> str:
 
 
 def speed(number: float) -> str:
-    """Return how many of something there are in a second.
+    """Return how many of something there are in a second, or in a minute.
 
-    >>> speed(197.2), speed(0.31)
-    ('197/s', '0.3/s')
+    >>> speed(197.2), speed(3.1), speed(0.05)
+    ('197/s', '3.1/s', '3.0/min')
     """
-    return f"{number:.0f}/s" if number >= 10 else f"{number:.1f}/s"
+    if number >= 0.1:
+        return f"{number:.0f}/s" if number >= 10 else f"{number:.1f}/s"
+    return f"{number * 60:.1f}/min"
 
 
 @dataclass(slots=True)
