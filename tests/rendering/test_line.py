@@ -71,3 +71,18 @@ def test_large_images_look_like_their_parts(
     bits = info.bits
     assert large.size >= 1 << 20
     assert np.array_equal(apply_tone(large, tone, bits=bits)[256], apply_tone(row, tone, bits=bits))
+
+
+@pytest.mark.parametrize("size", [(300, 300), (40, 40)])
+def test_an_image_shown_often_stays_as_it_was(monkeypatch, size: tuple[int, int]) -> None:
+    """Within a series arithmetic takes the place of the table: nobody may see it."""
+    from rendicom.rendering.stages import tone as stage
+
+    tables: list[int] = []
+    monkeypatch.setattr(stage, "look_up", lambda *given: tables.append(1) or look_up(*given))
+    samples = np.random.default_rng(11).integers(0, 4096, size, dtype=np.uint16)
+    tone = Tone(Modality(1.0, -1024.0), Window(41, 417))
+    first = apply_tone(samples, tone, bits=12)
+    for _ in range(30):
+        assert np.array_equal(apply_tone(samples, tone, bits=12), first)
+    assert len(tables) == (31 if samples.size < 1 << 16 else 12)
