@@ -7,6 +7,7 @@ unit, and the next one is taken.
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -118,12 +119,14 @@ class _Task:
         except NotDicomError as error:
             self.outcomes.append(failure(source, error) if self.unit.is_known else Ignored(source))
             return None
-        self.identity = identity_of(instance)
-        filters = self.recipe.filters
-        if filters is not None and (reason := filters.reason(self.identity)):
-            self.outcomes.append(Filtered(source, reason))
-            instance.close()
-            return None
+        with ExitStack() as stack:
+            stack.push(instance)
+            self.identity = identity_of(instance)
+            filters = self.recipe.filters
+            if filters is not None and (reason := filters.reason(self.identity)):
+                self.outcomes.append(Filtered(source, reason))
+                return None
+            stack.pop_all()
         return instance
 
     def run(self) -> Report:
@@ -168,7 +171,16 @@ class _Conversion(_Task):
                 self.rest = FrameSelection.of(loop[0] for loop in loops[position:])
                 return
             self.watch.restart()
-            self.outcomes.append(self._shown(convert_frames(instance, job, frames)))
+            self.outcomes.append(self._shown(self._converted(instance, job, frames)))
+
+    def _converted(self, instance: Instance, job: Job, frames: tuple[int, ...]) -> Outcome:
+        """Return what came of one picture; a fault of ours costs that picture only."""
+        try:
+            return convert_frames(instance, job, frames)
+        except Exception as error:
+            is_one_of_many = len(frames) == 1 and instance.description.number_of_frames > 1
+            failed = unexpected(self.unit.source, error)
+            return failed._replace(frame=frames[0] if is_one_of_many else None)
 
     def _loops(self, instance: Instance, job: Job) -> list[tuple[int, ...]]:
         loops = pictures(instance, job)
