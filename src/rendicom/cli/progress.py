@@ -142,7 +142,7 @@ def _parts(tally: Tally, now: float, total: int | None) -> list[Part]:
     if rate.pictures:
         parts.append(Part(speed(rate.pictures), 3))
     elif rate.sources:
-        parts.append(Part(f"{speed(rate.sources)} files", 3))
+        parts.append(Part(speed(rate.sources).replace("/", " files/"), 3))
     if rate.bytes_read:
         parts.append(Part(f"{_size(rate.bytes_read)}/s", 6))
     if tally.skipped:
