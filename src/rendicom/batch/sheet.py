@@ -15,7 +15,7 @@ from rendicom.batch.frames import FrameSelection
 from rendicom.batch.job import Skipped, Written
 from rendicom.batch.scratch import scratch_database
 from rendicom.batch.units import Identity, Recipe, Report, Unit
-from rendicom.batch.write import write_picture
+from rendicom.batch.write import may_write, write_picture
 from rendicom.errors import OptionError, RendicomError
 
 if TYPE_CHECKING:
@@ -89,11 +89,16 @@ class SheetPlan:
     ------
     OptionError
         The name does not end in .png.
+    OutputExistsError
+        A DICOM file has that name.
+    UnwritableOutputError
+        The store does not tell what is there.
     """
 
     def __init__(self, path: str, *, pseudonyms: Pseudonyms | None = None) -> None:
         if not path.lower().endswith(".png"):
             raise OptionError(f"--contact-sheet {path} does not end in .png")
+        may_write(path, "overwrite")
         self._path, self._pseudonyms = path, pseudonyms
         self._database = scratch_database(*_SCHEMA)
 
@@ -153,6 +158,7 @@ class SheetPlan:
                 if isinstance(data, Exception):
                     yield f"{name} could not be made: {_reason(data)}"
                 else:
+                    may_write(name, "overwrite")
                     write_picture(name, data)
         except BrokenExecutor:
             yield f"{self._path} could not be made: the workers died"
