@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from rendicom.errors import (
     OptionError,
     RendicomError,
     UnreadableSourceError,
+    UnwritableOutputError,
 )
 from rendicom.storage import join
 
@@ -119,6 +120,7 @@ class _FolderRun:
             lambda: self.workers.executor,
             self.workers.jobs,
             self._on_report,
+            self._on_done_before,
             is_contained=engine.has_own_processes,
             layout=layout,
             register=self._register() if layout is not None else None,
@@ -170,7 +172,7 @@ class _FolderRun:
             resume=flags.resume,
             pseudonyms=pseudonyms,
         )
-        self.stack.callback(manifest.close, complete=False)
+        self.stack.callback(self._leave_manifest)
         return manifest
 
     # --- the run --------------------------------------------------------------------------
@@ -180,26 +182,26 @@ class _FolderRun:
         stopped: RendicomError | None = None
         try:
             self.runs.run(self._entries())
+            self._close_manifest()
             self._make_sheets()
-            self._close_manifest(complete=True)
         except KeyboardInterrupt:
             return self._interrupted()
         except RendicomError as error:
             stopped = error
-            self._close_manifest(complete=False)
+            self._leave_manifest()
         except BaseException:
             # Somebody wants us gone, or nobody reads our output any more.
-            self._close_manifest(complete=False)
+            self._leave_manifest()
             raise
         self.progress.stop()
         if stopped is not None:
             complain(stopped.message, hint=stopped.hint)
-        elif not (self.tally.converted or self.tally.filtered or self.runs.done_before):
+        elif not (self.tally.converted or self.tally.filtered or self.tally.done_before):
             what = ", ".join(self.target.sources) or f"--from-file {self.flags.from_file}"
             nothing = NotDicomError("no DICOM file is in there", hint="files are known by content")
             self.console.show(failure(what, nothing))
         self.console.summarise(
-            self.tally, seconds=monotonic() - self.began, done_before=self.runs.done_before
+            self.tally, seconds=monotonic() - self.began, done_before=self.tally.done_before
         )
         return exitcodes.FAILED if stopped or self.console.failed else exitcodes.OK
 
@@ -237,6 +239,7 @@ class _FolderRun:
 
     def _make_sheets(self) -> None:
         if self.runs.sheet is not None:
+            self.progress.stage("making contact sheets")
             for warning in self.runs.sheet.write(self.runs.recipe, self.workers.executor):
                 complain(warning)
 
@@ -246,16 +249,28 @@ class _FolderRun:
             self.console.show(outcome)
         self.progress.update(self.tally)
 
-    def _close_manifest(self, *, complete: bool) -> None:
+    def _on_done_before(self) -> None:
+        self.tally.done_before += 1
+        self.progress.update(self.tally)
+
+    def _close_manifest(self) -> None:
         if self.manifest is not None:
-            self.manifest.close(complete=complete)
+            self.manifest.close()
+
+    def _leave_manifest(self) -> None:
+        """Keep what the manifest has so far; why the run ends is said already."""
+        if self.manifest is not None:
+            with suppress(RendicomError):
+                self.manifest.close(complete=False)
 
     def _interrupted(self) -> int:
         end_now(self.workers.executor)
         self.progress.stop()
-        self._close_manifest(complete=False)
+        self._leave_manifest()
         goes_on = "; --resume goes on from here" if self.manifest is not None else ""
-        complain(f"interrupted: {self.tally.written} pictures are written{goes_on}")
+        done = self.tally.written
+        are = "picture is" if done == 1 else "pictures are"
+        complain(f"interrupted: {done} {are} written{goes_on}")
         return exitcodes.INTERRUPTED
 
 
