@@ -49,6 +49,8 @@ class Run:
     on_report
         Is told what became of each source, in the order in which it becomes known; a long source
         comes in several reports.
+    on_done_before
+        Is called for each source that the manifest of an earlier run says is done.
     layout, register
         How pictures are named, if not after their sources, and who has which name.
     """
@@ -58,13 +60,12 @@ class Run:
     jobs: int
     on_report: Callable[[Report], None]
     is_contained: bool = True
+    on_done_before: Callable[[], None] | None = None
     layout: Layout | None = None
     register: Register | None = None
     pseudonyms: Pseudonyms | None = None
     manifest: Manifest | None = None
     sheet: SheetPlan | None = None
-    done_before: int = field(default=0, init=False)
-    """Sources that the manifest of an earlier run says are done."""
     _flushed: float = field(default_factory=monotonic, init=False)
     _failed_writes: int = field(default=0, init=False)
 
@@ -142,10 +143,12 @@ class Run:
             return
         for unit in units:
             left = self.manifest.left_to_do(unit)
-            if left is None:
-                self.done_before += 1
-            else:
+            if self.sheet is not None and (left is None or left.frames is not None):
+                self.sheet.add_done(unit)
+            if left is not None:
                 yield left
+            elif self.on_done_before is not None:
+                self.on_done_before()
 
     # --- out ------------------------------------------------------------------------------
 

@@ -27,7 +27,6 @@ from rendicom.errors import (
     OptionError,
     RendicomError,
     UnreadableSourceError,
-    UnwritableOutputError,
 )
 from rendicom.storage import join
 
@@ -120,8 +119,8 @@ class _FolderRun:
             lambda: self.workers.executor,
             self.workers.jobs,
             self._on_report,
-            self._on_done_before,
             is_contained=engine.has_own_processes,
+            on_done_before=self._on_done_before,
             layout=layout,
             register=self._register() if layout is not None else None,
             pseudonyms=pseudonyms,
