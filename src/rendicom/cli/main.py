@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -16,6 +18,8 @@ __all__ = ["commands", "main"]
 
 _COMMANDS = ("convert", "info", "doctor", "sample", "completion")
 """Each is a module here that defines ``command``; only the one that runs is imported."""
+_OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG)
+"""What only standard output and error come with to the door: pictures have errors of ours."""
 
 
 class _Commands(click.Group):
@@ -81,20 +85,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Without the program's name; those of the process when None.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_missing_streams()
     _end_orderly_on_termination()
     try:
-        status = commands.main(given, prog_name="rendicom", standalone_mode=False)
+        status = _run(given)
         sys.stdout.flush()
+    except BrokenPipeError:
+        return _reader_left()
+    except OSError as error:
+        return _output_failed(error)
+    return status
+
+
+def _run(given: list[str]) -> int:
+    try:
+        status = commands.main(given, prog_name="rendicom", standalone_mode=False)
     except click.ClickException as error:
         return _usage(error, given)
     except (KeyboardInterrupt, click.Abort):
         return _interrupted()
-    except BrokenPipeError:
-        return _reader_left()
     except RendicomError as error:
         _complain(str(error))
         return exitcodes.FAILED
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OUTPUT_FAILS:
+            raise
         _complain(f"unexpected {type(error).__name__} inside Rendicom (a fault to report)")
         if not {"-v", "--verbose"}.isdisjoint(given):
             import traceback
@@ -104,13 +119,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else exitcodes.OK
 
 
+def _open_missing_streams() -> None:
+    """Put the null device where the shell closed a stream.
+
+    Otherwise the next file opened gets its number, and whatever a library prints ends up in it.
+    """
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    import os
+
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is not None:
+            continue
+        opened = os.open(os.devnull, os.O_RDWR)
+        if opened != number:
+            os.dup2(opened, number)
+            os.close(opened)
+        setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 - to the very end
+
+
 def _end_orderly_on_termination() -> None:
     """Let the process unwind when it is asked to end, so that no partial file stays behind."""
     import signal
     import threading
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if threading.current_thread() is not threading.main_thread():
+        return
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # Whoever typed nohup wants the run to outlive the terminal.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda number, _: sys.exit(128 + number))
 
 
 def _usage(error: click.ClickException, given: list[str]) -> int:
@@ -137,11 +175,23 @@ def _interrupted() -> int:
 
 def _reader_left() -> int:
     """Stay silent: who read our output wants no more of it."""
+    _drop_output()
+    return exitcodes.FAILED
+
+
+def _output_failed(error: OSError) -> int:
+    _drop_output()
+    # Standard error may be on the same disk.
+    with suppress(OSError):
+        _complain(f"cannot write the output: {error.strerror}")
+    return exitcodes.FAILED
+
+
+def _drop_output() -> None:
     import os
 
     # Python flushes standard output once more when it ends, which would fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return exitcodes.FAILED
 
 
 def _complain(message: str) -> None:

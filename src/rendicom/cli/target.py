@@ -55,6 +55,8 @@ def choose_target(paths: Sequence[str], *, wanted: Format | None, has_list: bool
     click.UsageError
         The paths make no sense together, or a source would be overwritten.
     """
+    if "" in paths:
+        raise click.UsageError("a SOURCE or TARGET is empty: . is the current folder")
     try:
         paths = [_normalised(path) for path in paths]
     except OptionError as error:
