@@ -353,7 +353,7 @@ def test_an_overlay_is_told_of_once_for_all_frames(here, samples, run) -> None:
 
 
 @pytest.mark.parametrize("frames", [None, 2])
-def test_a_fault_of_ours_fails_one_file_on_one_line(
+def test_a_fault_of_ours_fails_one_picture_on_one_line(
     here, samples, run, monkeypatch, frames
 ) -> None:
     from rendicom.engine import Instance
@@ -374,7 +374,7 @@ def test_a_fault_of_ours_fails_one_file_on_one_line(
     assert "ZeroDivisionError" in result.lines[0]["message"]
     assert " at batch/job.py:" in result.lines[0]["message"]
     assert result.lines[-1]["status"] == "ok"
-    assert result.err.count("\n") == 2  # the file, and the summary
+    assert result.err.count("\n") == 6  # the frames, and the summary
     assert "patient" not in result.out + result.err
     assert "Traceback" in run("convert", "a.dcm", "x.png", "-v").err
 
