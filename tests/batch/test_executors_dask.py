@@ -42,8 +42,18 @@ def opened(text: str, jobs: int = 2) -> DaskExecutor:
     return executor
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what others leave in the machine's temporary folder out of sight."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = str(tmp_path_factory.mktemp("temporary"))
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
 @pytest.fixture(scope="module")
-def own() -> Iterator[DaskExecutor]:
+def own(own_temporary_folder: None) -> Iterator[DaskExecutor]:
     before = scratch()
     executor = opened("dask")
     yield executor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.resource_tracker
 import os
 import pickle
 import signal
@@ -35,7 +36,9 @@ def pool() -> Iterator[LocalExecutor]:
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children()
+    """Return the workers: the tracker that multiprocessing starts once, for others, stays."""
+    tracker = multiprocessing.resource_tracker._resource_tracker._pid
+    return [child for child in psutil.Process().children() if child.pid != tracker]
 
 
 def until(condition: Callable[[], object], seconds: float = 15.0) -> None:

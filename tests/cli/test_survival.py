@@ -242,7 +242,9 @@ def test_two_runs_into_one_folder_do_not_mix(here) -> None:
     archive(here / "study", 300)
     with started("convert", "study", "out", "--format", "png", "--jobs", "1") as first:
         wait_for(lambda: len(list(here.glob("out/*/*.png"))) > 20)
+        first.send_signal(signal.SIGSTOP)
         second = run("convert", "study", "out", "--format", "png", "--jobs", "1")
+        first.send_signal(signal.SIGCONT)
         assert second.returncode == 1
         assert second.stderr.count(b"\n") == 1
         assert b"out" in second.stderr

@@ -14,6 +14,7 @@ from rendicom.batch.frames import FrameSelection
 from rendicom.batch.names import picture_name
 from rendicom.batch.write import Existing, may_write, write_picture
 from rendicom.errors import OptionError, RendicomError
+from rendicom.storage import exists
 
 if TYPE_CHECKING:
     from rendicom.encode.formats import Format
@@ -234,7 +235,7 @@ def convert_frames(instance: Instance, job: Job, frames: tuple[int, ...]) -> Out
         path = _path(instance, job, frame)
         if path is not None and job.is_rehearsal:
             may_write(path, job.existing)
-            return Planned(job.source, path, frame, os.path.lexists(path))
+            return Planned(job.source, path, frame, exists(path))
         if path is not None and not may_write(path, job.existing):
             return Skipped(job.source, path, frame)
         image = _render(instance, job, frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -129,7 +130,8 @@ def convert(
                 target, options, folder, workers,
                 frames=frames, existing=existing, console=console,
             )  # fmt: skip
-    folder.refuse_without_folder()
+    if not _is_missing(target.sources[0]):
+        folder.refuse_without_folder()
     output = OneFile(None if target.is_stream else target.path)
     source = target.sources[0]
     job = Job(source, output, target.format, options, frames, existing, _content(source))
@@ -138,6 +140,11 @@ def convert(
         if target.is_stream:
             _pass_on(outcome)
     return exitcodes.FAILED if console.failed else exitcodes.OK
+
+
+def _is_missing(source: str) -> bool:
+    """Tell whether there is nothing: then no flag is to blame that TARGET is taken for a file."""
+    return source != STREAM and "://" not in source and not os.path.lexists(source)
 
 
 def _content(source: str) -> Any:
