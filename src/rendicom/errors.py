@@ -18,7 +18,19 @@
     ├── OutputExistsError                output-exists
     ├── OutputCollisionError             output-collision
     ├── UnwritableOutputError            cannot-write
-    └── TargetInUseError                 target-in-use
+    ├── TargetInUseError                 target-in-use
+    └── WireError                        wire-error
+        ├── BadRequestError              bad-request
+        ├── UnauthenticatedError         unauthenticated
+        ├── ForbiddenError               forbidden
+        ├── NoSuchResourceError          no-such-resource
+        ├── DeletedResourceError         deleted-resource
+        ├── NotAcceptableError           not-acceptable
+        ├── ConflictError                conflict
+        ├── TooLargeError                too-large
+        ├── UnsupportedMediaTypeError    unsupported-media-type
+        ├── NotSupportedError            not-supported
+        └── OverloadedError              overloaded
 
 ``code`` is stable: scripts match on it. A message says what is wrong and never holds a value
 of a patient attribute; ``hint`` says what to do about it. The doors turn a class into an exit
@@ -27,25 +39,38 @@ code or an HTTP status, each with one table of its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 __all__ = [
+    "BadRequestError",
+    "ConflictError",
     "CorruptDataError",
+    "DeletedResourceError",
     "EncodeError",
+    "ForbiddenError",
     "LimitExceededError",
     "NoPixelDataError",
     "NoSuchFrameError",
+    "NoSuchResourceError",
+    "NotAcceptableError",
     "NotDicomError",
+    "NotSupportedError",
     "OptionError",
     "OutputCollisionError",
     "OutputExistsError",
+    "OverloadedError",
     "RendicomError",
     "TargetInUseError",
     "TimedOutError",
+    "TooLargeError",
+    "UnauthenticatedError",
     "UnreadableSourceError",
     "UnsupportedImageError",
+    "UnsupportedMediaTypeError",
     "UnsupportedTransferSyntaxError",
     "UnwritableOutputError",
+    "WireError",
     "WorkerDiedError",
 ]
 
@@ -79,13 +104,20 @@ class RendicomError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with all fields: errors travel between worker processes."""
-        return (_rebuild, (type(self), self.message, self.hint, self.frame))
+        return (_rebuild, (type(self), *self._words(), {}))
+
+    def _words(self) -> tuple[str, str, int | None]:
+        return self.message, self.hint, self.frame
 
 
 def _rebuild(
-    kind: type[RendicomError], message: str, hint: str, frame: int | None
+    kind: type[RendicomError],
+    message: str,
+    hint: str,
+    frame: int | None,
+    more: Mapping[str, object],
 ) -> RendicomError:
-    return kind(message, hint=hint, frame=frame)
+    return kind(message, hint=hint, frame=frame, **more)
 
 
 class OptionError(RendicomError):
@@ -182,3 +214,110 @@ class TargetInUseError(RendicomError):
     """Another run is writing to the same place."""
 
     code = "target-in-use"
+
+
+class WireError(RendicomError):
+    """What is said between a DICOMweb client and a server is wrong or cannot be done."""
+
+    code = "wire-error"
+
+
+class BadRequestError(WireError):
+    """A part of the request is malformed; ``parameter`` is its name, or an empty string."""
+
+    code = "bad-request"
+
+    def __init__(
+        self, message: str, *, hint: str = "", frame: int | None = None, parameter: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, frame=frame)
+        self.parameter = parameter
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with all fields."""
+        return (_rebuild, (type(self), *self._words(), {"parameter": self.parameter}))
+
+
+class UnauthenticatedError(WireError):
+    """Nobody knows who asks: no key or token, or one that does not hold."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(WireError):
+    """Whoever asks may not do this."""
+
+    code = "forbidden"
+
+
+class NoSuchResourceError(WireError):
+    """There is no such study, series, instance or frame."""
+
+    code = "no-such-resource"
+
+
+class DeletedResourceError(WireError):
+    """The resource was there, and was deleted."""
+
+    code = "deleted-resource"
+
+
+class NotAcceptableError(WireError):
+    """None of the media types asked for can be made; ``available`` lists those that can."""
+
+    code = "not-acceptable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        frame: int | None = None,
+        available: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, frame=frame)
+        self.available = available
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with all fields."""
+        return (_rebuild, (type(self), *self._words(), {"available": self.available}))
+
+
+class ConflictError(WireError):
+    """Nothing of what was sent can be stored."""
+
+    code = "conflict"
+
+
+class TooLargeError(WireError):
+    """The body sent, or the resource asked for, is larger than the limits allow."""
+
+    code = "too-large"
+
+
+class UnsupportedMediaTypeError(WireError):
+    """The body is of a media type that is not understood here."""
+
+    code = "unsupported-media-type"
+
+
+class NotSupportedError(WireError):
+    """A sound request for what this server does not do."""
+
+    code = "not-supported"
+
+
+class OverloadedError(WireError):
+    """There is too much to do already; ``retry_after`` is in seconds."""
+
+    code = "overloaded"
+
+    def __init__(
+        self, message: str, *, hint: str = "", frame: int | None = None, retry_after: float = 1.0
+    ) -> None:
+        super().__init__(message, hint=hint, frame=frame)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with all fields."""
+        return (_rebuild, (type(self), *self._words(), {"retry_after": self.retry_after}))

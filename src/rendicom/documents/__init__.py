@@ -1,0 +1,1 @@
+"""Objects without pixels: reports, key object selections and encapsulated documents."""

@@ -1,0 +1,1 @@
+"""The catalogue of instances: what is where, found without opening a file."""
