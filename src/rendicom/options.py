@@ -21,6 +21,7 @@ VoiKind = Literal["auto", "window", "lut", "name", "minmax", "percentile", "roi"
 Values = Literal["display", "stored", "modality"]
 IccMode = Literal["no", "yes", "srgb", "adobergb", "rommrgb", "displayp3"]
 OverlayMode = Literal["replace", "threshold", "complement", "invert", "roi"]
+Annotation = Literal["patient", "technique"]
 
 PRESETS: Mapping[str, Window] = {
     "abdomen": Window(50, 400),
@@ -179,6 +180,14 @@ def _planes(text: str) -> tuple[int, ...]:
     return tuple(sorted(set(groups)))
 
 
+def _annotation(text: str) -> str:
+    """Read one or both keywords in any order; the canonical order is that of the standard."""
+    known, given = get_args(Annotation), text.split(",")
+    if unknown := [word for word in given if word not in known]:
+        raise OptionError(f"annotation {unknown[0]!r} is not one of {', '.join(known)}")
+    return ",".join(word for word in known if word in given)
+
+
 def _colour(text: str) -> str:
     digits = text.removeprefix("#")
     if len(digits) != 6 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
@@ -268,6 +277,11 @@ class RenderOptions:
     overlay_color: str = _parameter(
         "#ffffff", _colour, "Colour of overlay planes.", metavar="#RRGGBB"
     )
+    annotation: str | None = _parameter(
+        None, _annotation,
+        "Write into the picture who is shown (patient), how it was made (technique), or both.",
+        metavar="patient,technique",
+    )  # fmt: skip
     icc: IccMode | None = _parameter(
         None, _choice("icc", IccMode),
         "ICC profile: none in the picture, the image's own, or convert to a named colour space. "
@@ -300,6 +314,8 @@ class RenderOptions:
             raise OptionError(
                 f"values {self.values} are never windowed: leave out {(chosen or ['invert'])[0]}"
             )
+        if self.values != "display" and self.annotation is not None:
+            raise OptionError(f"nothing is written into {self.values} values: leave out annotation")
 
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> RenderOptions:

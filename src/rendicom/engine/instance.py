@@ -1,15 +1,11 @@
-"""The only way to make an image: finds, describes, decodes, plans, renders and encodes a frame.
-
-Synchronous, thread-safe, and knows no door: no HTTP, no argv, no printing, no global settings.
-"""
+"""One DICOM instance: its frames, and the pictures of them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from rendicom.encode import encode, encode_animation, format_of_media_type
 from rendicom.encode.fit import fit
@@ -28,25 +24,24 @@ from rendicom.values import DisplayAttributes, DisplayImage, Frame, PixelDescrip
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Sequence
     from typing import BinaryIO
 
     from numpy.typing import NDArray
     from pydicom import Dataset
 
-    from rendicom.encode.formats import Format
     from rendicom.pixels.bytesource import ByteSource
     from rendicom.pixels.header import Header
+    from rendicom.presentation import PresentationState
     from rendicom.rendering.plan import RenderPlan
 
     Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Dataset
 
-__all__ = ["Explanation", "Instance", "open_instance", "render"]
+__all__ = ["Explanation", "Instance", "is_dataset", "open_instance", "render"]
 
 _DEFAULT_OPTIONS = RenderOptions()
 _DEFAULT_DURATION = 100.0
 """Milliseconds a frame is shown where the file says nothing of time."""
-_FRAMES_IN_STATISTICS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +78,7 @@ def open_instance(source: Source) -> Instance:
     ------
     UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
     """
-    if _is_dataset(source):
+    if is_dataset(source):
         return Instance(header_of_dataset(source))
     opened = open_source(source)
     try:
@@ -93,7 +88,8 @@ def open_instance(source: Source) -> Instance:
         raise
 
 
-def _is_dataset(source: object) -> TypeGuard[Dataset]:
+def is_dataset(source: object) -> TypeGuard[Dataset]:
+    """Tell whether the source is a data set in memory."""
     return hasattr(source, "file_meta") or hasattr(source, "PixelData")
 
 
@@ -229,23 +225,49 @@ class Instance:
             raise
         return replace(decoded, warnings=(*notes, *decoded.warnings)) if notes else decoded
 
-    def display(self, number: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> NDArray[Any]:
+    def display(
+        self,
+        number: int = 1,
+        options: RenderOptions = _DEFAULT_OPTIONS,
+        *,
+        presentation: PresentationState | None = None,
+    ) -> NDArray[Any]:
         """Return the samples a picture of frame ``number`` would hold.
 
         uint8, or uint16 with ``bit_depth=16``; (rows, columns) gray or (rows, columns, 3) RGB,
         after geometry. With ``values`` other than ``display``: stored integers, or float32.
+        ``presentation`` is as for `render`.
         """
-        return self._displayed(number, options)[0].samples
+        return self._displayed(number, options, presentation)[0].samples
 
     def _displayed(
-        self, number: int, options: RenderOptions
+        self, number: int, options: RenderOptions, presentation: PresentationState | None = None
     ) -> tuple[DisplayImage, RenderPlan, tuple[str, ...]]:
-        frame = self.frame(number, options)
-        plan = self._plan_for(number, frame, options)
+        """Return the image, its plan, and what was wrong."""
+        keeps_cells = replace(options, overlays=True) if presentation is not None else options
+        frame = self.frame(number, keeps_cells)
+        plan = self._plan_for(number, frame, options, presentation)
+        if options.annotation is not None:
+            plan = self._annotated(plan, number, options)
         return run(frame, plan), plan, (*frame.warnings, *plan.warnings)
 
-    def _plan_for(self, number: int, frame: Frame, options: RenderOptions) -> RenderPlan:
+    def _annotated(self, plan: RenderPlan, number: int, options: RenderOptions) -> RenderPlan:
+        from rendicom.engine.annotating import annotated
+
+        return annotated(plan, self.header, self._opened, self.description, number, options)
+
+    def _plan_for(
+        self,
+        number: int,
+        frame: Frame,
+        options: RenderOptions,
+        presentation: PresentationState | None = None,
+    ) -> RenderPlan:
         """Return the plan; frames that are shown alike share one."""
+        if presentation is not None:
+            from rendicom.engine.presenting import plan_presented
+
+            return plan_presented(self, number, frame, options, presentation)
         display = self.display_attributes(number)
         traits = (frame.photometric_interpretation, frame.bits_stored, frame.signed)
         key = (id(display), options, traits, frame.samples.shape, frame.icc_profile)
@@ -256,42 +278,31 @@ class Instance:
             display,
             options,
             frame=frame,
-            value_range=lambda voi: self._value_range(voi, options, frame, number),
+            value_range=lambda voi: self.value_range(voi, options, frame, number),
         )
         if not self._varies_by_frame:
             self._plan = (key, plan)
         return plan
 
-    def _value_range(
+    def value_range(
         self, voi: Voi, options: RenderOptions, frame: Frame, number: int
     ) -> tuple[float, float]:
         """Return the range of modality values, the same for every frame of the instance.
 
-        Taken over all frames, or over 32 of them spread evenly where there are more.
+        ``frame`` is frame ``number``, decoded already.
         """
+        from rendicom.engine.ranges import sampled_frames
+
         key = (voi, options.padding)
         with self._lock:
             if key not in self._ranges:
                 self._ranges[key] = modality_range(
-                    self._sampled_frames(options, frame, number),
+                    sampled_frames(self, options, frame, number),
                     self.description,
                     voi,
                     padding=options.padding,
                 )
             return self._ranges[key]
-
-    def _sampled_frames(
-        self, options: RenderOptions, frame: Frame, number: int
-    ) -> Iterator[tuple[Frame, DisplayAttributes]]:
-        """Yield frames for statistics; one that cannot be decoded is left out."""
-        for sampled in _spread(self.description.number_of_frames, _FRAMES_IN_STATISTICS):
-            if sampled == number:
-                yield frame, self.display_attributes(number)
-                continue
-            try:
-                yield self.frame(sampled, options), self.display_attributes(sampled)
-            except RendicomError:
-                continue
 
     # --- pictures -------------------------------------------------------------------------
 
@@ -300,10 +311,21 @@ class Instance:
         frame: int = 1,
         options: RenderOptions = _DEFAULT_OPTIONS,
         media_type: str = "image/jpeg",
+        *,
+        presentation: PresentationState | None = None,
     ) -> RenderedImage:
-        """Return one frame as an encoded picture; see `rendicom.render`."""
+        """Return one frame as an encoded picture; see `rendicom.render`.
+
+        With ``presentation`` the frame is shown as that presentation state says, and the
+        image's own transforms, polarity and shutter do not count.
+
+        Raises
+        ------
+        OptionError
+            The presentation state is not for this frame, or an option asks for what it decides.
+        """
         file_format = format_of_media_type(media_type)
-        image, plan, notes = self._displayed(frame, options)
+        image, plan, notes = self._displayed(frame, options, presentation)
         image, fit_notes = fit(image, file_format)
         data = encode(image, file_format, _settings(options))
         height, width = image.samples.shape[:2]
@@ -322,8 +344,12 @@ class Instance:
         frames: Sequence[int] | None = None,
         options: RenderOptions = _DEFAULT_OPTIONS,
         media_type: str = "image/gif",
+        *,
+        presentation: PresentationState | None = None,
     ) -> RenderedImage:
         """Return several frames (default: all) as one animation with the file's own timing.
+
+        ``presentation`` is as for `render`.
 
         Raises
         ------
@@ -336,7 +362,11 @@ class Instance:
                 f"{file_format.name} holds one frame only", hint="use gif, apng or webp"
             )
         numbers = frames if frames is not None else range(1, self.description.number_of_frames + 1)
-        images = _Loop(lambda number: self._displayed(number, options), numbers, file_format)
+        from rendicom.engine.loop import Loop
+
+        images = Loop(
+            lambda number: self._displayed(number, options, presentation), numbers, file_format
+        )
         data = encode_animation(images, self._durations(numbers), file_format, _settings(options))
         height, width = images.shape
         return RenderedImage(
@@ -353,10 +383,16 @@ class Instance:
         durations = self.description.frame_durations or (_DEFAULT_DURATION,)
         return [durations[min(number, len(durations)) - 1] for number in frames]
 
-    def explain(self, frame: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> Explanation:
+    def explain(
+        self,
+        frame: int = 1,
+        options: RenderOptions = _DEFAULT_OPTIONS,
+        *,
+        presentation: PresentationState | None = None,
+    ) -> Explanation:
         """Return what a picture of ``frame`` would be and why; decodes it to tell."""
         decoded = self.frame(frame, options)
-        plan = self._plan_for(frame, decoded, options)
+        plan = self._plan_for(frame, decoded, options, presentation)
         height, width = run(decoded, plan).samples.shape[:2]
         return Explanation(
             voi=plan.voi,
@@ -369,36 +405,6 @@ class Instance:
         )
 
 
-class _Loop(Sequence[DisplayImage]):
-    """The images of an animation, rendered when the encoder asks: one is held at a time."""
-
-    def __init__(
-        self,
-        displayed: Callable[[int], tuple[DisplayImage, RenderPlan, tuple[str, ...]]],
-        frames: Sequence[int],
-        file_format: Format,
-    ) -> None:
-        self._displayed, self._frames, self._format = displayed, frames, file_format
-        self.shape, self.voi = (0, 0), ""
-        self.warnings: dict[str, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    @overload
-    def __getitem__(self, index: int) -> DisplayImage: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[DisplayImage]: ...
-    def __getitem__(self, index: int | slice) -> DisplayImage | Sequence[DisplayImage]:
-        if isinstance(index, slice):
-            return [self[position] for position in range(len(self))[index]]
-        image, plan, notes = self._displayed(self._frames[index])
-        image, fit_notes = fit(image, self._format)
-        self.shape, self.voi = image.samples.shape[:2], plan.voi
-        self.warnings.update(dict.fromkeys((*notes, *fit_notes)))
-        return image
-
-
 def _refuse_if_strict(warnings: tuple[str, ...], options: RenderOptions) -> None:
     if options.strict and warnings:
         raise CorruptDataError(warnings[0])
@@ -406,10 +412,3 @@ def _refuse_if_strict(warnings: tuple[str, ...], options: RenderOptions) -> None
 
 def _settings(options: RenderOptions) -> EncodeSettings:
     return EncodeSettings(quality=options.quality, compression=options.compression)
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Return frame numbers 1..count, or ``most`` of them spread evenly, both ends included."""
-    if count <= most:
-        return list(range(1, count + 1))
-    return [1 + round(index * (count - 1) / (most - 1)) for index in range(most)]
