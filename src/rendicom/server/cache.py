@@ -1,0 +1,66 @@
+"""What was made lately, up to so many bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any
+
+__all__ = ["ByteCache"]
+
+_SHARE = 8
+"""An entry may take one part of so many: a large one would drive out all the others."""
+
+
+class ByteCache:
+    """Keeps what was used last, as long as it fits. For the event loop only: it takes no lock.
+
+    Parameters
+    ----------
+    max_bytes
+        What all entries may take together; 0 keeps nothing.
+
+    Attributes
+    ----------
+    hits, misses
+        How often `get` found something, and how often it did not.
+    size
+        Bytes kept now.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.size = 0
+        self.hits = 0
+        self.misses = 0
+        self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return len(self._entries)
+
+    def get(self, key: Hashable) -> Any | None:
+        """Return what was put there, or None."""
+        entry = self._entries.get(key)
+        if entry is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._entries.move_to_end(key)
+        return entry[0]
+
+    def put(self, key: Hashable, value: Any, size: int) -> None:
+        """Keep ``value``, which takes ``size`` bytes, unless that is more than its share."""
+        self.forget(key)
+        if size > self.max_bytes // _SHARE:
+            return
+        self._entries[key] = (value, size)
+        self.size += size
+        while self.size > self.max_bytes:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self.size -= freed
+
+    def forget(self, key: Hashable) -> None:
+        """Drop one entry, if it is there."""
+        _, freed = self._entries.pop(key, (None, 0))
+        self.size -= freed

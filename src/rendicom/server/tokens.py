@@ -1,0 +1,179 @@
+"""JSON Web Tokens of an OpenID provider, held against its published keys (RFC 7519, RFC 7517)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+
+import jwt
+
+from rendicom.errors import OptionError, UnauthenticatedError
+
+__all__ = ["Claims", "Tokens"]
+
+_log = logging.getLogger("rendicom.server")
+
+_ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+)  # fmt: skip
+"""Signatures by a private key only: with HS256 the published key could sign."""
+_REFRESH_SECONDS = 600.0
+_REFETCH_SECONDS = 30.0
+"""Between looks for a key that is not known: anybody can make one up."""
+_FETCH_SECONDS = 10.0
+_LARGEST = 1 << 20
+_LEEWAY_SECONDS = 30
+_LONGEST = 16 << 10
+
+
+class Claims(NamedTuple):
+    """What a token says: who has it, and which scopes it gives."""
+
+    subject: str
+    scopes: frozenset[str]
+
+
+class Tokens:
+    """Checks tokens. For one event loop.
+
+    Parameters
+    ----------
+    location
+        Where the keys are: a file or URL of a JSON Web Key Set.
+    audience, issuer
+        What a token must name; no issuer for any.
+    """
+
+    def __init__(self, location: str, *, audience: str, issuer: str = "") -> None:
+        self._location = location
+        self._audience = audience
+        self._issuer = issuer or None
+        self._keys: Mapping[str, jwt.PyJWK] = {}
+        self._fetched = 0.0
+        self._lock = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Fetch the keys.
+
+        Raises
+        ------
+        OptionError
+            A file has none. A URL may come back later: that is only logged.
+        """
+        try:
+            await self._fetch()
+        except OptionError as error:
+            if not _is_url(self._location):
+                raise
+            _log.warning("%s", error)
+
+    async def check(self, token: str) -> Claims:
+        """Return what a token says.
+
+        Raises
+        ------
+        UnauthenticatedError
+            It is malformed, expired, not for us, or not signed by a key of the provider.
+        """
+        try:
+            if len(token) > _LONGEST:
+                raise jwt.DecodeError
+            header = jwt.get_unverified_header(token)
+            key = await self._key(str(header.get("kid", "")))
+            payload = jwt.decode(
+                token,
+                key.key,
+                algorithms=[each for each in _ALGORITHMS if each == header.get("alg")],
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=_LEEWAY_SECONDS,
+                options={"require": ["exp", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise UnauthenticatedError(f"the token does not hold: {_reason(error)}") from None
+        return Claims(str(payload["sub"]), _scopes(payload))
+
+    async def _key(self, key_id: str) -> jwt.PyJWK:
+        age = monotonic() - self._fetched
+        is_known = key_id in self._keys
+        if age > (_REFRESH_SECONDS if is_known else _REFETCH_SECONDS):
+            await self._refresh()
+        found = self._keys.get(key_id)
+        if found is None and not key_id and len(self._keys) == 1:
+            found = next(iter(self._keys.values()))
+        if found is None:
+            raise jwt.InvalidKeyError
+        return found
+
+    async def _refresh(self) -> None:
+        before = self._fetched
+        async with self._lock:
+            if self._fetched != before:
+                return
+            try:
+                await self._fetch()
+            except OptionError as error:
+                _log.warning("%s", error)
+
+    async def _fetch(self) -> None:
+        self._fetched = monotonic()
+        try:
+            text = await asyncio.to_thread(_read, self._location)
+            keys = jwt.PyJWKSet.from_dict(json.loads(text)).keys
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise OptionError(f"--jwks {self._location} cannot be read: {reason}") from None
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+            raise OptionError(f"--jwks {self._location} is not a JSON Web Key Set") from None
+        self._keys = {str(key.key_id or ""): key for key in keys if _may_sign(key)}
+
+
+def _may_sign(key: jwt.PyJWK) -> bool:
+    return key.public_key_use in (None, "sig") and key.algorithm_name in _ALGORITHMS
+
+
+def _read(location: str) -> bytes:
+    if not _is_url(location):
+        with Path(location).open("rb") as stream:
+            return stream.read(_LARGEST)
+    from urllib.request import Request, urlopen
+
+    request = Request(location, headers={"Accept": "application/json"})  # noqa: S310
+    with urlopen(request, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - settings hold it to that
+        data: bytes = answer.read(_LARGEST)
+        return data
+
+
+def _is_url(location: str) -> bool:
+    return location.startswith(("https://", "http://"))
+
+
+def _scopes(payload: Mapping[str, Any]) -> frozenset[str]:
+    """Return the scopes, which providers give as a text or a list, under two names."""
+    found: set[str] = set()
+    for name in ("scope", "scp"):
+        value = payload.get(name, ())
+        words = value.split() if isinstance(value, str) else value
+        if isinstance(words, list | tuple):
+            found.update(str(word) for word in words)
+    return frozenset(found)
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with a token, quoting nothing of it."""
+    reasons: tuple[tuple[type[Exception], str], ...] = (
+        (jwt.ExpiredSignatureError, "it has expired"),
+        (jwt.ImmatureSignatureError, "it is not valid yet"),
+        (jwt.InvalidAudienceError, "it is for another service"),
+        (jwt.InvalidIssuerError, "it is from another issuer"),
+        (jwt.MissingRequiredClaimError, "it lacks exp, sub, aud or iss"),
+        (jwt.InvalidKeyError, "its key is not known"),
+        (jwt.InvalidAlgorithmError, "its algorithm is not accepted"),
+        (jwt.InvalidSignatureError, "its signature is wrong"),
+    )
+    return next((text for kind, text in reasons if isinstance(error, kind)), "it is malformed")
