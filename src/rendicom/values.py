@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 from rendicom.errors import OptionError
 
@@ -24,9 +24,11 @@ __all__ = [
     "LookupTable",
     "OverlayPlane",
     "Palette",
+    "Patient",
     "PixelDescription",
     "PixelKeyword",
     "RenderedImage",
+    "Technique",
     "Viewport",
     "VoiFunction",
     "Window",
@@ -295,6 +297,28 @@ class Frame:
     cells: NDArray[Any] | None = None
     icc_profile: bytes | None = None
     warnings: tuple[str, ...] = ()
+
+
+class Patient(NamedTuple):
+    """Who is shown, as a person reads it; empty where the file does not say."""
+
+    name: str = ""
+    identifier: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+class Technique(NamedTuple):
+    """How a frame was made, as a person reads it; empty where the file does not say."""
+
+    modality: str = ""
+    study_date: str = ""
+    series_number: str = ""
+    instance_number: str = ""
+    values: tuple[tuple[str, ...], ...] = ()
+    """What matters for the modality, the most important first; each line is short texts."""
+    position: tuple[str, ...] = ()
+    """Side, view and position of the patient."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rendicom.pixels.header import Header
     from rendicom.presentation import PresentationState
     from rendicom.rendering.plan import RenderPlan
+    from rendicom.values import Patient
 
     Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Dataset
 
@@ -173,6 +174,13 @@ class Instance:
         return describe(self.header)
 
     @cached_property
+    def patient(self) -> Patient:
+        """Return whom the file shows; nothing of that is read before it is asked for."""
+        from rendicom.pixels.patient import read_patient
+
+        return read_patient(self.header, self._opened)
+
+    @cached_property
     def _frames(self) -> FrameSource:
         return FrameSource(self.header, self.description)
 
@@ -248,13 +256,10 @@ class Instance:
         frame = self.frame(number, keeps_cells)
         plan = self._plan_for(number, frame, options, presentation)
         if options.annotation is not None:
-            plan = self._annotated(plan, number, options)
+            from rendicom.engine.annotating import annotated
+
+            plan = annotated(plan, self, number, options)
         return run(frame, plan), plan, (*frame.warnings, *plan.warnings)
-
-    def _annotated(self, plan: RenderPlan, number: int, options: RenderOptions) -> RenderPlan:
-        from rendicom.engine.annotating import annotated
-
-        return annotated(plan, self.header, self._opened, self.description, number, options)
 
     def _plan_for(
         self,

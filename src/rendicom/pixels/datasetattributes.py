@@ -72,6 +72,11 @@ class DatasetAttributes(StoredValues):
         self._little_endian = little_endian
         self._sequences: dict[int, Sequence[Attributes]] = {}
 
+    @property
+    def dataset(self) -> Dataset:
+        """Return the data set itself."""
+        return self._dataset
+
     def stored(self, tag: int) -> StoredValue | None:
         """Return the value field; None when absent, empty or a sequence."""
         try:

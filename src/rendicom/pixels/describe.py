@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rendicom.pixels.header import Header
     from rendicom.values import LookupTable, Palette
 
-__all__ = ["describe", "display_attributes", "varies_by_frame"]
+__all__ = ["FrameGroups", "describe", "display_attributes", "varies_by_frame"]
 
 _SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
 _RESCALE_MACRO, _VOI_MACRO, _PIXEL_MEASURES = 0x00289145, 0x00289132, 0x00289110
@@ -196,7 +196,7 @@ def varies_by_frame(header: Header) -> bool:
     )
 
 
-class _Groups:
+class FrameGroups:
     """Attributes of one frame: its own functional groups, the shared ones, the top level."""
 
     def __init__(self, attributes: Attributes, frame: int) -> None:
@@ -224,7 +224,7 @@ def display_attributes(
     """Return what the header says of how ``frame`` (counted from 1) is shown."""
     top = header.attributes
     notes: list[str] = []
-    groups = _Groups(top, frame)
+    groups = FrameGroups(top, frame)
     rescale, voi = groups.macro(_RESCALE_MACRO), groups.macro(_VOI_MACRO)
     slope, intercept = rescale.number(0x00281053), rescale.number(0x00281052)
     lowest = _lowest_modality_value(description, slope, intercept)
@@ -335,7 +335,7 @@ def _palette(top: Attributes, description: PixelDescription, notes: list[str]) -
     return None
 
 
-def _pixel_aspect_ratio(groups: _Groups) -> tuple[float, float]:
+def _pixel_aspect_ratio(groups: FrameGroups) -> tuple[float, float]:
     """Return vertical and horizontal pixel size; Pixel Aspect Ratio wins over spacings."""
     pairs = [groups.top.numbers(0x00280034)]
     pairs.append(groups.macro(_PIXEL_MEASURES).numbers(0x00280030))
@@ -346,7 +346,7 @@ def _pixel_aspect_ratio(groups: _Groups) -> tuple[float, float]:
     return 1.0, 1.0
 
 
-def _icc_profile(groups: _Groups, description: PixelDescription) -> bytes | None:
+def _icc_profile(groups: FrameGroups, description: PixelDescription) -> bytes | None:
     """Return the profile of the frame's optical path, else of the data set (PS3.3 C.11.15)."""
     if description.photometric_interpretation.startswith("MONOCHROME"):
         return None

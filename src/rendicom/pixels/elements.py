@@ -226,5 +226,46 @@ WANTED: dict[int, str] = {
     0x0062000D: "US",  # Recommended Display CIELab Value
     0x0062000E: "US",  # Maximum Fractional Value
     0x00620010: "CS",  # Segmentation Fractional Type
+    # How it was made, for those who want that written into the picture
+    0x00080020: "DA",  # Study Date
+    0x00180015: "CS",  # Body Part Examined
+    0x00180024: "SH",  # Sequence Name
+    0x00180031: "LO",  # Radiopharmaceutical
+    0x00180060: "DS",  # KVP
+    0x00180080: "DS",  # Repetition Time
+    0x00180081: "DS",  # Echo Time
+    0x00180082: "DS",  # Inversion Time
+    0x00180087: "DS",  # Magnetic Field Strength
+    0x00181151: "IS",  # X-Ray Tube Current
+    0x00181152: "IS",  # Exposure
+    0x00181153: "IS",  # Exposure in uAs
+    0x00181191: "CS",  # Anode Target Material
+    0x001811A0: "DS",  # Body Part Thickness
+    0x001811A2: "DS",  # Compression Force
+    0x00181210: "SH",  # Convolution Kernel
+    0x00181314: "DS",  # Flip Angle
+    0x00185010: "LO",  # Transducer Data
+    0x00185022: "DS",  # Mechanical Index
+    0x00185050: "IS",  # Depth of Scan Field
+    0x00185100: "CS",  # Patient Position
+    0x00185101: "CS",  # View Position
+    0x00187050: "CS",  # Filter Material
+    0x00189005: "SH",  # Pulse Sequence Name
+    0x00189079: "FD",  # Inversion Times
+    0x00189082: "FD",  # Effective Echo Time
+    0x00189112: "SQ",  # MR Timing and Related Parameters Sequence
+    0x00189114: "SQ",  # MR Echo Sequence
+    0x00189115: "SQ",  # MR Modifier Sequence
+    0x00189314: "SQ",  # CT Reconstruction Sequence
+    0x00189321: "SQ",  # CT Exposure Sequence
+    0x00189325: "SQ",  # CT X-Ray Details Sequence
+    0x00189330: "FD",  # X-Ray Tube Current in mA
+    0x00189332: "FD",  # Exposure in mAs
+    0x00200060: "CS",  # Laterality
+    0x00200062: "CS",  # Image Laterality
+    0x00209071: "SQ",  # Frame Anatomy Sequence
+    0x00209072: "CS",  # Frame Laterality
+    0x00540016: "SQ",  # Radiopharmaceutical Information Sequence
+    0x00541001: "CS",  # Units
     **_overlays(),
 }

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from rendicom.pixels.attributes import Attributes
 
-__all__ = ["describe_dataset", "read_texts", "read_with_pydicom"]
+__all__ = ["describe_dataset", "first_text", "read_elements", "read_texts", "read_with_pydicom"]
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+){3,}")
 _UIDS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
@@ -109,11 +109,7 @@ def describe_dataset(dataset: Dataset) -> Header:
 
 
 def read_texts(
-    source: ByteSource,
-    keywords: Iterable[str],
-    *,
-    max_header_bytes: int = 256 << 20,
-    max_inflated_bytes: int = 1 << 29,
+    source: ByteSource, keywords: Iterable[str], *, max_inflated_bytes: int = 1 << 29
 ) -> dict[str, str]:
     """Return the first value of attributes by keyword, decoded by the file's own character set.
 
@@ -127,6 +123,24 @@ def read_texts(
     from pydicom.datadict import tag_for_keyword
 
     tags = {keyword: tag_for_keyword(keyword) or 0 for keyword in keywords}
+    dataset = read_elements(source, tags.values(), max_inflated_bytes=max_inflated_bytes)
+    return {keyword: first_text(dataset, tag) for keyword, tag in tags.items()}
+
+
+def read_elements(
+    source: ByteSource,
+    tags: Iterable[int] | None,
+    *,
+    max_header_bytes: int = 256 << 20,
+    max_inflated_bytes: int = 1 << 29,
+) -> Dataset:
+    """Return the elements of a file that have one of ``tags``, or all before the pixel data.
+
+    Raises
+    ------
+    NotDicomError, CorruptDataError, LimitExceededError
+        As for `rendicom.pixels.header.read_header`.
+    """
     meta = _deflated_meta(source, max_header_bytes)
     if meta is not None:
         inflated, _ = inflate_dataset(source, meta.end, max_bytes=max_inflated_bytes)
@@ -134,13 +148,13 @@ def read_texts(
     reader = RangeReader(source, limit=max_header_bytes)
     read = _dcmread if meta is None else _read_inflated
     try:
-        dataset = read(reader, tags.values())
+        return read(reader, tags)
     except pydicom_raises():
         raise reader.failure or _unreadable(is_dicom=True) from None
-    return {keyword: _first_text(dataset, tag) for keyword, tag in tags.items()}
 
 
-def _first_text(dataset: Dataset, tag: int) -> str:
+def first_text(dataset: Dataset, tag: int) -> str:
+    """Return the first value of an element, decoded; empty where it is absent or no text."""
     from pydicom.multival import MultiValue
     from pydicom.valuerep import PersonName
 
@@ -155,7 +169,7 @@ def _first_text(dataset: Dataset, tag: int) -> str:
         return ""
 
 
-def _dcmread(reader: RangeReader, tags: Iterable[int]) -> FileDataset:
+def _dcmread(reader: RangeReader, tags: Iterable[int] | None) -> FileDataset:
     from pydicom import dcmread
 
     with quiet_pydicom():
@@ -163,11 +177,11 @@ def _dcmread(reader: RangeReader, tags: Iterable[int]) -> FileDataset:
             cast("BinaryIO", reader),
             force=True,
             stop_before_pixels=True,
-            specific_tags=list(tags),
+            specific_tags=None if tags is None else list(tags),
         )
 
 
-def _read_inflated(reader: RangeReader, tags: Iterable[int]) -> Dataset:
+def _read_inflated(reader: RangeReader, tags: Iterable[int] | None) -> Dataset:
     from pydicom.filereader import read_dataset
     from pydicom.tag import BaseTag
 
@@ -177,7 +191,7 @@ def _read_inflated(reader: RangeReader, tags: Iterable[int]) -> Dataset:
             False,
             True,
             stop_when=lambda tag, _vr, _length: int(tag) in PIXEL_KEYWORDS,
-            specific_tags=[BaseTag(tag) for tag in tags],
+            specific_tags=None if tags is None else [BaseTag(tag) for tag in tags],
         )
 
 

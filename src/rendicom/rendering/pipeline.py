@@ -69,7 +69,15 @@ def _geometry(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray
     return apply_geometry(samples, plan.geometry)
 
 
-STAGES = (_modality, _tone, _palette, _icc, _overlays, _geometry)
+def _annotation(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+    if plan.annotation is None:
+        return samples
+    from rendicom.rendering.stages.annotation import write_corners
+
+    return write_corners(samples, plan.annotation)
+
+
+STAGES = (_modality, _tone, _palette, _icc, _overlays, _geometry, _annotation)
 """Each is ``(samples, plan, frame) -> samples``: pure, and free where the plan holds nothing."""
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rendicom.options import RenderOptions
+    from rendicom.rendering.annotation import Corners
     from rendicom.rendering.profiles import Conversion
     from rendicom.rendering.stages.geometry import Geometry
     from rendicom.rendering.stages.overlay import Overlays
@@ -49,7 +50,7 @@ class RenderPlan:
 
     Attributes
     ----------
-    modality, tone, palette, icc, overlays, geometry
+    modality, tone, palette, icc, overlays, geometry, annotation
         The parts, in the order of the stages.
     bits
         Bits Stored of the frames the plan is for.
@@ -67,6 +68,7 @@ class RenderPlan:
     icc: Conversion | None = None
     overlays: Overlays | None = None
     geometry: Geometry | None = None
+    annotation: Corners | None = None
     bits: int = 8
     icc_profile: bytes | None = None
     voi: str = ""

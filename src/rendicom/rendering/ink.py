@@ -1,0 +1,50 @@
+"""Lays a color over a picture where something covers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["lay_over"]
+
+
+def lay_over(
+    picture: NDArray[Any],
+    coverage: NDArray[np.float32],
+    colour: Sequence[float],
+    *,
+    top: int,
+    left: int,
+) -> None:
+    """Paint on ``picture``, in place, what of ``coverage`` lies inside it.
+
+    Parameters
+    ----------
+    picture
+        uint8 or uint16, (rows, columns) or (rows, columns, 3).
+    coverage
+        0 to 1, (rows, columns).
+    colour
+        One value for gray or three, from 0 to 1.
+    top, left
+        Where the first pixel of ``coverage`` lies in the picture; it may be outside.
+    """
+    rows, columns = picture.shape[:2]
+    first_row, first_column = max(0, -top), max(0, -left)
+    visible = coverage[first_row : max(0, rows - top), first_column : max(0, columns - left)]
+    if not visible.size:
+        return
+    row, column = top + first_row, left + first_column
+    under = picture[row : row + visible.shape[0], column : column + visible.shape[1]]
+    greatest = float(np.iinfo(picture.dtype).max)
+    if picture.ndim == 3:
+        visible = visible[..., np.newaxis]
+    ink = np.asarray(colour, np.float32) * np.float32(greatest)
+    mixed = under + visible * (ink - under.astype(np.float32))
+    under[...] = np.floor(mixed + np.float32(0.5)).astype(picture.dtype)
