@@ -1,0 +1,109 @@
+"""The grammar of header fields: media types, lists, weights, links (RFC 9110 5.6, RFC 8288)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from rendicom.errors import BadRequestError
+
+__all__ = [
+    "MediaType",
+    "format_media_type",
+    "link_header",
+    "parse_media_type",
+    "parse_weight",
+    "split_outside_quotes",
+]
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_ESSENCE = re.compile(rf"{_TOKEN.pattern}/{_TOKEN.pattern}", re.ASCII)
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[^",;]+|(?P<stop>[,;])', re.DOTALL)
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_WEIGHT = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", re.ASCII)
+
+
+class MediaType(NamedTuple):
+    """A media type: lower-case ``essence``, parameters by lower-case names, quotes taken off."""
+
+    essence: str
+    parameters: Mapping[str, str] = MappingProxyType({})
+
+
+def parse_media_type(text: str) -> MediaType:
+    """Return a media type and its parameters; of parameters given twice the first.
+
+    What is no parameter at all is left out.
+
+    Raises
+    ------
+    BadRequestError
+        It is not of the form type/subtype, or a quotation mark has no partner.
+    """
+    essence, *rest = split_outside_quotes(text, ";")
+    essence = essence.strip().lower()
+    if not _ESSENCE.fullmatch(essence):
+        raise BadRequestError("a media type is not of the form type/subtype")
+    parameters: dict[str, str] = {}
+    for piece in rest:
+        name, _equals, value = piece.partition("=")
+        if name.strip():
+            parameters.setdefault(name.strip().lower(), _unquoted(value.strip()))
+    return MediaType(essence, MappingProxyType(parameters))
+
+
+def format_media_type(essence: str, parameters: Mapping[str, str]) -> str:
+    """Return the text of a media type; values that are no tokens get quotes.
+
+    >>> format_media_type("multipart/related", {"type": "image/png", "boundary": "b"})
+    'multipart/related; type="image/png"; boundary=b'
+    """
+    return "; ".join((essence, *(f"{name}={_quoted(it)}" for name, it in parameters.items())))
+
+
+def split_outside_quotes(text: str, separator: Literal[",", ";"]) -> list[str]:
+    """Return what lies between the separators; those in quoted strings are none.
+
+    Raises
+    ------
+    BadRequestError
+        A quotation mark has no partner.
+    """
+    pieces: list[str] = []
+    start = end = 0
+    for found in _PIECE.finditer(text):
+        if found.start() != end:
+            break
+        end = found.end()
+        if found["stop"] == separator:
+            pieces.append(text[start : found.start()])
+            start = end
+    if end != len(text):
+        raise BadRequestError("a quotation mark has no partner")
+    return [*pieces, text[start:]]
+
+
+def parse_weight(text: str) -> float:
+    """Return a quality value from 0 to 1; 1 for one that is malformed or absent."""
+    return min(float(text), 1.0) if _WEIGHT.fullmatch(text) else 1.0
+
+
+def link_header(url: str, *, relation: str, media_type: str = "") -> str:
+    """Return the value of a Link header."""
+    kind = f'; type="{media_type}"' if media_type else ""
+    return f'<{url}>; rel="{relation}"{kind}'
+
+
+def _quoted(value: str) -> str:
+    if _TOKEN.fullmatch(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _unquoted(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        return _QUOTED_PAIR.sub(r"\1", value[1:-1])
+    return value

@@ -1,0 +1,276 @@
+"""Media types: what a client accepts, and which of them it gets (PS3.18 8.3.3.1, 8.7).
+
+What a client accepts stands in the Accept header. The query parameter ``accept`` may narrow it;
+its members win over the header's. Then, in this order:
+
+- The most specific range that matches a media type says how much it is wanted; q=0 excludes it.
+- Of those wanted equally: what the standard demands of every server and the client names; the
+  default, which is offered first; what the client names; the others in the order of the offers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
+
+from rendicom.dicomweb.accepts import (
+    DICOM,
+    DICOM_JSON,
+    DICOM_XML,
+    Accepts,
+    Candidate,
+    Range,
+    match,
+)
+from rendicom.dicomweb.headers import parse_weight
+from rendicom.encode import formats
+from rendicom.errors import NotAcceptableError
+
+if TYPE_CHECKING:
+    from rendicom.dicomweb.categories import Category
+
+__all__ = [
+    "DICOM",
+    "DICOM_JSON",
+    "DICOM_XML",
+    "OCTET_STREAM",
+    "Accepts",
+    "Choice",
+    "Offer",
+    "Packaging",
+    "Range",
+    "animated_types",
+    "choose",
+    "choose_charset",
+    "choose_rendered",
+    "picture_types",
+]
+
+OCTET_STREAM = "application/octet-stream"
+
+Packaging = Literal["single", "multipart", "either"]
+
+_DEMANDED = ("image/jpeg", "image/png", "image/gif", "text/html", "text/plain", "text/xml")
+"""D and R of the RESTful service (Table 8.7.4-1), the defaults of their categories first."""
+
+_CHARSETS = frozenset(
+    ("utf-8", "us-ascii", "tis-620", "gb18030", "gbk", "euc-kr", "shift_jis",
+     *(f"iso-8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)))
+)  # fmt: skip
+"""IANA names of DICOM's character sets (PS3.18 Annex D), but for those that shift states."""
+
+
+class Offer(NamedTuple):
+    """A media type that can be made of a resource.
+
+    Attributes
+    ----------
+    packaging
+        Whether it comes as a single part, in a multipart message, or as either.
+    transfer_syntaxes
+        Those it can be had in, the default first; ``*`` among them is "as stored".
+    """
+
+    media_type: str
+    packaging: Packaging = "single"
+    transfer_syntaxes: tuple[str, ...] = ()
+
+
+class Choice(NamedTuple):
+    """What is sent.
+
+    Attributes
+    ----------
+    media_type
+        Of the one part, or of each part.
+    charset
+        Asked for with the media type, lower-case; may be one that nobody knows.
+    transfer_syntax
+        A UID, ``*`` for "as stored", or nothing where there is none.
+    is_representative
+        One picture stands for several frames or instances.
+    """
+
+    media_type: str
+    is_multipart: bool = False
+    charset: str = ""
+    transfer_syntax: str = ""
+    is_representative: bool = False
+
+
+@cache
+def picture_types() -> tuple[str, ...]:
+    """Return the media types of a picture of one frame, the default first."""
+    return tuple(sorted((item.media_type for item in formats().values()), key=_demand))
+
+
+@cache
+def animated_types() -> tuple[str, ...]:
+    """Return the media types of a loop of frames, what to prefer first."""
+    moving = {item.media_type for item in formats().values() if item.encode_animation}
+    return tuple(item for item in picture_types() if item in moving)
+
+
+def _demand(media_type: str) -> int:
+    return _DEMANDED.index(media_type) if media_type in _DEMANDED else len(_DEMANDED)
+
+
+def choose_rendered(
+    accepts: Accepts,
+    category: Category,
+    *,
+    offers: Sequence[str] = (),
+    is_single: bool,
+    is_thumbnail: bool = False,
+    is_still: bool = False,
+) -> Choice:
+    """Return how a resource is rendered (PS3.18 8.7.4, 8.7.8.1, 10.4.4).
+
+    Pictures and loops are offered as `rendicom.encode` has them.
+
+    Parameters
+    ----------
+    accepts
+        What the client accepts.
+    category
+        Of the resource, or of each instance where there are several.
+    offers
+        What else can be made of it, the default first: text of documents, streams of videos.
+    is_single
+        The resource is one response item: an instance, or one frame. Several items come in
+        parts, each frame as one.
+    is_thumbnail
+        One picture is wanted, whatever the category.
+    is_still
+        Single parts only, and one frame stands for all (PS3.18 9, WADO-URI).
+
+    Raises
+    ------
+    NotAcceptableError
+        Nothing that the client accepts can be made; ``available`` lists what can.
+    """
+    if is_thumbnail:
+        category, is_single = "single-frame", True
+    stills = tuple(_stills(category, offers, stands_for_more=not is_single))
+    candidates = stills if is_still else tuple(_items(category, offers, is_single=is_single))
+    found = _chosen(accepts, candidates)
+    if found is None and accepts.is_lenient:
+        found = _chosen(accepts, stills)
+    return found or _raise_unacceptable(candidates)
+
+
+def _items(category: Category, offers: Sequence[str], *, is_single: bool) -> Iterator[Candidate]:
+    """Yield what a resource can be: one part where it is one item, and many parts always."""
+    has_frames = category not in ("text", "other")
+    loops_only = category in ("multi-frame", "video")
+    pictures = picture_types() if has_frames else ()
+    if is_single:
+        whole = animated_types() if loops_only else pictures
+        yield from map(Candidate, (*offers, *whole))
+    for media_type in (*offers, *pictures):
+        yield Candidate(media_type, is_multipart=True)
+
+
+def _stills(
+    category: Category, offers: Sequence[str], *, stands_for_more: bool
+) -> Iterator[Candidate]:
+    """Yield what one part can be if need be: a picture that stands for frames or instances."""
+    for media_type in offers:
+        yield Candidate(media_type, is_representative=stands_for_more)
+    if category in ("text", "other"):
+        return
+    has_many = category in ("multi-frame", "video")
+    for media_type in picture_types():
+        is_loop = has_many and media_type in animated_types()
+        is_representative = stands_for_more or (has_many and not is_loop)
+        yield Candidate(media_type, is_representative=is_representative)
+
+
+def choose(accepts: Accepts, *, offers: Sequence[Offer]) -> Choice:
+    """Return which of the offers is sent: objects, metadata, bulk data, results of a search.
+
+    The first offer is the default. Without a transfer syntax in the request the first one of an
+    offer is meant.
+
+    Raises
+    ------
+    NotAcceptableError
+        The client accepts none of them; ``available`` lists them.
+    """
+    candidates = tuple(each for offer in offers for each in _offered(offer))
+    return _chosen(accepts, candidates) or _raise_unacceptable(candidates)
+
+
+def _offered(offer: Offer) -> Iterator[Candidate]:
+    forms = {"single": (False,), "multipart": (True,), "either": (True, False)}
+    syntaxes = offer.transfer_syntaxes or ("",)
+    stored = "*" if "*" in syntaxes else syntaxes[0]
+    for is_multipart in forms[offer.packaging]:
+        for syntax in syntaxes:
+            yield Candidate(
+                offer.media_type, is_multipart, syntax, syntax == syntaxes[0], syntax == stored
+            )
+
+
+def _chosen(accepts: Accepts, candidates: Sequence[Candidate]) -> Choice | None:
+    """Return the candidate that is wanted most: by the query if it wants any, or by the header."""
+    for ranges in (accepts.query, accepts.header):
+        wanted = []
+        for order, candidate in enumerate(candidates):
+            found = match(ranges, candidate)
+            if found is not None and found.q > 0:
+                wanted.append((-found.q, _preference(found, candidate, order), order, found))
+        if wanted:
+            _q, _tie, order, found = min(wanted, key=lambda item: item[:3])
+            return _choice(candidates[order], found)
+    return None
+
+
+def _preference(found: Range, candidate: Candidate, order: int) -> int:
+    is_named = not found.is_wildcard
+    if is_named and candidate.media_type in _DEMANDED:
+        return 0
+    return 1 if order == 0 else 2 if is_named else 3
+
+
+def _choice(candidate: Candidate, found: Range) -> Choice:
+    return Choice(
+        candidate.media_type,
+        candidate.is_multipart,
+        found.parameters.get("charset", "").lower(),
+        candidate.transfer_syntax,
+        candidate.is_representative,
+    )
+
+
+def _raise_unacceptable(candidates: Sequence[Candidate]) -> NoReturn:
+    available = tuple(dict.fromkeys(map(str, candidates)))
+    if not available:
+        raise NotAcceptableError("this resource has no rendered form")
+    raise NotAcceptableError(
+        "this resource has none of the media types asked for",
+        hint="accept one of those available",
+        available=available,
+    )
+
+
+def choose_charset(*, media_type: str = "", query: str = "", header: str | None = None) -> str:
+    """Return the character set of a text, in the order of PS3.18 8.7.6; UTF-8 in the end.
+
+    Parameters
+    ----------
+    media_type
+        The ``charset`` that came with the chosen media type.
+    query
+        The query parameter ``charset``: one, or several with commas between them.
+    header
+        Accept-Charset.
+    """
+    weighted = [(part.partition(";")[::2]) for part in (header or "").split(",")]
+    named = [(-parse_weight(rest.strip().removeprefix("q=")), name) for name, rest in weighted]
+    by_weight = [name for q, name in sorted(named, key=lambda item: item[0]) if q < 0]
+    for name in (media_type, *query.split(","), *by_weight):
+        if name.strip().lower() in _CHARSETS:
+            return name.strip().lower()
+    return "utf-8"

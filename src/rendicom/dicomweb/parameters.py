@@ -1,0 +1,91 @@
+"""Reading query parameters: each once, each by its own grammar (PS3.18 8.3.4, 8.3.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Sequence
+from typing import NamedTuple, TypeVar, get_args
+
+from rendicom.errors import BadRequestError, OptionError
+from rendicom.options import Annotation
+
+__all__ = ["Keywords", "given", "read", "read_annotation", "read_decimals"]
+
+_T = TypeVar("_T")
+
+_LONGEST_VALUE = 1000
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_KEYWORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+class Keywords(NamedTuple):
+    """What an annotation parameter asks for: in canonical text, and warnings of what is not."""
+
+    text: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def given(pairs: Sequence[tuple[str, str]], names: Container[str]) -> dict[str, str]:
+    """Return the values of the parameters in ``names``; others are ignored.
+
+    Raises
+    ------
+    BadRequestError
+        A parameter is given twice, or is longer than any that is meant.
+    """
+    texts: dict[str, str] = {}
+    for name, text in pairs:
+        if name not in names:
+            continue
+        if name in texts:
+            raise BadRequestError(f"{name} is given twice", parameter=name)
+        if len(text) > _LONGEST_VALUE:
+            raise BadRequestError(
+                f"{name} is longer than {_LONGEST_VALUE} characters", parameter=name
+            )
+        texts[name] = text
+    return texts
+
+
+def read(name: str, reader: Callable[[str], _T], text: str) -> _T:
+    """Return what a reader makes of a value; its OptionError becomes one that names ``name``."""
+    try:
+        return reader(text)
+    except OptionError as error:
+        raise BadRequestError(error.message, hint=error.hint, parameter=name) from None
+
+
+def read_decimals(text: str, *, what: str) -> tuple[float | None, ...]:
+    """Return finite decimals with commas between them; one left out is ``None``.
+
+    Raises
+    ------
+    OptionError
+        One is not written as a decimal, or is too large to be held.
+    """
+    return tuple(_decimal(part, what) if part else None for part in text.split(","))
+
+
+def _decimal(text: str, what: str) -> float:
+    value = float(text) if _DECIMAL.fullmatch(text) else float("nan")
+    if not abs(value) < float("inf"):
+        raise OptionError(f"{what}: {text!r} is not a decimal number")
+    return value
+
+
+def read_annotation(text: str) -> Keywords:
+    """Return the keywords that are supported, and a warning of those that are not (8.3.5.1.1).
+
+    Raises
+    ------
+    OptionError
+        A member is empty, or is no keyword.
+    """
+    words = text.split(",")
+    if not all(map(_KEYWORD.fullmatch, words)):
+        raise OptionError("annotation is not a list of keywords with commas between them")
+    known = [word for word in get_args(Annotation) if word in words]
+    unknown = dict.fromkeys(word for word in words if word not in known)
+    missing = ",".join(unknown)
+    warning = f"The following annotation values are not supported: {missing}"
+    return Keywords(",".join(known) or None, (warning,) if unknown else ())

@@ -1,0 +1,260 @@
+"""What went wrong, as it stands on the wire: statuses, problem documents, warnings.
+
+Problem documents follow RFC 9457; statuses follow PS3.18 Tables 8.5-1 and 10.4.3-1.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from rendicom import errors
+from rendicom.dicomweb.accepts import Accepts, Candidate, match
+from rendicom.errors import RendicomError, WireError
+
+__all__ = [
+    "STATUS_OF",
+    "Problem",
+    "error_of",
+    "problem_headers",
+    "problem_of",
+    "represent",
+    "status_of",
+    "warning_header",
+]
+
+STATUS_OF: Mapping[type[RendicomError], int] = MappingProxyType(
+    {
+        errors.BadRequestError: 400,
+        errors.OptionError: 400,
+        errors.UnauthenticatedError: 401,
+        errors.ForbiddenError: 403,
+        errors.NoSuchResourceError: 404,
+        errors.NoSuchFrameError: 404,
+        errors.NotAcceptableError: 406,
+        errors.NoPixelDataError: 406,
+        errors.EncodeError: 406,
+        errors.ConflictError: 409,
+        errors.DeletedResourceError: 410,
+        errors.TooLargeError: 413,
+        errors.LimitExceededError: 413,
+        errors.UnsupportedMediaTypeError: 415,
+        errors.RendicomError: 500,
+        errors.NotSupportedError: 501,
+        errors.UnsupportedTransferSyntaxError: 501,
+        errors.UnsupportedImageError: 501,
+        errors.OverloadedError: 503,
+        errors.TimedOutError: 503,
+    }
+)
+"""The one table of statuses; of two classes with the same one, the first stands for it."""
+
+JSON = "application/problem+json"
+HTML = "text/html"
+TEXT = "text/plain"
+
+
+class Problem(NamedTuple):
+    """A problem document.
+
+    Attributes
+    ----------
+    title
+        Name of the status.
+    detail
+        What is wrong, in one sentence.
+    code
+        That of the error: scripts match on it.
+    parameter
+        The parameter to blame.
+    frame
+        The frame to blame, counted from 1.
+    available
+        Media types that there are.
+    """
+
+    status: int
+    title: str
+    detail: str = ""
+    code: str = ""
+    hint: str = ""
+    parameter: str = ""
+    frame: int | None = None
+    available: tuple[str, ...] = ()
+    type: str = "about:blank"
+
+    def members(self) -> dict[str, Any]:
+        """Return what is known, by name; those of RFC 9457 first."""
+        standard = ("type", "title", "status", "detail")
+        given = {
+            name: value for name, value in self._asdict().items() if value not in ("", (), None)
+        }
+        names = (*standard, *(name for name in given if name not in standard))
+        return {name: given[name] for name in names if name in given}
+
+    def to_json(self) -> bytes:
+        """Return the document as JSON, in UTF-8."""
+        return json.dumps(self.members(), ensure_ascii=False).encode()
+
+    def to_text(self) -> bytes:
+        """Return the document as plain text, in UTF-8."""
+        return ("\n".join((self._heading, *self._lines())) + "\n").encode()
+
+    def to_html(self) -> bytes:
+        """Return the document as a small page, in UTF-8."""
+        from html import escape
+
+        lines = "\n".join(f"<p>{escape(line)}</p>" for line in self._lines())
+        heading = escape(self._heading)
+        page = (
+            f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
+            f"<title>{heading}</title>\n<h1>{heading}</h1>\n{lines}\n</html>\n"
+        )
+        return page.encode()
+
+    @property
+    def _heading(self) -> str:
+        return f"{self.status} {self.title}"
+
+    def _lines(self) -> Iterable[str]:
+        shown = ("detail", "hint", "code", "parameter", "frame", "available")
+        members = self.members()
+        for name in shown:
+            if name in members:
+                value = members[name]
+                text = ", ".join(value) if isinstance(value, tuple) else str(value)
+                yield f"{name.capitalize()}: {text}"
+
+
+def status_of(error: RendicomError) -> int:
+    """Return the status that says what an error says."""
+    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+
+
+def problem_of(error: RendicomError, status: int | None = None) -> Problem:
+    """Return the problem document of an error; its status is that of the table if not given."""
+    status = status_of(error) if status is None else status
+    return Problem(
+        status=status,
+        title=_phrase(status),
+        detail=error.message,
+        code=error.code,
+        hint=error.hint,
+        parameter=getattr(error, "parameter", ""),
+        frame=error.frame,
+        available=getattr(error, "available", ()),
+    )
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+
+
+def problem_headers(error: RendicomError) -> dict[str, str]:
+    """Return the headers that go with a problem: when to come again."""
+    if isinstance(error, errors.OverloadedError):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+    return {}
+
+
+def represent(problem: Problem, accept: str | None) -> tuple[bytes, str]:
+    """Return a problem document as the client can read it, and its media type.
+
+    HTML for whoever names it, and for those that accept no text at all (PS3.18 8.6.3); plain
+    text for whoever names it and not HTML; JSON for all others.
+    """
+    wanted = _wanted(accept)
+    if wanted == JSON:
+        return problem.to_json(), JSON
+    if wanted == TEXT:
+        return problem.to_text(), f"{TEXT}; charset=utf-8"
+    return problem.to_html(), f"{HTML}; charset=utf-8"
+
+
+def _wanted(accept: str | None) -> str:
+    try:
+        ranges = Accepts.parse(accept, is_lenient=True).header
+    except RendicomError:
+        return JSON
+    readable = (JSON, HTML, TEXT, "application/json", "application/dicom+json")
+    weights = []
+    for order, media_type in enumerate(readable):
+        found = match(ranges, Candidate(media_type))
+        if found is not None and found.q > 0:
+            weights.append((found.q, not found.is_wildcard, -order))
+    if not weights:
+        return HTML
+    best = readable[-max(weights)[2]]
+    return best if best in (HTML, TEXT) else JSON
+
+
+def error_of(status: int, body: bytes) -> RendicomError:
+    """Return the error that a server answered with: what it says itself, or what its status says.
+
+    ``body`` is a problem document, or anything.
+    """
+    said = _members(body)
+    kind = _kinds_by_code().get(_text(said, "code")) or _kind_of(status)
+    available, frame = said.get("available"), said.get("frame")
+    more: dict[str, Any] = {}
+    if issubclass(kind, errors.BadRequestError):
+        more["parameter"] = _text(said, "parameter")
+    if issubclass(kind, errors.NotAcceptableError) and isinstance(available, list):
+        more["available"] = tuple(map(str, available))
+    return kind(
+        _text(said, "detail") or f"the server answered {status} {_phrase(status)}",
+        hint=_text(said, "hint"),
+        frame=frame if isinstance(frame, int) else None,
+        **more,
+    )
+
+
+def _members(body: bytes) -> Mapping[str, Any]:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _text(said: Mapping[str, Any], name: str) -> str:
+    value = said.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _kinds_by_code() -> dict[str, type[RendicomError]]:
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    return {kind.code: kind for kind in kinds}
+
+
+def _kind_of(status: int) -> type[RendicomError]:
+    for kind, known in STATUS_OF.items():
+        if known == status and issubclass(kind, WireError):
+            return kind
+    return WireError
+
+
+_LONGEST_WARNING = 300
+_MOST_WARNINGS = 5
+
+
+def warning_header(texts: Iterable[str], *, service: str = "rendicom") -> str:
+    """Return the value of a Warning header: ``299 service: text``, as PS3.18 8.3.5.1.1 has it.
+
+    Each text stands once; what is too much for a header is left out.
+    """
+    known = list(dict.fromkeys(map(_plain, texts)))
+    if len(known) > _MOST_WARNINGS:
+        known[_MOST_WARNINGS - 1 :] = [f"{len(known) - _MOST_WARNINGS + 1} more warnings"]
+    return ", ".join(f"299 {service}: {text}" for text in known)
+
+
+def _plain(text: str) -> str:
+    """Return a text as a header can carry it: one line of ASCII."""
+    line = " ".join(text.split()).encode("ascii", "replace").decode()
+    plain = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return plain if len(plain) <= _LONGEST_WARNING else plain[: _LONGEST_WARNING - 3] + "..."

@@ -1,0 +1,232 @@
+"""Query parameters of rendered resources and thumbnails (PS3.18 8.3.5, Table 10.4.1-5).
+
+They are those of `RenderOptions`, with the narrower grammar of the standard where it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from rendicom.dicomweb.parameters import Keywords, given, read, read_annotation, read_decimals
+from rendicom.encode import formats
+from rendicom.errors import BadRequestError, OptionError
+from rendicom.options import RenderOptions, parameters
+from rendicom.values import Viewport, Window
+
+__all__ = [
+    "MOST_VIEWPORT_PIXELS",
+    "THUMBNAIL_SIDE",
+    "QueryParameter",
+    "RenderedQuery",
+    "check_media_type",
+    "parse_rendered",
+    "rendered_parameters",
+]
+
+MOST_VIEWPORT_PIXELS = 2**26
+"""Larger viewports are not supported, unless the server says otherwise."""
+THUMBNAIL_SIDE = 256
+"""Longest side of a thumbnail that is asked for without a viewport."""
+
+# Limits are for the server to set.
+_NOT_FOR_CLIENTS = frozenset(("max-pixels",))
+_URL_NAMES = {"icc": "iccprofile"}
+_STANDARD = frozenset(
+    ("accept", "annotation", "charset", "iccprofile", "quality", "viewport", "window")
+)
+# What a presentation state decides (8.3.5.1.6; the standard knows of window only).
+_DECIDED_BY_STATES = ("window", "voi", "preset")
+
+
+class RenderedQuery(NamedTuple):
+    """How a rendered resource or thumbnail is asked for.
+
+    Attributes
+    ----------
+    warnings
+        What was asked for and is left out, one sentence each.
+    charset
+        As it was given; see `rendicom.dicomweb.mediatypes.choose_charset`.
+    frames
+        Frames of a loop as a person writes them (``1-10,15``); empty for all.
+    """
+
+    options: RenderOptions
+    warnings: tuple[str, ...] = ()
+    charset: str = ""
+    frames: str = ""
+
+
+class QueryParameter(NamedTuple):
+    """A query parameter, as descriptions of the service list it."""
+
+    name: str
+    help: str
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def is_extension(self) -> bool:
+        """Tell whether the standard does not know it."""
+        return self.name not in _STANDARD
+
+
+def parse_rendered(
+    pairs: Sequence[tuple[str, str]],
+    *,
+    is_thumbnail: bool = False,
+    is_presentation_state: bool = False,
+    max_viewport_pixels: int = MOST_VIEWPORT_PIXELS,
+) -> RenderedQuery:
+    """Return what the query parameters of a rendered resource ask for.
+
+    Parameters
+    ----------
+    pairs
+        Names and values, taken out of their percent signs. Other names are ignored (8.3).
+    is_thumbnail
+        Only ``viewport`` without a region counts; without one the picture is small.
+    is_presentation_state
+        The target is a presentation state: it decides of windows and regions itself.
+    max_viewport_pixels
+        Largest viewport to support.
+
+    Raises
+    ------
+    BadRequestError
+        A value is malformed, or does not go with the target or with another parameter;
+        ``parameter`` names it.
+    """
+    names = [item.name for item in rendered_parameters(is_thumbnail=is_thumbnail)]
+    texts = given(pairs, names)
+    if is_presentation_state:
+        _refuse_decided(texts)
+    attributes = {
+        _readers()[name].attribute: read(name, _readers()[name].read, text)
+        for name, text in texts.items()
+        if name in _readers()
+    }
+    _check_viewport(
+        attributes.get("viewport"),
+        has_region=not (is_thumbnail or is_presentation_state),
+        most=max_viewport_pixels,
+    )
+    if is_thumbnail and "viewport" not in attributes:
+        attributes["max_size"] = THUMBNAIL_SIDE
+    annotation = attributes.pop("annotation", Keywords())
+    return RenderedQuery(
+        _options({**attributes, "annotation": annotation.text}, texts),
+        annotation.warnings,
+        texts.get("charset", ""),
+        texts.get("frames", ""),
+    )
+
+
+def _refuse_decided(texts: Mapping[str, str]) -> None:
+    for name in _DECIDED_BY_STATES:
+        if name in texts:
+            raise BadRequestError(
+                f"{name} is for images: a presentation state brings its own", parameter=name
+            )
+
+
+def _check_viewport(viewport: Viewport | None, *, has_region: bool, most: int) -> None:
+    if viewport is None:
+        return
+    if not has_region and viewport != Viewport(viewport.width, viewport.height):
+        raise BadRequestError(
+            "a viewport of a thumbnail or presentation state is width and height only",
+            parameter="viewport",
+        )
+    if viewport.width * viewport.height > most:
+        raise BadRequestError(
+            f"a viewport of more than {most} pixels is not supported", parameter="viewport"
+        )
+
+
+def _options(attributes: Mapping[str, Any], texts: Mapping[str, str]) -> RenderOptions:
+    """Return the options; what asks for two things is put down to the extension, if there is."""
+    try:
+        return RenderOptions(**attributes)
+    except OptionError as error:
+        named = [name for name in texts if name in error.message]
+        extensions = [name for name in named if name not in _STANDARD]
+        parameter = (extensions or named or [""])[0]
+        raise BadRequestError(error.message, hint=error.hint, parameter=parameter) from None
+
+
+class _Reader(NamedTuple):
+    attribute: str
+    read: Callable[[str], Any]
+
+
+@cache
+def _readers() -> Mapping[str, _Reader]:
+    """Return the options a client may set, by the names they have in a URL."""
+    narrower: Mapping[str, Callable[[str], Any]] = {
+        "window": _window,
+        "viewport": _viewport,
+        "annotation": read_annotation,
+    }
+    return {
+        _URL_NAMES.get(item.name, item.name): _Reader(
+            item.attribute, narrower.get(item.name, item.parse)
+        )
+        for item in parameters().values()
+        if item.name not in _NOT_FOR_CLIENTS
+    }
+
+
+def _window(text: str) -> Window:
+    """Read ``center,width,function``: the standard demands all three (8.3.5.1.4)."""
+    head, comma, function = text.rpartition(",")
+    numbers = read_decimals(head, what="window") if comma else ()
+    if len(numbers) != 2 or None in numbers or not function:
+        raise OptionError(f"window {text!r} is not of the form center,width,function")
+    return Window.parse(text)
+
+
+def _viewport(text: str) -> Viewport:
+    read_decimals(text, what="viewport")
+    return Viewport.parse(text)
+
+
+@cache
+def rendered_parameters(*, is_thumbnail: bool = False) -> tuple[QueryParameter, ...]:
+    """Return the query parameters of rendered resources, those of the standard first."""
+    options = [
+        QueryParameter(_URL_NAMES.get(item.name, item.name), item.help, item.metavar, item.choices)
+        for item in parameters().values()
+        if item.name not in _NOT_FOR_CLIENTS
+    ]
+    others = [
+        QueryParameter("accept", "Media types that are accepted, without wildcards.", "LIST"),
+        QueryParameter("charset", "Character set of a text.", "NAME"),
+        QueryParameter("frames", "Frames of a loop.", "1-10,15"),
+    ]
+    known = sorted((*others, *options), key=lambda item: item.is_extension)
+    if is_thumbnail:
+        known = [item for item in known if item.name in ("accept", "charset", "viewport")]
+    return tuple(known)
+
+
+def check_media_type(options: RenderOptions, media_type: str) -> None:
+    """Refuse what a picture of a media type cannot be (8.3.5.1.5).
+
+    Raises
+    ------
+    BadRequestError
+        An ICC profile is asked for, and the media type has no place for one.
+    """
+    if options.icc in (None, "no"):
+        return
+    known = {item.media_type: item for item in formats().values()}
+    if media_type in known and not known[media_type].icc:
+        able = ", ".join(name for name, item in known.items() if item.icc)
+        raise BadRequestError(
+            f"{media_type} has no place for an ICC profile",
+            hint=f"media types that have: {able}",
+            parameter="iccprofile",
+        )
