@@ -173,16 +173,27 @@ class Renderers:
             raise
 
     async def close(self, drain: float = 0.0) -> None:
-        """Take no more calls, give those taken ``drain`` seconds, and end the workers."""
+        """Take no more calls, give those that somebody waits for ``drain`` seconds, and end."""
         self._is_open = False
         until = monotonic() + drain
-        while (self._busy or self._turns) and monotonic() < until:
+        while self._is_awaited() and monotonic() < until:
             await asyncio.sleep(0.01)
         for task in self._starting:
             task.cancel()
         self._refuse_all("the server is about to end")
-        workers = [*self._idle, *self._busy, *self._cold]
+        for worker in (*self._busy, *self._cold):
+            worker.kill()
+        workers = {*self._idle, *self._busy, *self._cold}
         await asyncio.gather(*(worker.close() for worker in workers))
+
+    def kill(self) -> None:
+        """End all workers now, from wherever."""
+        self._is_open = False
+        for worker in {*self._idle, *self._busy, *self._cold}:
+            worker.kill()
+
+    def _is_awaited(self) -> bool:
+        return bool(self._turns) or any(not job.result.done() for job in self._busy.values())
 
     async def call(
         self,

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
+from rendicom import storage
+from rendicom.errors import OptionError
 from rendicom.server.audit import Audit
 from rendicom.server.auth import Authenticator
 from rendicom.server.cache import ByteCache
+from rendicom.server.lookup import Lookup
+from rendicom.server.pictures import Pictures
 from rendicom.server.renderers import Renderers
 from rendicom.server.settings import Settings
 from rendicom.server.singleflight import SingleFlight
@@ -19,6 +27,10 @@ if TYPE_CHECKING:
     from rendicom.index.catalogue import Catalogue
 
 __all__ = ["Services", "open_services"]
+
+_log = logging.getLogger("rendicom.server")
+
+_COUNT_SECONDS = 5.0
 
 
 @dataclass
@@ -39,7 +51,33 @@ class Services:
     telemetry: Telemetry
     audit: Audit
     authenticator: Authenticator
+    lookup: Lookup = field(init=False)
+    pictures: Pictures = field(init=False)
     is_draining: bool = field(default=False, init=False)
+    _counted: float = field(default=-_COUNT_SECONDS, init=False)
+
+    def __post_init__(self) -> None:
+        self.lookup = Lookup(self.catalogue)
+        self.pictures = Pictures(self)
+
+    async def answers(self) -> bool:
+        """Tell whether the index can be asked."""
+        try:
+            await self.count_index()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, it does not answer
+            _log.error("the index does not answer: %s", type(error).__name__)
+            return False
+        return True
+
+    async def count_index(self) -> None:
+        """Tell `telemetry` how much the index holds; not more often than every few seconds."""
+        if monotonic() < self._counted + _COUNT_SECONDS:
+            return
+        counts = await asyncio.to_thread(self.catalogue.counts)
+        self._counted = monotonic()
+        self.telemetry.indexed(
+            studies=counts.studies, series=counts.series, instances=counts.instances
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -69,6 +107,7 @@ def open_services(settings: Settings) -> Services:
     from rendicom.index.catalogue import Catalogue
     from rendicom.server.tasks import warm_up
 
+    _check_folders(settings)
     telemetry = Telemetry()
     renderers = Renderers(
         settings.number_of_workers,
@@ -90,3 +129,14 @@ def open_services(settings: Settings) -> Services:
         audit=Audit(settings.audit_log),
         authenticator=Authenticator.of(settings),
     )
+
+
+def _check_folders(settings: Settings) -> None:
+    for folder in settings.folders:
+        if not storage.is_uri(folder) and not Path(folder).exists():
+            raise OptionError(f"there is no folder {folder}")
+    if settings.data:
+        try:
+            Path(settings.data).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(f"--data {settings.data} is no folder: {error.strerror}") from None

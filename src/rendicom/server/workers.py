@@ -42,6 +42,9 @@ class Worker(Protocol):
     async def close(self) -> None:
         """End it."""
 
+    def kill(self) -> None:
+        """End it now, if it can be."""
+
 
 class Owner(Protocol):
     """Whom a worker tells about itself."""
@@ -265,8 +268,11 @@ class ThreadWorker:
 
         running.add_done_callback(over)
 
+    def kill(self) -> None:
+        """Leave what runs alone: a thread cannot be ended."""
+
     async def close(self) -> None:
-        """Take no more calls; what runs is left alone."""
+        """Take no more calls."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 

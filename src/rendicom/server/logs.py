@@ -1,0 +1,49 @@
+"""What is said on standard error: a line for each thing, with no request's contents in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rendicom.server.settings import Settings
+
+__all__ = ["set_up_logs"]
+
+_NOISE = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket")
+"""What any client can make the server say as often as it likes."""
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Send what this server and its libraries have to say to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
+    handler.addFilter(_is_worth_saying)
+    logging.root.handlers = [handler]
+    logging.root.setLevel(logging.WARNING)
+    logging.getLogger("rendicom").setLevel(settings.log_level.upper())
+
+
+def _is_worth_saying(record: logging.LogRecord) -> bool:
+    return record.name != "uvicorn.error" or not str(record.msg).startswith((*_NOISE, "Traceback"))
+
+
+def _line(record: logging.LogRecord) -> str:
+    """Return one line: tracebacks and what follows quote values."""
+    return record.getMessage().partition("\n")[0]
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        return f"rendicom: {level}{_line(record)}"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        entry = {"time": time, "level": record.levelname.lower(), "message": _line(record)}
+        return json.dumps(entry)

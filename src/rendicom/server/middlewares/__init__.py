@@ -1,0 +1,51 @@
+"""What every request passes through on its way in, and every answer on its way out.
+
+All of them are plain ASGI: the framework's own class for middlewares would copy each answer
+through a queue and hide it when a client goes away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.middleware import Middleware
+
+if TYPE_CHECKING:
+    from rendicom.server.services import Services
+
+__all__ = ["middlewares"]
+
+_EXPOSED = ("Content-Location", "ETag", "Warning", "Retry-After", "Link")
+
+
+def middlewares(services: Services) -> list[Middleware]:
+    """Return the middlewares of a server, the outermost first: ``FastAPI(middleware=...)``."""
+    from starlette.middleware.cors import CORSMiddleware
+
+    from rendicom.server.middlewares.attention import Attention
+    from rendicom.server.middlewares.compression import Compression
+    from rendicom.server.middlewares.forwarding import Forwarding
+    from rendicom.server.middlewares.gate import Gate
+    from rendicom.server.middlewares.headers import SecurityHeaders
+    from rendicom.server.middlewares.intake import Intake
+    from rendicom.server.middlewares.observer import Observer
+
+    settings = services.settings
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors,
+        allow_methods=("GET", "HEAD", "POST", "DELETE", "OPTIONS"),
+        allow_headers=("*",),
+        expose_headers=_EXPOSED,
+        max_age=600,
+    )
+    return [
+        *([Middleware(Forwarding, settings=settings)] if settings.trusted_proxies else []),
+        Middleware(Observer, services=services),
+        Middleware(SecurityHeaders, is_shared=bool(settings.cors)),
+        *([cors] if settings.cors else []),
+        Middleware(Gate, services=services),
+        Middleware(Attention),
+        Middleware(Compression),
+        Middleware(Intake, max_bytes=settings.max_body, seconds=settings.idle),
+    ]

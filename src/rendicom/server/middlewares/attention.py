@@ -1,0 +1,107 @@
+"""Does no more than the client still wants: ends what nobody waits for, and HEAD at its headers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from rendicom.server.renderers import Requester, requester
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Attention"]
+
+_ROUTED = ("route", "endpoint", "path_params")
+
+
+class Attention:
+    """Cancels the work for a client that went away, and for HEAD once the headers are known.
+
+    Each request takes its own turns at the workers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        requester.set(Requester())
+        if scope["method"] not in ("GET", "HEAD"):
+            # Somebody reads the body, and notices by that.
+            await self._app(scope, receive, send)
+            return
+        await _Attended(receive, send).run(self._app, scope)
+
+
+class _Attended:
+    """One request without a body."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._gone = asyncio.Event()
+        self._is_told = False
+        self._is_complete = False
+        self._is_head = False
+        self._task: asyncio.Task[object] | None = None
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        self._task = asyncio.current_task()
+        watcher = asyncio.create_task(self._watch())
+        try:
+            if scope["method"] == "HEAD":
+                await self._run_head(app, scope)
+            else:
+                await app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            if self._task is None or not self._is_ours():
+                raise
+            self._task.uncancel()
+        finally:
+            watcher.cancel()
+
+    def _is_ours(self) -> bool:
+        return self._gone.is_set() or (self._is_head and self._is_complete)
+
+    async def _run_head(self, app: ASGIApp, scope: Scope) -> None:
+        """Let the route for GET answer."""
+        self._is_head = True
+        inner = {**scope, "method": "GET"}
+        try:
+            await app(inner, self.receive, self.send)
+        finally:
+            scope.update({name: inner[name] for name in _ROUTED if name in inner})
+
+    async def receive(self) -> Message:
+        """Return the empty body, then wait for the client to go away."""
+        if not self._is_told:
+            self._is_told = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; of HEAD not the body."""
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        if self._is_complete:
+            return
+        has_more = message.get("more_body", False)
+        self._is_complete = self._is_head or not has_more
+        if not self._is_head:
+            await self._send(message)
+            return
+        await self._send({"type": "http.response.body", "body": b""})
+        if has_more and self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if not self._is_complete and self._task is not None:
+            self._gone.set()
+            self._task.cancel()

@@ -1,0 +1,114 @@
+"""Who may come in: the names a browser may call us by, where a change comes from, and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rendicom.errors import ForbiddenError, RendicomError, UnauthenticatedError
+from rendicom.server.refusal import refuse
+from rendicom.server.settings import is_loopback
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from rendicom.server.auth import Identity
+    from rendicom.server.services import Services
+
+__all__ = ["IDENTITY", "Gate"]
+
+IDENTITY = "rendicom.identity"
+"""Key of a request's scope: the `rendicom.server.auth.Identity` of who asks."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico"})
+_PUBLIC_FOLDER = "/static/"
+
+
+class Gate:
+    """Lets requests in, or refuses them."""
+
+    def __init__(self, app: ASGIApp, *, services: Services) -> None:
+        self._app = app
+        self._authenticator = services.authenticator
+        self._telemetry = services.telemetry
+        settings = services.settings
+        self._origins = settings.cors
+        self._root_path = settings.root_path
+        self._names = frozenset(name.lower() for name in (*settings.allowed_hosts, settings.host))
+        self._has_names = not (settings.has_auth or settings.insecure_no_auth)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        try:
+            self._check_name(scope, headers)
+            self._check_origin(scope, headers)
+            scope[IDENTITY] = await self._identity(scope, headers)
+        except RendicomError as error:
+            self._telemetry.auth_failed(error.code)
+            await refuse(scope, send, error, headers=_challenge(error, headers))
+            return
+        await self._app(scope, receive, send)
+
+    def _check_name(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        """Refuse names that are not ours where nothing else protects us.
+
+        A web page may let its own name lead to this machine, and then read what is here (DNS
+        rebinding): the browser takes it for the page's own server.
+        """
+        server = scope.get("server")
+        if not self._has_names or server is None or not is_loopback(server[0]):
+            return
+        host = _hostname(f"//{headers.get('host', '')}")
+        if host and not is_loopback(host) and host not in self._names:
+            raise ForbiddenError(
+                "this server does not answer to that name", hint="--allowed-hosts adds names"
+            )
+
+    def _check_origin(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        """Refuse changes that a page of another origin asks for."""
+        origin = headers.get("origin")
+        if scope["method"] in _SAFE or origin is None or "*" in self._origins:
+            return
+        is_own = urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        if not is_own and origin not in self._origins:
+            raise ForbiddenError(
+                "pages of that origin may not change anything here", hint="--cors allows origins"
+            )
+
+    async def _identity(self, scope: Scope, headers: Mapping[str, str]) -> Identity | None:
+        if self._is_public(scope):
+            return None
+        identity = await self._authenticator.identify(headers)
+        # For the audit log also when it may not do this.
+        scope[IDENTITY] = identity
+        identity.require("read" if scope["method"] in _SAFE else "write")
+        return identity
+
+    def _is_public(self, scope: Scope) -> bool:
+        """Tell whether it is about us and not about a patient."""
+        path = scope["path"].removeprefix(self._root_path)
+        if scope["method"] not in _SAFE or b"requesttype" in scope["query_string"].lower():
+            return False
+        return path in _PUBLIC or path.startswith(_PUBLIC_FOLDER)
+
+
+def _hostname(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return "?"
+
+
+def _challenge(error: RendicomError, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return how to do better (RFC 6750 3)."""
+    if not isinstance(error, UnauthenticatedError):
+        return {}
+    wrong = ', error="invalid_token"' if "authorization" in headers else ""
+    return {"WWW-Authenticate": f'Bearer realm="rendicom"{wrong}'}

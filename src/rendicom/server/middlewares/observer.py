@@ -1,0 +1,134 @@
+"""Sees each request begin and end: counts it, writes the audit log, and is the door of faults."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from rendicom.errors import RendicomError
+from rendicom.server.audit import uids_of
+from rendicom.server.refusal import refuse, refuse_fault
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from rendicom.server.services import Services
+
+__all__ = ["NOTES", "Observer"]
+
+_log = logging.getLogger("rendicom.server")
+
+NOTES = "rendicom.notes"
+"""Key of a request's scope: a dict whose entries a route adds to the line of the audit log."""
+_GONE = 499
+"""What is counted when the client did not wait for an answer; it gets to see nothing."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
+_OURS = re.compile(r'rendicom[/\\]([\w/\\]+\.py)", line (\d+)')
+
+
+class Observer:
+    """Counts, logs, and answers for what nobody expected."""
+
+    def __init__(self, app: ASGIApp, *, services: Services) -> None:
+        self._app = app
+        self._telemetry = services.telemetry
+        self._audit = services.audit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        watch = _Watch(send)
+        scope[NOTES] = {}
+        self._telemetry.began()
+        try:
+            await self._app(scope, receive, watch)
+        except RendicomError as error:
+            await self._refuse(scope, watch, error)
+        except Exception as error:  # noqa: BLE001 - the door
+            _log.error("unexpected %s inside Rendicom%s", type(error).__name__, _place_of(error))
+            await self._refuse(scope, watch, None)
+        finally:
+            self._record(scope, watch)
+
+    async def _refuse(self, scope: Scope, watch: _Watch, error: RendicomError | None) -> None:
+        # What has begun is left unfinished: the connection is closed, and the client notices.
+        if watch.status:
+            return
+        if error is None:
+            await refuse_fault(scope, watch)
+        else:
+            await refuse(scope, watch, error)
+
+    def _record(self, scope: Scope, watch: _Watch) -> None:
+        seconds = monotonic() - watch.began
+        route, method = _template(scope), scope["method"]
+        self._telemetry.answered(
+            route=route,
+            method=method if method in _METHODS else "other",
+            status=watch.status or _GONE,
+            size=watch.size,
+            seconds=seconds,
+        )
+        if self._audit.is_on:
+            self._audit.record(_entry(scope, watch, route=route, seconds=seconds))
+
+
+class _Watch:
+    """Sends, and remembers what."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.began = monotonic()
+        self.status = 0
+        self.size = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.size += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _entry(scope: Scope, watch: _Watch, *, route: str, seconds: float) -> Mapping[str, Any]:
+    client = scope.get("client")
+    identity = scope.get("rendicom.identity")
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    entry = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "who": identity.name if identity is not None else "",
+        "client": client[0] if client else "",
+        "method": scope["method"][:16],
+        "route": route,
+        **uids_of(scope.get("path_params", {}), query),
+        "status": watch.status or _GONE,
+        "bytes": watch.size,
+        "seconds": round(seconds, 6),
+        **scope[NOTES],
+    }
+    return {name: value for name, value in entry.items() if value != ""}
+
+
+def _template(scope: Scope) -> str:
+    """Return the path of the route, with names where the request has UIDs."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "other"
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the last line of ours that an error came through, here or in a worker.
+
+    Nothing else of it: the message of a foreign exception may quote a value of the file.
+    """
+    from traceback import format_tb
+
+    text = f"{error.__cause__}" if error.__cause__ is not None else ""
+    lines = _OURS.findall("".join(format_tb(error.__traceback__)) + text)
+    return f" at {lines[-1][0]}:{lines[-1][1]}" if lines else ""

@@ -1,0 +1,225 @@
+"""Brings a server up, says where it is, and takes it down in good order."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from rendicom.errors import OptionError, RendicomError, TargetInUseError
+from rendicom.server.app import create_app
+from rendicom.server.connections import connection_class
+from rendicom.server.logs import set_up_logs
+from rendicom.server.services import Services, open_services
+from rendicom.server.settings import is_loopback
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from rendicom.server.settings import Settings
+
+__all__ = ["serve"]
+
+_log = logging.getLogger("rendicom.server")
+
+_BACKLOG = 1024
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - a page to open
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal ends it. The first line on standard output is the URL to open.
+
+    The first signal lets requests under way finish; a second ends the process at once.
+
+    Raises
+    ------
+    OptionError
+        A setting cannot be used.
+    TargetInUseError
+        The port is taken.
+    WorkerDiedError
+        No worker can be started.
+    """
+    set_up_logs(settings)
+    sockets = _listen(settings.host, settings.port)
+    try:
+        services = open_services(settings)
+        door = _Door(create_app(services))
+        server = _Server(_config(settings, door), services)
+        server.announcement = _url(settings, sockets[0])
+        _run(server, door, sockets)
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _run(server: _Server, door: _Door, sockets: list[socket.socket]) -> None:
+    try:
+        server.run(sockets)
+    except SystemExit:
+        if door.failure is not None:
+            raise door.failure from None
+        raise
+
+
+class _Door:
+    """Keeps what went wrong while starting, of which uvicorn only logs the traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.failure: RendicomError | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or start and stop."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except RendicomError as error:
+            self.failure = error
+            raise
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it listens, and ends with status 0 when it is asked to."""
+
+    announcement = ""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        print(self.announcement, flush=True)  # noqa: T201
+        self._say_more()
+
+    def _say_more(self) -> None:
+        settings = self._services.settings
+        where = f"{self.announcement}dicomweb"
+        what = "processes" if settings.engine == "local" else "threads"
+        _log.info("DICOMweb at %s, %s worker %s", where, settings.number_of_workers, what)
+        if settings.insecure_no_auth and not is_loopback(settings.host):
+            _log.warning("everybody who reaches this server may read everything it serves")
+        if settings.open:
+            import threading
+            import webbrowser
+
+            # Some browsers only return when they are closed.
+            threading.Thread(target=webbrowser.open, args=(self.announcement,), daemon=True).start()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals meanwhile; unlike in the base class they are not raised again."""
+        signals = [signal.SIGINT, signal.SIGTERM]
+        for name in ("SIGHUP", "SIGBREAK"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signals.append(number)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Begin to end; when asked once more, do so at once."""
+        if self.should_exit:
+            self._services.renderers.kill()
+            os._exit(128 + sig)
+        self._services.is_draining = True
+        self.should_exit = True
+
+
+def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=connection_class(settings.idle),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        root_path=settings.root_path,
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=math.ceil(settings.idle),
+        timeout_graceful_shutdown=math.ceil(settings.drain),
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or getattr(error, "reason", "") or type(error).__name__
+        raise OptionError(f"--tls-cert and --tls-key cannot be used: {reason}") from None
+    return config
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Return a listening socket for each address of ``host``, all with one port."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError:
+        raise OptionError(f"--host {host} is no address of this machine") from None
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in dict.fromkeys(found):
+            number = port or (sockets[0].getsockname()[1] if sockets else 0)
+            sockets.append(_bound(family, (address[0], number, *address[2:])))
+    except BaseException:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets
+
+
+def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "nt":
+            # What POSIX calls reuse would share the port with another program there.
+            bound.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE"), 1)  # noqa: B009
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(address)
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise _unusable(error, str(address[0]), address[1]) from None
+    return bound
+
+
+def _unusable(error: OSError, host: str, port: object) -> RendicomError:
+    if error.errno == errno.EADDRINUSE:
+        message = f"port {port} is taken by another program"
+        return TargetInUseError(message, hint="--port 0 takes one that is free")
+    if error.errno == errno.EACCES:
+        return OptionError(f"--port {port} is not for ordinary users", hint="take one from 1024")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return OptionError(f"--host {host} is no address of this machine")
+    return OptionError(f"{host} port {port} cannot be listened at: {error.strerror}")
+
+
+def _url(settings: Settings, listening: socket.socket) -> str:
+    host = _ANYWHERE.get(settings.host, settings.host)
+    shown = f"[{host}]" if ":" in host else host
+    scheme = "https" if settings.has_tls else "http"
+    return f"{scheme}://{shown}:{listening.getsockname()[1]}/"
