@@ -1,0 +1,216 @@
+"""The DICOM JSON model as a client sends it, read into a data set (PS3.18 Annex F)."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+from rendicom.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydicom import Dataset
+
+__all__ = ["read_model"]
+
+_TAG = re.compile(r"[0-9A-Fa-f]{8}")
+_MAX_DEPTH = 64
+_BINARY = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
+_TEXT = frozenset(
+    ("AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT")
+)
+_RANGES = {
+    "SS": (-(1 << 15), 1 << 15), "US": (0, 1 << 16), "SL": (-(1 << 31), 1 << 31),
+    "UL": (0, 1 << 32), "SV": (-(1 << 63), 1 << 63), "UV": (0, 1 << 64),
+}  # fmt: skip
+_FLOATS = frozenset(("FD", "FL"))
+_DIGITS = frozenset(("DS", "IS"))
+_NO_NUMBERS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
+_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+_ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
+_DECIMAL_BYTES = 16
+_UTF8 = "ISO_IR 192"
+
+
+def read_model(model: Any, *, bulk: Callable[[str], bytes] | None = None) -> Dataset:
+    """Return the data set; see `rendicom.dicomweb.jsonmodel.from_json_model`."""
+    from pydicom.dataset import FileMetaDataset
+
+    dataset = _read_item(model, bulk, 0)
+    meta = FileMetaDataset()
+    for tag in [tag for tag in dataset.keys() if tag.group == 2]:  # noqa: SIM118 - Dataset is no dict
+        meta.add(dataset[tag])
+        del dataset[tag]
+    if len(meta):
+        dataset.file_meta = meta
+    return dataset
+
+
+def _read_item(model: Any, bulk: Callable[[str], bytes] | None, depth: int) -> Dataset:
+    from pydicom import DataElement, Dataset
+    from pydicom.config import IGNORE
+
+    if not isinstance(model, dict):
+        raise BadRequestError("a data set is not a JSON object")
+    if depth > _MAX_DEPTH:
+        raise BadRequestError(f"sequences are nested more than {_MAX_DEPTH} deep")
+    dataset = Dataset()
+    has_text = False
+    for name in sorted(model):
+        if not _TAG.fullmatch(name):
+            raise BadRequestError("an attribute is not named by eight hexadecimal digits")
+        tag = int(name, 16)
+        if not tag & 0xFFFF:
+            continue  # group lengths are worked out when written
+        vr, value = _read_attribute(name.upper(), model[name], bulk, depth)
+        has_text = has_text or (not _is_ascii(value))
+        dataset.add(DataElement(tag, vr, value, validation_mode=IGNORE))
+    if has_text or "SpecificCharacterSet" in dataset:
+        # JSON came as UTF-8, and so it is kept.
+        dataset.SpecificCharacterSet = _UTF8
+    return dataset
+
+
+def _is_ascii(value: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return all(not isinstance(each, str) or each.isascii() for each in values)
+
+
+def _read_attribute(
+    name: str, attribute: Any, bulk: Callable[[str], bytes] | None, depth: int
+) -> tuple[str, Any]:
+    """Return VR and value as pydicom takes it."""
+    if not isinstance(attribute, dict):
+        raise BadRequestError(f"attribute {name} is not a JSON object")
+    vr = attribute.get("vr") or _known_vr(name)
+    kinds = [kind for kind in ("Value", "InlineBinary", "BulkDataURI") if kind in attribute]
+    if len(kinds) > 1:
+        raise BadRequestError(f"attribute {name} has more than one of {', '.join(kinds)}")
+    is_known = vr in _TEXT or vr in _BINARY or vr in _RANGES or vr in _FLOATS or vr in _DIGITS
+    if not is_known and vr not in ("AT", "PN", "SQ"):
+        raise BadRequestError(f"attribute {name} has no VR that is known")
+    if kinds == ["InlineBinary"]:
+        return vr, _binary(name, vr, attribute["InlineBinary"])
+    if kinds == ["BulkDataURI"]:
+        return vr, _referred(name, vr, attribute["BulkDataURI"], bulk)
+    values = attribute.get("Value", [])
+    if values is None:
+        values = []
+    if not isinstance(values, list):
+        raise BadRequestError(f"Value of attribute {name} is not an array")
+    if vr == "SQ":
+        return vr, [_read_item(item or {}, bulk, depth + 1) for item in values]
+    if vr in _BINARY:
+        if values:
+            raise BadRequestError(f"attribute {name} is binary and has a Value")
+        return vr, b""
+    read = [None if value is None else _value(name, vr, value) for value in values]
+    return vr, _joined(vr, read)
+
+
+def _known_vr(name: str) -> str:
+    from rendicom.dicomweb.dataelements import standard_vr
+
+    return standard_vr(int(name, 16)).partition(" ")[0]
+
+
+def _joined(vr: str, values: list[Any]) -> Any:
+    """Return one value as itself and several as a list, empty ones as pydicom has them."""
+    if vr in _TEXT or vr in ("PN", *_DIGITS):
+        values = ["" if value is None else value for value in values]
+        if vr in _ONE_VALUE:
+            return "\\".join(values)
+    else:
+        values = [value for value in values if value is not None]
+    if not values:
+        return None
+    return values[0] if len(values) == 1 else values
+
+
+def _value(name: str, vr: str, value: Any) -> Any:
+    """Return one value that is there."""
+    if vr in _TEXT and isinstance(value, str):
+        return value
+    if vr == "PN":
+        return _person_name(name, value)
+    if vr == "AT" and isinstance(value, str) and _TAG.fullmatch(value):
+        return int(value, 16)
+    if vr in _DIGITS and isinstance(value, str | int | float) and not isinstance(value, bool):
+        return _digits(name, vr, value)
+    number = _number(vr, value)
+    if number is None:
+        raise BadRequestError(f"a value of attribute {name} is none of VR {vr}")
+    return number
+
+
+def _number(vr: str, value: Any) -> int | float | None:
+    """Return a number of a binary VR, or None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        if vr in _FLOATS:
+            return float(_NO_NUMBERS.get(value, value) if isinstance(value, str) else value)
+        low, high = _RANGES.get(vr, (0, 0))
+        whole = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return whole if low <= whole < high and float(whole) == float(value) else None
+
+
+def _digits(name: str, vr: str, value: str | float) -> str:
+    """Return a number as the text that a decimal or integer string holds."""
+    if isinstance(value, str):
+        return value
+    if vr == "IS":
+        if value != int(value):
+            raise BadRequestError(f"a value of attribute {name} is no whole number")
+        return str(int(value))
+    text = repr(value)
+    if len(text) <= _DECIMAL_BYTES:
+        return text
+    from pydicom.valuerep import format_number_as_ds
+
+    return format_number_as_ds(float(value))
+
+
+def _person_name(name: str, value: Any) -> str:
+    """Return the component groups joined (PS3.5 6.2.1)."""
+    if isinstance(value, str):
+        return value  # of servers before the 2014 edition
+    if not isinstance(value, dict):
+        raise BadRequestError(f"a value of attribute {name} is no person name")
+    groups = [value.get(group) or "" for group in _NAME_GROUPS]
+    if not all(isinstance(group, str) for group in groups):
+        raise BadRequestError(f"a value of attribute {name} is no person name")
+    return "=".join(groups).rstrip("=")
+
+
+def _binary(name: str, vr: str, value: Any) -> bytes:
+    if vr == "SQ" or not isinstance(value, str):
+        raise BadRequestError(f"InlineBinary of attribute {name} is no text, or of a sequence")
+    try:
+        return b64decode(value, validate=True)
+    except binascii.Error:
+        raise BadRequestError(f"InlineBinary of attribute {name} is not base64") from None
+
+
+def _referred(name: str, vr: str, uri: Any, bulk: Callable[[str], bytes] | None) -> Any:
+    if vr == "SQ" or not isinstance(uri, str):
+        raise BadRequestError(f"BulkDataURI of attribute {name} is no text, or of a sequence")
+    if bulk is None:
+        return b"" if vr in _BINARY else None
+    data = bulk(uri)
+    return data if vr in _BINARY else _unpacked(vr, data)
+
+
+def _unpacked(vr: str, data: bytes) -> Any:
+    """Return bulk data of numbers or text as values."""
+    from rendicom.dicomweb.jsonmodel import values_of
+
+    values = values_of(vr, data)
+    if vr in _DIGITS:
+        return [str(value) for value in values]
+    return values if len(values) != 1 else values[0]

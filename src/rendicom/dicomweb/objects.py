@@ -1,0 +1,309 @@
+"""Instances, frames, bulk data and metadata, out of stored files; runs in worker processes.
+
+No answer reads a large file whole: what goes out unchanged is named as a stretch of the stored
+file, which whoever sends it reads.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from rendicom.dicomweb.jsonmodel import BULK_THRESHOLD, JsonModel, model_of
+from rendicom.dicomweb.part10 import Stretch, written
+from rendicom.dicomweb.pixeldata import LOSSY, PixelFrames, frame_media_type, retrieval_layout
+from rendicom.dicomweb.rewriting import DICOM, Retrieved, Rewriting
+from rendicom.dicomweb.stored import StoredInstance, open_stored, opened
+from rendicom.errors import CorruptDataError, NoSuchResourceError, NotAcceptableError
+from rendicom.pixels.bytesource import open_source
+from rendicom.pixels.elements import PIXEL_KEYWORDS
+from rendicom.pixels.syntaxes import (
+    DEFLATED_EXPLICIT,
+    ENCAPSULATED_UNCOMPRESSED,
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    GE_PRIVATE,
+    IMPLICIT_LITTLE_ENDIAN,
+    is_jpip,
+    is_video,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rendicom.dicomweb.dataelements import DataElement
+    from rendicom.pixels.bytesource import ByteSource, Readable
+
+__all__ = [
+    "FramePart",
+    "Retrieved",
+    "StoredInstance",
+    "Stretch",
+    "bulk_data",
+    "frame_bytes",
+    "instance_bytes",
+    "metadata",
+    "metadata_json",
+    "open_stored",
+    "read_pieces",
+]
+
+AS_STORED = "*"
+_OCTETS = "application/octet-stream"
+_CHUNK = 1 << 20
+_MAX_BYTES = 4 << 30
+_NEVER_SENT = frozenset(
+    (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, DEFLATED_EXPLICIT, GE_PRIVATE, "")
+)
+"""Stored ones that become explicit VR little endian (PS3.18 8.7.3.5.2)."""
+
+
+class FramePart(NamedTuple):
+    """One frame, ready for a part of the response."""
+
+    data: bytes
+    media_type: str
+    transfer_syntax: str
+    warnings: tuple[str, ...] = ()
+
+
+def metadata(
+    source: Readable | StoredInstance, base_url: str, *, bulk_threshold: int = BULK_THRESHOLD
+) -> JsonModel:
+    """Return the DICOM JSON model of an instance, pixel data as BulkDataURI.
+
+    ``base_url`` is that of the instance, without a slash at the end: bulk data are at
+    ``/bulkdata/...`` below. Binary values longer than ``bulk_threshold`` bytes are there.
+
+    Raises
+    ------
+    NotDicomError, CorruptDataError, LimitExceededError, UnreadableSourceError
+    """
+    with opened(source) as stored:
+        return model_of(
+            stored.dataset,
+            bulk_uri=lambda place: f"{base_url}/bulkdata/{place}",
+            bulk_threshold=bulk_threshold,
+        )
+
+
+def metadata_json(
+    source: Readable | StoredInstance, base_url: str, *, bulk_threshold: int = BULK_THRESHOLD
+) -> bytes:
+    """Return `metadata` as compact UTF-8 JSON of one object: several go into an array."""
+    model = metadata(source, base_url, bulk_threshold=bulk_threshold)
+    text = json.dumps(model, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
+
+
+def frame_bytes(
+    source: Readable | StoredInstance, frames: Sequence[int], transfer_syntax: str = ""
+) -> list[FramePart]:
+    """Return frames, counted from 1, in the order asked for.
+
+    With an empty ``transfer_syntax`` or Explicit VR Little Endian they are uncompressed, laid out
+    as the metadata say; with ``*`` as stored, each the bare codestream; with a UID the same where
+    it is the stored one.
+
+    Raises
+    ------
+    NotAcceptableError
+        The frames are not stored so; ``available`` has media types.
+    NoPixelDataError, NoSuchFrameError, CorruptDataError, UnsupportedTransferSyntaxError,
+    UnsupportedImageError, LimitExceededError
+    """
+    with opened(source) as stored:
+        pixels = stored.pixels
+        uid = pixels.description.transfer_syntax
+        has_streams = (
+            pixels.is_encapsulated and not is_video(uid) and uid != ENCAPSULATED_UNCOMPRESSED
+        )
+        if transfer_syntax in ("", EXPLICIT_LITTLE_ENDIAN) or (
+            transfer_syntax == AS_STORED and not has_streams
+        ):
+            return [_uncompressed_part(pixels, number) for number in frames]
+        if not has_streams or transfer_syntax not in (AS_STORED, uid):
+            raise _not_stored_so(uid if has_streams else EXPLICIT_LITTLE_ENDIAN)
+        media_type = frame_media_type(uid)
+        return [FramePart(pixels.stored(number), media_type, uid) for number in frames]
+
+
+def _uncompressed_part(pixels: PixelFrames, number: int) -> FramePart:
+    layout = retrieval_layout(pixels.description, is_self_contained=False)
+    cells = pixels.uncompressed(number, layout)
+    return FramePart(cells.data, _OCTETS, EXPLICIT_LITTLE_ENDIAN, cells.warnings)
+
+
+def _not_stored_so(*syntaxes: str) -> NotAcceptableError:
+    types = [_OCTETS, *(f"{frame_media_type(uid)};transfer-syntax={uid}" for uid in syntaxes)]
+    return NotAcceptableError(
+        "the pixel data is not stored with the transfer syntax asked for",
+        hint="ask for transfer-syntax=* or for application/octet-stream",
+        available=tuple(types),
+    )
+
+
+def instance_bytes(
+    source: Readable | StoredInstance,
+    transfer_syntax: str = "",
+    *,
+    spool_folder: str | None = None,
+    max_bytes: int = _MAX_BYTES,
+) -> Retrieved:
+    """Return an instance as a DICOM file with the transfer syntax asked for.
+
+    Parameters
+    ----------
+    source
+        The stored file.
+    transfer_syntax
+        Empty: Explicit VR Little Endian, or as stored where that is compressed with loss.
+        ``*``: as stored. A UID: that one, Explicit VR Little Endian by decoding. Implicit VR,
+        big endian and deflated files always become Explicit VR Little Endian.
+    spool_folder
+        Where decoded pixel data of more than 32 MiB go, in a temporary file; by default where
+        the system keeps such.
+    max_bytes
+        More decoded bytes than this are refused.
+
+    Raises
+    ------
+    NotAcceptableError
+        The transfer syntax can be had neither by keeping nor by decoding.
+    TooLargeError
+        It would be longer than ``max_bytes`` when decoded.
+    NotDicomError, CorruptDataError, UnsupportedTransferSyntaxError, UnsupportedImageError,
+    LimitExceededError
+    """
+    with opened(source) as stored:
+        uid = stored.transfer_syntax
+        wanted = transfer_syntax
+        if not wanted:
+            keeps = uid in LOSSY or is_video(uid) or is_jpip(uid)
+            wanted = AS_STORED if keeps else EXPLICIT_LITTLE_ENDIAN
+        if wanted in (AS_STORED, uid) and uid not in _NEVER_SENT:
+            return _as_stored(stored, uid)
+        if wanted not in (EXPLICIT_LITTLE_ENDIAN, AS_STORED) or is_video(uid) or is_jpip(uid):
+            keepable = () if uid in _NEVER_SENT else (uid,)
+            raise NotAcceptableError(
+                "the instance cannot be had with the transfer syntax asked for",
+                hint="ask for transfer-syntax=*",
+                available=tuple(
+                    f"{DICOM};transfer-syntax={each}"
+                    for each in (*keepable, *(() if is_video(uid) else (EXPLICIT_LITTLE_ENDIAN,)))
+                ),
+            )
+        return Rewriting(stored, spool_folder, max_bytes).rewritten()
+
+
+def _as_stored(stored: StoredInstance, uid: str) -> Retrieved:
+    """Return the file itself; one without a preamble gets file meta information."""
+    size = stored.source.size
+    if stored.source.read(128, 4) == b"DICM" and stored.dataset.meta:
+        return Retrieved((Stretch(0, size),), DICOM, uid)
+    pieces = written(stored.whole_dataset, uid, changes={})
+    return Retrieved(tuple(pieces), DICOM, uid, stored.dataset.warnings)
+
+
+def bulk_data(
+    source: Readable | StoredInstance,
+    path: str,
+    *,
+    spool_folder: str | None = None,
+    max_bytes: int = _MAX_BYTES,
+) -> Retrieved:
+    """Return the value that a BulkDataURI refers to, little endian.
+
+    Pixel data in fragments come decoded, all frames one after the other; a video as its stream.
+
+    Parameters
+    ----------
+    source
+        The stored file.
+    path
+        What follows ``/bulkdata/``: ``7FE00010``, ``54000100/1/54001010``.
+    spool_folder, max_bytes
+        As for `instance_bytes`.
+
+    Raises
+    ------
+    NoSuchResourceError
+        There is no such element, or it has no value.
+    """
+    with opened(source) as stored:
+        element = _element_at(stored.dataset.elements, path)
+        if element.tag in PIXEL_KEYWORDS and "/" not in path:
+            return _bulk_pixels(stored, element, spool_folder, max_bytes)
+        dataset = stored.dataset
+        in_file = dataset.is_file and dataset.little_endian and element.offset >= 0
+        if element.value is None and in_file:
+            length = min(element.length, stored.source.size - element.offset)
+            return Retrieved((Stretch(element.offset, length),), _OCTETS, EXPLICIT_LITTLE_ENDIAN)
+        return Retrieved((dataset.value(element),), _OCTETS, EXPLICIT_LITTLE_ENDIAN)
+
+
+def _bulk_pixels(
+    stored: StoredInstance, element: DataElement, spool_folder: str | None, max_bytes: int
+) -> Retrieved:
+    uid = stored.transfer_syntax
+    if is_video(uid):
+        return Retrieved((stored.pixels.stored_video(),), frame_media_type(uid), uid)
+    rewriting = Rewriting(stored, spool_folder, max_bytes)
+    pieces = rewriting.native_pixels(element, is_self_contained=False)
+    warnings = tuple(rewriting.warnings)
+    return Retrieved(tuple(pieces), _OCTETS, EXPLICIT_LITTLE_ENDIAN, warnings)
+
+
+def _element_at(elements: Sequence[DataElement], path: str) -> DataElement:
+    missing = NoSuchResourceError("there is no such bulk data in the instance")
+    names = path.split("/")
+    found: DataElement | None = None
+    for index, name in enumerate(names):
+        if index % 2 == 0:
+            if len(name) != 8 or not all(letter in "0123456789abcdefABCDEF" for letter in name):
+                raise missing
+            tag = int(name, 16)
+            found = next((each for each in elements if each.tag == tag), None)
+            if found is None:
+                raise missing
+            continue
+        items = found.items if found is not None else None
+        if not name.isascii() or not name.isdigit() or not 1 <= int(name) <= len(items or ()):
+            raise missing
+        elements = (items or ())[int(name) - 1]
+    if found is None or len(names) % 2 == 0 or found.items is not None or not found.length:
+        raise missing
+    return found
+
+
+def read_pieces(
+    retrieved: Retrieved, source: Readable | StoredInstance, *, chunk: int = _CHUNK
+) -> Iterator[bytes]:
+    """Yield the bytes of all pieces; ``source`` is the stored file.
+
+    Raises
+    ------
+    CorruptDataError
+        The file is shorter than it was.
+    """
+    with opened(source) as stored:
+        for piece in retrieved.pieces:
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            inner = open_source(piece.path) if piece.path else stored.source
+            try:
+                yield from _read_stretch(inner, piece, chunk)
+            finally:
+                if piece.path:
+                    inner.close()
+
+
+def _read_stretch(source: ByteSource, stretch: Stretch, chunk: int) -> Iterator[bytes]:
+    position, end = stretch.offset, stretch.offset + stretch.length
+    while position < end:
+        data = source.read(position, min(chunk, end - position))
+        if not data:
+            raise CorruptDataError("the file became shorter while it was sent")
+        position += len(data)
+        yield data

@@ -1,0 +1,178 @@
+"""Puts a stored instance, or its pixel data alone, into explicit VR little endian."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rendicom.dicomweb.part10 import Piece, Stretch, piece_length, written
+from rendicom.dicomweb.pixeldata import LOSSY, Cells, PixelFrames, packed_bits, retrieval_layout
+from rendicom.errors import TooLargeError
+from rendicom.pixels.elements import PIXEL_KEYWORDS, UNDEFINED_LENGTH
+from rendicom.pixels.syntaxes import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    GE_PRIVATE,
+    is_encapsulated,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rendicom.dicomweb.dataelements import DataElement
+    from rendicom.dicomweb.pixeldata import Layout
+    from rendicom.dicomweb.stored import StoredInstance
+
+__all__ = ["DICOM", "Retrieved", "Rewriting"]
+
+DICOM = "application/dicom"
+_SPOOLED = 32 << 20
+_LONGEST_VALUE = 0xFFFFFFFE
+_OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
+_LOSSY_COMPRESSION = 0x00282110
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What to send, in pieces: bytes, and stretches of the stored file or of a temporary one.
+
+    Whoever sends it removes the temporary files, those with a ``path``.
+    """
+
+    pieces: tuple[Piece, ...]
+    media_type: str
+    transfer_syntax: str
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """Return the length of everything in bytes."""
+        return sum(piece_length(piece) for piece in self.pieces)
+
+    @property
+    def temporary_files(self) -> tuple[str, ...]:
+        """Return the paths to remove when all is sent."""
+        paths = (piece.path for piece in self.pieces if isinstance(piece, Stretch))
+        return tuple(path for path in paths if path)
+
+
+class Rewriting:
+    """Makes an explicit VR little endian file, or its pixel data, out of any other."""
+
+    def __init__(self, stored: StoredInstance, spool_folder: str | None, max_bytes: int) -> None:
+        self._stored = stored
+        self._spool_folder = spool_folder
+        self._max_bytes = max_bytes
+        self._first: Cells | None = None
+        self.warnings: dict[str, None] = {}
+
+    def rewritten(self) -> Retrieved:
+        """Return the whole file."""
+        dataset = self._stored.whole_dataset
+        changes: dict[int, tuple[str, bytes] | None] = {}
+        pixels: Sequence[Piece] | None = None
+        element = next((each for each in dataset.elements if each.tag in PIXEL_KEYWORDS), None)
+        if element is not None and self._must_convert(element):
+            pixels = self.native_pixels(element, is_self_contained=True)
+            changes = self._changes()
+        pieces = written(dataset, EXPLICIT_LITTLE_ENDIAN, changes=changes, pixels=pixels)
+        warnings = (*dataset.warnings, *self.warnings)
+        return Retrieved(tuple(pieces), DICOM, EXPLICIT_LITTLE_ENDIAN, warnings)
+
+    def _must_convert(self, element: DataElement) -> bool:
+        uid = self._stored.transfer_syntax
+        return (
+            element.length == UNDEFINED_LENGTH
+            or is_encapsulated(uid)
+            or uid in (EXPLICIT_BIG_ENDIAN, GE_PRIVATE)
+        )
+
+    def _changes(self) -> dict[int, tuple[str, bytes] | None]:
+        """Return what the header must say of decoded pixel data."""
+        pixels = self._stored.pixels
+        changes: dict[int, tuple[str, bytes] | None] = dict.fromkeys(_OFFSET_TABLES)
+        description = pixels.description
+        if not pixels.is_encapsulated:
+            return changes
+        if description.samples_per_pixel > 1:
+            layout = retrieval_layout(description, is_self_contained=True)
+            changes[0x00280004] = ("CS", layout.photometric.encode())
+            changes[0x00280006] = _number(layout.planar)
+        elif self._first is not None and not description.is_float:
+            # Streams that hold more bits than the header says, or signs: the stream is right.
+            if self._first.bits_stored > description.bits_stored:
+                changes[0x00280101] = _number(self._first.bits_stored)
+                changes[0x00280102] = _number(self._first.bits_stored - 1)
+            if self._first.signed != description.signed:
+                changes[0x00280103] = _number(int(self._first.signed))
+        if self._stored.transfer_syntax in LOSSY:
+            changes[_LOSSY_COMPRESSION] = ("CS", b"01")
+        return changes
+
+    def native_pixels(self, element: DataElement, *, is_self_contained: bool) -> list[Piece]:
+        """Return the value of the pixel data, native and little endian, of even length.
+
+        Raises
+        ------
+        TooLargeError
+            It would be longer than allowed.
+        """
+        if not self._must_convert(element):
+            return self._unchanged(element)
+        pixels = self._stored.pixels
+        layout = retrieval_layout(pixels.description, is_self_contained=is_self_contained)
+        count = pixels.description.number_of_frames
+        if pixels.description.bits_allocated == 1:
+            self._check(pixels.description.frame_pixels * count // 8)
+            data = packed_bits(pixels.bits(number) for number in range(1, count + 1))
+            return [data + b"\0" * (len(data) % 2)]
+        first = self._first = pixels.uncompressed(1, layout)
+        length = len(first.data) * count
+        self._check(length)
+        frames = self._frames(pixels, layout, count, length)
+        return [b"".join(frames)] if length <= _SPOOLED else [self._spooled(frames)]
+
+    def _unchanged(self, element: DataElement) -> list[Piece]:
+        dataset = self._stored.dataset
+        length = min(element.length, dataset.source.size - element.offset)
+        padding: list[Piece] = [b"\0"] if length % 2 else []
+        if dataset.is_file:
+            return [Stretch(element.offset, length), *padding]
+        return [dataset.source.read(element.offset, length), *padding]
+
+    def _check(self, length: int) -> None:
+        if length > min(self._max_bytes, _LONGEST_VALUE):
+            raise TooLargeError(
+                f"the pixel data decode to {length} bytes",
+                hint="ask for transfer-syntax=* or for single frames",
+            )
+
+    def _frames(
+        self, pixels: PixelFrames, layout: Layout, count: int, length: int
+    ) -> Iterator[bytes]:
+        for number in range(1, count + 1):
+            cells = self._first if number == 1 else None
+            cells = cells or pixels.uncompressed(number, layout)
+            self.warnings.update(dict.fromkeys(cells.warnings))
+            yield cells.data
+        if length % 2:
+            yield b"\0"
+
+    def _spooled(self, parts: Iterable[bytes]) -> Stretch:
+        file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it outlives this call
+            prefix="rendicom-", dir=self._spool_folder, delete=False
+        )
+        try:
+            with file:
+                for part in parts:
+                    file.write(part)
+                return Stretch(0, file.tell(), file.name)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+
+
+def _number(value: int) -> tuple[str, bytes]:
+    return "US", value.to_bytes(2, "little")

@@ -1,0 +1,86 @@
+"""One stored file, opened once for all that is asked of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from rendicom.dicomweb.datasets import read_dataset
+from rendicom.dicomweb.pixeldata import PixelFrames
+from rendicom.pixels.bytesource import open_source
+from rendicom.pixels.header import read_header
+
+if TYPE_CHECKING:
+    from rendicom.dicomweb.dataelements import DataSet
+    from rendicom.pixels.bytesource import ByteSource, Readable
+
+__all__ = ["StoredInstance", "open_stored", "opened"]
+
+
+def open_stored(source: Readable) -> StoredInstance:
+    """Return the instance in a path, bytes or binary file object; its header is read when used.
+
+    Raises
+    ------
+    UnreadableSourceError
+    """
+    return StoredInstance(open_source(source))
+
+
+class StoredInstance:
+    """One stored file, kept open as long as several things are asked of it."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self.source = source
+
+    def __enter__(self) -> Self:
+        """Return the instance itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the source."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.source.close()
+
+    @cached_property
+    def dataset(self) -> DataSet:
+        """Return the data set up to the pixel data."""
+        return read_dataset(self.source)
+
+    @cached_property
+    def whole_dataset(self) -> DataSet:
+        """Return the data set, also what follows the pixel data."""
+        return read_dataset(self.source, up_to_pixels=False)
+
+    @cached_property
+    def pixels(self) -> PixelFrames:
+        """Return the frames.
+
+        Raises
+        ------
+        NoPixelDataError, CorruptDataError, UnsupportedTransferSyntaxError
+        """
+        return PixelFrames(read_header(self.source))
+
+    @property
+    def transfer_syntax(self) -> str:
+        """Return the Transfer Syntax UID of the stored file, guessed where it does not say."""
+        return self.dataset.transfer_syntax
+
+
+class opened:  # noqa: N801 - used like a function
+    """Opens a source for a while; leaves one open that its owner opened."""
+
+    def __init__(self, source: Readable | StoredInstance) -> None:
+        self._is_ours = not isinstance(source, StoredInstance)
+        self._stored = source if isinstance(source, StoredInstance) else open_stored(source)
+
+    def __enter__(self) -> StoredInstance:
+        return self._stored
+
+    def __exit__(self, *error: object) -> None:
+        if self._is_ours:
+            self._stored.close()
