@@ -1,0 +1,314 @@
+"""multipart/related messages, written and read a piece at a time (PS3.18 8.6.1.2, RFC 2046 5.1).
+
+The reader takes what sloppy programs send: line feeds without carriage returns, boundaries
+without their quotes, text before and after the parts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+from rendicom.dicomweb.headers import format_media_type, parse_media_type
+from rendicom.dicomweb.parts import Limits, Part, PartBody, parse_headers
+from rendicom.errors import BadRequestError, TooLargeError, UnsupportedMediaTypeError
+
+__all__ = ["Limits", "MultipartReader", "MultipartWriter", "Part", "read_multipart"]
+
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]", re.ASCII)
+_BEHIND_BOUNDARY = re.compile(rb"(--)|[ \t]*(\r?)\n")
+_MAY_BECOME_THAT = re.compile(rb"-?|[ \t]*\r?")
+_BLANK_LINE = re.compile(rb"\A\r?\n|\n\r?\n")
+_MOST_PADDING = 256
+"""Bytes behind a boundary in which its line must end."""
+_RETURN = ord("\r")
+_SAME_BOUNDARY = "the boundary in Content-Type has to be the one in the body"
+
+
+class MultipartWriter:
+    """Writes the parts of a multipart/related message.
+
+    Parameters
+    ----------
+    type
+        Media type of the parts, or of the first.
+    boundary
+        What stands between them; one made up when it is not given.
+    parameters
+        More parameters of the whole, for example ``transfer-syntax``.
+
+    Raises
+    ------
+    ValueError
+        The boundary is none.
+    """
+
+    def __init__(
+        self, type: str, boundary: str = "", *, parameters: Mapping[str, str] | None = None
+    ) -> None:
+        self.boundary = boundary or _new_boundary()
+        if not _BOUNDARY.fullmatch(self.boundary):
+            raise ValueError(f"{self.boundary!r} is not a boundary")
+        self._type = type
+        self._parameters = dict(parameters or {})
+
+    @property
+    def content_type(self) -> str:
+        """Return the Content-Type of the message."""
+        more = {**self._parameters, "boundary": self.boundary}
+        return format_media_type("multipart/related", {"type": self._type, **more})
+
+    def part(
+        self,
+        body: bytes,
+        content_type: str,
+        location: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Return one part with the delimiter before it.
+
+        Parameters
+        ----------
+        body
+            The bytes.
+        content_type
+            Media type with its parameters.
+        location
+            Content-Location: what the part is, or what it was rendered from.
+        headers
+            More headers.
+        """
+        opening = self.opening(len(body), content_type, location, headers=headers)
+        return b"".join((opening, body))
+
+    def opening(
+        self,
+        size: int,
+        content_type: str,
+        location: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Return what stands before a body of ``size`` bytes: delimiter and headers."""
+        fields = {"Content-Type": content_type, "Content-Length": str(size)}
+        if location:
+            fields["Content-Location"] = location
+        lines = [f"{name}: {value}" for name, value in {**fields, **(headers or {})}.items()]
+        if any(letter in line for line in lines for letter in "\r\n\0"):
+            raise ValueError("a header of a part has a line break")
+        text = "\r\n".join((f"\r\n--{self.boundary}", *lines, "\r\n"))
+        return text.encode("latin-1", "replace")
+
+    def end(self) -> bytes:
+        """Return the closing delimiter."""
+        return f"\r\n--{self.boundary}--\r\n".encode("ascii")
+
+
+def _new_boundary() -> str:
+    import secrets
+
+    return secrets.token_hex(16)
+
+
+class MultipartReader:
+    """Reads the parts of a multipart/related message, fed with its bytes piece by piece.
+
+    Parameters
+    ----------
+    content_type
+        Content-Type of the message.
+    limits
+        How much it may be.
+    directory
+        Where temporary files go; where the system puts them if it is not given.
+
+    Raises
+    ------
+    UnsupportedMediaTypeError
+        The message is not multipart/related.
+    BadRequestError
+        Content-Type is malformed, or names no boundary.
+    """
+
+    def __init__(
+        self, content_type: str, *, limits: Limits | None = None, directory: str | None = None
+    ) -> None:
+        essence, parameters = parse_media_type(content_type)
+        if essence != "multipart/related":
+            raise UnsupportedMediaTypeError("the body is not multipart/related")
+        boundary = parameters.get("boundary", "")
+        if not _BOUNDARY.fullmatch(boundary):
+            raise BadRequestError(
+                "Content-Type names no boundary of 1 to 70 characters", parameter="Content-Type"
+            )
+        self.type = parameters.get("type", "").lower()
+        self._limits = limits or Limits()
+        self._delimiter = b"\n--" + boundary.encode("ascii")
+        self._state: Literal["preamble", "headers", "body", "epilogue"] = "preamble"
+        # The first delimiter needs no line before it: as if one had ended.
+        self._buffer = bytearray(b"\n")
+        self._borrowed = 1
+        self._searched = 0
+        self._discarded = 0
+        self._has_returns = True
+        self._headers: Mapping[str, str] = {}
+        self._body = PartBody(self._limits, directory)
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether the closing delimiter was seen."""
+        return self._state == "epilogue"
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[Part]:
+        """Return the parts that end in ``data``.
+
+        Raises
+        ------
+        BadRequestError
+            The message is malformed.
+        TooLargeError
+            It is more than the limits allow.
+        """
+        parts: list[Part] = []
+        if self.is_complete:
+            return parts
+        self._buffer += data
+        try:
+            while self._advance(parts):
+                pass
+        except BaseException:
+            for part in parts:
+                part.close()
+            self.close()
+            raise
+        return parts
+
+    def finish(self) -> None:
+        """Say that there is no more.
+
+        Raises
+        ------
+        BadRequestError
+            The closing delimiter was not seen.
+        """
+        was = self._state
+        self.close()
+        if was == "preamble":
+            raise BadRequestError("the body has no part", hint=_SAME_BOUNDARY)
+        if was != "epilogue":
+            raise BadRequestError(f"the body ends within part {self._count}")
+
+    def close(self) -> None:
+        """Let go of what was read of a part that is not complete."""
+        self._body.close()
+        self._buffer.clear()
+
+    def _advance(self, parts: list[Part]) -> bool:
+        """Take the next step that the buffer allows; tell whether there was one."""
+        if self._state == "epilogue":
+            self._buffer.clear()
+            return False
+        if self._state == "headers":
+            return self._take_headers()
+        found = self._find_delimiter()
+        if self._state == "body":
+            self._body.write(self._buffer[self._borrowed : found.start])
+        else:
+            self._discard(found.start - self._borrowed)
+        self._drop(found.end if found.is_whole else found.start)
+        if not found.is_whole:
+            return False
+        if self._state == "body":
+            parts.append(Part(self._headers, *self._body.take()))
+        self._state = "epilogue" if found.is_last else "headers"
+        return True
+
+    def _find_delimiter(self) -> _Delimiter:
+        """Return the next delimiter; or, not whole, where the earliest one can still begin."""
+        start = 0
+        while True:
+            at = self._buffer.find(self._delimiter, start)
+            if at < 0:
+                return _Delimiter(max(0, len(self._buffer) - len(self._delimiter)))
+            behind = at + len(self._delimiter)
+            ahead = bytes(self._buffer[behind : behind + _MOST_PADDING])
+            if found := _BEHIND_BOUNDARY.match(ahead):
+                if self._state == "preamble":
+                    self._has_returns = found[2] != b""
+                start, end = self._line_end_before(at), behind + found.end()
+                return _Delimiter(start, end, is_last=found[1] is not None, is_whole=True)
+            if len(ahead) < _MOST_PADDING and _MAY_BECOME_THAT.fullmatch(ahead):
+                return _Delimiter(max(0, at - 1))
+            start = at + 1
+
+    def _line_end_before(self, at: int) -> int:
+        """Return where the line end begins that belongs to a delimiter, and not to the body."""
+        has_return = at > self._borrowed and self._buffer[at - 1] == _RETURN
+        return at - 1 if has_return and self._has_returns else at
+
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._borrowed = max(0, self._borrowed - count)
+
+    def _discard(self, count: int) -> None:
+        """Pass over text before the first part."""
+        self._discarded += max(0, count)
+        if self._discarded > self._limits.preamble:
+            raise BadRequestError(
+                f"the body has no part within its first {self._limits.preamble} bytes",
+                hint=_SAME_BOUNDARY,
+            )
+
+    def _take_headers(self) -> bool:
+        """Read the headers of a part, once they are there up to the blank line."""
+        found = _BLANK_LINE.search(self._buffer, max(0, self._searched - 2))
+        self._searched = len(self._buffer)
+        if (found.start() if found else self._searched) > self._limits.headers:
+            raise BadRequestError(f"part {self._count + 1} has headers that do not end")
+        if found is None:
+            return False
+        self._count += 1
+        if self._count > self._limits.parts:
+            raise TooLargeError(f"the body has more than {self._limits.parts} parts")
+        self._headers = parse_headers(bytes(self._buffer[: found.start()]), part=self._count)
+        # The line that ended the headers may be the one before a delimiter.
+        self._drop(found.end() - 1)
+        self._borrowed, self._searched, self._state = 1, 0, "body"
+        return True
+
+
+class _Delimiter(NamedTuple):
+    """``buffer[start:end]`` from the line end before it to its own."""
+
+    start: int
+    end: int = 0
+    is_last: bool = False
+    is_whole: bool = False
+
+
+def read_multipart(content_type: str, body: bytes, *, limits: Limits | None = None) -> list[Part]:
+    """Return all parts of a message; see `MultipartReader`."""
+    with MultipartReader(content_type, limits=limits) as reader:
+        parts = reader.feed(body)
+        try:
+            reader.finish()
+        except BadRequestError:
+            for part in parts:
+                part.close()
+            raise
+        return parts
