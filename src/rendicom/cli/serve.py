@@ -44,7 +44,9 @@ def serve(**given: Any) -> None:
     from rendicom.server.settings import load_settings
 
     try:
-        settings = load_settings({name: value for name, value in given.items() if value})
+        settings = load_settings(
+            {name: value for name, value in given.items() if value is not None and value != ()}
+        )
         from rendicom.server.run import serve as run
 
         run(settings)
@@ -67,11 +69,9 @@ def _option(setting: Setting) -> click.Parameter:
             [setting.attribute], nargs=-1, metavar=f"[{setting.metavar}]...", required=False
         )
     if setting.is_switch:
+        both = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.default else setting.flag
         return click.Option(
-            [setting.attribute, setting.flag],
-            is_flag=True,
-            default=False,
-            help=setting.help,
+            [setting.attribute, both], is_flag=True, default=None, help=setting.help
         )
     return click.Option(
         [setting.attribute, setting.flag],

@@ -310,10 +310,12 @@ class Renderers:
         job = self._finish(worker)
         if worker in self._idle:
             self._idle.remove(worker)
+        if not self._is_open:
+            return
         if self._telemetry is not None:
             error = job.result.exception() if job and not job.result.cancelled() else None
             self._telemetry.worker_lost(timed_out=isinstance(error, TimedOutError))
-        if self._is_open and worker not in self._cold:
+        if worker not in self._cold:
             task = asyncio.get_running_loop().create_task(self._replace())
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)

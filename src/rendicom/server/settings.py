@@ -307,8 +307,8 @@ def _is_network(text: str) -> bool:
 class Setting(NamedTuple):
     """One setting, as the doors see it.
 
-    ``attribute`` is the field of `Settings`; ``flag`` what is typed, ``--no-page`` for what is on
-    by default; ``folders`` has none, it is the argument.
+    ``attribute`` is the field of `Settings`. ``folders`` has no ``flag``: it is the argument. A
+    switch that is on by default has a second flag, ``--no-page``.
     """
 
     attribute: str
@@ -333,7 +333,7 @@ def _described(name: str, field: FieldInfo) -> Setting:
     is_choice = get_origin(field.annotation) is Literal
     return Setting(
         attribute=name,
-        flag="" if name == "folders" else f"--no-{word}" if field.default is True else f"--{word}",
+        flag="" if name == "folders" else f"--{word}",
         variable=f"{PREFIX}{name.upper()}",
         default=field.default,
         help=field.description or "",

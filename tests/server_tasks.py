@@ -1,0 +1,78 @@
+"""Calls for the workers of the server's tests: in a module of their own so that workers find it."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import time
+from pathlib import Path
+
+from rendicom.errors import BadRequestError
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def zeros(size: int) -> bytes:
+    return bytes(size)
+
+
+def process() -> int:
+    return os.getpid()
+
+
+def nap(seconds: float, log: str = "", name: str = "") -> str:
+    """Sleep; write down the name when it begins."""
+    if log:
+        with Path(log).open("a", encoding="utf-8") as stream:
+            stream.write(f"{name}\n")
+    time.sleep(seconds)
+    return name
+
+
+def wait_for(path: str) -> str:
+    """Return when the file is there."""
+    Path(f"{path}.begun").touch()
+    while not Path(path).exists():
+        time.sleep(0.005)
+    return path
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def abort() -> None:
+    faulthandler.disable()
+    os.abort()
+
+
+def hold_the_interpreter() -> None:
+    """Hang in C without letting any Python code run."""
+    ctypes.PyDLL(None).sleep(1000)
+
+
+def refuse() -> None:
+    raise BadRequestError("this is refused", parameter="window")
+
+
+def fail() -> None:
+    raise ZeroDivisionError("a value of the file: DOE^JOHN")
+
+
+_warm: list[int] = []
+
+
+def warm_up() -> None:
+    _warm.append(1)
+
+
+def is_warm() -> bool:
+    return bool(_warm)
+
+
+def never_warm() -> None:
+    os._exit(3)
