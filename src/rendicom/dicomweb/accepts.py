@@ -103,10 +103,6 @@ class Accepts(NamedTuple):
         narrower = () if query is None else _narrower(query, ranges, parameter)
         return cls(narrower, ranges, is_lenient)
 
-    def names(self, media_type: str) -> bool:
-        """Tell whether a media type is asked for by its name."""
-        return any(each.essence == media_type and each.q for each in self.query + self.header)
-
 
 @lru_cache(maxsize=512)
 def _ranges(text: str, parameter: str) -> tuple[Range, ...]:

@@ -49,6 +49,7 @@ STATUS_OF: Mapping[type[RendicomError], int] = MappingProxyType(
         errors.UnsupportedImageError: 501,
         errors.OverloadedError: 503,
         errors.TimedOutError: 503,
+        errors.UnwritableOutputError: 507,
     }
 )
 """The one table of statuses; of two classes with the same one, the first stands for it."""

@@ -1,0 +1,324 @@
+"""WADO-URI: one instance by query parameters (PS3.18 9)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rendicom.dicomweb.accepts import DICOM, Accepts
+from rendicom.dicomweb.mediatypes import Choice, choose_rendered
+from rendicom.dicomweb.parameters import Keywords, given, read, read_annotation, read_decimals
+from rendicom.dicomweb.rendered import MOST_VIEWPORT_PIXELS
+from rendicom.dicomweb.resources import Resource, check_uid
+from rendicom.errors import BadRequestError, NotAcceptableError, OptionError
+from rendicom.options import RenderOptions, parameters
+from rendicom.pixels.syntaxes import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+    syntax_name,
+)
+from rendicom.values import Viewport, Window
+
+if TYPE_CHECKING:
+    from rendicom.dicomweb.categories import Category
+
+__all__ = ["WADO_PARAMETERS", "WadoUri", "parse_wado_uri"]
+
+_REQUIRED = {"studyUID": "study", "seriesUID": "series", "objectUID": "instance"}
+_OF_OBJECTS = ("anonymize", "transferSyntax")
+_OF_PICTURES = (
+    "frameNumber", "annotation", "imageAnnotation", "imageQuality", "rows", "columns", "region",
+    "windowCenter", "windowWidth", "presentationSeriesUID", "presentationUID",
+)  # fmt: skip
+# What may not be said of a picture whose presentation state says it.
+_DECIDED_BY_STATES = ("frameNumber", "windowCenter", "windowWidth")
+_TOGETHER = (("windowCenter", "windowWidth"), ("presentationSeriesUID", "presentationUID"))
+
+WADO_PARAMETERS = (
+    "requestType", *_REQUIRED, "contentType", "charset", *_OF_OBJECTS, *_OF_PICTURES
+)  # fmt: skip
+"""Every parameter that is read, by its name in the query."""
+
+_POSITIVE = re.compile(r"0*[1-9][0-9]{0,9}", re.ASCII)
+_NEVER_SENT = frozenset((IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN))
+
+
+class WadoUri(NamedTuple):
+    """What a request asks for.
+
+    Attributes
+    ----------
+    resource
+        The instance, or one frame of it.
+    wants_dicom
+        The object itself is asked for, not a picture of it.
+    accepts
+        Media types that are accepted.
+    transfer_syntax
+        Of the object.
+    is_anonymous
+        The object is to be without what tells who the patient is.
+    charset
+        As it was given.
+    options
+        How the picture is rendered, but for its size.
+    rows, columns
+        The most that the picture may have of them.
+    region
+        Left, top, right and bottom as fractions of the image.
+    presentation
+        The presentation state that says how the image is shown; it lies in the same study.
+    warnings
+        What was asked for and is left out.
+    """
+
+    resource: Resource
+    wants_dicom: bool
+    accepts: Accepts
+    transfer_syntax: str = EXPLICIT_LITTLE_ENDIAN
+    is_anonymous: bool = False
+    charset: str = ""
+    options: RenderOptions = RenderOptions()
+    rows: int | None = None
+    columns: int | None = None
+    region: tuple[float, float, float, float] | None = None
+    presentation: Resource | None = None
+    warnings: tuple[str, ...] = ()
+
+    def check_frame(self, number_of_frames: int) -> None:
+        """Refuse a frame number that an instance does not have, or needs none of (9.5.1.2.5).
+
+        Raises
+        ------
+        BadRequestError
+        """
+        for frame in self.resource.frames:
+            if number_of_frames == 1 or frame > number_of_frames:
+                raise BadRequestError(
+                    f"the image has {number_of_frames} frames, and no frameNumber fits",
+                    parameter="frameNumber",
+                    frame=frame,
+                )
+
+    def choose(self, category: Category, *, offers: Sequence[str] = ()) -> Choice:
+        """Return the media type of the picture; one frame stands for all but in a loop.
+
+        Parameters are as for `rendicom.dicomweb.mediatypes.choose_rendered`.
+
+        Raises
+        ------
+        NotAcceptableError
+        """
+        return choose_rendered(self.accepts, category, offers=offers, is_single=True, is_still=True)
+
+    def viewport(self, image_rows: int, image_columns: int) -> Viewport | None:
+        """Return region and size for an image of so many pixels; ``None`` to leave it whole.
+
+        Raises
+        ------
+        BadRequestError
+            The picture would be larger than is supported.
+        """
+        if self.region is None and self.rows is None and self.columns is None:
+            return None
+        left, top, right, bottom = self.region or (0.0, 0.0, 1.0, 1.0)
+        x, width = _interval(left, right, image_columns)
+        y, height = _interval(top, bottom, image_rows)
+        bounds = [
+            limit / size for limit, size in ((self.columns, width), (self.rows, height)) if limit
+        ]
+        scale = min(bounds, default=1.0)
+        # The side that is left open must not be what bounds the other one.
+        size = (self.columns or math.ceil(width * scale), self.rows or math.ceil(height * scale))
+        if size[0] * size[1] > MOST_VIEWPORT_PIXELS:
+            name = "columns" if self.columns else "rows"
+            raise BadRequestError("so large a picture is not supported", parameter=name)
+        return Viewport(*size, *(() if self.region is None else (x, y, width, height)))
+
+
+def _interval(low: float, high: float, size: int) -> tuple[int, int]:
+    """Return the first pixel of a region and how many they are, one at least."""
+    first = min(math.floor(low * size + 0.5), size - 1)
+    return first, max(1, math.floor(high * size + 0.5) - first)
+
+
+def parse_wado_uri(
+    pairs: Sequence[tuple[str, str]], accept: str | None, *, is_lenient: bool = False
+) -> WadoUri:
+    """Return what the query of a WADO-URI request asks for (PS3.18 9.4 and 9.5).
+
+    Parameters
+    ----------
+    pairs
+        Names and values, taken out of their percent signs. Other names are ignored.
+    accept
+        The Accept header.
+    is_lenient
+        Take a missing header for ``*/*``.
+
+    Raises
+    ------
+    BadRequestError
+        A parameter is missing, malformed or does not go with the others; ``parameter`` names it.
+    NotAcceptableError
+        Media type or transfer syntax are sound, but none that there are.
+    """
+    texts = given(pairs, WADO_PARAMETERS)
+    resource = _resource(texts)
+    accepts = _accepts(texts, accept, is_lenient=is_lenient)
+    wants_dicom = _wants_dicom(accepts)
+    _check_kind(texts, wants_dicom=wants_dicom)
+    _check_company(texts)
+    annotation = _annotation(texts)
+    region = _region(texts)
+    return WadoUri(
+        resource=resource,
+        wants_dicom=wants_dicom,
+        accepts=accepts,
+        transfer_syntax=_transfer_syntax(texts.get("transferSyntax")),
+        is_anonymous="anonymize" in texts,
+        charset=texts.get("charset", ""),
+        options=_options(texts, annotation),
+        rows=_positive(texts, "rows"),
+        columns=_positive(texts, "columns"),
+        region=region,
+        presentation=_presentation(texts, resource),
+        warnings=annotation.warnings,
+    )
+
+
+def _resource(texts: Mapping[str, str]) -> Resource:
+    if texts.get("requestType") != "WADO":
+        raise BadRequestError("requestType is not WADO", parameter="requestType")
+    for name in _REQUIRED:
+        if name not in texts:
+            raise BadRequestError(f"{name} is missing", parameter=name)
+    uids = {level: check_uid(texts[name], what=name) for name, level in _REQUIRED.items()}
+    frame = _positive(texts, "frameNumber")
+    return Resource(**uids, frames=() if frame is None else (frame,))
+
+
+def _accepts(texts: Mapping[str, str], accept: str | None, *, is_lenient: bool) -> Accepts:
+    """Return what contentType and the Accept header ask for (9.5.1.1.1)."""
+    name = "contentType"
+    accepts = Accepts.parse(accept, texts.get(name), is_lenient=is_lenient, parameter=name)
+    for each in accepts.query:
+        if each.is_multipart:
+            raise BadRequestError("contentType is of a single part", parameter=name)
+        if found := {"transfer-syntax", "charset"} & set(each.parameters):
+            hint = "transferSyntax and charset are parameters of their own"
+            raise BadRequestError(
+                f"contentType has the parameter {min(found)}", hint=hint, parameter=name
+            )
+    named = {each.essence for each in accepts.query}
+    if DICOM in named and len(named) > 1:
+        raise BadRequestError("contentType has more than application/dicom", parameter=name)
+    return accepts
+
+
+def _wants_dicom(accepts: Accepts) -> bool:
+    """Tell whether nothing is wanted more than the object itself."""
+    ranges = [each for each in accepts.query or accepts.header if each.q > 0]
+    most = max((each.q for each in ranges), default=0.0)
+    return any(
+        each.essence == DICOM and not each.is_multipart and each.q == most for each in ranges
+    )
+
+
+def _check_kind(texts: Mapping[str, str], *, wants_dicom: bool) -> None:
+    """Refuse parameters of pictures for objects, and those of objects for pictures."""
+    for name in _OF_PICTURES if wants_dicom else _OF_OBJECTS:
+        if name in texts:
+            kind = "pictures" if wants_dicom else "application/dicom"
+            raise BadRequestError(f"{name} is for {kind} only", parameter=name)
+    if texts.get("anonymize", "yes") != "yes":
+        raise BadRequestError("anonymize is not yes", parameter="anonymize")
+
+
+def _check_company(texts: Mapping[str, str]) -> None:
+    """Refuse one of a pair without the other, and what a presentation state decides."""
+    for pair in _TOGETHER:
+        missing = [name for name in pair if name not in texts]
+        if len(missing) == 1:
+            raise BadRequestError(f"{' and '.join(pair)} come together", parameter=missing[0])
+    for name in _DECIDED_BY_STATES if "presentationUID" in texts else ():
+        if name in texts:
+            raise BadRequestError(f"{name} is not for presentation states", parameter=name)
+
+
+def _transfer_syntax(text: str | None) -> str:
+    if text is None:
+        return EXPLICIT_LITTLE_ENDIAN
+    check_uid(text, what="transferSyntax")
+    if text in _NEVER_SENT or syntax_name(text) == text:
+        raise NotAcceptableError(
+            "objects are not sent in this transfer syntax",
+            hint=f"leave transferSyntax out for {syntax_name(EXPLICIT_LITTLE_ENDIAN)}",
+        )
+    return text
+
+
+def _positive(texts: Mapping[str, str], name: str) -> int | None:
+    text = texts.get(name)
+    if text is not None and not _POSITIVE.fullmatch(text):
+        raise BadRequestError(f"{name} is not a positive whole number", parameter=name)
+    return None if text is None else int(text)
+
+
+def _annotation(texts: Mapping[str, str]) -> Keywords:
+    """Return the keywords; the tables of the standard disagree about the parameter's name."""
+    names = [name for name in ("annotation", "imageAnnotation") if name in texts]
+    if len(names) > 1:
+        raise BadRequestError("annotation is given twice", parameter=names[1])
+    return read(names[0], read_annotation, texts[names[0]]) if names else Keywords()
+
+
+def _options(texts: Mapping[str, str], annotation: Keywords) -> RenderOptions:
+    values: dict[str, Any] = {"annotation": annotation.text}
+    if "imageQuality" in texts:
+        quality = parameters()["quality"].parse
+        values["quality"] = read("imageQuality", quality, texts["imageQuality"])
+    for name in ("windowCenter", "windowWidth"):
+        if name in texts:
+            read(name, _one_decimal, texts[name])
+    if "windowWidth" in texts:
+        text = f"{texts['windowCenter']},{texts['windowWidth']}"
+        values["window"] = read("windowWidth", Window.parse, text)
+    return RenderOptions(**values)
+
+
+def _one_decimal(text: str) -> float:
+    numbers = read_decimals(text, what="window")
+    if len(numbers) != 1 or numbers[0] is None:
+        raise OptionError(f"window: {text!r} is not a decimal number")
+    return numbers[0]
+
+
+def _region(texts: Mapping[str, str]) -> tuple[float, float, float, float] | None:
+    if "region" not in texts:
+        return None
+    numbers = read("region", _fractions, texts["region"])
+    left, top, right, bottom = numbers
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise BadRequestError(
+            "region is not within 0 to 1, from top left to bottom right", parameter="region"
+        )
+    return left, top, right, bottom
+
+
+def _fractions(text: str) -> tuple[float, ...]:
+    numbers = tuple(number for number in read_decimals(text, what="region") if number is not None)
+    if len(numbers) != 4 or text.count(",") != 3:
+        raise OptionError("region is not of the form left,top,right,bottom")
+    return numbers
+
+
+def _presentation(texts: Mapping[str, str], resource: Resource) -> Resource | None:
+    if "presentationUID" not in texts:
+        return None
+    series = check_uid(texts["presentationSeriesUID"], what="presentationSeriesUID")
+    instance = check_uid(texts["presentationUID"], what="presentationUID")
+    return Resource(resource.study, series, instance)
