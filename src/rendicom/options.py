@@ -234,6 +234,9 @@ class RenderOptions:
     padding: bool = _parameter(
         True, _switch, "Paint Pixel Padding Value black and keep it out of ranges.", is_switch=True
     )
+    shutter: bool = _parameter(
+        True, _switch, "Cover what the display shutter of the image covers.", is_switch=True
+    )
     viewport: Viewport | None = _parameter(
         None, Viewport.parse,
         "Fit into W,H pixels; with X,Y,W,H crop first; a negative extent flips.",

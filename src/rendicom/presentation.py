@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from rendicom.values import LookupTable, OverlayPlane, Palette, Window
+from rendicom.values import Ink, LookupTable, OverlayPlane, Palette, Shutter, Window
 
 __all__ = [
     "Anchor",
@@ -63,30 +63,6 @@ class Scope(NamedTuple):
             return True
         numbers = self.frames.get(instance)
         return numbers is not None and (not numbers or frame in numbers)
-
-
-class Ink(NamedTuple):
-    """A recommended color: a P-value of 16 bits, 8-bit sRGB, or neither where nobody says."""
-
-    gray: int | None = None
-    colour: tuple[int, int, int] | None = None
-
-
-class Shutter(NamedTuple):
-    """What of an image is covered, in pixels counted from 1 (PS3.3 C.7.6.11, C.7.6.15).
-
-    Of several shapes only what all of them leave open is seen.
-    """
-
-    rectangle: tuple[int, int, int, int] | None = None
-    """Left, right, upper and lower edge; the edges themselves are seen."""
-    circle: tuple[float, float, float] | None = None
-    """Row and column of the center, and the radius in pixels of a row."""
-    polygon: tuple[tuple[float, float], ...] = ()
-    """Row and column of each vertex."""
-    bitmap: OverlayPlane | None = None
-    """A plane whose set bits are covered."""
-    ink: Ink = Ink()
 
 
 class SoftcopyVoi(NamedTuple):

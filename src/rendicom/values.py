@@ -21,6 +21,7 @@ __all__ = [
     "DisplayAttributes",
     "DisplayImage",
     "Frame",
+    "Ink",
     "LookupTable",
     "OverlayPlane",
     "Palette",
@@ -28,6 +29,7 @@ __all__ = [
     "PixelDescription",
     "PixelKeyword",
     "RenderedImage",
+    "Shutter",
     "Technique",
     "Viewport",
     "VoiFunction",
@@ -240,6 +242,30 @@ class OverlayPlane:
     bitmap: Callable[[], NDArray[np.bool_]] | None = None
 
 
+class Ink(NamedTuple):
+    """A recommended color: a P-value of 16 bits, 8-bit sRGB, or neither where nobody says."""
+
+    gray: int | None = None
+    colour: tuple[int, int, int] | None = None
+
+
+class Shutter(NamedTuple):
+    """What of an image is covered, in pixels counted from 1 (PS3.3 C.7.6.11, C.7.6.15).
+
+    Of several shapes only what all of them leave open is seen.
+    """
+
+    rectangle: tuple[int, int, int, int] | None = None
+    """Left, right, upper and lower edge; the edges themselves are seen."""
+    circle: tuple[float, float, float] | None = None
+    """Row and column of the center, and the radius in pixels of a row."""
+    polygon: tuple[tuple[float, float], ...] = ()
+    """Row and column of each vertex."""
+    bitmap: OverlayPlane | None = None
+    """A plane whose set bits are covered."""
+    ink: Ink = Ink()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DisplayAttributes:
     """What the header says of how one frame is shown, already taken from the right place.
@@ -262,6 +288,7 @@ class DisplayAttributes:
     """Vertical and horizontal size of a pixel, in any one unit."""
     icc_profile: bytes | None = None
     overlays: tuple[OverlayPlane, ...] = ()
+    shutter: Shutter | None = None
     segment_colours: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
     """sRGB of each segment number that has a Recommended Display CIELab Value."""
     maximum_fractional_value: int | None = None

@@ -12,8 +12,16 @@ from rendicom.engine.instance import Explanation, Instance, open_instance, rende
 if TYPE_CHECKING:
     from rendicom.engine.instance import Source as Source
     from rendicom.presentation import PresentationState as PresentationState
+    from rendicom.values import RenderedImage
 
-__all__ = ["Explanation", "Instance", "open_instance", "open_presentation", "render"]
+__all__ = [
+    "Explanation",
+    "Instance",
+    "open_instance",
+    "open_presentation",
+    "render",
+    "render_icon",
+]
 
 
 def open_presentation(source: Source) -> PresentationState:
@@ -30,3 +38,18 @@ def open_presentation(source: Source) -> PresentationState:
     from rendicom.engine.presenting import read
 
     return read(source)
+
+
+def render_icon(
+    label: str, size: tuple[int, int] = (128, 128), media_type: str = "image/png"
+) -> RenderedImage:
+    """Return a picture with a label, for an object that has none; ``size`` is width, height.
+
+    Raises
+    ------
+    OptionError
+        The size makes no sense, or no format has that media type.
+    """
+    from rendicom.engine.icon import render_icon as drawn
+
+    return drawn(label, size, media_type)

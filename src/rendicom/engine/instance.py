@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
-from rendicom.encode import encode, encode_animation, format_of_media_type
+from rendicom.encode import encode, format_of_media_type
 from rendicom.encode.fit import fit
 from rendicom.encode.formats import EncodeSettings
-from rendicom.errors import CorruptDataError, OptionError, RendicomError
+from rendicom.errors import CorruptDataError, RendicomError
 from rendicom.options import RenderOptions, Voi
 from rendicom.pixels.bytesource import open_source
 from rendicom.pixels.decode import decode_frame
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "Instance", "is_dataset", "open_instance", "render"]
 
 _DEFAULT_OPTIONS = RenderOptions()
+_SOP_INSTANCE_UID = 0x00080018
 _DEFAULT_DURATION = 100.0
 """Milliseconds a frame is shown where the file says nothing of time."""
 
@@ -157,6 +158,11 @@ class Instance:
     def sop_class(self) -> str:
         """Return the SOP Class UID, or an empty string."""
         return self.header.sop_class
+
+    @property
+    def sop_instance(self) -> str:
+        """Return the SOP Instance UID, or an empty string."""
+        return self.header.attributes.text(_SOP_INSTANCE_UID)
 
     @property
     def transfer_syntax(self) -> str:
@@ -361,27 +367,15 @@ class Instance:
         OptionError
             The format holds one frame only.
         """
-        file_format = format_of_media_type(media_type)
-        if file_format.encode_animation is None:
-            raise OptionError(
-                f"{file_format.name} holds one frame only", hint="use gif, apng or webp"
-            )
-        numbers = frames if frames is not None else range(1, self.description.number_of_frames + 1)
-        from rendicom.engine.loop import Loop
+        from rendicom.engine.loop import render_loop
 
-        images = Loop(
-            lambda number: self._displayed(number, options, presentation), numbers, file_format
-        )
-        data = encode_animation(images, self._durations(numbers), file_format, _settings(options))
-        height, width = images.shape
-        return RenderedImage(
-            data=data,
-            media_type=file_format.media_type,
-            width=width,
-            height=height,
-            frame=None,
-            voi=images.voi,
-            warnings=tuple(images.warnings),
+        numbers = frames if frames is not None else range(1, self.description.number_of_frames + 1)
+        return render_loop(
+            lambda number: self._displayed(number, options, presentation),
+            numbers,
+            self._durations(numbers),
+            format_of_media_type(media_type),
+            _settings(options),
         )
 
     def _durations(self, frames: Sequence[int]) -> list[float]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rendicom.errors import UnsupportedImageError
+from rendicom.pixels.bytesource import open_source
+from rendicom.pixels.presentations import presentation_of_dataset, read_presentation
+from rendicom.rendering.presented import Presented, compile_presented
 
 if TYPE_CHECKING:
     from rendicom.engine.instance import Instance, Source
@@ -18,7 +20,15 @@ __all__ = ["plan_presented", "read"]
 
 def read(source: Source) -> PresentationState:
     """Return a presentation state; see `rendicom.engine.open_presentation`."""
-    raise UnsupportedImageError("presentation states are not rendered yet")
+    from rendicom.engine.instance import is_dataset
+
+    if is_dataset(source):
+        return presentation_of_dataset(source)
+    opened = open_source(source)
+    try:
+        return read_presentation(opened)
+    finally:
+        opened.close()
 
 
 def plan_presented(
@@ -29,4 +39,11 @@ def plan_presented(
     presentation: PresentationState,
 ) -> RenderPlan:
     """Return how frame ``number`` of an instance is shown by a presentation state."""
-    raise UnsupportedImageError("presentation states are not rendered yet")
+    return compile_presented(
+        instance.description,
+        instance.display_attributes(number),
+        options,
+        Presented(presentation, instance.sop_instance, number),
+        frame=frame,
+        value_range=lambda voi: instance.value_range(voi, options, frame, number),
+    )

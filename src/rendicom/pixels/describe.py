@@ -18,14 +18,15 @@ from rendicom.values import DisplayAttributes, PixelDescription, VoiFunction, Wi
 if TYPE_CHECKING:
     from rendicom.pixels.attributes import Attributes
     from rendicom.pixels.header import Header
-    from rendicom.values import LookupTable, Palette
+    from rendicom.values import LookupTable, Palette, Shutter
 
-__all__ = ["FrameGroups", "describe", "display_attributes", "varies_by_frame"]
+__all__ = ["FrameGroups", "describe", "display_attributes", "varies_by_frame", "windows_of"]
 
 _SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
 _RESCALE_MACRO, _VOI_MACRO, _PIXEL_MEASURES = 0x00289145, 0x00289132, 0x00289110
 _MODALITY_LUTS, _VOI_LUTS = 0x00283000, 0x00283010
 _PALETTE_DESCRIPTOR = 0x00281101
+_SHUTTER_MACRO, _SHUTTER_SHAPE = 0x00189472, 0x00181600
 _FUNCTIONS = {
     "": "linear",
     "LINEAR": "linear",
@@ -233,7 +234,7 @@ def display_attributes(
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
         modality_lut=_modality_lut(top, description, notes),
-        windows=() if colour else _windows(voi, notes),
+        windows=() if colour else windows_of(voi, notes),
         voi_luts=() if colour else _voi_luts(voi, lowest, notes),
         padding=None if colour else _padding(top, description),
         presentation_lut_shape=top.text(0x20500020),
@@ -242,6 +243,7 @@ def display_attributes(
         pixel_aspect_ratio=_pixel_aspect_ratio(groups),
         icc_profile=_icc_profile(groups, description),
         overlays=overlay_planes(top, frame),
+        shutter=_shutter(groups, notes),
         segment_colours=_segment_colours(top) if description.segmentation_type else {},
         maximum_fractional_value=top.integer(0x0062000E),
         dose_grid_scaling=top.number(0x3004000E),
@@ -272,7 +274,8 @@ def _modality_lut(
     return None
 
 
-def _windows(voi: Attributes, notes: list[str]) -> tuple[Window, ...]:
+def windows_of(voi: Attributes, notes: list[str]) -> tuple[Window, ...]:
+    """Return the windows of a data set or item (PS3.3 C.11.2.1.2)."""
     if 0x00281050 not in voi:
         return ()
     centers, widths = voi.numbers(0x00281050), voi.numbers(0x00281051)
@@ -359,6 +362,16 @@ def _icc_profile(groups: FrameGroups, description: PixelDescription) -> bytes | 
             if 0x00282000 in path:
                 return path.raw(0x00282000)
     return top.raw(0x00282000) or None
+
+
+def _shutter(groups: FrameGroups, notes: list[str]) -> Shutter | None:
+    """Return the shutter of the frame, or of the image (PS3.3 C.7.6.11, C.7.6.16.2.13)."""
+    attributes = groups.macro(_SHUTTER_MACRO)
+    if _SHUTTER_SHAPE not in attributes:
+        return None
+    from rendicom.pixels.shutters import read_shutter
+
+    return read_shutter(attributes, notes)
 
 
 def _segment_colours(top: Attributes) -> dict[int, tuple[int, int, int]]:

@@ -167,6 +167,7 @@ WANTED: dict[int, str] = {
     0x00181622: "US",  # Shutter Presentation Value
     0x00181623: "US",  # Shutter Overlay Group
     0x00181624: "US",  # Shutter Presentation Color CIELab Value
+    0x00189472: "SQ",  # Frame Display Shutter Sequence
     # Palettes (C.7.9)
     0x00089205: "CS",  # Pixel Presentation
     0x00281101: "XS",  # Red Palette Color Lookup Table Descriptor

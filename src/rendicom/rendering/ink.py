@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["lay_over"]
+    from rendicom.values import Ink
+
+__all__ = ["as_colour", "lay_over", "painted"]
 
 
 def lay_over(
@@ -48,3 +50,29 @@ def lay_over(
     ink = np.asarray(colour, np.float32) * np.float32(greatest)
     mixed = under + visible * (ink - under.astype(np.float32))
     under[...] = np.floor(mixed + np.float32(0.5)).astype(picture.dtype)
+
+
+def as_colour(ink: Ink, *, prefers_gray: bool, default: float) -> tuple[float, ...]:
+    """Return one gray value or three of sRGB, 0 to 1; three of a kind become one.
+
+    ``prefers_gray``: where both a P-value and a color are recommended, the P-value counts.
+    """
+    if ink.colour is not None and not (prefers_gray and ink.gray is not None):
+        return (
+            (ink.colour[0] / 255,)
+            if len(set(ink.colour)) == 1
+            else tuple(part / 255 for part in ink.colour)
+        )
+    return (ink.gray / 65535,) if ink.gray is not None else (default,)
+
+
+def painted(
+    picture: NDArray[Any], colour: tuple[float, ...]
+) -> tuple[NDArray[Any], tuple[float, ...]]:
+    """Return a copy of the picture that can hold the color, and the color for its channels.
+
+    A color that is no gray makes a gray picture RGB.
+    """
+    if picture.ndim == 2 and len(colour) == 3:
+        return np.repeat(picture[..., np.newaxis], 3, axis=2), colour
+    return picture.copy(), colour if len(colour) == 3 or picture.ndim == 2 else colour * 3

@@ -57,7 +57,7 @@ def straight_line(tone: Tone, dtype: str, bits: int) -> Line | None:
     straight = ramp(tone.voi)
     if straight is None or straight[1] <= 0:
         return None
-    if tone.bit_depth != 8 or tone.modality.table is not None:
+    if tone.bit_depth != 8 or tone.modality.table is not None or tone.presentation is not None:
         return None
     info = np.iinfo(dtype)
     every = np.arange(info.min, info.max + 1, dtype=np.int64).astype(dtype)

@@ -85,6 +85,8 @@ class Tone:
         Stored values painted black, both ends included.
     bit_depth
         8 or 16: display values run from 0 to ``top``.
+    presentation
+        Turns what comes out of the VOI transform, spread over the entries, into P-values.
     """
 
     modality: Modality
@@ -92,6 +94,7 @@ class Tone:
     is_inverted: bool = False
     padding: tuple[float, float] | None = None
     bit_depth: int = 8
+    presentation: LookupTable | None = None
 
     @property
     def top(self) -> int:
@@ -105,7 +108,10 @@ class Tone:
         if stored.dtype.kind == "f":
             is_black = ~(np.isfinite(stored) & np.isfinite(values))
             values[is_black] = 0
-        result = levels(values, self.voi, self.top)
+        if self.presentation is None:
+            result = levels(values, self.voi, self.top)
+        else:
+            result = self._looked_up(values, self.presentation)
         result += 0.5
         np.floor(result, out=result)
         if self.is_inverted:
@@ -117,6 +123,12 @@ class Tone:
             result[is_black] = 0
         np.clip(result, 0, self.top, out=result)
         return result.astype(np.uint8 if self.bit_depth == 8 else np.uint16)
+
+    def _looked_up(self, values: NDArray[Any], table: LookupTable) -> NDArray[np.float64]:
+        """Return levels through a presentation LUT, whose first input is 0 (PS3.3 C.11.6.1)."""
+        index = np.floor(levels(values, self.voi, len(table.entries) - 1) + 0.5).astype(np.intp)
+        entries: NDArray[np.float64] = table.entries[index].astype(np.float64)
+        return entries * self.top / ((1 << table.bits) - 1)
 
 
 @lru_cache(maxsize=32)

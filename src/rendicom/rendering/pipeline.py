@@ -53,6 +53,14 @@ def _icc(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]
     return apply_icc(samples, plan.icc)
 
 
+def _shutter(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+    if plan.shutter is None:
+        return samples
+    from rendicom.rendering.stages.shutter import apply_shutter
+
+    return apply_shutter(samples, plan.shutter)
+
+
 def _overlays(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
     if plan.overlays is None:
         return samples
@@ -64,9 +72,15 @@ def _overlays(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[
 def _geometry(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
     if plan.geometry is None:
         return samples
-    from rendicom.rendering.stages.geometry import apply_geometry
+    return plan.geometry.apply(samples)
 
-    return apply_geometry(samples, plan.geometry)
+
+def _drawing(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
+    if plan.drawing is None:
+        return samples
+    from rendicom.rendering.stages.drawing import draw
+
+    return draw(samples, plan.drawing, frame)
 
 
 def _annotation(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
@@ -77,7 +91,9 @@ def _annotation(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArr
     return write_corners(samples, plan.annotation)
 
 
-STAGES = (_modality, _tone, _palette, _icc, _overlays, _geometry, _annotation)
+STAGES = (
+    _modality, _tone, _palette, _icc, _shutter, _overlays, _geometry, _drawing, _annotation,
+)  # fmt: skip
 """Each is ``(samples, plan, frame) -> samples``: pure, and free where the plan holds nothing."""
 
 

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.rendering.annotation import Corners
     from rendicom.rendering.profiles import Conversion
+    from rendicom.rendering.stages.drawing import Drawing
     from rendicom.rendering.stages.geometry import Geometry
     from rendicom.rendering.stages.overlay import Overlays
     from rendicom.rendering.stages.palette import ColourTable
+    from rendicom.rendering.stages.placement import Placement
+    from rendicom.rendering.stages.shutter import Covering
     from rendicom.values import (
         DisplayAttributes,
         Frame,
@@ -50,7 +53,7 @@ class RenderPlan:
 
     Attributes
     ----------
-    modality, tone, palette, icc, overlays, geometry, annotation
+    modality, tone, palette, icc, shutter, overlays, geometry, drawing, annotation
         The parts, in the order of the stages.
     bits
         Bits Stored of the frames the plan is for.
@@ -66,8 +69,10 @@ class RenderPlan:
     tone: Tone | None = None
     palette: ColourTable | None = None
     icc: Conversion | None = None
+    shutter: Covering | None = None
     overlays: Overlays | None = None
-    geometry: Geometry | None = None
+    geometry: Geometry | Placement | None = None
+    drawing: Drawing | None = None
     annotation: Corners | None = None
     bits: int = 8
     icc_profile: bytes | None = None
@@ -115,6 +120,7 @@ def compile_plan(
     return replace(
         look,
         icc=conversion,
+        shutter=_covering(display) if shows and options.shutter else None,
         overlays=_overlays(image) if shows and options.overlays else None,
         geometry=_geometry(image, keeps_values=keeps_values),
         bits=frame.bits_stored,
@@ -348,6 +354,14 @@ def _geometry(image: PlanRequest, *, keeps_values: bool) -> Geometry | None:
 
     shape = image.frame.samples.shape
     return plan_geometry(shape, image.display, options, keeps_values=keeps_values)
+
+
+def _covering(display: DisplayAttributes) -> Covering | None:
+    if display.shutter is None:
+        return None
+    from rendicom.rendering.stages.shutter import Covering
+
+    return Covering(display.shutter, display.pixel_aspect_ratio)
 
 
 def _overlays(image: PlanRequest) -> Overlays | None:

@@ -52,6 +52,10 @@ class Geometry:
     mirrors_rows: bool = False
     keeps_values: bool = False
 
+    def apply(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return the picture, C-contiguous, same dtype."""
+        return apply_geometry(image, self)
+
 
 def plan_geometry(
     shape: tuple[int, ...],

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rendicom.options import OverlayMode, RenderOptions
     from rendicom.values import DisplayAttributes, Frame, OverlayPlane
 
-__all__ = ["Overlays", "draw_overlays", "plan_overlays"]
+__all__ = ["Overlays", "draw_overlays", "placed_bitmap", "plan_overlays"]
 
 _NEARLY_BLACK = 17
 """The brightest value is this many times the one that still counts as nearly black."""
@@ -82,7 +82,7 @@ def draw_overlays(image: NDArray[Any], overlays: Overlays, frame: Frame) -> NDAr
     top = np.iinfo(image.dtype).max
     colour = np.array(overlays.colour, np.int64) * (top // 255)
     for plane in overlays.planes:
-        placed = _placed(plane, frame, image.shape[:2])
+        placed = placed_bitmap(plane, frame, image.shape[:2])
         if placed is None:
             continue
         window, bitmap = placed
@@ -92,13 +92,16 @@ def draw_overlays(image: NDArray[Any], overlays: Overlays, frame: Frame) -> NDAr
     return result
 
 
-def _placed(
-    plane: OverlayPlane, frame: Frame, shape: tuple[int, ...]
+def placed_bitmap(
+    plane: OverlayPlane, frame: Frame | None, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]] | None:
-    """Return the rectangle of the image under the plane, and the plane cut to it."""
+    """Return the rectangle of the image under the plane, and the plane cut to it.
+
+    None where they do not meet, or the plane was in cells that are gone.
+    """
     if plane.bitmap is not None:
         bitmap = plane.bitmap()
-    elif plane.embedded_bit is not None and frame.cells is not None:
+    elif plane.embedded_bit is not None and frame is not None and frame.cells is not None:
         cells = frame.cells[: plane.rows, : plane.columns]
         bitmap = (cells >> cells.dtype.type(plane.embedded_bit) & cells.dtype.type(1)).astype(bool)
     else:

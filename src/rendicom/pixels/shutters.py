@@ -1,0 +1,76 @@
+"""Reads what a display shutter covers, of an image or of a presentation state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rendicom.pixels.cielab import srgb_of_dicom_lab
+from rendicom.values import Ink, Shutter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rendicom.pixels.attributes import Attributes
+    from rendicom.values import OverlayPlane
+
+__all__ = ["ink_of", "read_shutter"]
+
+_SHAPE = 0x00181600
+_EDGES = (0x00181602, 0x00181604, 0x00181606, 0x00181608)
+_CENTER, _RADIUS, _VERTICES = 0x00181610, 0x00181612, 0x00181620
+_OVERLAY_GROUP = 0x00181623
+_GRAY, _COLOUR = 0x00181622, 0x00181624
+
+
+def read_shutter(
+    attributes: Attributes, notes: list[str], *, planes: Sequence[OverlayPlane] = ()
+) -> Shutter | None:
+    """Return what is covered; None where nothing is (PS3.3 C.7.6.11, C.7.6.15).
+
+    ``planes`` are those a bitmap shutter may be one of. A shape that is not described in full
+    covers nothing and is a note.
+    """
+    shapes = attributes.texts(_SHAPE)
+    if not shapes:
+        return None
+    shutter = Shutter(ink=ink_of(attributes, gray=_GRAY, colour=_COLOUR))
+    for shape in shapes:
+        described = _with_shape(shutter, shape, attributes, planes)
+        if described is None:
+            notes.append(f"the {shape.lower()} shutter is not described in full: not used")
+        else:
+            shutter = described
+    return shutter
+
+
+def _with_shape(
+    shutter: Shutter, shape: str, attributes: Attributes, planes: Sequence[OverlayPlane]
+) -> Shutter | None:
+    if shape == "RECTANGULAR":
+        edges = [attributes.integer(tag) for tag in _EDGES]
+        left, right, upper, lower = edges
+        if left is None or right is None or upper is None or lower is None:
+            return None
+        return shutter._replace(rectangle=(left, right, upper, lower))
+    if shape == "CIRCULAR":
+        center, radius = attributes.numbers(_CENTER), attributes.number(_RADIUS)
+        if len(center) != 2 or radius is None:
+            return None
+        return shutter._replace(circle=(center[0], center[1], radius))
+    if shape == "POLYGONAL":
+        values = attributes.numbers(_VERTICES)
+        if len(values) < 6 or len(values) % 2:
+            return None
+        return shutter._replace(polygon=tuple(zip(values[::2], values[1::2], strict=True)))
+    if shape == "BITMAP":
+        group = attributes.integer(_OVERLAY_GROUP)
+        plane = next((plane for plane in planes if plane.group == group), None)
+        return None if plane is None else shutter._replace(bitmap=plane)
+    return None
+
+
+def ink_of(attributes: Attributes, *, gray: int, colour: int) -> Ink:
+    """Return a recommended color by the tags of its P-value and its CIELab value."""
+    lab = attributes.integers(colour)
+    srgb = srgb_of_dicom_lab(*lab) if len(lab) == 3 else None
+    return Ink(attributes.integer(gray), srgb)
