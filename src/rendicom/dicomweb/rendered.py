@@ -23,6 +23,7 @@ __all__ = [
     "check_media_type",
     "parse_rendered",
     "rendered_parameters",
+    "thumbnail_parameters",
 ]
 
 MOST_VIEWPORT_PIXELS = 2**26
@@ -36,6 +37,7 @@ _URL_NAMES = {"icc": "iccprofile"}
 _STANDARD = frozenset(
     ("accept", "annotation", "charset", "iccprofile", "quality", "viewport", "window")
 )
+_OF_THUMBNAILS = frozenset(("accept", "charset", "viewport"))
 # What a presentation state decides (8.3.5.1.6; the standard knows of window only).
 _DECIDED_BY_STATES = ("window", "voi", "preset")
 
@@ -99,8 +101,8 @@ def parse_rendered(
         A value is malformed, or does not go with the target or with another parameter;
         ``parameter`` names it.
     """
-    names = [item.name for item in rendered_parameters(is_thumbnail=is_thumbnail)]
-    texts = given(pairs, names)
+    known = thumbnail_parameters() if is_thumbnail else rendered_parameters()
+    texts = given(pairs, {item.name for item in known} - {"accept"})
     if is_presentation_state:
         _refuse_decided(texts)
     attributes = {
@@ -194,7 +196,7 @@ def _viewport(text: str) -> Viewport:
 
 
 @cache
-def rendered_parameters(*, is_thumbnail: bool = False) -> tuple[QueryParameter, ...]:
+def rendered_parameters() -> tuple[QueryParameter, ...]:
     """Return the query parameters of rendered resources, those of the standard first."""
     options = [
         QueryParameter(_URL_NAMES.get(item.name, item.name), item.help, item.metavar, item.choices)
@@ -206,10 +208,13 @@ def rendered_parameters(*, is_thumbnail: bool = False) -> tuple[QueryParameter, 
         QueryParameter("charset", "Character set of a text.", "NAME"),
         QueryParameter("frames", "Frames of a loop.", "1-10,15"),
     ]
-    known = sorted((*others, *options), key=lambda item: item.is_extension)
-    if is_thumbnail:
-        known = [item for item in known if item.name in ("accept", "charset", "viewport")]
-    return tuple(known)
+    return tuple(sorted((*others, *options), key=lambda item: item.is_extension))
+
+
+@cache
+def thumbnail_parameters() -> tuple[QueryParameter, ...]:
+    """Return the query parameters of thumbnails (8.3.5.2)."""
+    return tuple(item for item in rendered_parameters() if item.name in _OF_THUMBNAILS)
 
 
 def check_media_type(options: RenderOptions, media_type: str) -> None:
