@@ -1,0 +1,247 @@
+"""Search parameters to a query (PS3.18 8.3.4 and 10.6.1, matching of PS3.4 C.2.2.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from rendicom.dicomweb.dataelements import standard_vr
+from rendicom.dicomweb.searchkeys import KEY_LEVELS, LEVELS, SearchLevel, TagPath
+from rendicom.dicomweb.searchvalues import matched_range, read_number, read_uid
+from rendicom.errors import BadRequestError
+
+__all__ = ["Match", "MatchKind", "Query", "SearchLevel", "TagPath", "parse_path", "parse_query"]
+
+MatchKind = Literal["single", "list", "wildcard", "range", "universal", "empty"]
+
+_MAX_DEPTH = 8
+_TAG = re.compile(r"[0-9A-Fa-f]{8}")
+_WILDCARD_VRS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UN", "UR", "UT"))
+_RANGE_VRS = frozenset(("DA", "DT", "TM"))
+_NUMBER_VRS = frozenset(("DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"))
+_BINARY_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW"))
+_EMPTY = '""'
+_ALL = "all"
+
+
+class Match(NamedTuple):
+    """One condition; all conditions of a query must hold.
+
+    ``path`` is one tag, or the tags of sequences and then one: some item of each must match.
+    ``values`` depend on ``kind``:
+
+    - ``single``: one value, to be equal. Names are compared without case.
+    - ``list``: several, one of which is to be equal; with wildcards where the VR allows them.
+    - ``wildcard``: one, with ``*`` for any characters and ``?`` for one.
+    - ``range``: first and last of dates or times, inclusive; an empty one leaves the end open.
+    - ``universal``, ``empty``: none. Universal matches whatever is there, also nothing; empty
+      matches what has no value.
+    """
+
+    path: TagPath
+    vr: str
+    kind: MatchKind
+    values: tuple[str, ...] = ()
+
+
+class Query(NamedTuple):
+    """What is searched for.
+
+    ``include`` has the attributes to return besides those that always are, or is ``"all"``.
+    ``warnings`` are sentences for Warning headers.
+    """
+
+    matches: tuple[Match, ...] = ()
+    include: tuple[TagPath, ...] | Literal["all"] = ()
+    limit: int | None = None
+    offset: int = 0
+    fuzzy: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def parse_query(pairs: Iterable[tuple[str, str]], *, level: SearchLevel) -> Query:
+    """Return the query of decoded parameters; names that are none of DICOM's are ignored.
+
+    Conditions on attributes of a lower level than ``level`` are left out, with a warning.
+
+    Raises
+    ------
+    BadRequestError
+        A value is malformed, or a parameter is given twice; ``parameter`` names it.
+    """
+    by_name: dict[str, list[str]] = {}
+    for name, value in pairs:
+        by_name.setdefault(name, []).append(value)
+    flags = {name: _flag(by_name, name) for name in _FLAGS}
+    read_empty, read_several = flags["emptyvaluematching"], flags["multiplevaluematching"]
+    matches: dict[TagPath, Match] = {}
+    warnings: list[str] = []
+    for name, values in by_name.items():
+        path = None if name in _NO_ATTRIBUTES else parse_path(name)
+        if path is None:
+            continue
+        if _is_below(path, level):
+            warnings.append(f"The following attribute is not searched for {level}: {name}")
+            continue
+        if path in matches:
+            raise _twice(name)
+        how = _How(name, may_be_empty=read_empty, may_be_several=read_several)
+        matches[path] = how.match(path, values)
+    return Query(
+        matches=tuple(matches.values()),
+        include=_include(by_name.get("includefield", [])),
+        limit=_count(by_name, "limit"),
+        offset=_count(by_name, "offset") or 0,
+        fuzzy=flags["fuzzymatching"],
+        warnings=tuple(warnings),
+    )
+
+
+_FLAGS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_NO_ATTRIBUTES = frozenset((*_FLAGS, "accept", "charset", "includefield", "limit", "offset"))
+
+
+def parse_path(text: str) -> TagPath | None:
+    """Return the tags of an attribute by keyword, 8 hexadecimal digits or a dotted path.
+
+    None where a part is no attribute, or one that is not last is no sequence.
+
+    >>> parse_path("RequestAttributesSequence.00401001")
+    (4194933, 4198401)
+    """
+    parts = text.split(".")
+    if len(parts) > _MAX_DEPTH:
+        return None
+    tags = [_tag_of(part) for part in parts]
+    path = tuple(tag for tag in tags if tag is not None)
+    if len(path) < len(parts) or any(tag >> 16 <= 2 for tag in path):
+        return None
+    # Private sequences have no VR here: they are taken on trust.
+    return path if all(standard_vr(tag) in ("SQ", "") for tag in path[:-1]) else None
+
+
+def _tag_of(text: str) -> int | None:
+    from pydicom.datadict import tag_for_keyword
+
+    if _TAG.fullmatch(text):
+        return int(text, 16)
+    return tag_for_keyword(text) if text else None
+
+
+def _is_below(path: TagPath, level: SearchLevel) -> bool:
+    """Tell whether an attribute is known to be of a lower level only."""
+    of_key = KEY_LEVELS.get(path[0])
+    return of_key is not None and LEVELS.index(of_key) > LEVELS.index(level)
+
+
+class _How:
+    """How the values of one parameter are read."""
+
+    def __init__(self, name: str, *, may_be_empty: bool, may_be_several: bool) -> None:
+        self._name = name
+        self._may_be_empty = may_be_empty
+        self._may_be_several = may_be_several
+
+    def match(self, path: TagPath, values: Sequence[str]) -> Match:
+        vr = standard_vr(path[-1]).partition(" ")[0] or "UN"
+        if len(values) > 1 and vr not in ("UI", "CS"):
+            raise _twice(self._name)
+        value = "\\".join(values)
+        if value == "" or (set(value) == {"*"} and vr not in _NUMBER_VRS):
+            return Match(path, vr, "universal")
+        if self._may_be_empty and value == _EMPTY:
+            return Match(path, vr, "empty")
+        if vr == "SQ" or vr in _BINARY_VRS:
+            raise self._bad("is not searched by a value", "give an attribute of its items")
+        if vr in _RANGE_VRS and "\\" not in value:
+            return self._dated(path, vr, value)
+        texts = self._several(vr, value)
+        read = tuple(self._value(vr, text) for text in texts)
+        if len(read) > 1:
+            return Match(path, vr, "list", read)
+        return Match(path, vr, "wildcard" if _is_wildcard(vr, read[0]) else "single", read)
+
+    def _several(self, vr: str, value: str) -> list[str]:
+        """Return the values of a list.
+
+        A comma separates UIDs, and codes too: neither may contain one. So does a backslash,
+        which separates other values only where the client says so.
+        """
+        if vr in ("UI", "CS"):
+            return [text for text in re.split(r"[\\,]", value) if text.strip()] or [value]
+        if "\\" in value and self._may_be_several:
+            return [text for text in value.split("\\") if text] or [value]
+        return [value]
+
+    def _value(self, vr: str, text: str) -> str:
+        if vr == "UI":
+            return self._checked(read_uid, text, "is no UID")
+        if vr in _NUMBER_VRS:
+            return self._checked(read_number, text, "is no number")
+        if vr in _RANGE_VRS:
+            return self._dated((0,), vr, text).values[0]
+        if vr == "AT":
+            if not _TAG.fullmatch(text):
+                raise self._bad("is no tag", "give eight hexadecimal digits")
+            return text.upper()
+        return text.strip(" ") if vr not in ("LT", "ST", "UT") else text
+
+    def _dated(self, path: TagPath, vr: str, text: str) -> Match:
+        ends = matched_range(vr, text.strip())
+        if ends is None:
+            what = {"DA": "date", "TM": "time", "DT": "date and time"}[vr]
+            raise self._bad(f"is no {what} and no range of them", "for example 20240101-20241231")
+        return Match(path, vr, "range" if len(ends) == 2 else "single", ends)
+
+    def _checked(self, read: Callable[[str], str | None], text: str, what: str) -> str:
+        found = read(text.strip())
+        if found is None:
+            raise self._bad(what, "")
+        return found
+
+    def _bad(self, what: str, hint: str) -> BadRequestError:
+        return BadRequestError(f"the value of {self._name} {what}", hint=hint, parameter=self._name)
+
+
+def _is_wildcard(vr: str, text: str) -> bool:
+    return vr in _WILDCARD_VRS and ("*" in text or "?" in text)
+
+
+# --- the other parameters ----------------------------------------------------------------------
+
+
+def _include(values: Sequence[str]) -> tuple[TagPath, ...] | Literal["all"]:
+    """Return the attributes of all includefield parameters; those not known are ignored."""
+    names = [name.strip() for value in values for name in value.split(",")]
+    if _ALL in names:
+        return "all"
+    paths = (parse_path(name) for name in names)
+    return tuple(dict.fromkeys(path for path in paths if path is not None))
+
+
+def _flag(by_name: dict[str, list[str]], name: str) -> bool:
+    value = _one(by_name, name)
+    if value not in (None, "true", "false"):
+        raise BadRequestError(f"{name} is neither true nor false", parameter=name)
+    return value == "true"
+
+
+def _count(by_name: dict[str, list[str]], name: str) -> int | None:
+    value = _one(by_name, name)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise BadRequestError(f"{name} is no whole number from 0 on", parameter=name)
+    return int(value)
+
+
+def _one(by_name: dict[str, list[str]], name: str) -> str | None:
+    values = by_name.get(name, [])
+    if len(values) > 1:
+        raise _twice(name)
+    return values[0] if values else None
+
+
+def _twice(name: str) -> BadRequestError:
+    return BadRequestError(f"{name} is given more than once", parameter=name)

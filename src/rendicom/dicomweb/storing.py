@@ -1,0 +1,121 @@
+"""What a store request is answered with (PS3.18 10.5.3, PS3.3 CC.4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rendicom.dicomweb.jsonmodel import JsonModel
+
+__all__ = [
+    "CANNOT_UNDERSTAND",
+    "CLASS_MISMATCH",
+    "CLASS_NOT_SUPPORTED",
+    "DATA_SET_MISMATCH",
+    "DUPLICATE",
+    "ELEMENTS_DISCARDED",
+    "NOT_AUTHORIZED",
+    "OUT_OF_RESOURCES",
+    "PROCESSING_FAILURE",
+    "REASONS",
+    "STUDY_MISMATCH",
+    "SYNTAX_NOT_SUPPORTED",
+    "StoreOutcome",
+    "store_response",
+    "store_status",
+]
+
+PROCESSING_FAILURE = 0x0110
+DUPLICATE = 0x0111
+CLASS_NOT_SUPPORTED = 0x0122
+NOT_AUTHORIZED = 0x0124
+OUT_OF_RESOURCES = 0xA700
+DATA_SET_MISMATCH = 0xA900
+STUDY_MISMATCH = 0xC409
+CANNOT_UNDERSTAND = 0xC000
+SYNTAX_NOT_SUPPORTED = 0xC122
+CLASS_MISMATCH = 0xA901
+ELEMENTS_DISCARDED = 0xB006
+
+REASONS = {
+    PROCESSING_FAILURE: "processing failed",
+    DUPLICATE: "an instance with this UID and other content is there already",
+    CLASS_NOT_SUPPORTED: "the SOP class is not supported",
+    NOT_AUTHORIZED: "storing is not allowed",
+    OUT_OF_RESOURCES: "there is no room for it",
+    DATA_SET_MISMATCH: "the data set does not fit its SOP class",
+    CLASS_MISMATCH: "the file meta information contradicts the data set",
+    STUDY_MISMATCH: "the instance is of another study than the request names",
+    CANNOT_UNDERSTAND: "it cannot be read as DICOM",
+    SYNTAX_NOT_SUPPORTED: "the transfer syntax is not supported",
+    ELEMENTS_DISCARDED: "some elements were not stored",
+}
+"""What the Failure and Warning Reasons mean, for a person (PS3.4 GG.4.2, PS3.7 C)."""
+
+
+class StoreOutcome(NamedTuple):
+    """What became of one instance that was sent.
+
+    ``failure`` and ``warning`` are reasons (0008,1197) and (0008,1196); None for none.
+    ``sop_class`` and ``instance`` are empty where the part could not be read that far.
+    """
+
+    sop_class: str = ""
+    instance: str = ""
+    retrieve_url: str = ""
+    failure: int | None = None
+    warning: int | None = None
+
+
+def store_status(outcomes: Sequence[StoreOutcome]) -> int:
+    """Return the status: 200 all stored, 202 some failed or were changed, 409 none stored."""
+    failed = sum(outcome.failure is not None for outcome in outcomes)
+    if outcomes and failed == len(outcomes):
+        return 409
+    warned = any(outcome.warning is not None for outcome in outcomes)
+    return 202 if failed or warned else 200
+
+
+def store_response(outcomes: Iterable[StoreOutcome], *, retrieve_url: str = "") -> JsonModel:
+    """Return the Store Instances Response Module in the DICOM JSON model.
+
+    ``retrieve_url`` is that of the study, where all instances are of one. An instance that could
+    not even be identified is in Other Failures Sequence.
+    """
+    stored, failed, others = [], [], []
+    for outcome in outcomes:
+        if outcome.failure is None:
+            stored.append(_stored(outcome))
+        elif outcome.sop_class and outcome.instance:
+            failed.append({**_reference(outcome), "00081197": _us(outcome.failure)})
+        else:
+            others.append({"00081197": _us(outcome.failure)})
+    url: JsonModel = {"vr": "UR", "Value": [retrieve_url]} if retrieve_url else {"vr": "UR"}
+    model: JsonModel = {"00081190": url}
+    if failed:
+        model["00081198"] = {"vr": "SQ", "Value": failed}
+    if stored:
+        model["00081199"] = {"vr": "SQ", "Value": stored}
+    if others:
+        model["0008119A"] = {"vr": "SQ", "Value": others}
+    return model
+
+
+def _reference(outcome: StoreOutcome) -> JsonModel:
+    return {
+        "00081150": {"vr": "UI", "Value": [outcome.sop_class]},
+        "00081155": {"vr": "UI", "Value": [outcome.instance]},
+    }
+
+
+def _stored(outcome: StoreOutcome) -> JsonModel:
+    item = _reference(outcome)
+    item["00081190"] = {"vr": "UR", "Value": [outcome.retrieve_url]}
+    if outcome.warning is not None:
+        item["00081196"] = _us(outcome.warning)
+    return dict(sorted(item.items()))
+
+
+def _us(value: int) -> JsonModel:
+    return {"vr": "US", "Value": [value]}

@@ -1,0 +1,169 @@
+"""The Native DICOM Model as a client sends it, read into the DICOM JSON model (PS3.19 Annex A)."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+from xml.parsers import expat
+
+from rendicom.errors import BadRequestError
+
+__all__ = ["model_from_xml"]
+
+_MAX_DEPTH = 256
+"""Of XML elements: three to a level of sequences."""
+_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+_NAME_PARTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
+_GAP = 1000
+"""More empty values in a row than any list needs."""
+_CHILDREN = {
+    "": frozenset(("NativeDicomModel",)),
+    "NativeDicomModel": frozenset(("DicomAttribute",)),
+    "Item": frozenset(("DicomAttribute",)),
+    "DicomAttribute": frozenset(("Value", "Item", "PersonName", "InlineBinary", "BulkData")),
+    "PersonName": frozenset(_NAME_GROUPS),
+    **dict.fromkeys(_NAME_GROUPS, frozenset(_NAME_PARTS)),
+}
+_WITH_TEXT = frozenset(("Value", "InlineBinary", *_NAME_PARTS))
+_FIRST_BLOCK, _LAST_BLOCK = 0x10, 0xFF
+
+
+def model_from_xml(data: bytes) -> dict[str, Any]:
+    """Return the DICOM JSON model of one Native DICOM Model; values of numbers stay text.
+
+    Raises
+    ------
+    BadRequestError
+        It is not well-formed, or holds what the model does not have.
+    """
+    return _Reader().read(data)
+
+
+class _Reader:
+    """Handlers of the parser, and what they have made so far."""
+
+    def __init__(self) -> None:
+        self._names = [""]
+        self._text: list[str] = []
+        self._items: list[_Item] = [_Item()]
+        self._attributes: list[_Attribute] = []
+        self._person: dict[str, str] = {}
+        self._parts: dict[str, str] = {}
+        self._numbers: list[int] = []
+
+    def read(self, data: bytes) -> dict[str, Any]:
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.StartDoctypeDeclHandler = _refuse_document_type
+        parser.EntityDeclHandler = _refuse_document_type
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        parser.buffer_text = True
+        try:
+            parser.Parse(data, True)  # noqa: FBT003 - the parser's signature
+        except expat.ExpatError as error:
+            raise BadRequestError(f"the XML is not well-formed in line {error.lineno}") from None
+        return self._items[0].model
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition(" ")[2]
+        if name not in _CHILDREN.get(self._names[-1], ()):
+            raise BadRequestError("the XML is no Native DICOM Model")
+        if len(self._names) > _MAX_DEPTH:
+            raise BadRequestError("the Native DICOM Model is nested too deep")
+        self._names.append(name)
+        self._text = []
+        if name == "DicomAttribute":
+            self._attributes.append(_Attribute(attributes))
+        elif name in ("Value", "Item", "PersonName"):
+            self._numbers.append(_number(attributes.get("number", "")))
+            if name == "Item":
+                self._items.append(_Item())
+            elif name == "PersonName":
+                self._person = {}
+        elif name in _NAME_GROUPS:
+            self._parts = {}
+        elif name == "BulkData":
+            self._attributes[-1].set("BulkDataURI", attributes.get("uri", ""))
+
+    def _characters(self, text: str) -> None:
+        if self._names[-1] in _WITH_TEXT:
+            self._text.append(text)
+        elif text.strip():
+            raise BadRequestError("the XML is no Native DICOM Model")
+
+    def _end(self, name: str) -> None:
+        name = self._names.pop()
+        text = "".join(self._text)
+        if name == "DicomAttribute":
+            self._items[-1].add(self._attributes.pop())
+        elif name == "Value":
+            self._attributes[-1].put(self._numbers.pop(), text)
+        elif name == "Item":
+            self._attributes[-1].put(self._numbers.pop(), self._items.pop().model)
+        elif name == "PersonName":
+            self._attributes[-1].put(self._numbers.pop(), self._person)
+        elif name == "InlineBinary":
+            self._attributes[-1].set(name, "".join(text.split()))
+        elif name in _NAME_GROUPS:
+            parts = [self._parts.get(part, "") for part in _NAME_PARTS]
+            self._person[name] = "^".join(parts).rstrip("^")
+        elif name in _NAME_PARTS:
+            self._parts[name] = text
+        self._text = []
+
+
+class _Attribute:
+    """One DicomAttribute."""
+
+    def __init__(self, attributes: dict[str, str]) -> None:
+        self.tag = attributes.get("tag", "").upper()
+        self.creator = attributes.get("privateCreator", "")
+        self.content: dict[str, Any] = {"vr": attributes.get("vr", "")}
+
+    def put(self, number: int, value: Any) -> None:
+        """Put a value at its number, empty ones before it."""
+        values = self.content.setdefault("Value", [])
+        if number <= len(values) or number > len(values) + _GAP:
+            raise BadRequestError("the values of an attribute are not numbered in order")
+        values.extend([None] * (number - 1 - len(values)))
+        values.append(value)
+
+    def set(self, kind: str, value: str) -> None:
+        self.content[kind] = value
+
+
+class _Item:
+    """One data set or item."""
+
+    def __init__(self) -> None:
+        self.model: dict[str, Any] = {}
+
+    def add(self, attribute: _Attribute) -> None:
+        tag = attribute.tag
+        if len(tag) != 8 or any(letter not in "0123456789ABCDEF" for letter in tag):
+            raise BadRequestError("the tag of an attribute is not eight hexadecimal digits")
+        if attribute.creator and int(tag[3], 16) % 2:
+            tag = f"{tag[:4]}{self._block(tag[:4], attribute.creator):02X}{tag[6:]}"
+        if tag in self.model:
+            raise BadRequestError(f"attribute {tag} is given more than once")
+        self.model[tag] = attribute.content
+
+    def _block(self, group: str, creator: str) -> int:
+        """Return the block that a private creator has, or gets (PS3.5 7.8.1)."""
+        for block in range(_FIRST_BLOCK, _LAST_BLOCK + 1):
+            reserved = self.model.setdefault(
+                f"{group}00{block:02X}", {"vr": "LO", "Value": [creator]}
+            )
+            if reserved.get("Value") == [creator]:
+                return block
+        raise BadRequestError(f"group {group} has more private creators than there are blocks")
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise BadRequestError("a value is not numbered from 1 on")
+    return int(text)
+
+
+def _refuse_document_type(*_: object) -> NoReturn:
+    raise BadRequestError("the XML has a document type or entities, which are not read")
