@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from rendicom.errors import ForbiddenError, OptionError, UnauthenticatedError
@@ -171,7 +171,8 @@ class Authenticator:
         claims, until = self._held.get(mark, (None, 0.0))
         if claims is None or monotonic() > until:
             claims = await tokens.check(text)
-            self._held[mark] = claims, monotonic() + _KEPT_SECONDS
+            left = claims.expires - time()
+            self._held[mark] = claims, monotonic() + min(_KEPT_SECONDS, left)
             if len(self._held) > _KEPT_TOKENS:
                 self._held.popitem(last=False)
         return claims

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rendicom.batch.cores import default_jobs
 from rendicom.errors import OptionError
+from rendicom.options import RenderOptions
 
 __all__ = ["Setting", "Settings", "is_loopback", "load_settings", "settings_table"]
 
@@ -136,15 +137,20 @@ class Settings(BaseSettings):
         metavar="SECONDS", low=0.001,
     )  # fmt: skip
     cache_bytes: int = _setting(
-        256 << 20, "Bytes of made pictures kept in memory; 0 for none.", metavar="BYTES", low=0
+        256_000_000, "Bytes of made pictures kept in memory; 0 for none.", metavar="BYTES", low=0
     )
     max_pixels: int = _setting(
-        1 << 28, "Pixels of the largest picture that is read or made.", metavar="N", low=1
+        RenderOptions().max_pixels,
+        "Pixels of the largest picture that is read or made.",
+        metavar="N",
+        low=1,
     )
     max_frames: int = _setting(
         10_000, "Frames or instances of the longest answer.", metavar="N", low=1
     )
-    max_body: int = _setting(4 << 30, "Bytes of the largest request body.", metavar="BYTES", low=1)
+    max_body: int = _setting(
+        4_000_000_000, "Bytes of the largest request body.", metavar="BYTES", low=1
+    )
     max_results: int = _setting(
         1000, "Matches of one search answer; clients page for more.", metavar="N", low=1
     )

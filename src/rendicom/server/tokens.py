@@ -32,10 +32,11 @@ _LONGEST = 16 << 10
 
 
 class Claims(NamedTuple):
-    """What a token says: who has it, and which scopes it gives."""
+    """What a token says: who has it, which scopes it gives, and until when (POSIX time)."""
 
     subject: str
     scopes: frozenset[str]
+    expires: float
 
 
 class Tokens:
@@ -88,7 +89,7 @@ class Tokens:
             payload = jwt.decode(
                 token,
                 key.key,
-                algorithms=[each for each in _ALGORITHMS if each == header.get("alg")],
+                algorithms=_ALGORITHMS,
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=_LEEWAY_SECONDS,
@@ -96,7 +97,7 @@ class Tokens:
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise UnauthenticatedError(f"the token does not hold: {_reason(error)}") from None
-        return Claims(str(payload["sub"]), _scopes(payload))
+        return Claims(str(payload["sub"]), _scopes(payload), float(payload["exp"]))
 
     async def _key(self, key_id: str) -> jwt.PyJWK:
         age = monotonic() - self._fetched
@@ -121,7 +122,6 @@ class Tokens:
                 _log.warning("%s", error)
 
     async def _fetch(self) -> None:
-        self._fetched = monotonic()
         try:
             text = await asyncio.to_thread(_read, self._location)
             keys = jwt.PyJWKSet.from_dict(json.loads(text)).keys
@@ -130,6 +130,9 @@ class Tokens:
             raise OptionError(f"--jwks {self._location} cannot be read: {reason}") from None
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
             raise OptionError(f"--jwks {self._location} is not a JSON Web Key Set") from None
+        finally:
+            # After the answer: who waited for it need not ask again.
+            self._fetched = monotonic()
         self._keys = {str(key.key_id or ""): key for key in keys if _may_sign(key)}
 
 
