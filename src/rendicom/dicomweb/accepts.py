@@ -45,6 +45,10 @@ class Range(NamedTuple):
     q: float = 1.0
     parameters: Mapping[str, str] = MappingProxyType({})
 
+    def __hash__(self) -> int:
+        """Return a hash without the parameters, which are a mapping."""
+        return hash(self[:3])
+
     @property
     def is_wildcard(self) -> bool:
         """Tell whether it stands for several media types."""
@@ -182,6 +186,8 @@ class Candidate(NamedTuple):
         It is meant by a range without a transfer syntax, or with ``*``.
     is_representative
         See `rendicom.dicomweb.mediatypes.Choice`.
+    is_alternative
+        Parts of what is one item: ``*/*`` does not mean them.
     """
 
     media_type: str
@@ -190,6 +196,7 @@ class Candidate(NamedTuple):
     is_default_syntax: bool = True
     is_stored_syntax: bool = True
     is_representative: bool = False
+    is_alternative: bool = False
 
     def __str__(self) -> str:
         syntax = f"; transfer-syntax={self.transfer_syntax}" if self.transfer_syntax else ""
@@ -208,7 +215,8 @@ def match(ranges: Iterable[Range], candidate: Candidate) -> Range | None:
 def _specificity(each: Range, candidate: Candidate) -> int:
     """Return how closely a range describes a candidate, 0 for not at all."""
     if each.is_multipart != candidate.is_multipart:
-        return 1 if each.essence == _ANY and candidate.is_multipart else 0
+        is_meant = candidate.is_multipart and not candidate.is_alternative
+        return 1 if each.essence == _ANY and is_meant else 0
     if each.essence == candidate.media_type:
         closeness = 6
     elif each.essence == _ANY:

@@ -10,8 +10,8 @@ its members win over the header's. Then, in this order:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 from rendicom.dicomweb.accepts import (
@@ -152,16 +152,35 @@ def choose_rendered(
     """
     if is_thumbnail:
         category, is_single = "single-frame", True
+    found = _choose_rendered(
+        accepts, category, tuple(offers), is_single=is_single, is_still=is_still
+    )
+    if found is not None:
+        return found
+    stills = _stills(category, offers, stands_for_more=not is_single)
+    _raise_unacceptable(stills if is_still else _items(category, offers, is_single=is_single))
+
+
+# The same clients send the same headers, and a request has less time than this takes.
+@lru_cache(maxsize=1024)
+def _choose_rendered(
+    accepts: Accepts,
+    category: Category,
+    offers: tuple[str, ...],
+    *,
+    is_single: bool,
+    is_still: bool,
+) -> Choice | None:
     stills = tuple(_stills(category, offers, stands_for_more=not is_single))
-    candidates = stills if is_still else tuple(_items(category, offers, is_single=is_single))
-    found = _chosen(accepts, candidates)
-    if found is None and accepts.is_lenient:
+    items = () if is_still else tuple(_items(category, offers, is_single=is_single))
+    found = _chosen(accepts, items) if items else None
+    if found is None and (is_still or accepts.is_lenient):
         found = _chosen(accepts, stills)
-    return found or _raise_unacceptable(candidates)
+    return found
 
 
 def _items(category: Category, offers: Sequence[str], *, is_single: bool) -> Iterator[Candidate]:
-    """Yield what a resource can be: one part where it is one item, and many parts always."""
+    """Yield what a resource can be: one part where it is one item, and parts in any case."""
     has_frames = category not in ("text", "other")
     loops_only = category in ("multi-frame", "video")
     pictures = picture_types() if has_frames else ()
@@ -169,7 +188,7 @@ def _items(category: Category, offers: Sequence[str], *, is_single: bool) -> Ite
         whole = animated_types() if loops_only else pictures
         yield from map(Candidate, (*offers, *whole))
     for media_type in (*offers, *pictures):
-        yield Candidate(media_type, is_multipart=True)
+        yield Candidate(media_type, is_multipart=True, is_alternative=is_single)
 
 
 def _stills(
@@ -199,7 +218,10 @@ def choose(accepts: Accepts, *, offers: Sequence[Offer]) -> Choice:
         The client accepts none of them; ``available`` lists them.
     """
     candidates = tuple(each for offer in offers for each in _offered(offer))
-    return _chosen(accepts, candidates) or _raise_unacceptable(candidates)
+    found = _chosen(accepts, candidates)
+    if found is not None:
+        return found
+    _raise_unacceptable(candidates)
 
 
 def _offered(offer: Offer) -> Iterator[Candidate]:
@@ -244,7 +266,7 @@ def _choice(candidate: Candidate, found: Range) -> Choice:
     )
 
 
-def _raise_unacceptable(candidates: Sequence[Candidate]) -> NoReturn:
+def _raise_unacceptable(candidates: Iterable[Candidate]) -> NoReturn:
     available = tuple(dict.fromkeys(map(str, candidates)))
     if not available:
         raise NotAcceptableError("this resource has no rendered form")
