@@ -182,13 +182,13 @@ def _parameter(parameter: Parameter) -> _Element:
 
 def _xml(element: _Element, indent: str) -> str:
     """Return what is inside of an element; its attributes are the caller's to write."""
-    lines = []
-    for name, content in element.items():
-        if name.startswith("@") or name == "value":
-            continue
-        for child in content if isinstance(content, list) else [content]:
-            lines.append(_xml_element(name, child, indent + " "))
-    return "".join(lines)
+    children = [
+        (name, child)
+        for name, content in element.items()
+        if not name.startswith("@") and name != "value"
+        for child in (content if isinstance(content, list) else [content])
+    ]
+    return "".join(_xml_element(name, child, indent + " ") for name, child in children)
 
 
 def _xml_element(name: str, element: _Element, indent: str) -> str:

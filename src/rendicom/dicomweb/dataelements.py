@@ -145,11 +145,19 @@ class ElementReader:
             raise CorruptDataError(f"sequences are nested more than {_MAX_DEPTH} deep")
         found: list[DataElement] = []
         end = stop if stop >= 0 else self._source.size
+        is_plain, is_ended = explicit and self._little_endian, False
         while position < end:
+            if is_plain:
+                position = self._short_elements(found, position, end)
+                if position >= end:
+                    break
+            if len(found) > self._left:
+                break
             header = self._header(position, end, explicit=explicit)
             tag = header[0]
             if tag == _ITEM_END and stop < 0:
                 position += 8
+                is_ended = True
                 break
             if depth == 0 and tag == 0:
                 break  # the file is filled up with zeros
@@ -158,13 +166,31 @@ class ElementReader:
             position = element.end
             if depth == 0 and self._up_to_pixels and tag in PIXEL_KEYWORDS:
                 break
-        else:
-            if stop < 0:
-                raise HandOverError("an item is never ended")
+        if stop < 0 and not is_ended:
+            raise HandOverError("an item is never ended")
         self._left -= len(found)
         if self._left < 0:
             raise LimitExceededError(f"there are more than {_MAX_ELEMENTS} data elements")
         return tuple(found), position
+
+    def _short_elements(self, found: list[DataElement], position: int, end: int) -> int:
+        """Append elements that need no second look, and return where one does: most are such."""
+        data, base, safe = self._window.around(position, end)
+        last = min(base + len(data), end)
+        short, unpack, make, cls = SHORT_VRS, self._short.unpack_from, tuple.__new__, DataElement
+        most = self._left
+        while position <= safe and len(found) <= most:
+            group, number, vr, length = unpack(data, position - base)
+            name = short.get(vr)
+            offset = position + 8
+            stop = offset + length
+            if name is None or stop > last or group == 0xFFFE:
+                return position
+            value = bytes(data[offset - base : stop - base])
+            tag = group << 16 | number
+            found.append(make(cls, (tag, name, position, offset, stop, length, value, None)))
+            position = stop
+        return position
 
     def _header(self, position: int, stop: int, *, explicit: bool) -> tuple[int, str, int, int]:
         """Return tag, VR (empty where left out), offset and length of the value."""
@@ -200,7 +226,7 @@ class ElementReader:
             raise HandOverError("an item lies outside of a sequence")
         if not vr or is_unknown:
             vr = standard_vr(tag) or vr
-            self._is_open |= vr not in _KNOWN
+            self._is_open |= vr not in _KNOWN or vr == "UN"
         if length == UNDEFINED_LENGTH:
             if tag in PIXEL_KEYWORDS and vr != "SQ":
                 return self._fragments(tag, vr, start, offset, depth)

@@ -7,12 +7,12 @@ lengths are left out, and the output is UTF-8, which Specific Character Set then
 
 from __future__ import annotations
 
-import math
-import struct
 from base64 import b64encode
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rendicom.dicomweb.characters import AFFECTED_VRS, Repertoire, repertoire_of
+from rendicom.dicomweb.jsonvalues import READERS, read_text
 from rendicom.pixels.elements import PIXEL_KEYWORDS, UNDEFINED_LENGTH
 
 if TYPE_CHECKING:
@@ -28,31 +28,22 @@ __all__ = [
     "from_json_model",
     "model_of",
     "to_json_model",
-    "values_of",
 ]
 
 JsonModel = dict[str, Any]
 
 BULK_THRESHOLD = 1024
 """Binary values longer than this are referred to rather than inlined, in bytes."""
-_LONG_TEXT = 64 << 10
 _UNICODE = {"vr": "CS", "Value": ["ISO_IR 192"]}
 _CHARACTER_SET = 0x00080005
-_BINARY = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
-_ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
-_TRAILING_ONLY = frozenset(("LT", "ST", "UC", "UR", "UT"))
-_BULK_VRS = _BINARY | frozenset(
+_NOT_IN_MODEL = (0x0000, 0x0002)
+"""Groups of commands and of file meta information."""
+BINARY_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
+_BULK_VRS = BINARY_VRS | frozenset(
     ("DS", "FD", "FL", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV")
 )
 """VRs that may be referred to (PS3.18 F.2.2); a sequence may not."""
-_NUMBERS = {
-    "FD": struct.Struct("<d"), "FL": struct.Struct("<f"), "SL": struct.Struct("<i"),
-    "SS": struct.Struct("<h"), "SV": struct.Struct("<q"), "UL": struct.Struct("<I"),
-    "US": struct.Struct("<H"), "UV": struct.Struct("<Q"),
-}  # fmt: skip
-_EXACT = 1 << 53
-"""Beyond it a JSON number may lose its last digits."""
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+_tag_of = itemgetter(0)
 
 
 def to_json_model(
@@ -76,7 +67,7 @@ def to_json_model(
     """
     from rendicom.dicomweb.datasets import elements_of
 
-    return _Writer(None, bulk_uri, bulk_threshold).item(elements_of(dataset))
+    return _Writer(None, bulk_uri, bulk_threshold).model(elements_of(dataset))
 
 
 def model_of(
@@ -86,7 +77,7 @@ def model_of(
     bulk_threshold: int = BULK_THRESHOLD,
 ) -> JsonModel:
     """Return a data set that was read from a file; see `to_json_model`."""
-    return _Writer(dataset, bulk_uri, bulk_threshold).item(dataset.elements)
+    return _Writer(dataset, bulk_uri, bulk_threshold).model(dataset.elements)
 
 
 def from_json_model(model: JsonModel, *, bulk: Callable[[str], bytes] | None = None) -> Dataset:
@@ -113,6 +104,14 @@ class _Writer:
         self._dataset = dataset
         self._bulk_uri = bulk_uri
         self._threshold = threshold
+        self._is_unicode = False
+
+    def model(self, elements: Sequence[DataElement]) -> JsonModel:
+        """Return the data set itself."""
+        model = self.item(elements)
+        if not self._is_unicode or "Value" in model.get("00080005", {}):
+            return model
+        return _with_character_set(model)
 
     def item(
         self,
@@ -122,31 +121,27 @@ class _Writer:
     ) -> JsonModel:
         """Return one data set or item; ``place`` ends with a slash where it is an item."""
         repertoire = _repertoire(elements, repertoire)
-        is_unicode = place != ""
         model: JsonModel = {}
         for element in sorted(elements, key=_tag_of):
-            tag = element.tag
-            if not tag & 0xFFFF or tag >> 16 <= 2:
+            tag, vr, value = element.tag, element.vr, element.value
+            if not tag & 0xFFFF or tag >> 16 in _NOT_IN_MODEL:
                 continue
             name = f"{tag:08X}"
-            vr = element.vr
-            if element.items is not None:
-                model[name] = self._sequence(element, place + name, repertoire)
-            elif vr in AFFECTED_VRS:
-                data = self._text_value(element)
-                if data is None:
-                    model[name] = {"vr": vr, "BulkDataURI": self._uri(place + name)}
-                    continue
-                is_unicode = is_unicode or not data.isascii() or b"\x1b" in data
-                values = _texts(vr, repertoire.text(data))
+            reader = READERS.get(vr)
+            if reader is not None and value is not None:
+                values = reader(value)
                 model[name] = {"vr": vr, "Value": values} if values else {"vr": vr}
-            elif tag == _CHARACTER_SET and element.length:
-                model[name] = _UNICODE
+                if tag == _CHARACTER_SET and values:
+                    model[name] = _UNICODE
+            elif vr in AFFECTED_VRS and value is not None:
+                self._is_unicode |= not value.isascii() or b"\x1b" in value
+                values = read_text(vr, repertoire.text(value))
+                model[name] = {"vr": vr, "Value": values} if values else {"vr": vr}
+            elif element.items is not None:
+                model[name] = self._sequence(element, place + name, repertoire)
             else:
-                model[name] = self._plain(element, vr, place + name)
-        if not is_unicode or "00080005" in model:
-            return model
-        return _with_character_set(model)
+                model[name] = self._other(element, vr, place + name, repertoire)
+        return model
 
     def _sequence(self, element: DataElement, place: str, repertoire: Repertoire) -> JsonModel:
         items = element.items or ()
@@ -158,15 +153,20 @@ class _Writer:
         ]
         return {"vr": "SQ", "Value": values}
 
-    def _plain(self, element: DataElement, vr: str, place: str) -> JsonModel:
+    def _other(
+        self, element: DataElement, vr: str, place: str, repertoire: Repertoire
+    ) -> JsonModel:
+        """Return what is binary, or too long to have been read already."""
         if element.length == 0:
             return {"vr": vr}
-        if element.tag in PIXEL_KEYWORDS or vr in _BINARY:
+        if vr in BINARY_VRS or element.tag in PIXEL_KEYWORDS:
             return self._binary(element, vr, place)
-        data = self._text_value(element)
-        if data is None:
-            return {"vr": vr, "BulkDataURI": self._uri(place)}
-        values = values_of(vr, data)
+        if self._bulk_uri is not None and vr in _BULK_VRS:
+            return {"vr": vr, "BulkDataURI": self._bulk_uri(place)}
+        data = self._value(element)
+        self._is_unicode |= not data.isascii()
+        reader = READERS.get(vr)
+        values = reader(data) if reader is not None else read_text(vr, repertoire.text(data))
         return {"vr": vr, "Value": values} if values else {"vr": vr}
 
     def _binary(self, element: DataElement, vr: str, place: str) -> JsonModel:
@@ -177,25 +177,10 @@ class _Writer:
             return {"vr": vr}
         return {"vr": vr, "InlineBinary": b64encode(self._value(element)).decode("ascii")}
 
-    def _text_value(self, element: DataElement) -> bytes | None:
-        """Return the value, or None where it is better referred to."""
-        if element.value is not None and len(element.value) <= _LONG_TEXT:
-            return element.value
-        if self._bulk_uri is not None and element.vr in _BULK_VRS:
-            return None
-        return self._value(element)
-
-    def _uri(self, place: str) -> str:
-        return self._bulk_uri(place) if self._bulk_uri is not None else ""
-
     def _value(self, element: DataElement) -> bytes:
         if element.value is not None or self._dataset is None:
             return element.value or b""
         return self._dataset.value(element)
-
-
-def _tag_of(element: DataElement) -> int:
-    return element.tag
 
 
 def _with_character_set(model: JsonModel) -> JsonModel:
@@ -208,88 +193,3 @@ def _repertoire(elements: Sequence[DataElement], outer: Repertoire | None) -> Re
         if element.tag == _CHARACTER_SET and element.value:
             return repertoire_of(element.value)
     return outer if outer is not None else Repertoire()
-
-
-# --- values ------------------------------------------------------------------------------------
-
-
-def values_of(vr: str, data: bytes) -> list[Any]:
-    """Return the values of an element that is not binary, as JSON has them.
-
-    Text is taken to be ASCII or UTF-8, else Latin-1: the VRs that have a character set of their
-    data set are decoded before.
-    """
-    number = _NUMBERS.get(vr)
-    if number is not None:
-        whole = len(data) // number.size * number.size
-        found = [value for (value,) in number.iter_unpack(data[:whole])]
-        if vr in ("FL", "FD"):
-            return [value if math.isfinite(value) else _no_number(value) for value in found]
-        if vr in ("SV", "UV"):
-            return [value if -_EXACT <= value <= _EXACT else str(value) for value in found]
-        return found
-    if vr == "AT":
-        whole = len(data) // 4 * 4
-        pairs = struct.iter_unpack("<HH", data[:whole])
-        return [f"{group:04X}{number:04X}" for group, number in pairs]
-    texts = _texts(vr, data.decode("latin-1"))
-    if vr == "DS":
-        return [None if text is None else _decimal(text) for text in texts]
-    if vr == "IS":
-        return [None if text is None else _integer(text) for text in texts]
-    return texts
-
-
-def _no_number(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
-
-
-def _texts(vr: str, text: str) -> list[Any]:
-    """Return the values of a text, null for an empty one among others; [] when all is empty."""
-    if vr in _ONE_VALUE:
-        text = text.rstrip(" \0")
-        return [text] if text else []
-    if "\\" not in text:
-        text = _stripped(vr, text)
-        if not text:
-            return []
-        return [_person_name(text)] if vr == "PN" else [text]
-    texts = [_stripped(vr, each) or None for each in text.split("\\")]
-    if vr == "PN":
-        return [None if each is None else _person_name(each) for each in texts]
-    return texts
-
-
-def _stripped(vr: str, text: str) -> str:
-    return text.rstrip(" \0") if vr in _TRAILING_ONLY else text.strip(" \0")
-
-
-def _person_name(text: str) -> JsonModel | None:
-    """Return the component groups that are there (PS3.5 6.2.1)."""
-    if "=" not in text:
-        return {"Alphabetic": text}
-    groups = zip(_NAME_GROUPS, text.split("="), strict=False)
-    return {name: group.strip(" ") for name, group in groups if group.strip(" ")} or None
-
-
-def _decimal(text: str) -> int | float | str:
-    """Return a number, or the text itself where it is none or too large for one."""
-    try:
-        if "." not in text and "e" not in text and "E" not in text:
-            return _integer(text)
-        value = float(text)
-    except ValueError:
-        return text
-    return value if math.isfinite(value) and "_" not in text else text
-
-
-def _integer(text: str) -> int | str:
-    if "_" in text:
-        return text
-    try:
-        value = int(text)
-    except ValueError:
-        return text
-    return value if -_EXACT <= value <= _EXACT else text

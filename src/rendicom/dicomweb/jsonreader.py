@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
+from rendicom.dicomweb.jsonvalues import values_of
 from rendicom.errors import BadRequestError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _joined(vr: str, values: list[Any]) -> Any:
     """Return one value as itself and several as a list, empty ones as pydicom has them."""
     if vr in _TEXT or vr in ("PN", *_DIGITS):
         values = ["" if value is None else value for value in values]
-        if vr in _ONE_VALUE:
+        if vr in _ONE_VALUE or not values:
             return "\\".join(values)
     else:
         values = [value for value in values if value is not None]
@@ -208,8 +209,6 @@ def _referred(name: str, vr: str, uri: Any, bulk: Callable[[str], bytes] | None)
 
 def _unpacked(vr: str, data: bytes) -> Any:
     """Return bulk data of numbers or text as values."""
-    from rendicom.dicomweb.jsonmodel import values_of
-
     values = values_of(vr, data)
     if vr in _DIGITS:
         return [str(value) for value in values]

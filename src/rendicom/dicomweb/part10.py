@@ -102,7 +102,7 @@ def written(
     added = dict(changes)
     for element in sorted(dataset.elements, key=_tag_of):
         tag = element.tag
-        if not tag & 0xFFFF or tag >> 16 <= 2:
+        if not tag & 0xFFFF or tag >> 16 in (0, 2):
             continue
         for earlier in sorted(each for each in added if each < tag):
             pieces += _changed(earlier, added.pop(earlier))

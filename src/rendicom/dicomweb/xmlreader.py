@@ -59,7 +59,7 @@ class _Reader:
         parser.CharacterDataHandler = self._characters
         parser.buffer_text = True
         try:
-            parser.Parse(data, True)  # noqa: FBT003 - the parser's signature
+            parser.Parse(data, True)
         except expat.ExpatError as error:
             raise BadRequestError(f"the XML is not well-formed in line {error.lineno}") from None
         return self._items[0].model
