@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rendicom.dicomweb.accepts import (
     DICOM,
@@ -158,7 +158,7 @@ def choose_rendered(
     if found is not None:
         return found
     stills = _stills(category, offers, stands_for_more=not is_single)
-    _raise_unacceptable(stills if is_still else _items(category, offers, is_single=is_single))
+    raise _refusal(stills if is_still else _items(category, offers, is_single=is_single))
 
 
 # The same clients send the same headers, and a request has less time than this takes.
@@ -221,7 +221,7 @@ def choose(accepts: Accepts, *, offers: Sequence[Offer]) -> Choice:
     found = _chosen(accepts, candidates)
     if found is not None:
         return found
-    _raise_unacceptable(candidates)
+    raise _refusal(candidates)
 
 
 def _offered(offer: Offer) -> Iterator[Candidate]:
@@ -266,11 +266,11 @@ def _choice(candidate: Candidate, found: Range) -> Choice:
     )
 
 
-def _raise_unacceptable(candidates: Iterable[Candidate]) -> NoReturn:
+def _refusal(candidates: Iterable[Candidate]) -> NotAcceptableError:
     available = tuple(dict.fromkeys(map(str, candidates)))
     if not available:
-        raise NotAcceptableError("this resource has no rendered form")
-    raise NotAcceptableError(
+        return NotAcceptableError("this resource has no rendered form")
+    return NotAcceptableError(
         "this resource has none of the media types asked for",
         hint="accept one of those available",
         available=available,

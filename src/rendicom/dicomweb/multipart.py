@@ -211,7 +211,8 @@ class MultipartReader:
         if was == "preamble":
             raise BadRequestError("the body has no part", hint=_SAME_BOUNDARY)
         if was != "epilogue":
-            raise BadRequestError(f"the body ends within part {self._count}")
+            number = self._count + (was == "headers")
+            raise BadRequestError(f"the body ends within part {number}")
 
     def close(self) -> None:
         """Let go of what was read of a part that is not complete."""
