@@ -1,0 +1,148 @@
+/**
+ * Reports, encapsulated documents and videos. A document is data of somebody else: it is stripped
+ * of everything that acts and shown in a frame that may do nothing.
+ */
+
+import { ask, LATER } from "./api.js";
+import { find, h } from "./dom.js";
+import { icon } from "./icons.js";
+import { save } from "./export.js";
+import { instanceUrl } from "./stack.js";
+import { formatRoute, parseRoute } from "./state/route.js";
+
+const ACTING = "script, style, link, meta, base, iframe, frame, object, embed, form, svg, math";
+const MOST_IMAGES = 60;
+const DICOMWEB_PATH = /\/dicomweb(\/studies\/[0-9./a-z]+?)(?:\/(?:rendered|thumbnail))?(?:[?#].*)?$/;
+
+let urls = [];
+
+/** Takes the document away. */
+export function clearDocument() {
+  const place = find("#document");
+  place.replaceChildren();
+  place.hidden = true;
+  for (const url of urls) URL.revokeObjectURL(url);
+  urls = [];
+}
+
+/**
+ * Shows what an item is; rejects with a problem where it cannot be shown.
+ * @param {import("./stack.js").Item} item @param {AbortSignal} signal
+ */
+export async function showDocument(item, signal) {
+  const show = { document: showReport, pdf: showPdf, video: showVideo, other: showReport }[item.kind];
+  const shown = await show(item, signal);
+  if (signal.aborted) return;
+  const place = find("#document");
+  place.replaceChildren(...shown);
+  place.hidden = false;
+}
+
+const fetchBlob = (item, accept, signal) => ask(`${instanceUrl(item)}/rendered`, {
+  accept, signal, read: (response) => response.blob(),
+});
+
+function blobUrl(blob) {
+  const url = URL.createObjectURL(blob);
+  urls.push(url);
+  return url;
+}
+
+async function showReport(item, signal) {
+  const blob = await fetchBlob(item, "text/html", signal);
+  const clean = harmless(await blob.text());
+  await inlineImages(clean, signal);
+  const page = new Blob([`<!doctype html>${clean.documentElement.outerHTML}`], {
+    type: "text/html; charset=utf-8",
+  });
+  return [frame(blobUrl(page), "Report", "allow-top-navigation-by-user-activation")];
+}
+
+function frame(src, title, sandbox) {
+  const element = h("iframe", { title, referrerpolicy: "no-referrer" });
+  if (sandbox !== null) element.setAttribute("sandbox", sandbox);
+  element.src = src;
+  return element;
+}
+
+/**
+ * The document without anything that acts, in our own style; references to instances lead to them
+ * in this page.
+ * @param {string} source
+ */
+function harmless(source) {
+  const parsed = new DOMParser().parseFromString(source, "text/html");
+  for (const element of parsed.querySelectorAll(ACTING)) element.remove();
+  for (const element of parsed.querySelectorAll("*")) {
+    for (const { name } of [...element.attributes]) {
+      if (/^(on|style$|action$|formaction$|srcset$|background$|target$|ping$)/i.test(name)) {
+        element.removeAttribute(name);
+      }
+    }
+  }
+  for (const link of parsed.querySelectorAll("a[href], area[href]")) lead(link);
+  const style = parsed.createElement("link");
+  style.rel = "stylesheet";
+  style.href = new URL("static/document.css", document.baseURI).href;
+  const charset = parsed.createElement("meta");
+  charset.setAttribute("charset", "utf-8");
+  parsed.head.prepend(charset, style);
+  return parsed;
+}
+
+function lead(link) {
+  const href = link.getAttribute("href");
+  const path = DICOMWEB_PATH.exec(href)?.[1];
+  const route = path ? parseRoute(path) : null;
+  if (route) {
+    link.href = new URL(formatRoute({ ...route, frame: path.includes("/frames/") ? route.frame : 0 }),
+      document.baseURI).href;
+    link.target = "_top";
+  } else if (!href.startsWith("#")) link.removeAttribute("href");
+}
+
+/** Pictures of our server, which may want a key, become part of the document; others go. */
+async function inlineImages(parsed, signal) {
+  const images = [...parsed.querySelectorAll("img")];
+  await Promise.all(images.map(async (image, at) => {
+    const source = image.getAttribute("src") ?? "";
+    if (source.startsWith("data:image/")) return;
+    const path = DICOMWEB_PATH.exec(source)?.[1];
+    image.removeAttribute("src");
+    if (!path || at >= MOST_IMAGES) return;
+    const url = new URL(`dicomweb${path}/thumbnail?viewport=256,256`, document.baseURI);
+    const blob = await ask(url, { accept: "image/jpeg", signal, priority: LATER, read: (r) => r.blob() })
+      .catch(() => null);
+    if (blob) image.src = await dataUrl(blob);
+  }));
+}
+
+const dataUrl = (blob) => new Promise((resolve) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve(reader.result);
+  reader.readAsDataURL(blob);
+});
+
+/** The viewer of the browser does not work in a sandbox; as a PDF alone the bytes cannot act here. */
+async function showPdf(item, signal) {
+  const fetched = await fetchBlob(item, "application/pdf", signal);
+  const blob = new Blob([fetched], { type: "application/pdf" });
+  const button = h("button", {
+    type: "button", class: "primary", onclick: () => save(blob, `${item.instance}.pdf`),
+  }, icon("download"), " Download the PDF");
+  const bar = h("p", { class: "document-bar" }, button);
+  return navigator.pdfViewerEnabled ? [bar, frame(blobUrl(blob), "PDF document", null)] : [bar];
+}
+
+async function showVideo(item, signal) {
+  const blob = await fetchBlob(item, "video/mp4, video/mpeg;q=0.5", signal);
+  const video = h("video", { controls: true, loop: true, muted: true, playsInline: true });
+  video.src = blobUrl(blob);
+  await new Promise((resolve, reject) => {
+    video.addEventListener("loadedmetadata", resolve, { once: true });
+    video.addEventListener("error", () => reject(new Error("The browser cannot play this video.")), {
+      once: true,
+    });
+  });
+  return [video];
+}

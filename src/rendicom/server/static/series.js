@@ -1,0 +1,38 @@
+/** The rail of series. */
+
+import { count, number, text } from "./dicom.js";
+import { find, h } from "./dom.js";
+import { formatRoute } from "./state/route.js";
+import { thumbnail } from "./thumbnails.js";
+
+/** @param {string} study @param {object[]} series DICOM JSON of each */
+export function fillRail(study, series) {
+  find("#rail").replaceChildren(h("ol", {}, ...series.map((model) => seriesElement(study, model))));
+}
+
+/** Marks the series that is open. @param {string} uid */
+export function markSeries(uid) {
+  for (const link of find("#rail").querySelectorAll("a")) {
+    const isOpen = link.dataset.series === uid;
+    if (isOpen) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+    if (isOpen) link.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+}
+
+function seriesElement(study, model) {
+  const series = text(model, "0020000E");
+  const modality = text(model, "00080060");
+  const images = number(model, "00201209");
+  const title = text(model, "0008103E") || "Without description";
+  const order = text(model, "00200011");
+  const facts = [modality, order && `no. ${order}`, images > 0 && count(images, "instance")];
+  return h("li", {}, h(
+    "a",
+    { href: formatRoute({ study, series }), "data-series": series },
+    thumbnail(`studies/${study}/series/${series}`, 96),
+    h("span", { class: "words" },
+      h("span", { class: "title", textContent: title }),
+      h("span", { class: "dim", textContent: facts.filter(Boolean).join(" · ") })),
+  ));
+}

@@ -1,0 +1,84 @@
+/**
+ * How a picture is asked for: the rendering parameters of a `/rendered` URL that the page sets.
+ *
+ * @typedef {{center: number, width: number, function: string}} Window
+ * @typedef {{window: Window|null, voi: string, invert: boolean, rotate: number, flip: ""|"h"|"v",
+ *   overlays: boolean, patient: boolean, technique: boolean}} Options
+ */
+
+/** @type {Readonly<Options>} */
+export const DEFAULTS = Object.freeze({
+  window: null,
+  voi: "",
+  invert: false,
+  rotate: 0,
+  flip: "",
+  overlays: false,
+  patient: false,
+  technique: false,
+});
+
+/** `40,400,linear` @param {Window} window */
+export const windowText = ({ center, width, function: name }) => `${center},${width},${name}`;
+
+/** @param {string} given @returns {Window|null} */
+export function parseWindow(given) {
+  const [center, width, name = "linear"] = given.split(",");
+  const window = { center: Number(center), width: Number(width), function: name };
+  const isSound = [window.center, window.width].every(Number.isFinite) && window.width > 0
+    && ["linear", "linear-exact", "sigmoid"].includes(name);
+  return isSound ? window : null;
+}
+
+/** Pairs of name and value of what differs from the defaults. @param {Options} options */
+export function optionPairs(options) {
+  const annotation = ["patient", "technique"].filter((word) => options[word]).join(",");
+  return [
+    ["window", options.window ? windowText(options.window) : ""],
+    ["voi", options.window ? "" : options.voi],
+    ["invert", options.invert ? "yes" : ""],
+    ["rotate", options.rotate ? String(options.rotate) : ""],
+    ["flip", options.flip],
+    ["overlays", options.overlays ? "yes" : ""],
+    ["annotation", annotation],
+  ].filter(([, given]) => given !== "");
+}
+
+/** The query of a URL; commas and colons stay readable. @param {string[][]} pairs */
+export const queryText = (pairs) => pairs
+  .map(([name, given]) => `${name}=${encodeURIComponent(given).replace(/%2C/g, ",").replace(/%3A/g, ":")}`)
+  .join("&");
+
+/** @param {URLSearchParams} query @returns {Options} */
+export function parseOptions(query) {
+  const words = (query.get("annotation") ?? "").split(",");
+  const rotate = Number(query.get("rotate") ?? 0);
+  return {
+    window: parseWindow(query.get("window") ?? ""),
+    voi: query.get("voi") ?? "",
+    invert: query.get("invert") === "yes",
+    rotate: [90, 180, 270].includes(rotate) ? rotate : 0,
+    flip: ["h", "v"].includes(query.get("flip")) ? query.get("flip") : "",
+    overlays: query.get("overlays") === "yes",
+    patient: words.includes("patient"),
+    technique: words.includes("technique"),
+  };
+}
+
+/*
+ * The server turns first and mirrors then. Turning what is mirrored already therefore turns the
+ * other way round, and mirroring at both axes is half a turn.
+ */
+
+/** Turns what is on screen by a quarter. @param {Options} options @param {1|-1} quarters */
+export function turned(options, quarters) {
+  const step = options.flip === "" ? quarters : -quarters;
+  return { ...options, rotate: (options.rotate + step * 90 + 360) % 360 };
+}
+
+/** Mirrors what is on screen. @param {Options} options @param {"h"|"v"} axis */
+export function mirrored(options, axis) {
+  if (options.flip === "") return { ...options, flip: axis };
+  if (options.flip === axis) return { ...options, flip: "" };
+  return { ...options, flip: "", rotate: (options.rotate + 180) % 360 };
+}

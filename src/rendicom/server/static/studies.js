@@ -1,0 +1,190 @@
+/** The list of studies: search, pages, and what to say while the server still looks for files. */
+
+import { askDicom, askJson } from "./api.js";
+import { count, date, number, text, time, values } from "./dicom.js";
+import { find, h } from "./dom.js";
+import { formatRoute } from "./state/route.js";
+import { thumbnail } from "./thumbnails.js";
+
+const PAGE = 50;
+const POLL = 2000;
+const MODALITIES = ["CT", "CR", "DX", "ES", "IO", "MG", "MR", "NM", "OP", "PT", "RF", "SM", "SR", "US", "XA"];
+const EXTRA = "00081030,00201206,00201208,00080061";
+
+export function createStudies() {
+  const form = find("#search");
+  const state = { offset: 0, shown: [], opened: "", isStale: true };
+  let searching = new AbortController();
+  let polling = 0;
+
+  find("#modalities").append(...MODALITIES.map((each) => h("option", { value: each })));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    state.offset = 0;
+    search();
+  });
+  form.addEventListener("reset", () => setTimeout(() => form.requestSubmit()));
+  for (const button of find("#pager").querySelectorAll("button")) {
+    button.addEventListener("click", () => {
+      state.offset = Math.max(0, state.offset + Number(button.dataset.page) * PAGE);
+      search().then(() => find("#results").focus());
+    });
+  }
+
+  async function search() {
+    searching.abort();
+    searching = new AbortController();
+    const { signal } = searching;
+    find("#results").setAttribute("aria-busy", "true");
+    try {
+      const query = queryOf(new FormData(form));
+      query.append("includefield", EXTRA);
+      query.append("limit", String(PAGE + 1));
+      query.append("offset", String(state.offset));
+      const found = await askDicom(`studies?${query}`, { signal });
+      state.isStale = false;
+      list(found);
+    } catch (problem) {
+      if (!signal.aborted) tell(problem.message);
+    } finally {
+      if (!signal.aborted) find("#results").removeAttribute("aria-busy");
+    }
+  }
+
+  function list(found) {
+    const hasMore = found.length > PAGE;
+    state.shown = found.slice(0, PAGE).sort(newestFirst);
+    find("#pager").hidden = !hasMore && state.offset === 0;
+    find("#pager [data-page='-1']").disabled = state.offset === 0;
+    find("#pager [data-page='1']").disabled = !hasMore;
+    find("#pager-text").textContent = `${state.offset + 1}–${state.offset + state.shown.length}`;
+    if (state.shown.length > 0) find("#results").replaceChildren(table(state.shown));
+    else if (isFiltered()) tell("No study matches. A name may be given in part, and with * and ?.");
+    else watch();
+  }
+
+  const isFiltered = () => [...new FormData(form).values()].some((each) => each.trim() !== "");
+
+  function tell(...content) {
+    find("#results").replaceChildren(h("p", { class: "notice", role: "status" }, ...content));
+  }
+
+  /** Says how far the server is, and looks again until it has seen all files. */
+  async function watch() {
+    clearTimeout(polling);
+    if (find("#studies").hidden) return;
+    try {
+      const status = await askJson(new URL("page/status.json", document.baseURI));
+      const { found, indexed, failed, is_complete: isComplete } = status.indexing;
+      find("#index-state").textContent = stateText(status);
+      if (state.shown.length === 0 && !isFiltered()) {
+        if (status.instances > 0) await search();
+        else tell(...emptyText(status, isComplete, found, indexed, failed));
+      } else if (!isComplete && state.offset === 0 && !isFiltered()) await search();
+      if (!isComplete || state.shown.length === 0) polling = setTimeout(watch, POLL);
+    } catch (problem) {
+      if (state.shown.length === 0) tell(problem.message);
+      polling = setTimeout(watch, POLL * 3);
+    }
+  }
+
+  return {
+    show() {
+      document.title = "Studies – Rendicom";
+      if (state.isStale) search().then(watch);
+      else {
+        watch();
+        find(`#results a[data-study="${state.opened}"]`)?.focus();
+      }
+    },
+    hide() {
+      clearTimeout(polling);
+    },
+    /** Remembers where the person was. @param {string} study */
+    opened(study) {
+      state.opened = study;
+    },
+  };
+}
+
+function stateText({ instances, indexing: { found, indexed, is_complete: isComplete } }) {
+  if (isComplete) return count(instances, "instance");
+  return `Indexing: ${indexed.toLocaleString("en")} of ${count(found, "file")}…`;
+}
+
+function emptyText({ writable }, isComplete, found, indexed, failed) {
+  if (!isComplete) {
+    return [`No studies yet: indexing ${count(found, "file")}…`,
+      h("progress", { max: Math.max(found, 1), value: indexed + failed, "aria-label": "Indexing" })];
+  }
+  const files = found > 0
+    ? ` None of ${count(found, "file")} is a DICOM instance that can be listed.`
+    : "";
+  const hint = writable
+    ? " Send some with STOW-RS, or put files into the folder that is served."
+    : " Put files into the folder that is served: they appear here.";
+  return [`No studies yet.${files}${hint}`];
+}
+
+/** @param {FormData} given */
+function queryOf(given) {
+  const query = new URLSearchParams();
+  const put = (name, wanted) => {
+    if (wanted) query.append(name, wanted);
+  };
+  const word = (name) => String(given.get(name) ?? "").trim();
+  const anywhere = (wanted) => (wanted && !/[*?]/.test(wanted) ? `*${wanted}*` : wanted);
+  put("PatientName", anywhere(word("PatientName").replace(/,\s*/g, "^")));
+  put("PatientID", anywhere(word("PatientID")));
+  put("AccessionNumber", anywhere(word("AccessionNumber")));
+  put("ModalitiesInStudy", word("ModalitiesInStudy").toUpperCase());
+  const [from, to] = ["from", "to"].map((name) => word(name).replaceAll("-", ""));
+  put("StudyDate", from || to ? `${from}-${to}` : "");
+  return query;
+}
+
+function newestFirst(a, b) {
+  const moment = (model) => text(model, "00080020") + text(model, "00080030");
+  return moment(b).localeCompare(moment(a));
+}
+
+const COLUMNS = ["", "Patient", "Date", "Modality", "Description", "Accession", "Content"];
+
+function table(found) {
+  return h(
+    "table",
+    { class: "studies" },
+    h("caption", { class: "hidden", textContent: "Studies, the newest first" }),
+    h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h(name ? "th" : "td", {
+      textContent: name, ...(name ? { scope: "col" } : {}),
+    })))),
+    h("tbody", {}, ...found.map(row)),
+  );
+}
+
+function row(model) {
+  const study = text(model, "0020000D");
+  const cell = (name, ...content) => h("td", { class: name }, ...content);
+  const content = [
+    [number(model, "00201206"), "series", "series"], [number(model, "00201208"), "instance"],
+  ];
+  const when = [date(text(model, "00080020")), time(text(model, "00080030"))];
+  return h(
+    "tr",
+    {},
+    cell("look", thumbnail(`studies/${study}`, 56)),
+    cell("patient",
+      h("a", {
+        href: formatRoute({ study }), "data-study": study,
+        textContent: text(model, "00100010") || "Without a name",
+      }),
+      h("span", { class: "dim", textContent: text(model, "00100020") })),
+    cell("date", h("span", { textContent: when[0] }), h("span", { class: "dim", textContent: when[1] })),
+    cell("modality", ...values(model, "00080061").map((each) => h("span", { class: "tag", textContent: each }))),
+    cell("description", text(model, "00081030")),
+    cell("accession", text(model, "00080050")),
+    cell("content dim", content
+      .filter(([many]) => many > 0)
+      .map(([many, ...words]) => count(many, ...words)).join(", ")),
+  );
+}
