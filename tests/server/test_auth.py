@@ -248,7 +248,8 @@ def test_a_scope_may_be_needed_to_read(key_set):
 
 
 def _unsigned() -> str:
-    return jwt.encode({"sub": "x", "aud": _AUDIENCE, "iss": _ISSUER, "exp": 9e9}, None, "none")
+    claims = {"sub": "x", "aud": _AUDIENCE, "iss": _ISSUER, "exp": 9e9}
+    return jwt.encode(claims, None, "none", headers={"kid": "r1"})
 
 
 def _signed_with_the_published_key() -> str:

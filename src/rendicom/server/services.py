@@ -24,7 +24,8 @@ from rendicom.server.singleflight import SingleFlight
 from rendicom.server.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from rendicom.index.catalogue import Catalogue
+    from rendicom.index.catalogue import Catalogue, Counts
+    from rendicom.index.scan import Scanner, ScanProgress
 
 __all__ = ["Services", "open_services"]
 
@@ -51,10 +52,12 @@ class Services:
     telemetry: Telemetry
     audit: Audit
     authenticator: Authenticator
+    scanner: Scanner
     lookup: Lookup = field(init=False)
     pictures: Pictures = field(init=False)
     is_draining: bool = field(default=False, init=False)
-    _counted: float = field(default=-_COUNT_SECONDS, init=False)
+    _counts: Counts | None = field(default=None, init=False)
+    _counted: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self.lookup = Lookup(self.catalogue)
@@ -69,15 +72,23 @@ class Services:
             return False
         return True
 
+    async def counts(self) -> Counts:
+        """Return how much the index holds, or held a few seconds ago."""
+        if self._counts is None or monotonic() > self._counted + _COUNT_SECONDS:
+            self._counts = await asyncio.to_thread(self.catalogue.counts)
+            self._counted = monotonic()
+        return self._counts
+
     async def count_index(self) -> None:
-        """Tell `telemetry` how much the index holds; not more often than every few seconds."""
-        if monotonic() < self._counted + _COUNT_SECONDS:
-            return
-        counts = await asyncio.to_thread(self.catalogue.counts)
-        self._counted = monotonic()
+        """Tell `telemetry` how much the index holds."""
+        counts = await self.counts()
         self.telemetry.indexed(
             studies=counts.studies, series=counts.series, instances=counts.instances
         )
+
+    def scan_progress(self) -> ScanProgress:
+        """Return how far the look through the folders is."""
+        return self.scanner.progress()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -90,6 +101,8 @@ class Services:
             stack.push_async_callback(self.authenticator.close)
             await self.renderers.start()
             stack.push_async_callback(self.renderers.close, self.settings.drain)
+            self.scanner.start()
+            stack.push_async_callback(asyncio.to_thread, self.scanner.stop)
             try:
                 yield
             finally:
@@ -105,6 +118,7 @@ def open_services(settings: Settings) -> Services:
         A file that a setting names is not what it should be.
     """
     from rendicom.index.catalogue import Catalogue
+    from rendicom.index.scan import Scanner
     from rendicom.server.tasks import warm_up
 
     _check_folders(settings)
@@ -117,11 +131,15 @@ def open_services(settings: Settings) -> Services:
         warm_up=warm_up,
         telemetry=telemetry,
     )
+    catalogue = Catalogue(settings.database_url or "sqlite://")
+    sources = [*settings.folders, *filter(None, [settings.store_location])]
+    scanner = Scanner(catalogue, sources, submit=renderers.submit, interval_seconds=settings.rescan)
     cache, flights = ByteCache(settings.cache_bytes), SingleFlight()
     telemetry.watch(renderers=renderers, cache=cache, flights=flights)
     return Services(
         settings=settings,
-        catalogue=Catalogue(settings.database_url or "sqlite://"),
+        catalogue=catalogue,
+        scanner=scanner,
         renderers=renderers,
         cache=cache,
         flights=flights,

@@ -94,6 +94,9 @@ class _Attended:
         self._is_complete = self._is_head or not has_more
         if not self._is_head:
             await self._send(message)
+            if has_more:
+                # Others have their turn, and the news that the client is gone can get here.
+                await asyncio.sleep(0)
             return
         await self._send({"type": "http.response.body", "body": b""})
         if has_more and self._task is not None:

@@ -21,8 +21,13 @@ __all__ = ["IDENTITY", "Gate"]
 IDENTITY = "rendicom.identity"
 """Key of a request's scope: the `rendicom.server.auth.Identity` of who asks."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico"})
-_PUBLIC_FOLDER = "/static/"
+_PUBLIC = frozenset(
+    {
+        "/", "/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico",
+        "/page/parameters.json",
+    }
+)  # fmt: skip
+_PUBLIC_FOLDERS = ("/static/", "/docs/")
 
 
 class Gate:
@@ -96,7 +101,7 @@ class Gate:
         path = scope["path"].removeprefix(self._root_path)
         if scope["method"] not in _SAFE or b"requesttype" in scope["query_string"].lower():
             return False
-        return path in _PUBLIC or path.startswith(_PUBLIC_FOLDER)
+        return path in _PUBLIC or path.startswith(_PUBLIC_FOLDERS)
 
 
 def _hostname(url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rendicom.errors import BadRequestError, TooLargeError
+from rendicom.errors import BadRequestError, RendicomError, TooLargeError
 from rendicom.server.refusal import refuse
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ class Intake:
         async def take() -> Message:
             return await self._take(taken)
 
-        await self._app(scope, take, taken.send)
+        try:
+            await self._app(scope, take, taken.send)
+        except RendicomError as error:
+            # Answered here and not by the door, so that the connection is closed.
+            if taken.has_answer:
+                raise
+            await refuse(scope, taken.send, error)
 
     async def _take(self, taken: _Taken) -> Message:
         try:
@@ -65,11 +71,14 @@ class _Taken:
         self.receive, self._send = receive, send
         self.size = 0
         self.is_whole = False
+        self.has_answer = False
 
     async def send(self, message: Message) -> None:
         """Pass a message on, with an end to the connection unless all of the body was read."""
-        if message["type"] == "http.response.start" and not self.is_whole:
-            message["headers"] = [*message.get("headers", ()), _CLOSE]
+        if message["type"] == "http.response.start":
+            self.has_answer = True
+            if not self.is_whole:
+                message["headers"] = [*message.get("headers", ()), _CLOSE]
         await self._send(message)
 
 
