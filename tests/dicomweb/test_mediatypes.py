@@ -119,6 +119,7 @@ def test_one_frame(accept: str, expected: str) -> None:
         ("image/x-icon", "image/x-icon, image/gif;q=0.1", "image/gif"),
         ("image/x-icon", "image/x-icon", "406"),
         ("image/png;q=0", "*/*", "image/jpeg"),
+        ("image/jpeg;q=0", "*/*", "image/png"),
         ('multipart/related;type="image/png"', "*/*", "parts of image/png"),
     ],
 )
@@ -283,6 +284,14 @@ def test_what_is_excluded_is_never_sent(header: list[str], is_single: bool) -> N
     got = rendered(", ".join(header), is_single=is_single)
     form = got.replace("parts of ", "multipart/related; type=")
     assert f"{form};q=0" not in header
+
+
+def test_equal_headers_have_equal_hashes() -> None:
+    """Choices are remembered by what is accepted, whose parameters are mappings."""
+    one, two = (Accepts.parse(f"image/png; a={a}; b={b}") for a, b in ("12", "12"))
+    turned, other = Accepts.parse("image/png; b=2; a=1"), Accepts.parse("image/png; a=2; b=1")
+    assert one == two == turned != other
+    assert hash(one) == hash(two) == hash(turned) != hash(other)
 
 
 # --- objects, metadata, frames, searches -----------------------------------------------------

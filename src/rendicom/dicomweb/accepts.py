@@ -46,8 +46,8 @@ class Range(NamedTuple):
     parameters: Mapping[str, str] = MappingProxyType({})
 
     def __hash__(self) -> int:
-        """Return a hash without the parameters, which are a mapping."""
-        return hash(self[:3])
+        """Return a hash: a mapping has none of its own."""
+        return hash((*self[:3], frozenset(self.parameters.items())))
 
     @property
     def is_wildcard(self) -> bool:

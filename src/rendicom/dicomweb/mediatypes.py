@@ -241,12 +241,18 @@ def _chosen(accepts: Accepts, candidates: Sequence[Candidate]) -> Choice | None:
         wanted = []
         for order, candidate in enumerate(candidates):
             found = match(ranges, candidate)
-            if found is not None and found.q > 0:
+            if found is not None and found.q > 0 and not _is_excluded(accepts, candidate):
                 wanted.append((-found.q, _preference(found, candidate, order), order, found))
         if wanted:
             _q, _tie, order, found = min(wanted, key=lambda item: item[:3])
             return _choice(candidates[order], found)
     return None
+
+
+def _is_excluded(accepts: Accepts, candidate: Candidate) -> bool:
+    """Tell whether the query says that a candidate is not wanted, whatever the header says."""
+    found = match(accepts.query, candidate) if accepts.query else None
+    return found is not None and found.q == 0
 
 
 def _preference(found: Range, candidate: Candidate, order: int) -> int:
