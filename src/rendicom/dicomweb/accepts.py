@@ -22,6 +22,7 @@ DICOM_XML = "application/dicom+xml"
 
 _ANY = "*/*"
 _MOST_RANGES = 100
+_MOST_LETTERS = 8192
 _SYNTAX = re.compile(r"\*|[0-9]+(\.[0-9]+)*", re.ASCII)
 
 _RENDERED = ("image/", "video/", "text/", "application/pdf", "application/rtf")
@@ -103,6 +104,11 @@ class Accepts(NamedTuple):
             raise NotAcceptableError(
                 "the request has no Accept header", hint="Accept: */* takes the default"
             )
+        for name, text in (("Accept", header), (parameter, query or "")):
+            if len(text) > _MOST_LETTERS:
+                raise BadRequestError(
+                    f"{name} is longer than {_MOST_LETTERS} characters", parameter=name
+                )
         ranges = _ranges(header or _ANY, "Accept")
         narrower = () if query is None else _narrower(query, ranges, parameter)
         return cls(narrower, ranges, is_lenient)
