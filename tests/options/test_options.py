@@ -66,6 +66,16 @@ def test_canonical_round_trip(choice: dict[str, object], **rest: object) -> None
     assert RenderOptions.parse(pairs).cache_key() == options.cache_key()
 
 
+@pytest.mark.parametrize("text", [
+    "patient,technique", "technique,patient", "technique,patient,technique",
+])  # fmt: skip
+def test_annotation_knows_no_order(text: str) -> None:
+    options = RenderOptions.parse({"annotation": text})
+    assert options == RenderOptions(annotation="patient,technique")
+    assert options.canonical() == "annotation=patient,technique"
+    assert options.cache_key() != RenderOptions(annotation="patient").cache_key()
+
+
 def test_defaults_are_empty_text() -> None:
     assert RenderOptions().canonical() == ""
 
@@ -92,6 +102,8 @@ def test_cache_key_is_equal_in_another_process() -> None:
         ("rotate", "45"), ("flip", "x"), ("icc", "cmyk"), ("bit-depth", "12"),
         ("values", "raw"), ("overlay-planes", "6001"), ("overlay-planes", "x"),
         ("overlay-color", "red"), ("max-size", "0"), ("compression", "10"), ("invert", "maybe"),
+        ("annotation", ""), ("annotation", "patients"), ("annotation", "patient,"),
+        ("annotation", "Patient"), ("annotation", "patient technique"), ("shutter", "open"),
         ("no-such-thing", "1"),
     ],
 )  # fmt: skip
@@ -110,6 +122,7 @@ def test_bad_text_is_one_clear_error(name: str, text: str) -> None:
         {"preset": "lung", "voi": "lut:1"},
         {"values": "stored", "window": "40,400"},
         {"values": "modality", "invert": "yes"},
+        {"values": "stored", "annotation": "patient"},
     ],
 )
 def test_clashing_options_are_refused(texts: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rendicom.pixels.bytesource import open_source
+from rendicom.pixels.header import read_header
 from rendicom.pixels.presentations import presentation_of_dataset, read_presentation
 from rendicom.rendering.presented import Presented, compile_presented
 
@@ -26,6 +27,7 @@ def read(source: Source) -> PresentationState:
         return presentation_of_dataset(source)
     opened = open_source(source)
     try:
+        read_header(opened)  # tells whether it is DICOM at all
         return read_presentation(opened)
     finally:
         opened.close()

@@ -46,7 +46,7 @@ class Type(NamedTuple):
     @property
     def halo(self) -> float:
         """Return how far the halo reaches beyond a stroke, in pixels."""
-        return max(1.1, 0.13 * self.capital)
+        return max(1.3, 0.13 * self.capital)
 
     @property
     def ascent(self) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_corners"]
 
-_LIGHT, _DARK, _OPACITY = 0.95, 0.0, 0.8
+_LIGHT, _DARK, _OPACITY = 0.95, 0.0, 0.85
 _SIDES_A_CAPITAL = 56
 """The shorter side of the picture is so many times the height of a capital."""
 _SMALLEST, _LEGIBLE = 5, 7
