@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import math
 import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
@@ -165,16 +166,20 @@ def _digits(name: str, vr: str, value: str | float) -> str:
     """Return a number as the text that a decimal or integer string holds."""
     if isinstance(value, str):
         return value
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or (vr == "IS" and number != int(number)):
+        raise BadRequestError(f"a value of attribute {name} is no number of VR {vr}")
     if vr == "IS":
-        if value != int(value):
-            raise BadRequestError(f"a value of attribute {name} is no whole number")
         return str(int(value))
     text = repr(value)
     if len(text) <= _DECIMAL_BYTES:
         return text
     from pydicom.valuerep import format_number_as_ds
 
-    return format_number_as_ds(float(value))
+    return format_number_as_ds(number)
 
 
 def _person_name(name: str, value: Any) -> str:
