@@ -2,20 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from rendicom import __version__
+from rendicom.dicomweb.problems import Problem, problem_headers, problem_of, represent
+from rendicom.errors import RendicomError
+from rendicom.server.middlewares import middlewares
+from rendicom.server.routes import (
+    capabilities,
+    docs,
+    page,
+    rendered,
+    retrieve,
+    search,
+    service,
+    store,
+    wadouri,
+)
 
 if TYPE_CHECKING:
     from rendicom.server.services import Services
+    from rendicom.server.settings import Settings
 
 __all__ = ["create_app"]
 
 
 def create_app(services: Services) -> FastAPI:
     """Return the application that answers for ``services``; nothing is started yet."""
-    app = FastAPI(title="Rendicom", version=__version__, docs_url=None, redoc_url=None)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with services.running():
+            yield
+
+    app = FastAPI(
+        title="Rendicom",
+        summary="DICOMweb with pictures as people expect to see them",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=middlewares(services),
+    )
     app.state.services = services
+    app.exception_handler(RendicomError)(_answer_error)
+    app.exception_handler(HTTPException)(_answer_status)
+    for router in _routers(services.settings):
+        app.include_router(router)
     return app
+
+
+def _routers(settings: Settings) -> Iterator[APIRouter]:
+    for room in (search, rendered, retrieve, wadouri, capabilities, service, docs):
+        yield room.router
+    if settings.writable:
+        yield store.router
+    if settings.page:
+        yield page.router
+
+
+async def _answer_error(request: Request, error: RendicomError) -> Response:
+    return _represented(request, problem_of(error), problem_headers(error))
+
+
+async def _answer_status(request: Request, error: HTTPException) -> Response:
+    """Answer for the router itself: no such path, or not with this method."""
+    problem = Problem(status=error.status_code, title=str(error.detail), code="no-such-path")
+    return _represented(request, problem, dict(error.headers or {}))
+
+
+def _represented(request: Request, problem: Problem, headers: dict[str, str]) -> Response:
+    body, media_type = represent(problem, request.headers.get("accept"))
+    said = {"Cache-Control": "no-store", "Vary": "Accept", **headers}
+    return Response(body, status_code=problem.status, media_type=media_type, headers=said)

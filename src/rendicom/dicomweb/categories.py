@@ -1,0 +1,49 @@
+"""Resource categories: what kind of media an instance becomes (PS3.18 Table 8.7.2-1)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rendicom.pixels.syntaxes import is_video
+
+__all__ = ["Category", "category_of", "is_presentation_state"]
+
+Category = Literal["single-frame", "multi-frame", "video", "text", "presentation-state", "other"]
+
+_PRESENTATION_STATES = frozenset(
+    f"1.2.840.10008.5.1.4.1.1.11.{last}" for last in (1, 2, 3, 4, 5, 8, 9, 10, 11, 12)
+)
+"""Softcopy presentation states of two-dimensional images (PS3.4 B.5)."""
+
+
+def is_presentation_state(sop_class: str) -> bool:
+    """Tell whether instances of a class say how other instances are shown."""
+    return sop_class in _PRESENTATION_STATES
+
+
+def category_of(
+    sop_class: str,
+    transfer_syntax: str,
+    *,
+    frames: int,
+    has_pixels: bool,
+    is_document: bool,
+) -> Category:
+    """Return the category of what is asked for.
+
+    Parameters
+    ----------
+    frames
+        How many frames are asked for: 1 where one of many was selected.
+    is_document
+        The class holds a report or an encapsulated document.
+    """
+    if is_document:
+        return "text"
+    if is_presentation_state(sop_class):
+        return "presentation-state"
+    if not has_pixels:
+        return "other"
+    if frames == 1:
+        return "single-frame"
+    return "video" if is_video(transfer_syntax) else "multi-frame"

@@ -1,0 +1,141 @@
+"""Parts of files on their way to a client: in pieces, from any byte on (RFC 9110 14)."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import iterate_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from rendicom import storage
+from rendicom.dicomweb.objects import read_pieces
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from rendicom.dicomweb.objects import Retrieved
+
+__all__ = ["Temporary", "byte_range", "send_bytes", "send_file", "stream"]
+
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.ASCII)
+
+
+def byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
+    """Return begin and end of the bytes asked for; None for all of them.
+
+    Several ranges, and those of a version that the client no longer has, mean all bytes.
+
+    Raises
+    ------
+    ValueError
+        The range lies outside: status 416.
+    """
+    found = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    if found is None or not any(found.groups()):
+        return None
+    if request.headers.get("if-range", tag) != tag:
+        return None
+    first, last = found.groups()
+    if not first:
+        begin, end = max(0, size - int(last)), size
+    else:
+        begin, end = int(first), min(int(last) + 1 if last else size, size)
+    if begin >= end:
+        raise ValueError(f"bytes {begin} to {end} of {size}")
+    return begin, end
+
+
+def send_bytes(
+    request: Request, data: bytes, media_type: str, headers: Mapping[str, str]
+) -> Response:
+    """Return an answer with the data, or the range of it that is asked for."""
+    try:
+        asked = byte_range(request, len(data), headers.get("ETag", ""))
+    except ValueError:
+        return _outside(len(data), headers)
+    said = {**headers, "Accept-Ranges": "bytes"}
+    if asked is None:
+        return Response(data, media_type=media_type, headers=said)
+    begin, end = asked
+    said["Content-Range"] = f"bytes {begin}-{end - 1}/{len(data)}"
+    return Response(data[begin:end], status_code=206, media_type=media_type, headers=said)
+
+
+def send_file(
+    request: Request,
+    retrieved: Retrieved,
+    location: str,
+    *,
+    media_type: str,
+    headers: Mapping[str, str],
+) -> Response:
+    """Return an answer with what was retrieved from the file at ``location``, in pieces."""
+    size = retrieved.size
+    try:
+        asked = byte_range(request, size, headers.get("ETag", ""))
+    except ValueError:
+        Temporary(retrieved).remove()
+        return _outside(size, headers)
+    begin, end = asked or (0, size)
+    said = {**headers, "Accept-Ranges": "bytes", "Content-Length": str(end - begin)}
+    if asked is not None:
+        said["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
+    return StreamingResponse(
+        _range_of(retrieved, location, begin, end),
+        status_code=200 if asked is None else 206,
+        media_type=media_type,
+        headers=said,
+    )
+
+
+def _outside(size: int, headers: Mapping[str, str]) -> Response:
+    said = {**headers, "Content-Range": f"bytes */{size}"}
+    return Response(status_code=416, headers=said)
+
+
+async def _range_of(
+    retrieved: Retrieved, location: str, begin: int, end: int
+) -> AsyncIterator[bytes]:
+    position = 0
+    async for data in stream(retrieved, location):
+        first, last = max(begin - position, 0), end - position
+        if last <= 0:
+            return
+        if first < len(data):
+            yield data[first:last]
+        position += len(data)
+
+
+async def stream(retrieved: Retrieved, location: str) -> AsyncIterator[bytes]:
+    """Yield the bytes, read in threads; temporary files are removed in the end."""
+
+    def pieces() -> Iterator[bytes]:
+        yield from read_pieces(retrieved, storage.open_bytes(location))
+
+    with Temporary(retrieved):
+        async for data in iterate_in_threadpool(pieces()):
+            yield data
+
+
+class Temporary:
+    """Removes the temporary files of what was retrieved, when it is done with."""
+
+    def __init__(self, retrieved: Retrieved) -> None:
+        self._paths = retrieved.temporary_files
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, *error: object) -> None:
+        """Remove them."""
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove them."""
+        for path in self._paths:
+            with contextlib.suppress(OSError):
+                Path(path).unlink()

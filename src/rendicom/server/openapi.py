@@ -1,0 +1,165 @@
+"""What `/openapi.json` says of the DICOMweb routes: derived from what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rendicom.dicomweb.rendered import QueryParameter, rendered_parameters, thumbnail_parameters
+from rendicom.server.responses import BASE
+
+__all__ = ["LEVELS", "LevelPath", "described", "operation", "path_parameters", "problems"]
+
+
+class LevelPath(NamedTuple):
+    """One level of the tree of resources."""
+
+    name: str
+    path: str
+    variables: tuple[str, ...]
+
+
+_STUDY = BASE + "/studies/{study}"
+_SERIES = _STUDY + "/series/{series}"
+_INSTANCE = _SERIES + "/instances/{instance}"
+
+LEVELS = (
+    LevelPath("study", _STUDY, ("study",)),
+    LevelPath("series", _SERIES, ("study", "series")),
+    LevelPath("instance", _INSTANCE, ("study", "series", "instance")),
+    LevelPath("frames", _INSTANCE + "/frames/{frames}", ("study", "series", "instance", "frames")),
+)
+
+_VARIABLES = {
+    "study": "Study Instance UID",
+    "series": "Series Instance UID",
+    "instance": "SOP Instance UID",
+    "frames": "Frame numbers from 1, ascending, with commas between them",
+    "path": "Where the bulk data is, as a BulkDataURI in the metadata says",
+}
+_UID = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)*$", "maxLength": 64}
+_FRAMES = {"type": "string", "pattern": "^[1-9][0-9]*(,[1-9][0-9]*)*$"}
+_SCHEMAS = {"frames": _FRAMES, "path": {"type": "string"}}
+
+_STATUSES = {
+    "304": "What the client has still holds.",
+    "400": "A parameter or UID is malformed.",
+    "401": "A key or token is missing, or does not hold.",
+    "403": "The key or token does not allow this.",
+    "404": "There is no such resource.",
+    "406": "None of the media types asked for can be made.",
+    "409": "Nothing of what was sent can be stored.",
+    "410": "The resource was deleted.",
+    "413": "It is larger than the limits allow.",
+    "415": "The body is of a media type that is not understood.",
+    "416": "The range lies outside.",
+    "500": "The instance is damaged.",
+    "501": "The instance is of a kind that is not supported.",
+    "503": "There is too much to do; Retry-After says when to come again.",
+}
+
+_WORDS = {
+    "rendered": ("Render", "Pictures, loops, documents or video, as the Accept header asks."),
+    "thumbnail": ("Thumbnail", "One small picture without anything that identifies a patient."),
+}
+
+
+def operation(kind: str, level: LevelPath) -> dict[str, Any]:
+    """Return the arguments of ``add_api_route`` for rendered resources and thumbnails."""
+    title, text = _WORDS[kind]
+    query = rendered_parameters() if kind == "rendered" else thumbnail_parameters()
+    return described(
+        f"{title} of {_article(level.name)}",
+        text,
+        name=f"{kind}-{level.name}",
+        tag="Rendered",
+        variables=level.variables,
+        query=query,
+        content=("image/jpeg", "image/png", "image/gif", "multipart/related", "text/html"),
+        statuses=("304", "400", "401", "404", "406", "410", "413", "500", "501", "503"),
+    )
+
+
+def _article(name: str) -> str:
+    return {"instance": "an instance", "frames": "frames"}.get(name, f"a {name}")
+
+
+def described(
+    summary: str,
+    description: str,
+    *,
+    name: str,
+    tag: str,
+    variables: Sequence[str] = (),
+    query: Iterable[QueryParameter] = (),
+    content: Sequence[str] = (),
+    statuses: Sequence[str] = (),
+    success: str = "200",
+    body: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the arguments of ``add_api_route`` that describe an operation.
+
+    ``content`` and ``body`` are media types, of the answer and of the request; ``statuses`` are
+    those that are problems, ``success`` the one that is none.
+    """
+    extra: dict[str, Any] = {
+        "parameters": [*path_parameters(variables), *map(_query_parameter, query)]
+    }
+    if body:
+        extra["requestBody"] = {"required": True, "content": {each: {} for each in body}}
+    answer: dict[str, Any] = {"description": "Done."}
+    if content:
+        answer["content"] = {each: {} for each in content}
+    return {
+        "summary": summary,
+        "description": description,
+        "name": name,
+        "operation_id": name,
+        "tags": [tag],
+        "responses": {success: answer, **problems(statuses)},
+        "openapi_extra": extra,
+    }
+
+
+def path_parameters(variables: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return what OpenAPI says of the variables of a path."""
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _VARIABLES[name],
+            "schema": _FRAMES
+            if name == "frames"
+            else {"type": "string"}
+            if name == "path"
+            else _UID,
+        }
+        for name in variables
+    ]
+
+
+def problems(statuses: Sequence[str]) -> dict[str, Any]:
+    """Return what OpenAPI says of answers that are problem documents."""
+    content = {"application/problem+json": {"schema": {"type": "object"}}}
+    return {
+        status: {
+            "description": _STATUSES[status],
+            **({} if status == "304" else {"content": content}),
+        }
+        for status in statuses
+    }
+
+
+def _query_parameter(parameter: QueryParameter) -> Mapping[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if parameter.choices:
+        schema["enum"] = list(parameter.choices)
+    text = parameter.help + (" (Beyond the standard.)" if parameter.is_extension else "")
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": False,
+        "description": text,
+        "schema": schema,
+    }

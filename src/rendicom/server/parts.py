@@ -1,0 +1,219 @@
+"""Answers of several items, sent as they are made (PS3.18 8.6.1.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+
+from starlette.responses import Response, StreamingResponse
+
+from rendicom.dicomweb.multipart import MultipartWriter
+from rendicom.dicomweb.problems import JSON, problem_of, warning_header
+from rendicom.errors import RendicomError
+from rendicom.server.files import Temporary, send_bytes, send_file, stream
+from rendicom.server.requests import services_of
+from rendicom.server.responses import base_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from rendicom.dicomweb.objects import Retrieved
+    from rendicom.dicomweb.resources import Resource
+
+__all__ = ["Content", "in_order", "send_array", "send_content", "send_parts"]
+
+_HELD = 8 << 20
+"""Bytes made before the first is sent: a short answer can say in its head what failed."""
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Content(NamedTuple):
+    """The body of a part: bytes, or what was retrieved from the file at a location.
+
+    ``media_type`` has its parameters; ``resource`` is what Content-Location says.
+    """
+
+    body: bytes | Retrieved
+    media_type: str
+    resource: Resource
+    location: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Return the length of the body in bytes."""
+        return len(self.body) if isinstance(self.body, bytes) else self.body.size
+
+
+class _Named(Protocol):
+    """What is to become a part, and what it is made from."""
+
+    @property
+    def resource(self) -> Resource: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+async def in_order(
+    items: Sequence[_T], make: Callable[[_T], Awaitable[_R]], *, ahead: int
+) -> AsyncIterator[tuple[_T, _R | RendicomError]]:
+    """Yield what becomes of items, in their order; ``ahead`` of them are under way at once."""
+    waiting: deque[tuple[_T, asyncio.Future[_R]]] = deque()
+    rest = iter(items)
+    try:
+        while True:
+            while len(waiting) < ahead:
+                try:
+                    item = next(rest)
+                except StopIteration:
+                    break
+                waiting.append((item, asyncio.ensure_future(make(item))))
+            if not waiting:
+                return
+            item, future = waiting.popleft()
+            try:
+                yield item, await future
+            except RendicomError as error:
+                yield item, error
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+@dataclass
+class _Begun(Generic[_R]):
+    """What was made before anything is sent."""
+
+    made: list[_R] = field(default_factory=list)
+    errors: list[RendicomError] = field(default_factory=list)
+    is_whole: bool = True
+
+    def headers(self, headers: Mapping[str, str], warnings: Sequence[str]) -> dict[str, str]:
+        notes = [*warnings, *(f"left out: {error}" for error in self.errors)]
+        return {**headers, **({"Warning": warning_header(notes)} if notes else {})}
+
+
+async def _begin(
+    results: AsyncIterator[tuple[_T, _R | RendicomError]], size: Callable[[_R], int]
+) -> _Begun[_R]:
+    begun: _Begun[_R] = _Begun()
+    total = 0
+    async for _, made in results:
+        if isinstance(made, RendicomError):
+            begun.errors.append(made)
+            continue
+        begun.made.append(made)
+        total += size(made)
+        if total > _HELD:
+            begun.is_whole = False
+            break
+    if begun.errors and not begun.made:
+        raise begun.errors[0]
+    return begun
+
+
+async def send_parts(
+    request: Request,
+    items: Sequence[_N],
+    make: Callable[[_N], Awaitable[Content]],
+    headers: Mapping[str, str],
+    *,
+    media_type: str,
+    warnings: Sequence[str] = (),
+) -> Response:
+    """Return a multipart answer with a part for each item, in their order.
+
+    What cannot be made is left out of an answer that is short enough to be held back, with a
+    warning in its head. In a longer one a problem document stands in its place.
+
+    Raises
+    ------
+    RendicomError
+        Nothing could be made: that of the first item.
+    """
+    writer, base = MultipartWriter(media_type), base_of(request)
+    results = in_order(items, make, ahead=_ahead(request))
+    begun = await _begin(results, lambda content: content.size)
+    notes = [*warnings, *(note for each in begun.made for note in each.warnings)]
+    said = begun.headers(headers, notes)
+
+    async def body() -> AsyncIterator[bytes]:
+        for content in begun.made:
+            async for data in _pieces(content, writer, base):
+                yield data
+        if not begun.is_whole:
+            async for item, made in results:
+                if isinstance(made, RendicomError):
+                    text = problem_of(made).to_json()
+                    yield writer.part(text, JSON, item.resource.url(base))
+                    continue
+                async for data in _pieces(made, writer, base):
+                    yield data
+        yield writer.end()
+
+    if begun.is_whole and all(isinstance(each.body, bytes) for each in begun.made):
+        whole = b"".join([data async for data in body()])
+        return Response(whole, media_type=writer.content_type, headers=said)
+    return StreamingResponse(body(), media_type=writer.content_type, headers=said)
+
+
+async def _pieces(content: Content, writer: MultipartWriter, base: str) -> AsyncIterator[bytes]:
+    opening = writer.opening(content.size, content.media_type, content.resource.url(base))
+    if isinstance(content.body, bytes):
+        yield opening + content.body
+        return
+    yield opening
+    with Temporary(content.body):
+        async for data in stream(content.body, content.location):
+            yield data
+
+
+def send_content(request: Request, content: Content, headers: Mapping[str, str]) -> Response:
+    """Return an answer of a single part, or the range of bytes of it that is asked for."""
+    if isinstance(content.body, bytes):
+        return send_bytes(request, content.body, content.media_type, headers)
+    return send_file(
+        request, content.body, content.location, media_type=content.media_type, headers=headers
+    )
+
+
+async def send_array(
+    request: Request,
+    items: Sequence[_T],
+    make: Callable[[_T], Awaitable[bytes]],
+    headers: Mapping[str, str],
+    *,
+    media_type: str,
+) -> Response:
+    """Return a JSON array of what is made, without what cannot be.
+
+    Raises
+    ------
+    RendicomError
+        Nothing could be made: that of the first item.
+    """
+    results = in_order(items, make, ahead=_ahead(request))
+    begun = await _begin(results, len)
+    said = begun.headers(headers, ())
+    if begun.is_whole:
+        body = b"[" + b",".join(begun.made) + b"]"
+        return Response(body, media_type=media_type, headers=said)
+
+    async def rest() -> AsyncIterator[bytes]:
+        yield b"[" + b",".join(begun.made)
+        async for _, made in results:
+            if not isinstance(made, RendicomError):
+                yield b"," + made
+        yield b"]"
+
+    return StreamingResponse(rest(), media_type=media_type, headers=said)
+
+
+def _ahead(request: Request) -> int:
+    return 2 * services_of(request).renderers.width

@@ -1,0 +1,111 @@
+"""Pictures for whoever asks: made once, kept as long as there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+from rendicom.errors import CorruptDataError, UnsupportedTransferSyntaxError
+from rendicom.server import tasks
+from rendicom.server.tasks import Picture, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rendicom.dicomweb.objects import Retrieved
+    from rendicom.index.catalogue import Entry
+    from rendicom.options import RenderOptions
+    from rendicom.server.services import Services
+
+__all__ = ["Pictures"]
+
+
+class Pictures:
+    """What the routes get pictures from; see `rendicom.server.tasks` for who makes them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def frame(
+        self,
+        entry: Entry,
+        frame: int,
+        options: RenderOptions,
+        media_type: str,
+        *,
+        presentation: Entry | None = None,
+    ) -> Picture:
+        """Return one frame as a picture."""
+        state = None if presentation is None else place_of(presentation)
+        arguments = (place_of(entry), frame, options, media_type, state)
+        return await self._made(entry, tasks.render_frame, arguments)
+
+    async def animation(
+        self, entry: Entry, frames: Sequence[int] | None, options: RenderOptions, media_type: str
+    ) -> Picture:
+        """Return frames as one animation."""
+        chosen = None if frames is None else tuple(frames)
+        arguments = (place_of(entry), chosen, options, media_type)
+        return await self._made(entry, tasks.render_animation, arguments)
+
+    async def document(self, entry: Entry, media_type: str, base: str, charset: str) -> Picture:
+        """Return a report or an encapsulated document, its links below ``base``."""
+        arguments = (place_of(entry), media_type, base, charset)
+        return await self._made(entry, tasks.write_document, arguments)
+
+    async def video(self, entry: Entry, media_type: str) -> Retrieved:
+        """Return the stream of a video, where it is of that type.
+
+        Raises
+        ------
+        NotAcceptableError
+            It is of another one.
+        """
+        found: Retrieved = await self._services.renderers.call(
+            tasks.read_video, place_of(entry), media_type, kind="retrieve"
+        )
+        return found
+
+    async def metadata(self, entry: Entry, read: Callable[..., bytes], base: str) -> bytes:
+        """Return the attributes of an instance whose own address is ``base``."""
+        cache, key = self._services.cache, (read, place_of(entry), base)
+        kept: bytes | None = cache.get(key)
+        if kept is None:
+            call = self._services.renderers.call
+            kept = await call(read, place_of(entry), base, kind="metadata")
+            cache.put(key, kept, len(kept))
+        return kept
+
+    async def icon(self, entry: Entry, size: tuple[int, int], media_type: str) -> Picture:
+        """Return what stands for an instance whose picture is not shown, or is none."""
+        return await self._made(entry, tasks.draw_icon, (entry.modality, size, media_type))
+
+    async def _made(
+        self, entry: Entry, make: Callable[..., Picture], arguments: tuple[Hashable, ...]
+    ) -> Picture:
+        cache, key = self._services.cache, (make, arguments)
+        kept: Picture | None = cache.get(key)
+        if kept is not None:
+            return kept
+        picture: Picture = await self._services.flights.do(
+            key, lambda: self._call(entry, make, arguments)
+        )
+        # What changed since it was indexed belongs under another key, which nobody knows yet.
+        if picture.version in (entry.version, ""):
+            cache.put(key, picture, len(picture.data))
+        return picture
+
+    async def _call(
+        self, entry: Entry, make: Callable[..., Picture], arguments: tuple[Any, ...]
+    ) -> Picture:
+        try:
+            picture: Picture = await self._services.renderers.call(make, *arguments)
+        except (CorruptDataError, UnsupportedTransferSyntaxError) as error:
+            self._services.telemetry.decode_failed(entry.transfer_syntax, error.code)
+            raise
+        return picture
+
+
+def place_of(entry: Entry) -> Place:
+    """Return where an instance is."""
+    return Place(entry.location, entry.version)

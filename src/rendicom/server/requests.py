@@ -1,0 +1,41 @@
+"""What every route takes from a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from rendicom.dicomweb.mediatypes import Accepts
+from rendicom.dicomweb.resources import Resource, check_uid, parse_frames
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from rendicom.server.services import Services
+
+__all__ = ["accepts_of", "resource_of", "services_of"]
+
+
+def services_of(request: Request) -> Services:
+    """Return what the application works with."""
+    return cast("Services", request.app.state.services)
+
+
+def resource_of(request: Request) -> Resource:
+    """Return what the path names; BadRequestError for what is no UID and no list of frames."""
+    given = request.path_params
+    uids = {
+        name: check_uid(given[name], what=name)
+        for name in ("study", "series", "instance")
+        if name in given
+    }
+    frames = parse_frames(given["frames"]) if "frames" in given else ()
+    return Resource(**uids, frames=frames)
+
+
+def accepts_of(request: Request) -> Accepts:
+    """Return what the client accepts, by its header and the parameter ``accept``."""
+    return Accepts.parse(
+        request.headers.get("accept"),
+        request.query_params.get("accept"),
+        is_lenient=services_of(request).settings.lenient,
+    )

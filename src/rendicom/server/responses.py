@@ -1,0 +1,65 @@
+"""Responses and the headers all of them have in common."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from rendicom import __version__
+from rendicom.dicomweb.problems import warning_header
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["BASE", "base_of", "etag", "headers_of", "is_fresh", "not_modified"]
+
+BASE = "/dicomweb"
+"""Where the DICOMweb services begin."""
+
+_CACHE_CONTROL = "private, max-age=0, must-revalidate"
+"""Only whoever asked may keep it, and asks again whether it still holds: it is about a patient."""
+
+
+def base_of(request: Request) -> str:
+    """Return the URL of the DICOMweb services, as the client sees it."""
+    return str(request.base_url).rstrip("/") + BASE
+
+
+def etag(*parts: object) -> str:
+    """Return an entity tag that is equal for equal parts and this version of the program."""
+    text = "\0".join(map(str, (__version__, *parts)))
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def is_fresh(request: Request, tag: str) -> bool:
+    """Tell whether the client has what the tag names (RFC 9110 13.1.2)."""
+    given = request.headers.get("if-none-match")
+    if given is None:
+        return False
+    tags = {each.strip().removeprefix("W/") for each in given.split(",")}
+    return tag in tags or "*" in tags
+
+
+def headers_of(
+    *, tag: str = "", location: str = "", warnings: Sequence[str] = (), vary: str = "Accept"
+) -> dict[str, str]:
+    """Return the headers of what is found."""
+    headers = {"Cache-Control": _CACHE_CONTROL, "Vary": vary}
+    if tag:
+        headers["ETag"] = tag
+    if location:
+        headers["Content-Location"] = location
+    if warnings:
+        headers["Warning"] = warning_header(warnings)
+    return headers
+
+
+def not_modified(headers: Mapping[str, str]) -> Response:
+    """Return status 304 (RFC 9110 15.4.5)."""
+    kept = ("Cache-Control", "Vary", "ETag", "Content-Location")
+    return Response(
+        status_code=304, headers={name: headers[name] for name in kept if name in headers}
+    )

@@ -1,0 +1,101 @@
+"""The page to look at what is served, and what it has to know."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from rendicom import __version__
+from rendicom.dicomweb.rendered import rendered_parameters
+from rendicom.encode import formats
+from rendicom.errors import NoSuchResourceError
+from rendicom.options import PRESETS
+from rendicom.server.requests import services_of
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
+_STATIC = "static"
+
+
+@router.get("/")
+def index() -> Response:
+    """Return the page."""
+    return _file("index.html")
+
+
+@router.get("/page/parameters.json")
+async def parameters() -> JSONResponse:
+    """Return the rendering parameters, the formats and the presets."""
+    listed: list[dict[str, Any]] = [
+        {
+            "name": each.name, "help": each.help, "metavar": each.metavar,
+            "choices": list(each.choices), "extension": each.is_extension,
+        }
+        for each in rendered_parameters()
+    ]  # fmt: skip
+    presets = [
+        {"name": name, "center": window.center, "width": window.width}
+        for name, window in PRESETS.items()
+    ]
+    types = [
+        {
+            "name": each.name, "mediaType": each.media_type, "extension": each.extensions[0],
+            "animated": each.encode_animation is not None,
+        }
+        for each in formats().values()
+    ]  # fmt: skip
+    return JSONResponse({"parameters": listed, "presets": presets, "formats": types})
+
+
+@router.get("/page/status.json")
+async def status(request: Request) -> JSONResponse:
+    """Return how far the index is."""
+    services = services_of(request)
+    progress = services.scan_progress()
+    counts = await services.counts()
+    return JSONResponse(
+        {
+            "version": __version__,
+            "writable": services.settings.writable,
+            "studies": counts.studies,
+            "instances": counts.instances,
+            "indexing": {
+                "found": progress.found, "indexed": progress.indexed,
+                "failed": progress.failed, "is_complete": progress.is_complete,
+            },
+        }
+    )  # fmt: skip
+
+
+@router.get("/static/{path:path}")
+def asset(request: Request) -> Response:
+    """Return a module, a stylesheet or a picture of the page."""
+    return _file(request.path_params["path"])
+
+
+def _file(path: str) -> Response:
+    """Return a file that the package brings along; names that lead out of it are none."""
+    place = files("rendicom.server").joinpath(_STATIC)
+    extension = path[path.rfind(".") :] if "." in path else ""
+    parts = path.split("/")
+    is_sound = extension in _TYPES and all(part and not part.startswith(".") for part in parts)
+    if not is_sound or "\\" in path or ":" in path:
+        raise NoSuchResourceError("there is no such file")
+    found = place.joinpath(*parts)
+    if not found.is_file():
+        raise NoSuchResourceError("there is no such file")
+    headers = {"Cache-Control": "no-cache"}
+    return Response(found.read_bytes(), media_type=_TYPES[extension], headers=headers)

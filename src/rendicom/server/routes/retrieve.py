@@ -1,0 +1,313 @@
+"""Instances, frames, bulk data and metadata as they are stored (PS3.18 10.4.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from rendicom.dicomweb.mediatypes import (
+    DICOM,
+    DICOM_JSON,
+    DICOM_XML,
+    OCTET_STREAM,
+    Accepts,
+    Offer,
+    Packaging,
+    choose,
+)
+from rendicom.dicomweb.pixeldata import frame_media_type
+from rendicom.dicomweb.resources import Resource
+from rendicom.errors import NoPixelDataError, NoSuchResourceError
+from rendicom.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, is_encapsulated, is_video
+from rendicom.server import tasks
+from rendicom.server.openapi import LEVELS, described
+from rendicom.server.parts import Content, send_array, send_content, send_parts
+from rendicom.server.pictures import place_of
+from rendicom.server.requests import accepts_of, resource_of, services_of
+from rendicom.server.responses import base_of, etag, headers_of, is_fresh, not_modified
+
+if TYPE_CHECKING:
+    from rendicom.dicomweb.mediatypes import Choice
+    from rendicom.index.catalogue import Entry
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_AS_STORED = "*"
+_PIXEL_DATA = "7FE00010"
+_STATUSES = ("304", "400", "401", "404", "406", "410", "413", "416", "500", "501", "503")
+
+
+class _Item(NamedTuple):
+    """What a part is made of."""
+
+    entry: Entry
+    resource: Resource
+    frames: tuple[int, ...] = ()
+
+
+def _tag(entries: Sequence[Entry], *more: object) -> str:
+    return etag(*(f"{each.location} {each.version}" for each in entries), *more)
+
+
+def _whole(entry: Entry) -> Resource:
+    return Resource(entry.study, entry.series, entry.instance)
+
+
+# --- instances ------------------------------------------------------------------------------
+
+
+async def _instances(request: Request) -> Response:
+    services, resource = services_of(request), resource_of(request)
+    accepts = accepts_of(request)
+    entries = await services.lookup.entries(resource)
+    choice = _choose_instances(accepts, entries, is_single=bool(resource.instance))
+    tag = _tag(entries, "instances", choice, base_of(request))
+    headers = headers_of(tag=tag)
+    if is_fresh(request, tag):
+        return not_modified(headers)
+    make = _instance_maker(request, choice)
+    if choice.is_multipart:
+        items = [_Item(each, _whole(each)) for each in entries]
+        return await send_parts(request, items, make, headers, media_type=choice.media_type)
+    content = await make(_Item(entries[0], resource))
+    return _send_single(request, content, tag)
+
+
+def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: bool) -> Choice:
+    """Return DICOM files in the transfer syntax asked for, or all pixel data as bytes (A.9)."""
+    stored = {each.transfer_syntax for each in entries}
+    syntaxes = ("", EXPLICIT_LITTLE_ENDIAN, _AS_STORED, *sorted(stored))
+    offers = (
+        Offer(DICOM, "either" if is_single else "multipart", syntaxes),
+        Offer(OCTET_STREAM, "multipart", ("", EXPLICIT_LITTLE_ENDIAN)),
+    )
+    return choose(accepts, offers=offers)
+
+
+def _instance_maker(request: Request, choice: Choice):  # type: ignore[no-untyped-def]
+    renderers = services_of(request).renderers
+
+    async def make(item: _Item) -> Content:
+        place = place_of(item.entry)
+        if choice.media_type == OCTET_STREAM:
+            found = await renderers.call(tasks.read_bulk_data, place, _PIXEL_DATA, kind="retrieve")
+            kind = found.media_type
+        else:
+            found = await renderers.call(
+                tasks.read_instance, place, choice.transfer_syntax, kind="retrieve"
+            )
+            kind = f"{DICOM}; transfer-syntax={found.transfer_syntax}"
+        return Content(found, kind, item.resource, item.entry.location, found.warnings)
+
+    return make
+
+
+def _send_single(request: Request, content: Content, tag: str) -> Response:
+    url = content.resource.url(base_of(request))
+    headers = headers_of(tag=tag, location=url, warnings=content.warnings)
+    return send_content(request, content, headers)
+
+
+# --- frames ---------------------------------------------------------------------------------
+
+
+async def _frames(request: Request) -> Response:
+    services, resource = services_of(request), resource_of(request)
+    accepts = accepts_of(request)
+    entry = await services.lookup.entry(resource)
+    if not entry.has_pixels:
+        raise NoPixelDataError("the instance has no frames")
+    if resource.frames[-1] > entry.number_of_frames:
+        raise NoSuchResourceError(
+            f"there is no frame {resource.frames[-1]}",
+            hint=f"the instance has {entry.number_of_frames}",
+        )
+    choice = choose(accepts, offers=_frame_offers(entry, is_single=len(resource.frames) == 1))
+    tag = _tag([entry], "frames", choice, resource.path)
+    headers = headers_of(tag=tag)
+    if is_fresh(request, tag):
+        return not_modified(headers)
+
+    async def make(item: _Item) -> Content:
+        parts = await services.renderers.call(
+            tasks.read_frames, place_of(entry), item.frames, choice.transfer_syntax,
+            kind="retrieve",
+        )  # fmt: skip
+        part = parts[0]
+        kind = f"{part.media_type}; transfer-syntax={part.transfer_syntax}"
+        return Content(part.data, kind, item.resource, warnings=part.warnings)
+
+    items = [_Item(entry, resource.frame(each), (each,)) for each in resource.frames]
+    if choice.is_multipart:
+        return await send_parts(request, items, make, headers, media_type=choice.media_type)
+    return _send_single(request, await make(items[0]), tag)
+
+
+def _frame_offers(entry: Entry, *, is_single: bool) -> tuple[Offer, ...]:
+    """Return frames as bytes, or in the codestream they are stored as (Table 8.7.3-5)."""
+    uid = entry.transfer_syntax
+    packaging: Packaging = "either" if is_single else "multipart"
+    plain = Offer(OCTET_STREAM, packaging, ("", EXPLICIT_LITTLE_ENDIAN, _AS_STORED))
+    if not is_encapsulated(uid) or is_video(uid):
+        return (plain,)
+    media_type = frame_media_type(uid)
+    if media_type == OCTET_STREAM:
+        return (plain,)
+    # What is asked for as stored, whatever it is, comes as it is stored.
+    stored = Offer(media_type, packaging, (uid, _AS_STORED))
+    bytes_only = Offer(OCTET_STREAM, packaging, ("", EXPLICIT_LITTLE_ENDIAN))
+    return (bytes_only, stored)
+
+
+# --- bulk data ------------------------------------------------------------------------------
+
+
+async def _bulk_data(request: Request) -> Response:
+    resource = resource_of(request)
+    return await _send_bulk(request, resource, request.path_params["path"])
+
+
+async def _pixel_data(request: Request) -> Response:
+    """Answer with the pixel data of all instances, each as a part (10.4.1.1.6)."""
+    services, resource = services_of(request), resource_of(request)
+    if resource.instance:
+        return await _send_bulk(request, resource, _PIXEL_DATA)
+    accepts = accepts_of(request)
+    entries = [each for each in await services.lookup.entries(resource) if each.has_pixels]
+    if not entries:
+        raise NoSuchResourceError("nothing in there has pixel data")
+    choice = choose(
+        accepts, offers=(Offer(OCTET_STREAM, "multipart", ("", EXPLICIT_LITTLE_ENDIAN)),)
+    )
+    tag = _tag(entries, "pixeldata", choice)
+    headers = headers_of(tag=tag)
+    if is_fresh(request, tag):
+        return not_modified(headers)
+    items = [_Item(each, _whole(each)) for each in entries]
+    make = _instance_maker(request, choice)
+    return await send_parts(request, items, make, headers, media_type=OCTET_STREAM)
+
+
+async def _send_bulk(request: Request, resource: Resource, path: str) -> Response:
+    services = services_of(request)
+    accepts = accepts_of(request)
+    entry = await services.lookup.entry(resource)
+    choice = choose(accepts, offers=_bulk_offers(entry))
+    tag = _tag([entry], "bulkdata", path, choice)
+    headers = headers_of(tag=tag)
+    if is_fresh(request, tag):
+        return not_modified(headers)
+    found = await services.renderers.call(
+        tasks.read_bulk_data, place_of(entry), path, kind="retrieve"
+    )
+    content = Content(found, found.media_type, resource, entry.location, found.warnings)
+    if not choice.is_multipart:
+        return _send_single(request, content, tag)
+
+    async def make(_item: _Item) -> Content:
+        return content
+
+    item = _Item(entry, resource)
+    return await send_parts(request, [item], make, headers, media_type=found.media_type)
+
+
+def _bulk_offers(entry: Entry) -> tuple[Offer, ...]:
+    syntaxes = ("", EXPLICIT_LITTLE_ENDIAN, _AS_STORED)
+    plain = Offer(OCTET_STREAM, "either", syntaxes)
+    if not is_video(entry.transfer_syntax):
+        return (plain,)
+    return (Offer(frame_media_type(entry.transfer_syntax), "either", syntaxes), plain)
+
+
+# --- metadata -------------------------------------------------------------------------------
+
+
+async def _metadata(request: Request) -> Response:
+    services, resource = services_of(request), resource_of(request)
+    accepts, base = accepts_of(request), base_of(request)
+    offers = (
+        Offer(DICOM_JSON),
+        Offer("application/json"),
+        Offer(DICOM_XML, "multipart"),
+    )
+    choice = choose(accepts, offers=offers)
+    entries = await services.lookup.entries(resource)
+    tag = _tag(entries, "metadata", choice, base)
+    headers = headers_of(tag=tag)
+    if is_fresh(request, tag):
+        return not_modified(headers)
+    is_xml = choice.media_type == DICOM_XML
+
+    async def model(entry: Entry) -> bytes:
+        task = tasks.read_metadata_xml if is_xml else tasks.read_metadata
+        return await services.pictures.metadata(entry, task, _whole(entry).url(base))
+
+    if not is_xml:
+        return await send_array(request, entries, model, headers, media_type=choice.media_type)
+
+    async def make(item: _Item) -> Content:
+        return Content(await model(item.entry), DICOM_XML, item.resource)
+
+    items = [_Item(each, _whole(each)) for each in entries]
+    return await send_parts(request, items, make, headers, media_type=DICOM_XML)
+
+
+# --- paths ----------------------------------------------------------------------------------
+
+_INSTANCE_TYPES = (f"multipart/related; type={DICOM}", DICOM)
+_FRAME_TYPES = (f"multipart/related; type={OCTET_STREAM}", OCTET_STREAM)
+_METADATA_TYPES = (DICOM_JSON, f"multipart/related; type={DICOM_XML}")
+
+
+def _add(path: str, endpoint: object, **described_as: object) -> None:
+    router.add_api_route(path, endpoint, methods=["GET"], **described_as)  # type: ignore[arg-type]
+
+
+for _level in LEVELS[:3]:
+    _what = {"study": "a study", "series": "a series", "instance": "an instance"}[_level.name]
+    _add(
+        _level.path, _instances,
+        **described(
+            f"Retrieve {_what}", "DICOM files, in the transfer syntax asked for.",
+            name=f"retrieve-{_level.name}", tag="Retrieve", variables=_level.variables,
+            content=_INSTANCE_TYPES, statuses=_STATUSES,
+        ),
+    )  # fmt: skip
+    _add(
+        f"{_level.path}/metadata", _metadata,
+        **described(
+            f"Metadata of {_what}", "All attributes; long values by reference.",
+            name=f"metadata-{_level.name}", tag="Retrieve", variables=_level.variables,
+            content=_METADATA_TYPES, statuses=_STATUSES,
+        ),
+    )  # fmt: skip
+    _add(
+        f"{_level.path}/pixeldata", _pixel_data,
+        **described(
+            f"Pixel data of {_what}", "Uncompressed, little endian.",
+            name=f"pixeldata-{_level.name}", tag="Retrieve", variables=_level.variables,
+            content=_FRAME_TYPES, statuses=_STATUSES,
+        ),
+    )  # fmt: skip
+
+_add(
+    LEVELS[3].path, _frames,
+    **described(
+        "Retrieve frames", "Uncompressed, or as they are stored with transfer-syntax=*.",
+        name="retrieve-frames", tag="Retrieve", variables=LEVELS[3].variables,
+        content=_FRAME_TYPES, statuses=_STATUSES,
+    ),
+)  # fmt: skip
+_add(
+    LEVELS[2].path + "/bulkdata/{path:path}", _bulk_data,
+    **described(
+        "Retrieve bulk data", "The value of one attribute.",
+        name="retrieve-bulkdata", tag="Retrieve", variables=(*LEVELS[2].variables, "path"),
+        content=_FRAME_TYPES, statuses=_STATUSES,
+    ),
+)  # fmt: skip

@@ -1,0 +1,147 @@
+"""Search for studies, series and instances (QIDO-RS, PS3.18 10.6)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from rendicom.dicomweb.mediatypes import DICOM_JSON, DICOM_XML, Offer, choose
+from rendicom.dicomweb.multipart import MultipartWriter
+from rendicom.dicomweb.query import Query, SearchLevel, parse_query
+from rendicom.dicomweb.rendered import QueryParameter
+from rendicom.dicomweb.resources import Resource
+from rendicom.dicomweb.xmlmodel import to_native_xml
+from rendicom.errors import NoSuchResourceError
+from rendicom.server.openapi import described
+from rendicom.server.requests import accepts_of, resource_of, services_of
+from rendicom.server.responses import BASE, base_of, etag, headers_of, is_fresh, not_modified
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_OFFERS = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML, "multipart"))
+_UIDS = ("0020000D", "0020000E", "00080018")
+_RETRIEVE_URL = "00081190"
+
+
+async def _search(request: Request, level: SearchLevel) -> Response:
+    services, scope = services_of(request), resource_of(request)
+    choice = choose(accepts_of(request), offers=_OFFERS)
+    query = parse_query(request.query_params.multi_items(), level=level)
+    query, is_capped = _capped(query, services.settings.max_results)
+    if scope.study:
+        await _must_exist(request, scope)
+    found = await asyncio.to_thread(
+        services.catalogue.search, level, query, study=scope.study, series=scope.series
+    )
+    base = base_of(request)
+    models = [_with_url(model, base, scope, level) for model in found.models]
+    warnings = [*query.warnings, *found.warnings]
+    if found.remaining and (is_capped or query.limit):
+        warnings.append(f"There are {found.remaining} additional results that can be requested")
+    body, media_type = _written(models, choice.media_type)
+    tag = etag("search", choice, body)
+    headers = headers_of(tag=tag, warnings=warnings)
+    if is_fresh(request, tag):
+        return not_modified(headers)
+    if not models:
+        return Response(status_code=204, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _capped(query: Query, most: int) -> tuple[Query, bool]:
+    """Return the query with a limit that this server keeps, and whether it is a lower one."""
+    if query.limit is not None and query.limit <= most:
+        return query, False
+    return query._replace(limit=most), True
+
+
+async def _must_exist(request: Request, scope: Resource) -> None:
+    services = services_of(request)
+    status = await asyncio.to_thread(services.catalogue.status, scope.study, scope.series)
+    if status != "present":
+        kind = "series" if scope.series else "study"
+        raise NoSuchResourceError(f"there is no such {kind} here")
+
+
+def _with_url(
+    model: Mapping[str, Any], base: str, scope: Resource, level: SearchLevel
+) -> dict[str, Any]:
+    """Return a match with its Retrieve URL, keys in ascending order."""
+    known = (scope.study, scope.series, "")
+    depth = {"studies": 1, "series": 2, "instances": 3}[level]
+    uids = [known[index] or _uid(model, _UIDS[index]) for index in range(depth)]
+    url = Resource(*uids, *[""] * (3 - depth)).url(base)
+    return dict(sorted({**model, _RETRIEVE_URL: {"vr": "UR", "Value": [url]}}.items()))
+
+
+def _uid(model: Mapping[str, Any], tag: str) -> str:
+    return str(model[tag]["Value"][0])
+
+
+def _written(models: Sequence[dict[str, Any]], media_type: str) -> tuple[bytes, str]:
+    if media_type != DICOM_XML:
+        text = json.dumps(models, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace"), media_type
+    # A boundary of its own each time would make each answer another one.
+    writer = MultipartWriter(DICOM_XML, boundary="rendicom-search-results")
+    parts = [writer.part(to_native_xml(model), DICOM_XML) for model in models]
+    return b"".join((*parts, writer.end())), writer.content_type
+
+
+async def _studies(request: Request) -> Response:
+    return await _search(request, "studies")
+
+
+async def _series(request: Request) -> Response:
+    return await _search(request, "series")
+
+
+async def _instances(request: Request) -> Response:
+    return await _search(request, "instances")
+
+
+_PARAMETERS = (
+    QueryParameter("PatientID", "Any attribute, by keyword, tag or dotted path."),
+    QueryParameter("StudyDate", "Dates and times may be ranges: 20240101-20241231."),
+    QueryParameter("ModalitiesInStudy", "Modality of some series of the study."),
+    QueryParameter("includefield", "Attributes to return besides the usual, or all."),
+    QueryParameter("limit", "How many matches at most."),
+    QueryParameter("offset", "How many matches to leave out."),
+    QueryParameter(
+        "fuzzymatching", "Find names by the beginnings of their parts.", choices=("true", "false")
+    ),
+    QueryParameter("accept", "Media type, where the header cannot be set."),
+)
+
+for _path, _endpoint, _variables in (
+    ("/studies", _studies, ()),
+    ("/series", _series, ()),
+    ("/instances", _instances, ()),
+    ("/studies/{study}/series", _series, ("study",)),
+    ("/studies/{study}/instances", _instances, ("study",)),
+    ("/studies/{study}/series/{series}/instances", _instances, ("study", "series")),
+):
+    _what = _path.rsplit("/", 1)[-1]
+    _where = f" of a {'series' if len(_variables) == 2 else 'study'}" if _variables else ""
+    router.add_api_route(
+        BASE + _path,
+        _endpoint,
+        methods=["GET"],
+        **described(
+            f"Search for {_what}{_where}",
+            "Matches as DICOM JSON; 204 when there are none.",
+            name=f"search-{_what}{_where}".replace(" ", "-"),
+            tag="Search",
+            variables=_variables,
+            query=_PARAMETERS,
+            content=(DICOM_JSON, "application/json", f"multipart/related; type={DICOM_XML}"),
+            statuses=("304", "400", "401", "404", "406", "503"),
+        ),
+    )

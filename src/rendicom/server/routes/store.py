@@ -1,0 +1,151 @@
+"""Store and delete, where the server is writable (STOW-RS, PS3.18 10.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from rendicom import storage
+from rendicom.dicomweb.accepts import Accepts
+from rendicom.dicomweb.headers import parse_media_type
+from rendicom.dicomweb.jsonmodel import from_json_model
+from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML, Offer, choose
+from rendicom.dicomweb.multipart import Part
+from rendicom.dicomweb.storing import store_response, store_status
+from rendicom.dicomweb.xmlmodel import from_native_xml, to_native_xml
+from rendicom.errors import BadRequestError, ForbiddenError, TooLargeError
+from rendicom.server.openapi import LEVELS, described
+from rendicom.server.receiving import Receiver, bulk_by_location, parts_of
+from rendicom.server.requests import resource_of, services_of
+from rendicom.server.responses import BASE, base_of
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_OFFERS = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML))
+_MODELS = (DICOM_JSON, DICOM_XML)
+_MODEL_BYTES = 256 << 20
+
+
+async def _store(request: Request) -> Response:
+    services, resource = services_of(request), resource_of(request)
+    accept = request.headers.get("accept") or "*/*"
+    choice = choose(Accepts.parse(accept, is_lenient=True), offers=_OFFERS)
+    base = base_of(request)
+    receiver = Receiver(services, study=resource.study, base=base)
+    held: list[Part] = []
+    try:
+        async for part in parts_of(request, most=services.settings.max_body):
+            essence = parse_media_type(part.content_type or DICOM).essence
+            if essence == DICOM:
+                try:
+                    await receiver.take(part)
+                finally:
+                    part.close()
+                continue
+            held.append(part)
+            if sum(each.size for each in held) > _MODEL_BYTES:
+                raise TooLargeError(f"metadata and bulk data exceed {_MODEL_BYTES} bytes")
+        await _take_models(receiver, held)
+    finally:
+        for part in held:
+            part.close()
+    if not receiver.outcomes:
+        raise BadRequestError("the body holds no instance")
+    studies = {url.rsplit("/series/", 1)[0] for o in receiver.outcomes if (url := o.retrieve_url)}
+    model = store_response(
+        receiver.outcomes, retrieve_url=studies.pop() if len(studies) == 1 else ""
+    )
+    if choice.media_type == DICOM_XML:
+        body = to_native_xml(model)
+    else:
+        body = json.dumps(model, separators=(",", ":")).encode()
+    status = store_status(receiver.outcomes)
+    return Response(body, status_code=status, media_type=choice.media_type)
+
+
+async def _take_models(receiver: Receiver, parts: list[Part]) -> None:
+    """Store instances that came as metadata and bulk data."""
+    bulk = {
+        part.location: part.read()
+        for part in parts
+        if parse_media_type(part.content_type).essence not in _MODELS
+    }
+    find = bulk_by_location(bulk)
+    for part in parts:
+        essence = parse_media_type(part.content_type).essence
+        if essence == DICOM_XML:
+            await receiver.take_model(
+                await asyncio.to_thread(from_native_xml, part.read(), bulk=find)
+            )
+        elif essence == DICOM_JSON:
+            try:
+                models = json.loads(part.read())
+            except (ValueError, RecursionError):
+                raise BadRequestError("the metadata are no JSON") from None
+            for model in models if isinstance(models, list) else [models]:
+                await receiver.take_model(
+                    await asyncio.to_thread(from_json_model, model, bulk=find)
+                )
+
+
+async def _delete(request: Request) -> Response:
+    """Delete what clients have stored; files of the folders served stay where they are."""
+    services, resource = services_of(request), resource_of(request)
+    entries = await services.lookup.entries(resource)
+    store = services.settings.store_location
+    inside = storage.join(store, "")
+    if any(not each.location.startswith(inside) for each in entries):
+        raise ForbiddenError(
+            "files of the folders served are not deleted",
+            hint="what was stored over the network can be",
+        )
+    await asyncio.to_thread(
+        services.catalogue.delete, resource.study, resource.series, resource.instance
+    )
+    for each in entries:
+        await asyncio.to_thread(storage.remove, each.location)
+    services.lookup.forget()
+    return Response(status_code=204)
+
+
+_BODIES = tuple(f'multipart/related; type="{each}"' for each in (DICOM, DICOM_JSON, DICOM_XML))
+_STATUSES = ("400", "401", "403", "409", "413", "415", "503")
+
+for _path, _variables in (("/studies", ()), ("/studies/{study}", ("study",))):
+    _word = " into a study" if _variables else ""
+    router.add_api_route(
+        BASE + _path,
+        _store,
+        methods=["POST"],
+        **described(
+            f"Store instances{_word}",
+            "Each part is an instance; the answer says what became of each.",
+            name=f"store{_word}".replace(" ", "-"),
+            tag="Store",
+            variables=_variables,
+            content=(DICOM_JSON, DICOM_XML),
+            statuses=_STATUSES,
+            body=_BODIES,
+        ),
+    )
+
+for _level in LEVELS[:3]:
+    router.add_api_route(
+        _level.path,
+        _delete,
+        methods=["DELETE"],
+        **described(
+            f"Delete {'an' if _level.name == 'instance' else 'a'} {_level.name}",
+            "What was stored over the network; beyond the standard.",
+            name=f"delete-{_level.name}",
+            tag="Store",
+            variables=_level.variables,
+            statuses=("400", "401", "403", "404", "410"),
+            success="204",
+        ),
+    )

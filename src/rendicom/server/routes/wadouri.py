@@ -1,0 +1,128 @@
+"""WADO-URI: one instance by query parameters (PS3.18 9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from rendicom.dicomweb.categories import Category, category_of
+from rendicom.dicomweb.mediatypes import DICOM, choose_charset
+from rendicom.dicomweb.rendered import QueryParameter
+from rendicom.dicomweb.resources import Resource
+from rendicom.dicomweb.wadouri import WADO_PARAMETERS, WadoUri, parse_wado_uri
+from rendicom.documents import document_types, is_document
+from rendicom.errors import NotAcceptableError, NotSupportedError
+from rendicom.index.catalogue import Entry
+from rendicom.server import tasks
+from rendicom.server.files import send_bytes
+from rendicom.server.openapi import described
+from rendicom.server.parts import Content, send_content
+from rendicom.server.pictures import place_of
+from rendicom.server.requests import services_of
+from rendicom.server.responses import (
+    BASE,
+    base_of,
+    etag,
+    headers_of,
+    is_fresh,
+    not_modified,
+)
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+PATHS = (BASE, f"{BASE}/", "/wado")
+
+
+async def _wado(request: Request) -> Response:
+    services = services_of(request)
+    asked = parse_wado_uri(
+        request.query_params.multi_items(),
+        request.headers.get("accept"),
+        is_lenient=services.settings.lenient,
+    )
+    entry = await services.lookup.entry(asked.resource)
+    if asked.wants_dicom:
+        return await _object(request, asked, entry)
+    asked.check_frame(entry.number_of_frames)
+    category = _category(entry)
+    offers = document_types(entry.sop_class) if category == "text" else ()
+    choice = asked.choose(category, offers=offers)
+    options = asked.options
+    if entry.has_pixels:
+        options = replace(options, viewport=asked.viewport(entry.rows, entry.columns))
+    state = await services.lookup.entry(asked.presentation) if asked.presentation else None
+    resource = Resource(entry.study, entry.series, entry.instance, asked.resource.frames)
+    tag = etag(
+        "wado", entry.location, entry.version, options.canonical(), choice, resource,
+        *((state.location, state.version) if state else ()),
+    )  # fmt: skip
+    location = resource.url(base_of(request))
+    headers = headers_of(tag=tag, location=location, warnings=asked.warnings)
+    if is_fresh(request, tag):
+        return not_modified(headers)
+    pictures = services.pictures
+    if category == "text":
+        picture = await pictures.document(
+            entry, choice.media_type, base_of(request), choose_charset(query=asked.charset)
+        )
+    elif choice.is_representative or asked.resource.frames or entry.number_of_frames == 1:
+        frame = asked.resource.frames[0] if asked.resource.frames else 1
+        picture = await pictures.frame(entry, frame, options, choice.media_type, presentation=state)
+    else:
+        picture = await pictures.animation(entry, None, options, choice.media_type)
+    said = headers_of(tag=tag, location=location, warnings=(*asked.warnings, *picture.warnings))
+    return send_bytes(request, picture.data, picture.media_type, said)
+
+
+def _category(entry: Entry) -> Category:
+    category = category_of(
+        entry.sop_class,
+        entry.transfer_syntax,
+        frames=entry.number_of_frames,
+        has_pixels=entry.has_pixels,
+        is_document=is_document(entry.sop_class),
+    )
+    if category == "presentation-state":
+        raise NotAcceptableError(
+            "a presentation state has no picture of its own",
+            hint="name it as presentationUID of an image",
+        )
+    return category
+
+
+async def _object(request: Request, asked: WadoUri, entry: Entry) -> Response:
+    """Answer with the DICOM file."""
+    if asked.is_anonymous:
+        raise NotSupportedError("objects are not made anonymous here")
+    found = await services_of(request).renderers.call(
+        tasks.read_instance, place_of(entry), asked.transfer_syntax, kind="retrieve"
+    )
+    resource = Resource(entry.study, entry.series, entry.instance)
+    tag = etag("wado", entry.location, entry.version, found.transfer_syntax)
+    headers = headers_of(tag=tag, location=resource.url(base_of(request)), warnings=found.warnings)
+    if is_fresh(request, tag):
+        return not_modified(headers)
+    content = Content(found, DICOM, resource, entry.location)
+    return send_content(request, content, headers)
+
+
+for _path in PATHS:
+    router.add_api_route(
+        _path,
+        _wado,
+        methods=["GET"],
+        include_in_schema=_path == "/wado",
+        **described(
+            "WADO-URI",
+            "One instance, as a picture or as a DICOM file.",
+            name=f"wado-uri-{PATHS.index(_path)}",
+            tag="WADO-URI",
+            query=[QueryParameter(name, "See PS3.18 9.") for name in WADO_PARAMETERS],
+            content=("image/jpeg", "image/png", "image/gif", DICOM, "text/html"),
+            statuses=("304", "400", "401", "404", "406", "410", "500", "501", "503"),
+        ),
+    )
