@@ -45,7 +45,8 @@ _FREE = frozenset((
     "quality", "shutter", "strict", "viewport",
 ))  # fmt: skip
 """Options that a presentation state leaves to the person."""
-_MOST_POINTS = 1 << 18
+_MOST_POINTS, _MOST_MARKS = 1 << 17, 1 << 12
+_MOST_LINES, _LONGEST_LINE = 40, 160
 _FARTHEST = 1e7
 
 
@@ -208,30 +209,34 @@ def _marks(
 ) -> Iterator[Plane | Figure | Note]:
     """Yield what is drawn, lower layers first."""
     state, points = presented.state, 0
+    used = {*state.activations.values(), *(each.layer for each in state.annotations)}
+    if not used <= {layer.name for layer in state.layers}:
+        notes.append("a layer is drawn in that the presentation state does not describe: left out")
+    for count, mark in enumerate(_all_marks(presented, display, placement, frame)):
+        points += len(mark.path) if isinstance(mark, Figure) else 0
+        if points > _MOST_POINTS or count >= _MOST_MARKS:
+            notes.append("there are too many figures and texts: the last ones are not drawn")
+            return
+        yield mark
+
+
+def _all_marks(
+    presented: Presented, display: DisplayAttributes, placement: Placement, frame: Frame
+) -> Iterator[Plane | Figure | Note]:
+    state = presented.state
     planes = {plane.group: plane for plane in display.overlays}
     planes |= {plane.group: plane for plane in state.planes(presented.number)}
     shape = (frame.samples.shape[0], frame.samples.shape[1])
-    known = {layer.name for layer in state.layers}
-    if not known.issuperset(
-        {each.layer for each in state.annotations} | {*state.activations.values()}
-    ):
-        notes.append("a layer is drawn in that the presentation state does not describe: left out")
     for layer in state.layers:
         for number, name in state.activations.items():
             if name == layer.name and number in planes:
                 yield Plane(planes[number], _colour(layer.ink), shape)
         for group in state.annotations:
-            applies = group.scope.includes(presented.instance, presented.number)
-            if group.layer != layer.name or not applies:
-                continue
-            for graphic in group.graphics:
-                points += len(graphic.points)
-                if points > _MOST_POINTS:
-                    notes.append("there are too many figures: the last ones are not drawn")
-                    return
-                yield _figure(graphic, layer, placement)
-            for text in group.texts:
-                yield _note(text, layer, placement)
+            if group.layer == layer.name and group.scope.includes(
+                presented.instance, presented.number
+            ):
+                yield from (_figure(each, layer, placement) for each in group.graphics)
+                yield from (_note(each, layer, placement) for each in group.texts)
 
 
 def _colour(*inks: Ink) -> tuple[float, ...]:
@@ -264,8 +269,9 @@ def _note(text: TextObject, layer: GraphicLayer, placement: Placement) -> Note:
         box = (min(x), min(y), max(x), max(y))
     if text.anchor is not None:
         point = _near(_into(text.anchor.units, placement)(text.anchor.point))
+    lines = text.text.split("\n")[:_MOST_LINES]
     return Note(
-        text.text,
+        "\n".join(line[:_LONGEST_LINE] for line in lines),
         _colour(text.ink, layer.ink),
         box,
         point,
