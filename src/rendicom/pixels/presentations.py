@@ -221,7 +221,7 @@ def _area(item: DatasetAttributes, notes: list[str]) -> DisplayedArea | None:
         bottom_right=(right, bottom),
         mode=cast("SizeMode", mode) if mode in get_args(SizeMode) else "SCALE TO FIT",
         pixel_size=_pixel_size(item),
-        magnification=magnification if magnification and magnification > 0 else 1.0,
+        magnification=min(max(magnification, 1e-3), 1e3) if magnification else 1.0,
     )
 
 

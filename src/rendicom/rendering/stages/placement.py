@@ -154,7 +154,7 @@ def plan_placement(
         turned = turned.then(Affine(-1, 0, width))
     to_area = to_area.then(turned)
     region, scale = _view(_Box(0, 0, width, height), area, options)
-    size = _rounded(region.height * scale), _rounded(region.width * scale)
+    size = _size(region, scale, options)
     if size[0] * size[1] > max(options.max_pixels, rows * columns):
         raise LimitExceededError(
             f"a picture of {size[1]} x {size[0]} pixels is more than {options.max_pixels} pixels",
@@ -217,6 +217,14 @@ def _view(whole: _Box, area: DisplayedArea | None, options: RenderOptions) -> tu
     if options.max_size is not None:
         scale = min(scale, options.max_size / max(region.width, region.height))
     return region, scale
+
+
+def _size(region: _Box, scale: float, options: RenderOptions) -> tuple[int, int]:
+    """Return rows and columns of the picture."""
+    rows, columns = _rounded(region.height * scale), _rounded(region.width * scale)
+    if options.viewport is None:
+        return rows, columns
+    return min(rows, options.viewport.height), min(columns, options.viewport.width)
 
 
 def _cropped(box: _Box, width: float, height: float) -> _Box:
