@@ -76,3 +76,12 @@ def is_warm() -> bool:
 
 def never_warm() -> None:
     os._exit(3)
+
+
+def complain() -> None:
+    """Say what libraries say about a value of a file."""
+    import logging
+    import warnings
+
+    logging.getLogger("pydicom").warning("Invalid value: DOE^JOHN")
+    warnings.warn("Invalid value: DOE^JOHN", stacklevel=1)

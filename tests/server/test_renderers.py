@@ -411,3 +411,12 @@ def test_times_are_told():
         assert 'rendicom_work_seconds_count{kind="metadata"} 1.0' in text
 
     run(test)
+
+
+def test_libraries_do_not_quote_files_on_standard_error(capfd):
+    async def test() -> None:
+        async with running() as renderers:
+            await renderers.call(server_tasks.complain)
+
+    run(test)
+    assert "DOE" not in capfd.readouterr().err

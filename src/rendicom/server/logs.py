@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rendicom.server.settings import Settings
 
-__all__ = ["set_up_logs"]
+__all__ = ["be_quiet", "set_up_logs"]
 
+_OURS = ("rendicom", "uvicorn", "asyncio")
 _NOISE = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket")
 """What any client can make the server say as often as it likes."""
 
 
 def set_up_logs(settings: Settings) -> None:
     """Send what this server and its libraries have to say to standard error."""
+    be_quiet()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
     handler.addFilter(_is_worth_saying)
@@ -27,8 +29,23 @@ def set_up_logs(settings: Settings) -> None:
     logging.getLogger("rendicom").setLevel(settings.log_level.upper())
 
 
+def be_quiet() -> None:
+    """Keep libraries from writing to standard error: they quote values of files.
+
+    For worker processes, as the first thing they do.
+    """
+    import warnings
+
+    logging.root.handlers = [logging.NullHandler()]
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
 def _is_worth_saying(record: logging.LogRecord) -> bool:
-    return record.name != "uvicorn.error" or not str(record.msg).startswith((*_NOISE, "Traceback"))
+    """Tell whether it is from those who quote no values, and not for any client to bring about."""
+    if record.name.partition(".")[0] not in _OURS:
+        return False
+    return not str(record.msg).startswith((*_NOISE, "Traceback"))
 
 
 def _line(record: logging.LogRecord) -> str:

@@ -345,21 +345,22 @@ class Renderers:
 
     async def _start_one(self) -> None:
         worker = await self._crew.start(self)
-        if self._warm_up is not None:
-            await self._warmed(worker, self._warm_up)
+        self._cold.add(worker)
+        try:
+            for function in (*self._crew.first, *filter(None, [self._warm_up])):
+                await self._warmed(worker, function)
+        finally:
+            self._cold.discard(worker)
         if not self._is_open:
             await worker.close()
             return
         self._idle.append(worker)
         self._hand_out()
 
-    async def _warmed(self, worker: Worker, warm_up: Callable[[], object]) -> None:
+    async def _warmed(self, worker: Worker, function: Callable[[], object]) -> None:
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._cold.add(worker)
+        worker.begin(self._crew.pack((function, (), {})), result, seconds=_WARM_UP_SECONDS)
         try:
-            worker.begin(self._crew.pack((warm_up, (), {})), result, seconds=_WARM_UP_SECONDS)
             self._crew.unpack(await result)
         except TimedOutError as error:
             raise WorkerDiedError(f"a worker does not start: {error.message}") from None
-        finally:
-            self._cold.discard(worker)

@@ -108,9 +108,9 @@ class Telemetry:
 
 def _known_syntax(uid: str) -> str:
     """Return the UID of a transfer syntax of the standard; a file may hold anything there."""
-    from pydicom.uid import UID
+    from pydicom.uid import UID_dictionary
 
-    return uid if UID(uid).is_transfer_syntax and not UID(uid).is_private else "other"
+    return uid if UID_dictionary.get(uid, ("", ""))[1] == "Transfer Syntax" else "other"
 
 
 class _Watched:

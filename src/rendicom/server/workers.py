@@ -20,6 +20,7 @@ from rendicom.batch.deadline import REPORT
 from rendicom.batch.executors.calls import Call, pack, unpack
 from rendicom.batch.executors.process import COMMAND, GREETING
 from rendicom.errors import TimedOutError, WorkerDiedError
+from rendicom.server.logs import be_quiet
 
 __all__ = ["PROCESSES", "THREADS", "Crew", "Owner", "ProcessWorker", "ThreadWorker", "Worker"]
 
@@ -65,11 +66,14 @@ class Crew(NamedTuple):
         Returns a worker that is ready; raises `WorkerDiedError` where there can be none.
     pack, unpack
         Make a task of a call, and the result, or what was raised, of an outcome.
+    first
+        What each worker has to do before anything else.
     """
 
     start: Callable[[Owner], Awaitable[Worker]]
     pack: Callable[[Call], Any]
     unpack: Callable[[Any], Any]
+    first: tuple[Callable[[], object], ...] = ()
 
 
 async def start_process(owner: Owner) -> ProcessWorker:
@@ -299,5 +303,5 @@ def _as_is(value: Any) -> Any:
     return value
 
 
-PROCESSES = Crew(start_process, pack, unpack)
+PROCESSES = Crew(start_process, pack, unpack, first=(be_quiet,))
 THREADS = Crew(start_thread, _as_is, _as_is)
