@@ -44,9 +44,9 @@ class Lookup:
         NoSuchResourceError, DeletedResourceError
         """
         key = (resource.study, resource.series, resource.instance)
-        recent = self._recent.get(key)
-        if recent is not None and monotonic() < recent[1]:
-            return recent[0]
+        recent = self.recent(*key)
+        if recent is not None:
+            return recent
         found = await asyncio.to_thread(self._catalogue.entry, *key)
         if found is None:
             await self._raise_absent(resource)
@@ -56,6 +56,11 @@ class Lookup:
         if len(self._recent) > _MOST:
             self._recent.popitem(last=False)
         return found
+
+    def recent(self, study: str, series: str, instance: str) -> Entry | None:
+        """Return an instance if it was found a moment ago."""
+        found = self._recent.get((study, series, instance))
+        return found[0] if found is not None and monotonic() < found[1] else None
 
     async def entries(self, resource: Resource) -> list[Entry]:
         """Return all instances of a study, series or instance, in the order of their numbers.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rendicom.dicomweb.objects import Retrieved
     from rendicom.dicomweb.resources import Resource
+    from rendicom.server.tasks import Picture
 
 __all__ = ["Content", "in_order", "send_array", "send_content", "send_parts"]
 
@@ -43,6 +44,7 @@ class Content(NamedTuple):
     resource: Resource
     location: str = ""
     warnings: tuple[str, ...] = ()
+    picture: Picture | None = None
 
     @property
     def size(self) -> int:

@@ -92,6 +92,7 @@ class Pictures:
         )
         # What changed since it was indexed belongs under another key, which nobody knows yet.
         if picture.version in (entry.version, ""):
+            picture = picture._replace(key=key)
             cache.put(key, picture, len(picture.data))
         return picture
 

@@ -14,7 +14,7 @@ from rendicom.dicomweb.problems import warning_header
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["BASE", "base_of", "etag", "headers_of", "is_fresh", "not_modified"]
+__all__ = ["BASE", "base_of", "etag", "headers_of", "is_fresh", "is_fresh_tag", "not_modified"]
 
 BASE = "/dicomweb"
 """Where the DICOMweb services begin."""
@@ -37,8 +37,11 @@ def etag(*parts: object) -> str:
 def is_fresh(request: Request, tag: str) -> bool:
     """Tell whether the client has what the tag names (RFC 9110 13.1.2)."""
     given = request.headers.get("if-none-match")
-    if given is None:
-        return False
+    return given is not None and is_fresh_tag(given, tag)
+
+
+def is_fresh_tag(given: str, tag: str) -> bool:
+    """Tell whether an If-None-Match header names the tag."""
     tags = {each.strip().removeprefix("W/") for each in given.split(",")}
     return tag in tags or "*" in tags
 

@@ -6,7 +6,7 @@ A worker keeps what it used last open: the second frame of a large file costs th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from rendicom import storage
@@ -58,6 +58,8 @@ class Picture(NamedTuple):
     media_type: str
     warnings: tuple[str, ...] = ()
     version: str = ""
+    key: Hashable = None
+    """What the server finds it by, if it keeps it."""
 
 
 class _Closable(Protocol):

@@ -29,6 +29,7 @@ def middlewares(services: Services) -> list[Middleware]:
     from rendicom.server.middlewares.headers import SecurityHeaders
     from rendicom.server.middlewares.intake import Intake
     from rendicom.server.middlewares.observer import Observer
+    from rendicom.server.middlewares.recent import Recent
 
     settings = services.settings
     cors = Middleware(
@@ -45,6 +46,7 @@ def middlewares(services: Services) -> list[Middleware]:
         Middleware(SecurityHeaders, is_shared=bool(settings.cors)),
         *([cors] if settings.cors else []),
         Middleware(Gate, services=services),
+        Middleware(Recent, services=services),
         Middleware(Attention),
         Middleware(Compression),
         Middleware(Intake, max_bytes=settings.max_body, seconds=settings.idle),

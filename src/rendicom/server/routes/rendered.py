@@ -30,6 +30,7 @@ from rendicom.errors import (
     TooLargeError,
 )
 from rendicom.index.catalogue import Entry
+from rendicom.server.middlewares.recent import note
 from rendicom.server.openapi import LEVELS, operation
 from rendicom.server.parts import Content, send_content, send_parts
 from rendicom.server.requests import accepts_of, resource_of, services_of
@@ -89,6 +90,8 @@ async def _rendered(request: Request) -> Response:
     said = headers_of(
         tag=tag, location=location, warnings=(*warnings, *content.warnings), vary=vary
     )
+    if resource.instance and content.picture is not None and items[0].presentation is None:
+        note(request.scope, items[0].entry, content.picture)
     return send_content(request, content, said)
 
 
@@ -290,7 +293,9 @@ def _maker(
             )
         else:
             picture = await pictures.animation(entry, item.frames, options, item.media_type)
-        return Content(picture.data, picture.media_type, item.resource, warnings=picture.warnings)
+        return Content(
+            picture.data, picture.media_type, item.resource, "", picture.warnings, picture
+        )
 
     return make
 
@@ -321,6 +326,8 @@ async def _thumbnail(request: Request) -> Response:
         box = options.viewport
         size = (box.width, box.height) if box else _DEFAULT_THUMBNAIL
         picture = await services.pictures.icon(entry, size, choice.media_type)
+    if resource.instance:
+        note(request.scope, entry, picture)
     return Response(picture.data, media_type=picture.media_type, headers=headers)
 
 

@@ -77,7 +77,8 @@ def _with_url(
     known = (scope.study, scope.series, "")
     depth = {"studies": 1, "series": 2, "instances": 3}[level]
     uids = [known[index] or _uid(model, _UIDS[index]) for index in range(depth)]
-    url = Resource(*uids, *[""] * (3 - depth)).url(base)
+    study, series, instance = (*uids, "", "")[:3]
+    url = Resource(study, series, instance).url(base)
     return dict(sorted({**model, _RETRIEVE_URL: {"vr": "UR", "Value": [url]}}.items()))
 
 

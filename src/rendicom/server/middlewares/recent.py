@@ -1,0 +1,126 @@
+"""Answers what was answered a moment ago without finding out again what is meant.
+
+A picture that lies in the cache costs less to send than the request for it costs to understand:
+its path, its query and what the client accepts. So that is remembered too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rendicom.server.responses import is_fresh_tag
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from rendicom.index.catalogue import Entry
+    from rendicom.server.services import Services
+    from rendicom.server.tasks import Picture
+
+__all__ = ["MADE_OF", "Recent", "note"]
+
+MADE_OF = "rendicom.made-of"
+"""Key of a request's scope: what the one picture of the answer was made of."""
+_ENDS = ("/rendered", "/thumbnail")
+_OF_BODY = (b"content-length", b"content-type", b"accept-ranges")
+_SIZE = 2048
+"""Bytes that an answer is taken to need beside its picture."""
+
+
+class _Source(NamedTuple):
+    entry: Entry
+    picture: Hashable
+
+
+class _Answer(NamedTuple):
+    headers: list[tuple[bytes, bytes]]
+    tag: str
+    source: _Source
+    route: Any
+    path_params: dict[str, str]
+
+
+def note(scope: Scope, entry: Entry, picture: Picture) -> None:
+    """Say that an answer is nothing but a picture of an instance, which is in the cache."""
+    if picture.key is not None:
+        scope[MADE_OF] = _Source(entry, picture.key)
+
+
+class Recent:
+    """Answers again."""
+
+    def __init__(self, app: ASGIApp, *, services: Services) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        key = _key(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        wanted, tags = key
+        answer: _Answer | None = self._services.cache.get(wanted)
+        picture = None if answer is None else self._still_there(answer)
+        if answer is None or picture is None:
+            await self._app(scope, receive, _Listener(self._services, scope, wanted, send))
+            return
+        scope["route"], scope["path_params"] = answer.route, answer.path_params
+        holds = tags is not None and is_fresh_tag(tags, answer.tag)
+        headers = answer.headers
+        if holds:
+            headers = [
+                each for each in headers if each[0] not in (b"content-length", b"content-type")
+            ]
+        start = {"type": "http.response.start", "status": 304 if holds else 200, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": b"" if holds else picture.data})
+
+    def _still_there(self, answer: _Answer) -> Picture | None:
+        """Return the picture, if it is kept and the instance is known not to have changed."""
+        entry = answer.source.entry
+        if self._services.lookup.recent(entry.study, entry.series, entry.instance) != entry:
+            return None
+        picture: Picture | None = self._services.cache.get(answer.source.picture)
+        return picture
+
+
+class _Listener:
+    """Sends, and remembers an answer that is worth it."""
+
+    def __init__(self, services: Services, scope: Scope, wanted: Hashable, send: Send) -> None:
+        self._services, self._scope, self._wanted, self._send = services, scope, wanted, send
+
+    async def __call__(self, message: Message) -> None:
+        source = self._scope.get(MADE_OF)
+        if message["type"] == "http.response.start" and source is not None:
+            self._remember(message, source)
+        await self._send(message)
+
+    def _remember(self, start: Message, source: _Source) -> None:
+        headers = list(start["headers"])
+        tag = next((value for name, value in headers if name == b"etag"), b"")
+        if start["status"] != 200 or not tag:
+            return
+        route, params = self._scope.get("route"), self._scope.get("path_params", {})
+        answer = _Answer(headers, tag.decode("latin-1"), source, route, params)
+        self._services.cache.put(self._wanted, answer, _SIZE)
+
+
+def _key(scope: Scope) -> tuple[Hashable, str | None] | None:
+    """Return what an answer depends on, and the tags of what the client has."""
+    path = scope["path"]
+    if not path.endswith(_ENDS):
+        return None
+    depends: list[bytes] = []
+    tags = None
+    for name, value in scope["headers"]:
+        if name in (b"accept", b"accept-charset", b"host"):
+            depends += (name, value)
+        elif name == b"if-none-match":
+            tags = value.decode("latin-1")
+        elif name == b"range":
+            return None
+    wanted = (scope["scheme"], scope.get("root_path", ""), path, scope["query_string"], *depends)
+    return wanted, tags
