@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,18 +45,16 @@ class Outline(NamedTuple):
     advance: float
 
 
-def clusters(text: str) -> Iterator[str]:
-    """Yield letters, each with the accents that follow it."""
-    pending = ""
+@lru_cache(maxsize=512)
+def clusters(text: str) -> tuple[str, ...]:
+    """Return letters, each with the accents that follow it."""
+    found: list[str] = []
     for character in unicodedata.normalize("NFC", text):
-        if pending and unicodedata.combining(character):
-            pending += character
-            continue
-        if pending:
-            yield pending
-        pending = character
-    if pending:
-        yield pending
+        if found and unicodedata.combining(character):
+            found[-1] += character
+        else:
+            found.append(character)
+    return tuple(found)
 
 
 @lru_cache(maxsize=2048)

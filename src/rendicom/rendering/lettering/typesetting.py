@@ -128,24 +128,17 @@ def fitted(text: str, letters: Type, width: int) -> str:
 
 def set_line(text: str, letters: Type) -> Line:
     """Return a line of text."""
-    width = width_of(text, letters)
-    shape = (letters.ascent + letters.descent, width + 2 * letters.margin + 1)
+    width, ascent, margin = width_of(text, letters), letters.ascent, letters.margin
+    shape = (ascent + letters.descent, width + 2 * margin + 1)
     distances = np.full(shape, _FAR, np.float32)
     for glyph, x in _placed(text, letters):
         if glyph.distances is None:
             continue
-        rows, columns = glyph.distances.shape
-        top, left = letters.ascent + glyph.top, letters.margin + x + glyph.left
-        target = _cut(distances, top, left, rows, columns)
+        top, left = ascent + glyph.top, margin + x + glyph.left
         source = glyph.distances[max(0, -top) :, max(0, -left) :]
+        target = distances[max(0, top) :, max(0, left) :][: source.shape[0], : source.shape[1]]
         np.minimum(target, source[: target.shape[0], : target.shape[1]], out=target)
     return Line(distances, width)
-
-
-def _cut(
-    distances: NDArray[np.float32], top: int, left: int, rows: int, columns: int
-) -> NDArray[np.float32]:
-    return distances[max(0, top) : max(0, top + rows), max(0, left) : max(0, left + columns)]
 
 
 def _placed(text: str, letters: Type) -> Iterator[tuple[_Glyph, int]]:
