@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rendicom.engine import Instance, open_instance, render
+    from rendicom.engine import Instance, open_instance, open_presentation, render
     from rendicom.errors import (
         CorruptDataError,
         EncodeError,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
 
 _ROOMS = {
-    "engine": ("Instance", "open_instance", "render"),
+    "engine": ("Instance", "open_instance", "open_presentation", "render"),
     "errors": (
         "CorruptDataError", "EncodeError", "LimitExceededError", "NoPixelDataError",
         "NoSuchFrameError", "NotDicomError", "OptionError", "RendicomError",
@@ -72,6 +72,7 @@ __all__ = [
     "Window",
     "__version__",
     "open_instance",
+    "open_presentation",
     "render",
 ]
 
