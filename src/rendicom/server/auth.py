@@ -21,7 +21,7 @@ from rendicom.server.tokens import Claims, Tokens
 if TYPE_CHECKING:
     from rendicom.server.settings import Settings
 
-__all__ = ["Authenticator", "Identity"]
+__all__ = ["ANYBODY", "Authenticator", "Identity"]
 
 _log = logging.getLogger("rendicom.server")
 
@@ -49,6 +49,7 @@ class Identity(NamedTuple):
 _READ: frozenset[Scope] = frozenset({"read"})
 _WRITE: frozenset[Scope] = frozenset({"read", "write"})
 ANYBODY = Identity("", _WRITE)
+"""Who asks where nobody has to say."""
 
 
 class Authenticator:

@@ -31,6 +31,8 @@ class Telemetry:
         )
         self._seconds = self._histogram("request_seconds", "From request to last byte.", "route")
         self._bytes = self._counter("response_bytes", "Bytes of bodies sent.", "route")
+        # To look labels up takes longer than to count.
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter]] = {}
         self._flight = Gauge(
             "rendicom_requests_in_flight", "Requests under way.", registry=self.registry
         )
@@ -63,9 +65,18 @@ class Telemetry:
     def answered(self, *, route: str, method: str, status: int, size: int, seconds: float) -> None:
         """Count a request that is over; ``route`` is the template, never the path."""
         self._flight.dec()
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
-        self._bytes.labels(route).inc(size)
+        key = (route, method, status)
+        children = self._answers.get(key)
+        if children is None:
+            children = self._answers[key] = (
+                self._requests.labels(route, method, str(status)),
+                self._seconds.labels(route),
+                self._bytes.labels(route),
+            )
+        requests, clock, sizes = children
+        requests.inc()
+        clock.observe(seconds)
+        sizes.inc(size)
 
     def waited(self, kind: str, seconds: float) -> None:
         """Count what a call waited for a worker."""
@@ -108,9 +119,9 @@ class Telemetry:
 
 def _known_syntax(uid: str) -> str:
     """Return the UID of a transfer syntax of the standard; a file may hold anything there."""
-    from pydicom.uid import UID_dictionary
+    from pydicom.uid import AllTransferSyntaxes
 
-    return uid if UID_dictionary.get(uid, ("", ""))[1] == "Transfer Syntax" else "other"
+    return uid if uid in AllTransferSyntaxes else "other"
 
 
 class _Watched:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Attention"]
 
+_GRACE = 0.02
+"""Seconds in which nobody looks: most answers are done by then, and to look costs a task."""
 _ROUTED = ("route", "endpoint", "path_params")
 
 
@@ -47,10 +49,11 @@ class _Attended:
         self._is_complete = False
         self._is_head = False
         self._task: asyncio.Task[object] | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         self._task = asyncio.current_task()
-        watcher = asyncio.create_task(self._watch())
+        timer = asyncio.get_running_loop().call_later(_GRACE, self._begin_watch)
         try:
             if scope["method"] == "HEAD":
                 await self._run_head(app, scope)
@@ -61,7 +64,12 @@ class _Attended:
                 raise
             self._task.uncancel()
         finally:
-            watcher.cancel()
+            timer.cancel()
+            if self._watcher is not None:
+                self._watcher.cancel()
+
+    def _begin_watch(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     def _is_ours(self) -> bool:
         return self._gone.is_set() or (self._is_head and self._is_complete)

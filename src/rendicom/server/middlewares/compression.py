@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _SMALLEST = 1000
 """Bytes below which it does not pay."""
 _LARGE = 64 << 10
 """Bytes of one piece above which a thread compresses it."""
+_KEPT = 256
 _LEVEL = 1
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -50,7 +52,7 @@ class _Answer:
         self._compressor: Any = None
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and _is_text(message):
+        if message["type"] == "http.response.start" and _is_compressible(message):
             message["headers"] = _varied(message["headers"])
             if self._is_wanted:
                 self._start = message
@@ -90,19 +92,32 @@ class _Answer:
 
 
 def _takes_gzip(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"accept-encoding":
-            found = _TAKES_GZIP.search(value.decode("latin-1").lower())
-            return found is not None and float(found[1] or 1) > 0
-    return False
+    accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    return _names_gzip(accepted)
 
 
-def _is_text(start: Message) -> bool:
+@lru_cache(_KEPT)
+def _names_gzip(accepted: bytes) -> bool:
+    found = _TAKES_GZIP.search(accepted.decode("latin-1").lower())
+    return found is not None and float(found[1] or 1) > 0
+
+
+def _is_compressible(start: Message) -> bool:
     """Tell whether an answer is whole, has a body, is text, and is not encoded yet."""
-    headers = {name.lower(): value for name, value in start.get("headers", ())}
-    if start["status"] in (204, 206, 304) or b"content-encoding" in headers:
+    if start["status"] in (204, 206, 304):
         return False
-    return _TEXT.match(headers.get(b"content-type", b"")) is not None
+    media_type = b""
+    for name, value in start.get("headers", ()):
+        if name == b"content-type":
+            media_type = value
+        elif name == b"content-encoding":
+            return False
+    return _is_text(media_type)
+
+
+@lru_cache(_KEPT)
+def _is_text(media_type: bytes) -> bool:
+    return _TEXT.match(media_type) is not None
 
 
 def _varied(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

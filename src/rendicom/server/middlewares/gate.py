@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rendicom.errors import ForbiddenError, RendicomError, UnauthenticatedError
+from rendicom.server.auth import ANYBODY
 from rendicom.server.refusal import refuse
 from rendicom.server.settings import is_loopback
 
@@ -20,6 +22,7 @@ __all__ = ["IDENTITY", "Gate"]
 
 IDENTITY = "rendicom.identity"
 """Key of a request's scope: the `rendicom.server.auth.Identity` of who asks."""
+_KEPT_NAMES = 256
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PUBLIC = frozenset(
     {
@@ -41,6 +44,7 @@ class Gate:
         self._origins = settings.cors
         self._root_path = settings.root_path
         self._names = frozenset(name.lower() for name in (*settings.allowed_hosts, settings.host))
+        self._is_ours = lru_cache(_KEPT_NAMES)(self._name_is_ours)
         self._has_names = not (settings.has_auth or settings.insecure_no_auth)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,49 +52,51 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        host, origin = b"", None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
         try:
-            self._check_name(scope, headers)
-            self._check_origin(scope, headers)
-            scope[IDENTITY] = await self._identity(scope, headers)
+            if self._has_names and not self._is_ours(scope["server"], host):
+                raise ForbiddenError(
+                    "this server does not answer to that name", hint="--allowed-hosts adds names"
+                )
+            if origin is not None and scope["method"] not in _SAFE:
+                self._check_origin(origin.decode("latin-1"), host.decode("latin-1"))
+            scope[IDENTITY] = await self._identity(scope)
         except RendicomError as error:
             self._telemetry.auth_failed(error.code)
-            await refuse(scope, send, error, headers=_challenge(error, headers))
+            await refuse(scope, send, error, headers=_challenge(error, scope))
             return
         await self._app(scope, receive, send)
 
-    def _check_name(self, scope: Scope, headers: Mapping[str, str]) -> None:
-        """Refuse names that are not ours where nothing else protects us.
+    def _name_is_ours(self, server: tuple[str, int | None] | None, host: bytes) -> bool:
+        """Tell whether a browser may call us so, where nothing else protects us.
 
         A web page may let its own name lead to this machine, and then read what is here (DNS
         rebinding): the browser takes it for the page's own server.
         """
-        server = scope.get("server")
-        if not self._has_names or server is None or not is_loopback(server[0]):
-            return
-        host = _hostname(f"//{headers.get('host', '')}")
-        if host and not is_loopback(host) and host not in self._names:
-            raise ForbiddenError(
-                "this server does not answer to that name", hint="--allowed-hosts adds names"
-            )
+        if server is None or not is_loopback(server[0]):
+            return True
+        name = _hostname(host.decode("latin-1"))
+        return not name or is_loopback(name) or name in self._names
 
-    def _check_origin(self, scope: Scope, headers: Mapping[str, str]) -> None:
+    def _check_origin(self, origin: str, host: str) -> None:
         """Refuse changes that a page of another origin asks for."""
-        origin = headers.get("origin")
-        if scope["method"] in _SAFE or origin is None or "*" in self._origins:
-            return
-        is_own = urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
-        if not is_own and origin not in self._origins:
+        is_own = urlsplit(origin).netloc.lower() == host.lower()
+        if not is_own and origin not in self._origins and "*" not in self._origins:
             raise ForbiddenError(
                 "pages of that origin may not change anything here", hint="--cors allows origins"
             )
 
-    async def _identity(self, scope: Scope, headers: Mapping[str, str]) -> Identity | None:
+    async def _identity(self, scope: Scope) -> Identity | None:
         if self._is_public(scope):
             return None
-        identity = await self._authenticator.identify(headers)
+        if not self._authenticator.is_on:
+            return ANYBODY
+        identity = await self._authenticator.identify(_texts(scope))
         # For the audit log also when it may not do this.
         scope[IDENTITY] = identity
         identity.require("read" if scope["method"] in _SAFE else "write")
@@ -104,16 +110,21 @@ class Gate:
         return path in _PUBLIC or path.startswith(_PUBLIC_FOLDERS)
 
 
-def _hostname(url: str) -> str:
+def _texts(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _hostname(host: str) -> str:
     try:
-        return (urlsplit(url).hostname or "").lower()
+        return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return "?"
 
 
-def _challenge(error: RendicomError, headers: Mapping[str, str]) -> Mapping[str, str]:
+def _challenge(error: RendicomError, scope: Scope) -> Mapping[str, str]:
     """Return how to do better (RFC 6750 3)."""
     if not isinstance(error, UnauthenticatedError):
         return {}
-    wrong = ', error="invalid_token"' if "authorization" in headers else ""
+    has_token = any(name == b"authorization" for name, _ in scope["headers"])
+    wrong = ', error="invalid_token"' if has_token else ""
     return {"WWW-Authenticate": f'Bearer realm="rendicom"{wrong}'}
