@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 
@@ -36,11 +39,13 @@ from rendicom.errors import (
     NoSuchFrameError,
     NoSuchResourceError,
     NotAcceptableError,
+    RendicomError,
     TooLargeError,
     UnreadableSourceError,
 )
 from rendicom.testing import dicom_file, element, encapsulate, image, rle, sequence
 from rendicom.testing.images import pack_bits
+from rendicom.testing.strategies import damaged
 from rendicom.testing.writer import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 
 RLE, JPEG, J2K, JLS = (
@@ -396,6 +401,14 @@ def test_a_file_cut_short_while_it_is_sent_is_an_error(tmp_path: Path) -> None:
         b"".join(read_pieces(retrieved, path))
 
 
+@pytest.mark.parametrize("syntax", ["", "*"])
+def test_files_that_cannot_be_read_to_their_end_still_go_out_as_they_are(syntax: str) -> None:
+    data = dicom_file([element(0x00104000, "LT", "x" * 100)])[:-50]
+    assert sent(data, instance_bytes(data, syntax)) == data
+    with pytest.raises(CorruptDataError):
+        metadata(data, "u")
+
+
 def test_missing_files_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UnreadableSourceError):
         instance_bytes(tmp_path / "none.dcm")
@@ -477,6 +490,14 @@ def test_streams_have_the_media_type_of_their_transfer_syntax(syntax: str, media
                  transfer_syntax=syntax)  # fmt: skip
     (part,) = frame_bytes(data, [1], "*")
     assert (part.media_type, part.transfer_syntax) == (media_type, syntax)
+
+
+def test_frames_in_fragments_that_are_not_compressed_are_not_called_so() -> None:
+    plain = encapsulate([frame.tobytes() for frame in GRAY])
+    data = image(plain, rows=4, columns=5, frames=3, bits_allocated=16, transfer_syntax=J2K)
+    (part,) = frame_bytes(data, [2], "*")
+    assert (part.media_type, part.transfer_syntax) == ("application/octet-stream", EXPLICIT)
+    assert part.data == GRAY[1].tobytes()
 
 
 def test_frames_stored_otherwise_cannot_be_had(pydicom_file: Find) -> None:
@@ -649,3 +670,22 @@ def test_one_opened_file_answers_everything() -> None:
         assert frame_bytes(stored, [2])[0].data == GRAY[1].tobytes()
         assert instance_bytes(stored).transfer_syntax == EXPLICIT
         assert stored.transfer_syntax == EXPLICIT
+
+
+@given(data=st.data(), name=st.sampled_from(["CT_small.dcm", "emri_small_RLE.dcm", "reportsi.dcm"]))
+@settings(max_examples=40, deadline=None)
+def test_damaged_files_raise_our_errors_only(
+    data: st.DataObject, name: str, pydicom_file: Find
+) -> None:
+    whole = pydicom_file(name).read_bytes()
+    head = data.draw(damaged(whole[:4000]))
+    broken = head + whole[4000:20000]
+    asked: list[Callable[[], object]] = [
+        lambda: metadata_json(broken, "u"),
+        lambda: sent(broken, instance_bytes(broken, EXPLICIT, max_bytes=1 << 24)),
+        lambda: frame_bytes(broken, [1]),
+        lambda: bulk_data(broken, "7FE00010", max_bytes=1 << 24),
+    ]
+    for ask in asked:
+        with contextlib.suppress(RendicomError):
+            ask()

@@ -124,8 +124,14 @@ def frame_bytes(
             return [_uncompressed_part(pixels, number) for number in frames]
         if not has_streams or transfer_syntax not in (AS_STORED, uid):
             raise _not_stored_so(uid if has_streams else EXPLICIT_LITTLE_ENDIAN)
-        media_type = frame_media_type(uid)
-        return [FramePart(pixels.stored(number), media_type, uid) for number in frames]
+        return [_stored_part(pixels, number, uid) for number in frames]
+
+
+def _stored_part(pixels: PixelFrames, number: int, uid: str) -> FramePart:
+    stream = pixels.stored(number)
+    if stream is None:
+        return _uncompressed_part(pixels, number)
+    return FramePart(stream, frame_media_type(uid), uid)
 
 
 def _uncompressed_part(pixels: PixelFrames, number: int) -> FramePart:
@@ -198,9 +204,8 @@ def instance_bytes(
 
 def _as_stored(stored: StoredInstance, uid: str) -> Retrieved:
     """Return the file itself; one without a preamble gets file meta information."""
-    size = stored.source.size
-    if stored.source.read(128, 4) == b"DICM" and stored.dataset.meta:
-        return Retrieved((Stretch(0, size),), DICOM, uid)
+    if stored.said_transfer_syntax:
+        return Retrieved((Stretch(0, stored.source.size),), DICOM, uid)
     pieces = written(stored.whole_dataset, uid, changes={})
     return Retrieved(tuple(pieces), DICOM, uid, stored.dataset.warnings)
 

@@ -18,7 +18,7 @@ from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.describe import describe
 from rendicom.pixels.frames import FrameBytes
 from rendicom.pixels.source import FrameSource, native_frame_bits
-from rendicom.pixels.syntaxes import ENCAPSULATED_UNCOMPRESSED, is_video
+from rendicom.pixels.syntaxes import is_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,17 +122,19 @@ class PixelFrames:
         """Tell whether the pixel data are stored in fragments."""
         return self._frames.is_encapsulated
 
-    def stored(self, number: int) -> bytes:
+    def stored(self, number: int) -> bytes | None:
         """Return the codestream of a frame, without box, padding or anything behind its end.
+
+        None where the frame is not compressed, whatever the transfer syntax says.
 
         Raises
         ------
         NoSuchFrameError, CorruptDataError
         """
         found = self._frames.frame(number)
-        if self.description.transfer_syntax == ENCAPSULATED_UNCOMPRESSED:
-            return bytes(found.data)
         stream = sniff(found.data, self.description)
+        if stream.kind == "native":
+            return None
         if stream.info is not None and stream.kind in _CUT_TO_STREAM:
             return bytes(stream.data[stream.info.start : stream.info.stop])
         return bytes(stream.data)

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Self
 from rendicom.dicomweb.datasets import read_dataset
 from rendicom.dicomweb.pixeldata import PixelFrames
 from rendicom.pixels.bytesource import open_source
+from rendicom.pixels.filemeta import read_file_meta
 from rendicom.pixels.header import read_header
+from rendicom.pixels.headerscan import HandOverError, Window
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.dataelements import DataSet
     from rendicom.pixels.bytesource import ByteSource, Readable
 
 __all__ = ["StoredInstance", "open_stored", "opened"]
+
+_MAX_META_BYTES = 1 << 20
 
 
 def open_stored(source: Readable) -> StoredInstance:
@@ -65,10 +69,18 @@ class StoredInstance:
         """
         return PixelFrames(read_header(self.source))
 
+    @cached_property
+    def said_transfer_syntax(self) -> str:
+        """Return what sound file meta information says; empty where there is none."""
+        try:
+            return read_file_meta(Window(self.source, limit=_MAX_META_BYTES)).transfer_syntax
+        except HandOverError:
+            return ""
+
     @property
     def transfer_syntax(self) -> str:
         """Return the Transfer Syntax UID of the stored file, guessed where it does not say."""
-        return self.dataset.transfer_syntax
+        return self.said_transfer_syntax or self.dataset.transfer_syntax
 
 
 class opened:  # noqa: N801 - used like a function
