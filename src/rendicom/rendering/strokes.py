@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Coverage", "filled", "stroked"]
 
-_FAR = 1e6
 _LONGEST = 48.0
 """Longer lines are drawn in pieces: the pixels near each are few."""
 _SUBROWS = 4
@@ -49,11 +48,10 @@ def stroked(
     bottom = min(shape[0], math.ceil(max(ends[:, 1].max(), ends[:, 3].max()) + reach))
     if left >= right or top >= bottom:
         return None
-    distances = np.full((bottom - top, right - left), _FAR, np.float32)
+    values = np.zeros((bottom - top, right - left), np.float32)
     for x0, y0, x1, y1 in ends - (left, top, left, top):
-        _approach(distances, x0, y0, x1, y1, reach)
-    values: NDArray[np.float32] = np.float32(radius + 0.5) - distances
-    return Coverage(np.clip(values, 0, 1, out=values), top, left)
+        _cover(values, x0, y0, x1, y1, radius)
+    return Coverage(values, top, left)
 
 
 def _pieces(
@@ -112,11 +110,12 @@ def _clipped(
     )
 
 
-def _approach(
-    distances: NDArray[np.float32], x0: float, y0: float, x1: float, y1: float, reach: float
+def _cover(
+    values: NDArray[np.float32], x0: float, y0: float, x1: float, y1: float, radius: float
 ) -> None:
-    """Lower the distances of the pixels around one line to that from the line."""
-    rows, columns = distances.shape
+    """Cover the pixels within ``radius`` of one line."""
+    rows, columns = values.shape
+    reach = radius + 1
     top, bottom = max(0, int(min(y0, y1) - reach)), min(rows, math.ceil(max(y0, y1) + reach))
     left, right = max(0, int(min(x0, x1) - reach)), min(columns, math.ceil(max(x0, x1) + reach))
     if top >= bottom or left >= right:
@@ -126,8 +125,9 @@ def _approach(
     across, along = np.float32(x1 - x0), np.float32(y1 - y0)
     square = max(float(across * across + along * along), 1e-9)
     share = np.clip((x * across + y * along) / np.float32(square), 0, 1)
-    part = distances[top:bottom, left:right]
-    np.minimum(part, np.hypot(x - share * across, y - share * along), out=part)
+    near = np.float32(radius + 0.5) - np.hypot(x - share * across, y - share * along)
+    part = values[top:bottom, left:right]
+    np.maximum(part, np.minimum(near, 1), out=part)
 
 
 def filled(outline: Sequence[Point], shape: tuple[int, ...]) -> Coverage | None:
@@ -140,14 +140,26 @@ def filled(outline: Sequence[Point], shape: tuple[int, ...]) -> Coverage | None:
     if len(points) < 3 or top >= bottom or left >= right:
         return None
     values = np.zeros((bottom - top, right - left), np.float32)
-    edges = np.arange(left, right, dtype=np.float64)
     starts, ends = np.roll(points, 1, axis=0), points
     for index in range((bottom - top) * _SUBROWS):
         y = top + (index + 0.5) / _SUBROWS
         crosses = (starts[:, 1] <= y) != (ends[:, 1] <= y)
         (x0, y0), (x1, y1) = starts[crosses].T, ends[crosses].T
-        places = np.sort(x0 + (y - y0) / (y1 - y0) * (x1 - x0))
+        places = np.clip(np.sort(x0 + (y - y0) / (y1 - y0) * (x1 - x0)) - left, 0, right - left)
         row = values[index // _SUBROWS]
-        for low, high in zip(places[::2], places[1::2], strict=True):
-            row += np.clip(np.minimum(edges + 1, high) - np.maximum(edges, low), 0, 1) / _SUBROWS
-    return Coverage(np.clip(values, 0, 1), top, left)
+        for low, high in zip(places[::2].tolist(), places[1::2].tolist(), strict=True):
+            _add_span(row, low, high)
+    return Coverage(np.minimum(values, 1, out=values), top, left)
+
+
+def _add_span(row: NDArray[np.float32], low: float, high: float) -> None:
+    """Add what a part of a thin row, from ``low`` to ``high``, covers of each pixel."""
+    first, last = int(low), int(high)
+    if first == last:
+        if first < len(row):
+            row[first] += (high - low) / _SUBROWS
+        return
+    row[first] += (first + 1 - low) / _SUBROWS
+    row[first + 1 : last] += 1 / _SUBROWS
+    if last < len(row):
+        row[last] += (high - last) / _SUBROWS

@@ -125,7 +125,7 @@ def _draw_figure(picture: NDArray[Any], figure: Figure) -> None:
 
 def _lay(picture: NDArray[Any], coverage: Coverage | None, colour: Colour, opacity: float) -> None:
     if coverage is not None:
-        values = coverage.values * np.float32(opacity)
+        values = coverage.values if opacity == 1 else coverage.values * np.float32(opacity)
         lay_over(picture, values, colour, top=coverage.top, left=coverage.left)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ def apply_shutter(picture: NDArray[Any], covering: Covering) -> NDArray[Any]:
     it RGB. Only what every shape of the shutter leaves open stays.
     """
     shutter = covering.shutter
-    is_open = _open(picture.shape[:2], shutter, covering.pixel_size)
+    is_open = _open(picture.shape[:2], covering)
     if is_open.all():
         return picture
     colour = as_colour(shutter.ink, prefers_gray=picture.ndim == 2, default=0.0)
@@ -42,9 +43,10 @@ def apply_shutter(picture: NDArray[Any], covering: Covering) -> NDArray[Any]:
     return result
 
 
-def _open(
-    shape: tuple[int, ...], shutter: Shutter, pixel_size: tuple[float, float]
-) -> NDArray[np.bool_]:
+@lru_cache(maxsize=2)
+def _open(shape: tuple[int, ...], covering: Covering) -> NDArray[np.bool_]:
+    """Return the pixels that are seen, the same for every frame of a loop."""
+    shutter, pixel_size = covering
     rows = np.arange(1, shape[0] + 1, dtype=np.float64)[:, np.newaxis]
     columns = np.arange(1, shape[1] + 1, dtype=np.float64)
     is_open = np.ones(shape, np.bool_)
