@@ -545,6 +545,16 @@ def test_bulk_data_are_asked_for() -> None:
         {"00200032": {"vr": "DS", "Value": [float("inf")]}},
         {"00200032": {"vr": "DS", "Value": [-(10**400)]}},
         {"00280009": {"vr": "AT", "Value": ["xyz"]}},
+        {"00200013": {"vr": "IS", "Value": ["1.5"]}},
+        {"00200013": {"vr": "IS", "Value": ["1e999"]}},
+        {"00200032": {"vr": "DS", "Value": ["abc"]}},
+        {"00100020": {"vr": "LO", "Value": ["\ud800"]}},
+        {"00100010": {"vr": "PN", "Value": [{"Alphabetic": "\ud800"}]}},
+        {"00100010": {"vr": "PN", "BulkDataURI": "x"}},
+        {"00100020": {"vr": "LO", "InlineBinary": "eA=="}},
+        {"00420011": {"vr": "OB", "InlineBinary": "é"}},
+        {"00020010": {"vr": "UI", "Value": ["1.2", "1.3"]}},
+        {"00020010": {"vr": "UI", "Value": ["1.2\\1.3"]}},
         {"00100010": {"vr": "PN", "Value": [5]}},
         {"00100010": {"vr": "PN", "Value": [{"Alphabetic": 5}]}},
         {"00081140": {"vr": "SQ", "Value": ["x"]}},
@@ -567,6 +577,25 @@ def test_models_too_deep_are_refused() -> None:
         nested = {"00081140": {"vr": "SQ", "Value": [nested]}}
     with pytest.raises(BadRequestError):
         from_json_model(nested)
+
+
+def test_unknown_binary_values_of_standard_elements_are_read_as_what_they_are() -> None:
+    rows = base64.b64encode(struct.pack("<H", 512)).decode()
+    dataset = from_json_model({"00280010": {"vr": "UN", "InlineBinary": rows}})
+    assert dataset.Rows == 512
+    assert dataset["Rows"].VR == "US"
+
+
+def test_character_sets_and_file_meta_information_have_the_vr_of_the_dictionary() -> None:
+    dataset = from_json_model(
+        {
+            "00020010": {"vr": "LO", "Value": [EXPLICIT]},
+            "00080005": {"vr": "LO", "Value": ["ISO_IR 100"]},
+        }
+    )
+    assert dataset.file_meta["TransferSyntaxUID"].VR == "UI"
+    assert dataset["SpecificCharacterSet"].VR == "CS"
+    assert dataset.SpecificCharacterSet == "ISO_IR 192"
 
 
 def test_messages_hold_no_value() -> None:

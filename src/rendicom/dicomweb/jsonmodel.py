@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rendicom.dicomweb.characters import AFFECTED_VRS, Repertoire, repertoire_of
-from rendicom.dicomweb.jsonvalues import READERS, read_text
+from rendicom.dicomweb.jsonvalues import BINARY_VRS, BULK_VRS, READERS, read_text
 from rendicom.pixels.elements import PIXEL_KEYWORDS, UNDEFINED_LENGTH
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ _UNICODE = {"vr": "CS", "Value": ["ISO_IR 192"]}
 _CHARACTER_SET = 0x00080005
 _NOT_IN_MODEL = (0x0000, 0x0002)
 """Groups of commands and of file meta information."""
-BINARY_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
-_BULK_VRS = BINARY_VRS | frozenset(
-    ("DS", "FD", "FL", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV")
-)
-"""VRs that may be referred to (PS3.18 F.2.2); a sequence may not."""
 _tag_of = itemgetter(0)
 
 
@@ -161,7 +156,7 @@ class _Writer:
             return {"vr": vr}
         if vr in BINARY_VRS or element.tag in PIXEL_KEYWORDS:
             return self._binary(element, vr, place)
-        if self._bulk_uri is not None and vr in _BULK_VRS:
+        if self._bulk_uri is not None and vr in BULK_VRS:
             return {"vr": vr, "BulkDataURI": self._bulk_uri(place)}
         data = self._value(element)
         self._is_unicode |= not data.isascii()

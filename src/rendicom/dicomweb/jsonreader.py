@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import binascii
 import math
 import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
-from rendicom.dicomweb.jsonvalues import values_of
+from rendicom.dicomweb.jsonvalues import BINARY_VRS, BULK_VRS, values_of
 from rendicom.errors import BadRequestError
+from rendicom.pixels.datasetattributes import pydicom_raises, quiet_pydicom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydicom import Dataset
+    from pydicom import DataElement, Dataset
 
 __all__ = ["read_model"]
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _MAX_DEPTH = 64
-_BINARY = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 _TEXT = frozenset(
     ("AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT")
 )
@@ -52,8 +51,7 @@ def read_model(model: Any, *, bulk: Callable[[str], bytes] | None = None) -> Dat
 
 
 def _read_item(model: Any, bulk: Callable[[str], bytes] | None, depth: int) -> Dataset:
-    from pydicom import DataElement, Dataset
-    from pydicom.config import IGNORE
+    from pydicom import Dataset
 
     if not isinstance(model, dict):
         raise BadRequestError("a data set is not a JSON object")
@@ -69,11 +67,22 @@ def _read_item(model: Any, bulk: Callable[[str], bytes] | None, depth: int) -> D
             continue  # group lengths are worked out when written
         vr, value = _read_attribute(name.upper(), model[name], bulk, depth)
         has_text = has_text or (not _is_ascii(value))
-        dataset.add(DataElement(tag, vr, value, validation_mode=IGNORE))
+        dataset.add(_element(name, vr, value))
     if has_text or "SpecificCharacterSet" in dataset:
         # JSON came as UTF-8, and so it is kept.
         dataset.SpecificCharacterSet = _UTF8
     return dataset
+
+
+def _element(name: str, vr: str, value: Any) -> DataElement:
+    from pydicom import DataElement
+    from pydicom.config import IGNORE
+
+    try:
+        with quiet_pydicom():
+            return DataElement(int(name, 16), vr, value, validation_mode=IGNORE)
+    except pydicom_raises():
+        raise BadRequestError(f"a value of attribute {name} is none of VR {vr}") from None
 
 
 def _is_ascii(value: Any) -> bool:
@@ -91,13 +100,20 @@ def _read_attribute(
     kinds = [kind for kind in ("Value", "InlineBinary", "BulkDataURI") if kind in attribute]
     if len(kinds) > 1:
         raise BadRequestError(f"attribute {name} has more than one of {', '.join(kinds)}")
-    is_known = vr in _TEXT or vr in _BINARY or vr in _RANGES or vr in _FLOATS or vr in _DIGITS
+    if name[:4] == "0002" or name == "00080005":
+        vr = _known_vr(name)  # what everything else is read and written by
+    is_known = vr in _TEXT or vr in BINARY_VRS or vr in _RANGES or vr in _FLOATS or vr in _DIGITS
     if not is_known and vr not in ("AT", "PN", "SQ"):
         raise BadRequestError(f"attribute {name} has no VR that is known")
-    if kinds == ["InlineBinary"]:
-        return vr, _binary(name, vr, attribute["InlineBinary"])
-    if kinds == ["BulkDataURI"]:
-        return vr, _referred(name, vr, attribute["BulkDataURI"], bulk)
+    if kinds in (["InlineBinary"], ["BulkDataURI"]):
+        data = (
+            _binary(name, vr, attribute["InlineBinary"])
+            if kinds == ["InlineBinary"]
+            else _referred(name, vr, attribute["BulkDataURI"], bulk)
+        )
+        known = _known_vr(name) if vr == "UN" else vr
+        vr = known if known not in ("", "SQ") else vr
+        return vr, data if vr in BINARY_VRS else _unpacked(vr, data)
     values = attribute.get("Value", [])
     if values is None:
         values = []
@@ -105,10 +121,12 @@ def _read_attribute(
         raise BadRequestError(f"Value of attribute {name} is not an array")
     if vr == "SQ":
         return vr, [_read_item(item or {}, bulk, depth + 1) for item in values]
-    if vr in _BINARY:
+    if vr in BINARY_VRS:
         if values:
             raise BadRequestError(f"attribute {name} is binary and has a Value")
         return vr, b""
+    if len(values) > 1 and name[:4] == "0002":
+        raise BadRequestError(f"attribute {name} has more than one value")
     read = [None if value is None else _value(name, vr, value) for value in values]
     return vr, _joined(vr, read)
 
@@ -134,6 +152,10 @@ def _joined(vr: str, values: list[Any]) -> Any:
 
 def _value(name: str, vr: str, value: Any) -> Any:
     """Return one value that is there."""
+    if isinstance(value, str) and not _is_unicode(value):
+        raise BadRequestError(f"a value of attribute {name} is no Unicode")
+    if vr == "UI" and "\\" in str(value):
+        raise BadRequestError(f"a value of attribute {name} is no UID")
     if vr in _TEXT and isinstance(value, str):
         return value
     if vr == "PN":
@@ -146,6 +168,15 @@ def _value(name: str, vr: str, value: Any) -> Any:
     if number is None:
         raise BadRequestError(f"a value of attribute {name} is none of VR {vr}")
     return number
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be written; JSON can name halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _number(vr: str, value: Any) -> int | float | None:
@@ -189,32 +220,33 @@ def _person_name(name: str, value: Any) -> str:
     if not isinstance(value, dict):
         raise BadRequestError(f"a value of attribute {name} is no person name")
     groups = [value.get(group) or "" for group in _NAME_GROUPS]
-    if not all(isinstance(group, str) for group in groups):
+    if not all(isinstance(group, str) and _is_unicode(group) for group in groups):
         raise BadRequestError(f"a value of attribute {name} is no person name")
     return "=".join(groups).rstrip("=")
 
 
 def _binary(name: str, vr: str, value: Any) -> bytes:
-    if vr == "SQ" or not isinstance(value, str):
-        raise BadRequestError(f"InlineBinary of attribute {name} is no text, or of a sequence")
+    if vr not in BINARY_VRS or not isinstance(value, str):
+        raise BadRequestError(f"attribute {name} is not binary, or its InlineBinary is no text")
     try:
         return b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise BadRequestError(f"InlineBinary of attribute {name} is not base64") from None
 
 
-def _referred(name: str, vr: str, uri: Any, bulk: Callable[[str], bytes] | None) -> Any:
-    if vr == "SQ" or not isinstance(uri, str):
-        raise BadRequestError(f"BulkDataURI of attribute {name} is no text, or of a sequence")
-    if bulk is None:
-        return b"" if vr in _BINARY else None
-    data = bulk(uri)
-    return data if vr in _BINARY else _unpacked(vr, data)
+def _referred(name: str, vr: str, uri: Any, bulk: Callable[[str], bytes] | None) -> bytes:
+    if vr not in BULK_VRS or not isinstance(uri, str):
+        raise BadRequestError(f"VR {vr} of attribute {name} is never bulk data, or its URI no text")
+    return b"" if bulk is None else bulk(uri)
 
 
 def _unpacked(vr: str, data: bytes) -> Any:
     """Return bulk data of numbers or text as values."""
     values = values_of(vr, data)
-    if vr in _DIGITS:
-        return [str(value) for value in values]
-    return values if len(values) != 1 else values[0]
+    if vr in _FLOATS:
+        values = [_number(vr, value) for value in values]
+    elif vr in _RANGES:
+        values = [int(value) for value in values]
+    elif vr in _DIGITS:
+        values = [None if value is None else str(value) for value in values]
+    return _joined(vr, values)

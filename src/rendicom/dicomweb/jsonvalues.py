@@ -8,8 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-__all__ = ["READERS", "read_text", "values_of"]
+__all__ = ["BINARY_VRS", "BULK_VRS", "READERS", "read_text", "values_of"]
 
+BINARY_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
+BULK_VRS = BINARY_VRS | frozenset(
+    ("DS", "FD", "FL", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV")
+)
+"""VRs that may be referred to (PS3.18 F.2.2); a sequence may not."""
 _ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
 _TRAILING_ONLY = frozenset(("LT", "ST", "UC", "UR", "UT"))
 _EXACT = 1 << 53
