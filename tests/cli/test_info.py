@@ -84,8 +84,10 @@ def test_what_is_wrong_is_said_and_the_rest_is_shown(here, samples, run) -> None
         "no-pixel-data", "not-dicom", "cannot-read",
     ]  # fmt: skip
     assert result.lines[0]["sop_class"]["name"] == "Key Object Selection Document Storage"
+    assert result.lines[0]["documents"] == ["html", "txt", "xml"]
     human = run("info", "document.dcm", "note.txt").out
-    assert human.count("not rendered") == 2
+    assert human.count("not rendered") == 1
+    assert "no picture; rendicom convert makes html, txt, xml" in human
     assert "\n\nfile" in human
 
 

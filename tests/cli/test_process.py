@@ -64,7 +64,7 @@ def test_completion_scripts(here, shell) -> None:
 def test_completion_of_a_format(here) -> None:
     words = {"COMP_WORDS": "rendicom convert --format p", "COMP_CWORD": "3"}
     environment = os.environ | words | {"_RENDICOM_COMPLETE": "bash_complete"}
-    assert run(env=environment).stdout.split() == [b"plain,png", b"plain,pnm"]
+    assert run(env=environment).stdout.split() == [b"plain,png", b"plain,pnm", b"plain,pdf"]
 
 
 def test_a_reader_that_leaves_is_no_trace(here, samples) -> None:

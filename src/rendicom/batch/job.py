@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 from rendicom.batch.frames import FrameSelection
 from rendicom.batch.names import picture_name
 from rendicom.batch.write import Existing, may_write, write_picture
-from rendicom.errors import OptionError, RendicomError
+from rendicom.encode.formats import Format
+from rendicom.errors import NoPixelDataError, OptionError, RendicomError
 from rendicom.storage import exists
 
 if TYPE_CHECKING:
-    from rendicom.encode.formats import Format
+    from rendicom.batch.outputs import OutputFormat
     from rendicom.engine import Instance
     from rendicom.options import RenderOptions
     from rendicom.values import RenderedImage
@@ -36,15 +37,17 @@ __all__ = [
     "Skipped",
     "Written",
     "convert_frames",
+    "digest_of",
     "failure",
     "notices",
+    "output_path",
     "pictures",
     "run_job",
 ]
 
 
 class OutputFolder(NamedTuple):
-    """Pictures go into a folder, one a frame; an animated format gets one for all.
+    """Pictures go into a folder, one a frame; an animated format or a document gets one for all.
 
     ``place`` is `Unit.place`: the path below ``folder``, without frame number and extension.
     """
@@ -68,7 +71,7 @@ class Job(NamedTuple):
 
     source: str
     output: OutputFolder | OneFile
-    format: Format
+    format: OutputFormat
     options: RenderOptions
     frames: FrameSelection | None = None
     existing: Existing = "overwrite"
@@ -78,17 +81,17 @@ class Job(NamedTuple):
 
 
 class Written(NamedTuple):
-    """One picture, written. ``output`` is None where ``data`` holds the bytes instead.
+    """One picture or document, written. ``output`` is None where ``data`` holds the bytes instead.
 
-    ``frame`` is None for an animation; ``size`` is in bytes; ``digest`` is the BLAKE2b-256 of the
-    bytes in hexadecimal digits where it was asked for.
+    ``frame`` is None for an animation, and width and height are too for a document; ``size`` is in
+    bytes; ``digest`` is the BLAKE2b-256 of the bytes in hexadecimal digits where it was asked for.
     """
 
     source: str
     output: str | None
     frame: int | None
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     media_type: str
     size: int
     voi: str
@@ -162,6 +165,11 @@ def run_job(job: Job) -> Iterator[Outcome]:
     OneFileError
         The frames asked for do not fit the output.
     """
+    if not isinstance(job.format, Format):
+        from rendicom.batch.reports import run_document_job
+
+        yield from run_document_job(job)
+        return
     from rendicom.engine import open_instance
 
     try:
@@ -197,9 +205,14 @@ def pictures(instance: Instance, job: Job) -> list[tuple[int, ...]]:
         The frames asked for do not fit the output.
     NoPixelDataError, NoSuchFrameError, CorruptDataError
     """
-    description = instance.description
+    try:
+        description = instance.description
+    except NoPixelDataError as error:
+        from rendicom.batch.reports import with_forms
+
+        raise with_forms(error, instance.sop_class) from None
     count = description.number_of_frames
-    animated = job.format.encode_animation is not None
+    animated = _is_animated(job.format)
     if job.frames is None and isinstance(job.output, OneFile) and not animated:
         return [(description.representative_frame,)]
     frames = (job.frames or FrameSelection()).resolve(count)
@@ -211,6 +224,10 @@ def pictures(instance: Instance, job: Job) -> list[tuple[int, ...]]:
             hint="give a folder as TARGET, or an animated format such as gif, apng or webp",
         )
     return [(frame,) for frame in frames]
+
+
+def _is_animated(output: OutputFormat) -> bool:
+    return isinstance(output, Format) and output.encode_animation is not None
 
 
 def notices(instance: Instance, job: Job, loops: list[tuple[int, ...]]) -> Iterator[Notice]:
@@ -232,7 +249,8 @@ def convert_frames(instance: Instance, job: Job, frames: tuple[int, ...]) -> Out
     """Make one picture of one frame, or of several in an animated format; never raises ours."""
     frame = frames[0] if len(frames) == 1 else None
     try:
-        path = _path(instance, job, frame)
+        number_of_frames = instance.description.number_of_frames
+        path = output_path(job, frame=frame, number_of_frames=number_of_frames)
         if path is not None and job.is_rehearsal:
             may_write(path, job.existing)
             return Planned(job.source, path, frame, exists(path))
@@ -247,14 +265,15 @@ def convert_frames(instance: Instance, job: Job, frames: tuple[int, ...]) -> Out
     return _written(job, image, path)
 
 
-def _path(instance: Instance, job: Job, frame: int | None) -> str | None:
+def output_path(job: Job, *, frame: int | None, number_of_frames: int) -> str | None:
+    """Return where a picture goes; None when the caller takes the bytes."""
     if isinstance(job.output, OneFile):
         return job.output.path
     name = picture_name(
         job.output.place,
         job.format.extensions[0],
         frame=frame,
-        number_of_frames=instance.description.number_of_frames,
+        number_of_frames=number_of_frames,
     )
     return os.path.join(job.output.folder, *name.split("/"))
 
@@ -277,11 +296,12 @@ def _written(job: Job, image: RenderedImage, path: str | None) -> Written:
         voi=image.voi,
         warnings=image.warnings,
         data=image.data if path is None else b"",
-        digest=_digest(image.data) if job.has_digest else "",
+        digest=digest_of(image.data) if job.has_digest else "",
     )
 
 
-def _digest(data: bytes) -> str:
+def digest_of(data: bytes) -> str:
+    """Return the BLAKE2b-256 of the bytes in hexadecimal digits."""
     import hashlib
 
     # In a third of the time of SHA-256 where the processor has no instructions for that.

@@ -26,6 +26,7 @@ from rendicom.batch.job import (
     pictures,
 )
 from rendicom.batch.units import Chunk, Identity, Recipe, Report, Unit
+from rendicom.encode.formats import Format
 from rendicom.errors import NotDicomError, RendicomError
 
 if TYPE_CHECKING:
@@ -165,6 +166,9 @@ class _Conversion(_Task):
 
     def work(self, instance: Instance) -> None:
         job = self._job()
+        if not isinstance(job.format, Format):
+            self._write_document(instance, job)
+            return
         loops = self._loops(instance, job)
         for position, frames in enumerate(loops):
             if position and monotonic() > self.until:
@@ -172,6 +176,15 @@ class _Conversion(_Task):
                 return
             self.watch.restart()
             self.outcomes.append(self._shown(self._converted(instance, job, frames)))
+
+    def _write_document(self, instance: Instance, job: Job) -> None:
+        from rendicom.batch.reports import convert_document
+        from rendicom.batch.sources import open_unit
+
+        source = open_unit(self.unit, base=self.recipe.base)
+        outcome = convert_document(instance.sop_class, source, job)
+        self.pictures = 0 if isinstance(outcome, Filtered) else 1
+        self.outcomes.append(self._shown(outcome))
 
     def _converted(self, instance: Instance, job: Job, frames: tuple[int, ...]) -> Outcome:
         """Return what came of one picture; a fault of ours costs that picture only."""
@@ -192,13 +205,13 @@ class _Conversion(_Task):
         return loops
 
     def _job(self) -> Job:
-        from rendicom.encode import format_named
+        from rendicom.batch.outputs import output_format_named
 
         recipe, unit = self.recipe, self.unit
         return Job(
             unit.source,
             OutputFolder(self._folder(), unit.place),
-            format_named(recipe.format),
+            output_format_named(recipe.format),
             recipe.options,
             unit.frames or recipe.frames,
             recipe.existing,

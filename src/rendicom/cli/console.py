@@ -112,6 +112,8 @@ class Console:
         Notices not wanted, by what they are about.
     manifest
         What lists every outcome, if anything does.
+    thing
+        What is made: a picture or a document.
     """
 
     is_json: bool = False
@@ -119,6 +121,7 @@ class Console:
     is_quiet: bool = False
     silenced: frozenset[str] = frozenset()
     manifest: str | None = None
+    thing: str = "picture"
     failed: int = field(default=0, init=False)
     _shown: Counter[str] = field(default_factory=Counter, init=False)
     _said: tuple[str, set[str]] = field(default=("", set()), init=False)
@@ -162,18 +165,37 @@ class Console:
         It took ``seconds``; with ``done_before`` files an earlier run was done.
         """
         if not self.is_quiet:
-            complain(", ".join(_parts(tally, seconds=seconds, done_before=done_before)))
+            complain(", ".join(self._parts(tally, seconds=seconds, done_before=done_before)))
         if tally.failed:
             codes = ", ".join(f"{count} {code}" for code, count in tally.failed.most_common())
             where = f"; see {self.manifest}" if self.manifest else ""
             complain(f"{tally.failed.total()} failed: {codes}{where}")
 
+    def _parts(self, tally: Tally, *, seconds: float, done_before: int) -> list[str]:
+        parts = [self._made(tally, seconds)]
+        parts += [f"{tally.skipped} there already"] if tally.skipped else []
+        parts += [f"{counted(done_before, 'file')} done before"] if done_before else []
+        parts += [f"{counted(tally.ignored, 'other file')} ignored"] if tally.ignored else []
+        parts += [_left_out(tally.filtered)] if tally.filtered else []
+        return parts
+
+    def _made(self, tally: Tally, seconds: float) -> str:
+        if tally.planned:
+            return f"{counted(tally.planned, self.thing)} would be written"
+        made = f"{counted(tally.written, self.thing)} written"
+        if seconds < _LONG_RUN or not tally.written:
+            return made
+        time = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+        files = counted(tally.converted, "file")
+        return f"{made} of {files} in {time} ({speed(tally.written / seconds)})"
+
     def _show_written(self, done: Written) -> None:
         for warning in done.warnings:
             self._note(done.source, f"warning: {warning}", kind="warnings")
         if self.is_verbose:
-            frame = "all frames" if done.frame is None else f"frame {done.frame}"
-            size = f"{done.width} x {done.height}"
+            whole = "all frames" if done.width else done.media_type
+            frame = whole if done.frame is None else f"frame {done.frame}"
+            size = f"{done.width} x {done.height}" if done.width else ""
             what = ", ".join(part for part in (frame, size, done.voi) if part)
             complain(f"{done.source} -> {done.output or '-'}: {what}")
         if self.is_json:
@@ -244,26 +266,6 @@ def _print(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     line = printable(text).encode(encoding, "backslashreplace").decode(encoding)
     sys.stdout.write(line + "\n")
-
-
-def _parts(tally: Tally, *, seconds: float, done_before: int) -> list[str]:
-    parts = [_made(tally, seconds)]
-    parts += [f"{tally.skipped} there already"] if tally.skipped else []
-    parts += [f"{counted(done_before, 'file')} done before"] if done_before else []
-    parts += [f"{counted(tally.ignored, 'other file')} ignored"] if tally.ignored else []
-    parts += [_left_out(tally.filtered)] if tally.filtered else []
-    return parts
-
-
-def _made(tally: Tally, seconds: float) -> str:
-    if tally.planned:
-        return f"{counted(tally.planned, 'picture')} would be written"
-    made = f"{counted(tally.written, 'picture')} written"
-    if seconds < _LONG_RUN or not tally.written:
-        return made
-    time = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
-    files = counted(tally.converted, "file")
-    return f"{made} of {files} in {time} ({speed(tally.written / seconds)})"
 
 
 def _left_out(reasons: Counter[str]) -> str:

@@ -16,17 +16,18 @@ from rendicom.cli.console import Console
 from rendicom.cli.flags import FlagCommand, FormatName, rendering_flags, rendering_options
 from rendicom.cli.folderflags import FolderFlags, folder_flags
 from rendicom.cli.target import STREAM, Target, choose_target
+from rendicom.encode.formats import Format
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
+    from rendicom.batch.outputs import OutputFormat
     from rendicom.batch.write import Existing
-    from rendicom.encode.formats import Format
     from rendicom.options import RenderOptions
 
 __all__ = ["command"]
 
 _HELP = """\
-Turn DICOM files into pictures.
+Turn DICOM files into pictures, and reports into pages.
 
 Of two or more paths the last is TARGET. One path alone writes NAME.jpg into the current folder.
 Several sources, a folder, a zip or tar archive, a DICOMDIR or a list need a folder as TARGET; it is
@@ -49,6 +50,7 @@ Examples:
   rendicom convert archive/ pictures/ --resume         go on where an earlier run stopped
   rendicom convert scans.zip s3://bucket/out/ --layout {SOPInstanceUID}.{ext}
   rendicom convert xray.dcm xray.png --bit-depth 16
+  rendicom convert report.dcm report.html              also txt, xml, and pdf where it holds one
   rendicom convert ct.dcm hu.tiff --values modality
   curl -s URL | rendicom convert - - --format png > picture.png
 """
@@ -101,7 +103,7 @@ def _file_flags() -> list[click.Parameter]:
 def convert(
     paths: tuple[str, ...],
     *,
-    file_format: Format | None,
+    file_format: OutputFormat | None,
     frames: FrameSelection | None,
     existing: Existing,
     is_json: bool,
@@ -118,7 +120,9 @@ def convert(
     _check_streams(target, is_json=is_json)
     # Whoever types --no-overlays knows of them.
     silenced = frozenset({"overlays"} if more.get("overlays") is False else ())
-    console = Console(is_json, is_verbose, is_quiet, silenced)
+    _check_sheet(folder, target)
+    thing = "picture" if isinstance(target.format, Format) else "document"
+    console = Console(is_json, is_verbose, is_quiet, silenced, thing=thing)
     if target.is_folder:
         from rendicom.cli.workers import open_workers
 
@@ -180,8 +184,10 @@ def _pass_on(outcome: Outcome) -> None:
         sys.stdout.buffer.flush()
 
 
-def _check_samples(options: RenderOptions, file_format: Format) -> None:
+def _check_samples(options: RenderOptions, file_format: OutputFormat) -> None:
     """Refuse what no picture in this format could hold, before anything is opened."""
+    if not isinstance(file_format, Format):
+        return
     needed = {"display": f"uint{options.bit_depth}", "stored": "uint16", "modality": "float32"}
     dtype = needed[options.values]
     is_exact = options.values == "display" or not file_format.lossy
@@ -193,13 +199,22 @@ def _check_samples(options: RenderOptions, file_format: Format) -> None:
 
 
 def _check_frames(frames: FrameSelection | None, target: Target) -> None:
-    if frames is None or target.is_folder or target.format.encode_animation is not None:
+    if frames is None:
+        return
+    if not isinstance(target.format, Format):
+        raise click.UsageError(f"--frames does not go with {target.format.name}: it has no frames")
+    if target.is_folder or target.format.encode_animation is not None:
         return
     if frames.ranges and not frames.is_single:
         raise click.UsageError(
             f"several frames do not fit one {target.format.name} file: give a folder as TARGET, "
             "or an animated format such as gif, apng or webp"
         )
+
+
+def _check_sheet(folder: FolderFlags, target: Target) -> None:
+    if folder.contact_sheet is not None and not isinstance(target.format, Format):
+        raise click.UsageError(f"--contact-sheet shows pictures, and {target.format.name} is none")
 
 
 def _check_streams(target: Target, *, is_json: bool) -> None:

@@ -13,7 +13,7 @@ from rendicom.options import Parameter, RenderOptions, parameters
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from rendicom.encode.formats import Format
+    from rendicom.batch.outputs import OutputFormat
 
 __all__ = ["FlagCommand", "FormatName", "rendering_flags", "rendering_options"]
 
@@ -39,7 +39,7 @@ class _RenderingFlag(click.Option):
 
 
 if TYPE_CHECKING:
-    _FormatParameter = click.ParamType[Format]
+    _FormatParameter = click.ParamType[OutputFormat]
 else:
     _FormatParameter = click.ParamType  # generic since click 8.3 only
 
@@ -51,12 +51,12 @@ class FormatName(_FormatParameter):
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Format:
+    ) -> OutputFormat:
         """Return the format called ``value``; only its own module is imported."""
-        from rendicom.encode import format_named
+        from rendicom.batch.outputs import output_format_named
 
         try:
-            return format_named(value)
+            return output_format_named(value)
         except OptionError as error:
             self.fail(str(error), param, ctx)
 
@@ -81,9 +81,9 @@ class FormatName(_FormatParameter):
 
 
 def _format_names() -> tuple[str, ...]:
-    from rendicom.registry import discover
+    from rendicom.batch.outputs import output_format_names
 
-    return tuple(each.name for each in discover("rendicom.encode.formats", "FORMAT").values())
+    return output_format_names()
 
 
 def rendering_flags() -> list[click.Parameter]:

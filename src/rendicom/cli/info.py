@@ -21,7 +21,7 @@ _HELP = """\
 Say what is inside a DICOM file, what would be rendered and why, or why not.
 
 Nothing that identifies a patient is shown. - is standard input. Exit status: 0 when every file
-gives a picture, else 1.
+gives a picture or a document, else 1.
 """
 
 _Rows = Iterator[tuple[str, str]]
@@ -32,7 +32,7 @@ def info(files: Sequence[str], *, is_json: bool) -> int:
     status = exitcodes.OK
     for position, name in enumerate(files):
         report = _report(name)
-        if not report["renderable"]:
+        if not (report["renderable"] or "documents" in report):
             status = exitcodes.FAILED
         if is_json:
             print_json(report)
@@ -141,6 +141,9 @@ def _explained(text: str, explanation: str) -> str:
 
 
 def _picture_rows(report: dict[str, Any]) -> _Rows:
+    if documents := report.get("documents"):
+        yield "document", f"no picture; rendicom convert makes {', '.join(documents)}"
+        return
     if error := report.get("error"):
         hint = f" ({error['hint']})" if error["hint"] else ""
         yield "not rendered", f"{error['code']}: {error['message']}{hint}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rendicom.engine import open_instance
-from rendicom.errors import RendicomError
+from rendicom.errors import NoPixelDataError, RendicomError
 from rendicom.pixels.syntaxes import (
     ENCAPSULATED_UNCOMPRESSED,
     is_jpip,
@@ -47,7 +47,9 @@ def inspect(source: Source, *, name: str) -> dict[str, Any]:
     -------
     dict
         Ready for JSON. ``renderable`` tells whether frame 1 gives a picture; where not,
-        ``error`` holds ``code``, ``message`` and ``hint``. What could not be found out is absent.
+        ``error`` holds ``code``, ``message`` and ``hint``, and ``documents`` names the formats
+        that a report or an encapsulated document can be converted to. What could not be found
+        out is absent.
     """
     report: dict[str, Any] = {"source": name, "renderable": False}
     try:
@@ -57,9 +59,21 @@ def inspect(source: Source, *, name: str) -> dict[str, Any]:
             display = instance.display_attributes(instance.description.representative_frame)
             report |= _display(display)
             report |= _picture(instance)
+    except NoPixelDataError as error:
+        report |= _documents(report, error)
     except RendicomError as error:
         report["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
     return report
+
+
+def _documents(report: dict[str, Any], error: NoPixelDataError) -> dict[str, Any]:
+    from rendicom.batch.reports import document_names, with_forms
+
+    sop_class = report["sop_class"]["uid"]
+    said = with_forms(error, sop_class)
+    found = {"error": {"code": said.code, "message": said.message, "hint": said.hint}}
+    names = document_names(sop_class)
+    return found | ({"documents": list(names)} if names else {})
 
 
 def _identity(instance: Instance) -> dict[str, Any]:

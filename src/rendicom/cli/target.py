@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from rendicom.batch.names import stem_of
+from rendicom.batch.outputs import output_format_named, output_format_of_extension
 from rendicom.batch.sniff import is_dicom_file, is_dicom_instance
-from rendicom.encode import format_named, format_of_extension
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.encode.formats import Format
+    from rendicom.batch.outputs import OutputFormat
 
 __all__ = ["STREAM", "Target", "choose_target"]
 
@@ -30,7 +30,7 @@ class Target(NamedTuple):
     sources: tuple[str, ...]
     path: str
     is_folder: bool
-    format: Format
+    format: OutputFormat
 
     @property
     def is_stream(self) -> bool:
@@ -38,7 +38,9 @@ class Target(NamedTuple):
         return self.path == STREAM
 
 
-def choose_target(paths: Sequence[str], *, wanted: Format | None, has_list: bool = False) -> Target:
+def choose_target(
+    paths: Sequence[str], *, wanted: OutputFormat | None, has_list: bool = False
+) -> Target:
     """Return the target for the paths of a command line.
 
     Parameters
@@ -68,7 +70,7 @@ def choose_target(paths: Sequence[str], *, wanted: Format | None, has_list: bool
         raise click.UsageError("standard input (-) can be read once only")
     needs_folder = has_list or len(sources) > 1 or _holds_many(sources[0])
     if path != STREAM and _is_folder(path, needs_folder=needs_folder):
-        file_format = wanted or format_named(_DEFAULT_FORMAT)
+        file_format = wanted or output_format_named(_DEFAULT_FORMAT)
         return Target(tuple(sources), path, is_folder=True, format=file_format)
     if needs_folder:
         what = "several sources" if has_list or len(sources) > 1 else "a folder"
@@ -97,14 +99,14 @@ def _holds_many(source: str) -> bool:
     return is_folder_like(source)
 
 
-def _beside_nothing(source: str, wanted: Format | None) -> Target:
+def _beside_nothing(source: str, wanted: OutputFormat | None) -> Target:
     """Return the target for one path alone: a picture in the current folder."""
     if source == STREAM:
         raise click.UsageError("TARGET is missing: rendicom convert - picture.jpg")
     if _holds_many(source):
         what = "is a folder" if os.path.isdir(source) else "holds many files"
         raise click.UsageError(f"{source} {what}: give a folder as TARGET, too")
-    file_format = wanted or format_named(_DEFAULT_FORMAT)
+    file_format = wanted or output_format_named(_DEFAULT_FORMAT)
     path = stem_of(os.path.basename(source.rstrip("/"))) + file_format.extensions[0]
     _refuse_source(path, source)
     return Target((source,), path, is_folder=False, format=file_format)
@@ -122,7 +124,7 @@ def _is_folder(path: str, *, needs_folder: bool) -> bool:
             raise click.UsageError(f"TARGET {path} is a file: give a folder")
         return False
     if needs_folder and not _ends_in_separator(path) and _known_format(path):
-        raise click.UsageError(f"TARGET {path} names one picture: give a folder, or {path}{os.sep}")
+        raise click.UsageError(f"TARGET {path} names one file: give a folder, or {path}{os.sep}")
     return needs_folder or _ends_in_separator(path)
 
 
@@ -136,24 +138,24 @@ def _extension_of(path: str) -> str:
     return extension if any(char.isalpha() for char in extension) else ""
 
 
-def _known_format(path: str) -> Format | None:
-    return format_of_extension(_extension_of(path)) if _extension_of(path) else None
+def _known_format(path: str) -> OutputFormat | None:
+    return output_format_of_extension(_extension_of(path)) if _extension_of(path) else None
 
 
-def _format_for(path: str, wanted: Format | None) -> Format:
+def _format_for(path: str, wanted: OutputFormat | None) -> OutputFormat:
     extension = "" if path == STREAM else _extension_of(path)
     if not extension:
-        return wanted or format_named(_DEFAULT_FORMAT)
+        return wanted or output_format_named(_DEFAULT_FORMAT)
     if wanted is not None and extension in wanted.extensions:
         return wanted
-    named = format_of_extension(extension)
+    named = output_format_of_extension(extension)
     if wanted is not None and named is not None:
         raise click.UsageError(f"--format {wanted.name} and TARGET {path} do not go together")
     if wanted is None and named is None:
         raise click.UsageError(
             f"TARGET {path} ends in no known format: give --format, or an ending such as .png"
         )
-    return wanted or named or format_named(_DEFAULT_FORMAT)
+    return wanted or named or output_format_named(_DEFAULT_FORMAT)
 
 
 def _refuse_source(path: str, source: str) -> None:

@@ -16,6 +16,7 @@ from rendicom.batch.executors import (
     open_executor,
     width,
 )
+from rendicom.encode.formats import Format
 from rendicom.errors import OptionError
 from rendicom.registry import preload
 
@@ -80,8 +81,14 @@ def _modules(target: Target) -> tuple[str, ...]:
     """Return what a worker needs for its first picture."""
     return (
         "rendicom.engine",
-        f"rendicom.encode.formats.{target.format.name}",
+        *_modules_of(target),
         "rendicom.batch.worker",
         "rendicom.batch.identity",
         "rendicom.batch.sources",
     )
+
+
+def _modules_of(target: Target) -> tuple[str, ...]:
+    if isinstance(target.format, Format):
+        return (f"rendicom.encode.formats.{target.format.name}",)
+    return ("rendicom.batch.reports", "rendicom.documents.rendering")

@@ -44,7 +44,8 @@ def render_document(
     Parameters
     ----------
     source
-        Path, bytes, binary file object or pydicom Dataset.
+        Path, bytes, binary file object, `rendicom.pixels.bytesource.ByteSource` or pydicom
+        Dataset.
     media_type
         One of `document_types` of its class.
     link

@@ -123,7 +123,8 @@ class _Page:
 
     def _row(self, item: Item, level: int) -> Iterator[str]:
         if not item.kind:
-            yield f"<div><dt>{_how(item) or 'see'}</dt><dd>{self._see(item)}</dd></div>\n"
+            how = _how(item).rstrip() or "see"
+            yield f"<div><dt>{how}</dt><dd>{self._see(item)}</dd></div>\n"
             return
         name = f"{_how(item)}{escape(name_of(item))}"
         yield f'<div{self._anchor(item)}><dt dir="auto">{name}</dt><dd>{self._value(item)}'

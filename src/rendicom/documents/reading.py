@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, cast
 
 from rendicom.documents.values import Code
 from rendicom.errors import CorruptDataError, LimitExceededError
@@ -18,7 +18,8 @@ from rendicom.pixels.headerpydicom import read_elements
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Dataset
+    Stored = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+    Source = Stored | Dataset | ByteSource
 
 __all__ = ["Reader", "cleaned", "open_document"]
 
@@ -43,7 +44,10 @@ def open_document(source: Source) -> Iterator[tuple[str, Reader]]:
         if _is_dataset(source):
             yield _of_dataset(source)
             return
-        opened = open_source(source)
+        if isinstance(source, ByteSource):
+            yield _of_file(source)
+            return
+        opened = open_source(cast("Stored", source))
         try:
             yield _of_file(opened)
         finally:

@@ -15,7 +15,7 @@ STYLE = """
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, "Segoe UI", "Noto Sans", sans-serif }
-main { max-width: 54rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; overflow-wrap: anywhere }
+main { max-width: 56rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; overflow-wrap: anywhere }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem }
 h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; padding-bottom: .2rem;
   border-bottom: 1px solid var(--line) }
@@ -28,6 +28,9 @@ dl > div { display: grid; grid-template-columns: minmax(8rem, 15rem) 1fr; gap: 0
   padding: .2rem 0 }
 dt { color: var(--soft) }
 dd { margin: 0; min-width: 0 }
+dd dl > div { display: block }
+dd dl dt, dd dl dd { display: inline }
+dd dl dt::after { content: ": " }
 dd dl { margin: .1rem 0; padding-left: .8rem; border-left: 2px solid var(--line) }
 ol, ul { margin: .4rem 0; padding-left: 1.6rem }
 section section { padding-left: .9rem; border-left: 2px solid var(--line) }
@@ -36,9 +39,9 @@ th, td { border: 1px solid var(--line); padding: .25rem .6rem; text-align: start
   vertical-align: top }
 th, .facts { background: var(--tint) }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr));
-  gap: .5rem 2rem; padding: .9rem 1.1rem; margin: 1rem 0; border-radius: .4rem }
+  gap: .5rem 1.75rem; padding: .9rem 1.1rem; margin: 1rem 0; border-radius: .4rem }
 .facts h2 { font-size: .85rem; margin: 0; border: 0; color: var(--soft) }
-.facts dl > div { grid-template-columns: 7.5rem 1fr }
+.facts dl > div { grid-template-columns: minmax(5.8rem, 34%) 1fr }
 .status { color: var(--soft); margin: 0 }
 .text { white-space: pre-line }
 .uid, .how, .when { color: var(--soft); font-size: .82em }

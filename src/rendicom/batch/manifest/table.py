@@ -262,8 +262,8 @@ def _place(location: str) -> Place:
 def _resume(place: Place, terms: Terms, *, frames: FrameSelection | None) -> Resume:
     from rendicom.batch.manifest.earlier import Earlier
     from rendicom.batch.manifest.resume import Resume
-    from rendicom.encode import format_named
+    from rendicom.batch.outputs import output_format_named
 
-    extension = format_named(terms.format).extensions[0]
+    extension = output_format_named(terms.format).extensions[0]
     earlier = Earlier(place.pieces(), terms)
     return Resume(earlier, terms, frames=frames, extension=extension)
