@@ -673,7 +673,7 @@ def test_one_opened_file_answers_everything() -> None:
 
 
 @given(data=st.data(), name=st.sampled_from(["CT_small.dcm", "emri_small_RLE.dcm", "reportsi.dcm"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_damaged_files_raise_our_errors_only(
     data: st.DataObject, name: str, pydicom_file: Find
 ) -> None:
