@@ -19,7 +19,7 @@ export const LATER = 2;
 export class Problem extends Error {
   /** @param {{status: number, title: string, detail?: string, hint?: string}} said */
   constructor({ status, title, detail = "", hint = "" }) {
-    super([title, detail, hint].filter(Boolean).map(asSentence).join(" "));
+    super([detail || title, hint].filter(Boolean).map(asSentence).join(" "));
     Object.assign(this, { status, title, detail, hint });
   }
 }
@@ -37,6 +37,7 @@ export const key = {
 
 let askForKey = async () => false;
 let asking = null;
+let hasRefused = false;
 
 /** @param {(wasWrong: boolean) => Promise<boolean>} ask resolves to whether a key was given */
 export function onKeyNeeded(ask) {
@@ -98,8 +99,12 @@ export async function ask(url, { accept, read, signal, priority = NOW }) {
   }
 }
 
+/** Problems are wanted as JSON, whatever else is: with a lower q, or a server might take that. */
+const withProblems = (accept) =>
+  (accept.includes("json") ? accept : `${accept}, application/problem+json;q=0.1`);
+
 async function send(url, accept, apiKey, signal) {
-  const headers = { Accept: accept };
+  const headers = { Accept: withProblems(accept) };
   if (apiKey) headers["X-API-Key"] = apiKey;
   try {
     return await fetch(url, { headers, signal, credentials: "same-origin" });
@@ -130,13 +135,16 @@ function rest(seconds, signal) {
   });
 }
 
-/** Asks once, however many requests were refused. */
+/** Asks once, however many requests were refused; who does not answer is not asked again. */
 async function newKey(used) {
   if (key.get() !== used) return;
-  asking ??= askForKey(used !== "").finally(() => {
-    asking = null;
-  });
-  if (!await asking) {
+  if (!hasRefused) {
+    asking ??= askForKey(used !== "").finally(() => {
+      asking = null;
+    });
+    hasRefused = !await asking;
+  }
+  if (hasRefused) {
     throw new Problem({
       status: 401,
       title: "The server wants an API key",

@@ -14,6 +14,9 @@ const ACTING = "script, style, link, meta, base, iframe, frame, object, embed, f
 const MOST_IMAGES = 60;
 const DICOMWEB_PATH = /\/dicomweb(\/studies\/[0-9./a-z]+?)(?:\/(?:rendered|thumbnail))?(?:[?#].*)?$/;
 
+/** Read its own style and, on a click, lead this page elsewhere. No scripts, ever: see ACTING. */
+const REPORT_MAY = "allow-same-origin allow-top-navigation-by-user-activation";
+
 let urls = [];
 
 /** Takes the document away. */
@@ -49,13 +52,13 @@ function blobUrl(blob) {
 }
 
 async function showReport(item, signal) {
-  const blob = await fetchBlob(item, "text/html", signal);
+  const blob = await fetchBlob(item, "text/html;q=0.9, application/problem+json", signal);
   const clean = harmless(await blob.text());
   await inlineImages(clean, signal);
   const page = new Blob([`<!doctype html>${clean.documentElement.outerHTML}`], {
     type: "text/html; charset=utf-8",
   });
-  return [frame(blobUrl(page), "Report", "allow-top-navigation-by-user-activation")];
+  return [frame(blobUrl(page), "Report", REPORT_MAY)];
 }
 
 function frame(src, title, sandbox) {
@@ -71,7 +74,9 @@ function frame(src, title, sandbox) {
  * @param {string} source
  */
 function harmless(source) {
-  const parsed = new DOMParser().parseFromString(source, "text/html");
+  // Style would be refused on parsing, with a complaint; what matters is the removal below.
+  const unstyled = source.replace(/<style[\s\S]*?<\/style>/gi, "");
+  const parsed = new DOMParser().parseFromString(unstyled, "text/html");
   for (const element of parsed.querySelectorAll(ACTING)) element.remove();
   for (const element of parsed.querySelectorAll("*")) {
     for (const { name } of [...element.attributes]) {

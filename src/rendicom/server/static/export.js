@@ -95,9 +95,9 @@ export function openDownload(reading) {
   const { form, chosen } = chooser(reading, () => {
     state.textContent = "";
   });
-  const button = h("button", { class: "primary", textContent: "Download" });
-  const { dialog } = openDialog("Download", [form], { name: "download" });
+  const button = h("button", { class: "primary", autofocus: true, textContent: "Download" });
   form.append(state, h("p", { class: "buttons" }, button));
+  const { dialog } = openDialog("Download", [form], { name: "download" });
   form.addEventListener("submit", async () => {
     const target = chosen();
     button.disabled = true;
@@ -168,7 +168,7 @@ function snippet([label, text]) {
     h("header", {},
       h("h3", { textContent: label }),
       h("button", {
-        type: "button", "aria-label": `Copy ${label}`, textContent: "Copy",
+        type: "button", "aria-label": `Copy ${label}`, textContent: "Copy", autofocus: label === "URL",
         onclick: () => copy(area, label),
       })),
     area,

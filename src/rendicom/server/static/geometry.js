@@ -34,7 +34,8 @@ export const scaleOf = (picture, stage, view) => fittingScale(picture, stage) * 
 /** Keeps a view within bounds: some of the picture stays in sight. */
 export function bounded(view, picture, stage) {
   const fitting = fittingScale(picture, stage);
-  const zoom = Math.min(Math.max(view.zoom, 0.5, 1 / (8 * fitting)), Math.max(MOST_PIXELS / fitting, 8));
+  const least = Math.min(0.5, 1 / fitting);
+  const zoom = Math.min(Math.max(view.zoom, least), Math.max(MOST_PIXELS / fitting, 8));
   const reach = (length, room) => Math.max(length * fitting * zoom, room) / 2;
   const clamp = (shift, most) => Math.min(Math.max(shift, -most), most);
   return {

@@ -29,6 +29,8 @@ export class Reading {
       index: 0,
       options: DEFAULTS,
       view: FITTED,
+      /** Size of the stage in device pixels. */
+      room: null,
       /** Metadata of the current instance once it is here. */
       model: null,
       /** The window the server took, where none was asked for. */
@@ -43,7 +45,10 @@ export class Reading {
     /** UID of the instance whose metadata are under way. */
     this.learning = null;
     this.learnSoon = debounced(() => this.#learn(), 250);
-    this.stage = new Stage(canvas, () => this.refresh());
+    this.stage = new Stage(canvas, (size) => {
+      this.store.set({ room: size });
+      this.refresh();
+    });
     this.isQuick = false;
     this.direction = 1;
     this.ahead = new AbortController();
@@ -206,7 +211,7 @@ export class Reading {
   }
 
   #shown(wish, picture, bitmap) {
-    this.stage.show(bitmap);
+    this.stage.show(bitmap, wish.isQuick ? "quick" : "full");
     if (wish.item !== this.item) return;
     const window = parseWindow(picture.voi.replace(/^window /, ""));
     this.store.set({ trouble: null, found: this.store.get().options.window ? null : window });

@@ -7,6 +7,7 @@ import { thumbnail } from "./thumbnails.js";
 
 /** @param {string} study @param {object[]} series DICOM JSON of each */
 export function fillRail(study, series) {
+  find("#rail").classList.toggle("single", series.length === 1);
   find("#rail").replaceChildren(h("ol", {}, ...series.map((model) => seriesElement(study, model))));
 }
 
@@ -26,13 +27,14 @@ function seriesElement(study, model) {
   const images = number(model, "00201209");
   const title = text(model, "0008103E") || "Without description";
   const order = text(model, "00200011");
-  const facts = [modality, order && `no. ${order}`, images > 0 && count(images, "instance")];
+  const facts = [modality, order && `no. ${order}`].filter(Boolean).join(" · ");
   return h("li", {}, h(
     "a",
     { href: formatRoute({ study, series }), "data-series": series },
     thumbnail(`studies/${study}/series/${series}`, 96),
     h("span", { class: "words" },
       h("span", { class: "title", textContent: title }),
-      h("span", { class: "dim", textContent: facts.filter(Boolean).join(" · ") })),
+      h("span", { class: "dim", textContent: facts }),
+      h("span", { class: "dim", textContent: images > 0 ? count(images, "instance") : "" })),
   ));
 }

@@ -3,7 +3,7 @@
 import { placed } from "./geometry.js";
 
 export class Stage {
-  /** @param {HTMLCanvasElement} canvas @param {() => void} onResize */
+  /** @param {HTMLCanvasElement} canvas @param {(size: object) => void} onResize */
   constructor(canvas, onResize) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
@@ -13,7 +13,7 @@ export class Stage {
     this.size = { width: 1, height: 1 };
     this.isAsked = false;
     new ResizeObserver(() => {
-      if (this.#measure()) onResize();
+      if (this.#measure()) onResize(this.size);
     }).observe(canvas.parentElement);
     this.#measure();
   }
@@ -43,14 +43,16 @@ export class Stage {
     return true;
   }
 
-  /** Takes the place of what was shown. @param {ImageBitmap} bitmap */
-  show(bitmap) {
+  /** Takes the place of what was shown. @param {ImageBitmap} bitmap @param {"quick"|"full"} kind */
+  show(bitmap, kind) {
+    this.canvas.dataset.shown = kind;
     this.bitmap?.close();
     this.bitmap = bitmap;
     this.draw();
   }
 
   clear() {
+    this.canvas.dataset.shown = "nothing";
     this.bitmap?.close();
     this.bitmap = null;
     this.draw();

@@ -23,6 +23,9 @@ export function createStudies() {
     state.offset = 0;
     search();
   });
+  find("#more").addEventListener("click", () => {
+    find("#more").setAttribute("aria-expanded", String(form.classList.toggle("open")));
+  });
   form.addEventListener("reset", () => setTimeout(() => form.requestSubmit()));
   for (const button of find("#pager").querySelectorAll("button")) {
     button.addEventListener("click", () => {

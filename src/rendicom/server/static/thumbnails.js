@@ -2,6 +2,7 @@
 
 import { DICOMWEB, LATER, ask } from "./api.js";
 import { h } from "./dom.js";
+import { icon } from "./icons.js";
 
 const loaders = new WeakMap();
 
@@ -29,7 +30,7 @@ export function thumbnail(path, side) {
       image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
       image.src = url;
     } catch {
-      image.classList.add("missing");
+      image.replaceWith(h("span", { class: "thumbnail missing" }, icon("document")));
     }
   });
   observer.observe(image);

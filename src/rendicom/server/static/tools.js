@@ -133,7 +133,7 @@ function presetsContent(reading, presets, panel) {
   const windowChoice = (preset) => choose(
     preset.label,
     { window: { center: preset.center, width: preset.width, function: "linear" } },
-    `${short(preset.center, 2)} / ${short(preset.width, 2)}`,
+    `${short(preset.center, 2)} / ${short(preset.width, 2)}`.replace("-", "−"),
   );
   return [
     form,

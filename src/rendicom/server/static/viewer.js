@@ -49,7 +49,7 @@ export function createViewer(rooms) {
   reading.store.on(["index", "stack"], () => showItem());
   reading.store.on(["isBusy"], ({ isBusy }) => markBusy(isBusy));
   reading.store.on(["trouble"], ({ trouble }) => showTrouble(trouble));
-  reading.store.on(["index", "stack", "options", "model", "found", "view"], () => describe());
+  reading.store.on(["index", "stack", "options", "model", "found", "view", "room"], () => describe());
   reading.store.on(["index", "options"], debounced(() => keepAddress(), 250));
 
   /** @param {import("./state/route.js").Route} route */
@@ -195,10 +195,11 @@ export function createViewer(rooms) {
   function describe() {
     const { stack, index, options } = reading.store.get();
     const { window, item } = reading;
+    const said = (value) => short(value, 2).replace("-", "−");
     const position = stack.length > 1 ? `Image ${index + 1} of ${stack.length}` : "";
     const isGray = reading.isGray && stack.length > 0;
     const gray = isGray && window
-      ? `Window ${short(window.center, 2)} / ${short(window.width, 2)}`
+      ? `Window ${said(window.center)} / ${said(window.width)}`
       : isGray && options.voi ? "Window of all values" : "";
     find("#image-state").textContent = [position, gray].filter(Boolean).join("  ·  ");
     const isImage = item?.kind === "image";

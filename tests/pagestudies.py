@@ -1,0 +1,182 @@
+"""Small studies whose every pixel is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian
+
+ROOT = "1.2.826.0.1.3680043.8.498.77"
+CT = "1.2.840.10008.5.1.4.1.1.2"
+US = "1.2.840.10008.5.1.4.1.1.3.1"
+SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
+BASIC_TEXT = "1.2.840.10008.5.1.4.1.1.88.11"
+PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+
+THORAX, HEART, REPORTS = f"{ROOT}.1", f"{ROOT}.2", f"{ROOT}.3"
+SLICES = 6
+ROWS, COLUMNS = 96, 128
+FILM = 5
+
+
+def slice_uid(number: int) -> str:
+    """Return the UID of a slice of the thorax, counted from 1."""
+    return f"{THORAX}.1.{number}"
+
+
+def slice_path(folder: Path, number: int) -> Path:
+    """Return where a slice of the thorax is."""
+    return folder / "thorax" / f"{number}.dcm"
+
+
+def film_uid() -> str:
+    """Return the UID of the multi-frame instance."""
+    return f"{HEART}.1.1"
+
+
+def film_path(folder: Path) -> Path:
+    """Return where the multi-frame instance is."""
+    return folder / "heart" / "film.dcm"
+
+
+def slice_values(number: int) -> np.ndarray[Any, Any]:
+    """Return HU of a slice: a ramp from left to right, another corner bright in each."""
+    values = np.tile(np.linspace(-1000, 1000, COLUMNS), (ROWS, 1))
+    values[:24, :24] = 100 * number
+    return values.round().astype(np.int16)
+
+
+def _dataset(sop_class: str, instance: str, study: str, series: str) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    dataset.file_meta.MediaStorageSOPInstanceUID = instance
+    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, instance
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, series
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    return dataset
+
+
+def _patient(dataset: Dataset, name: str, identifier: str, date: str, accession: str) -> None:
+    dataset.PatientName, dataset.PatientID = name, identifier
+    dataset.PatientBirthDate, dataset.PatientSex = "19151210", "F"
+    dataset.StudyDate, dataset.StudyTime = date, "143005"
+    dataset.AccessionNumber = accession
+
+
+def _gray(dataset: Dataset, values: np.ndarray[Any, Any], *, bits: int) -> None:
+    dataset.Rows, dataset.Columns = values.shape[-2:]
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored = 8 if bits == 8 else 16, bits
+    dataset.HighBit, dataset.PixelRepresentation = bits - 1, 0
+    dataset.PixelData = values.astype("<u1" if bits == 8 else "<u2").tobytes()
+
+
+def _save(dataset: Dataset, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def write_thorax(folder: Path) -> None:
+    """Write a series of CT slices and a photograph."""
+    for number in range(1, SLICES + 1):
+        dataset = _dataset(CT, slice_uid(number), THORAX, f"{THORAX}.1")
+        _patient(dataset, "Lovelace^Ada", "RC-42", "20240312", "A1001")
+        dataset.StudyDescription, dataset.SeriesDescription = "Thorax", "Axial"
+        dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "CT", 1, number
+        dataset.PixelSpacing = [0.7, 0.7]
+        dataset.RescaleSlope, dataset.RescaleIntercept = 1, -1024
+        dataset.WindowCenter, dataset.WindowWidth = 40, 400
+        _gray(dataset, slice_values(number) + 1024, bits=12)
+        _save(dataset, slice_path(folder, number))
+    photograph = _dataset(SECONDARY, f"{THORAX}.2.1", THORAX, f"{THORAX}.2")
+    _patient(photograph, "Lovelace^Ada", "RC-42", "20240312", "A1001")
+    photograph.Modality, photograph.SeriesNumber, photograph.InstanceNumber = "OT", 2, 1
+    photograph.SeriesDescription = "Photograph"
+    _gray(photograph, np.zeros((40, 60), np.uint8), bits=8)
+    photograph.SamplesPerPixel, photograph.PhotometricInterpretation = 3, "RGB"
+    photograph.PlanarConfiguration = 0
+    photograph.PixelData = np.full((40, 60, 3), (200, 90, 40), np.uint8).tobytes()
+    _save(photograph, folder / "thorax" / "photograph.dcm")
+
+
+def write_film(folder: Path) -> None:
+    """Write a multi-frame image of 25 frames a second, each brighter than the one before."""
+    dataset = _dataset(US, film_uid(), HEART, f"{HEART}.1")
+    _patient(dataset, "Harvey^William", "RC-7", "20231105", "B2002")
+    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "US", 1, 1
+    dataset.StudyDescription = "Heart"
+    dataset.NumberOfFrames, dataset.FrameTime = FILM, "40"
+    dataset.FrameIncrementPointer = 0x00181063
+    frames = np.stack([np.full((50, 70), 40 * number, np.uint8) for number in range(1, FILM + 1)])
+    _gray(dataset, frames, bits=8)
+    _save(dataset, film_path(folder))
+
+
+def write_report(folder: Path) -> None:
+    """Write a report that tries to act, and that refers to a slice of the thorax."""
+    dataset = _dataset(BASIC_TEXT, f"{REPORTS}.1.1", REPORTS, f"{REPORTS}.1")
+    _patient(dataset, "Röntgen^Wilhelm", "RC-9", "20230101", "C3003")
+    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "SR", 1, 1
+    dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "UNVERIFIED"
+    dataset.ValueType, dataset.ContinuityOfContent = "CONTAINER", "SEPARATE"
+    dataset.ConceptNameCodeSequence = Sequence([_code("18748-4", "LN", "Imaging Report")])
+    finding = Dataset()
+    finding.RelationshipType, finding.ValueType = "CONTAINS", "TEXT"
+    finding.ConceptNameCodeSequence = Sequence([_code("121071", "DCM", "Finding")])
+    finding.TextValue = "Clear lungs <script>document.title = 'acted'</script>"
+    image = Dataset()
+    image.RelationshipType, image.ValueType = "CONTAINS", "IMAGE"
+    reference = Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = CT, slice_uid(3)
+    image.ReferencedSOPSequence = Sequence([reference])
+    dataset.ContentSequence = Sequence([finding, image])
+    dataset.CurrentRequestedProcedureEvidenceSequence = Sequence([_evidence(reference)])
+    _save(dataset, folder / "reports" / "report.dcm")
+
+
+def _evidence(reference: Dataset) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = f"{THORAX}.1"
+    series.ReferencedSOPSequence = Sequence([reference])
+    study = Dataset()
+    study.StudyInstanceUID = THORAX
+    study.ReferencedSeriesSequence = Sequence([series])
+    return study
+
+
+def _code(value: str, scheme: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
+
+
+def write_pdf(folder: Path) -> None:
+    """Write an encapsulated PDF."""
+    dataset = _dataset(PDF, f"{REPORTS}.2.1", REPORTS, f"{REPORTS}.2")
+    _patient(dataset, "Röntgen^Wilhelm", "RC-9", "20230101", "C3003")
+    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "DOC", 2, 1
+    dataset.SeriesDescription = "Letter"
+    dataset.DocumentTitle, dataset.MIMETypeOfEncapsulatedDocument = "Letter", "application/pdf"
+    dataset.EncapsulatedDocument = PDF_BYTES + b"\0" * (len(PDF_BYTES) % 2)
+    dataset.EncapsulatedDocumentLength = len(PDF_BYTES)
+    _save(dataset, folder / "reports" / "letter.dcm")
+
+
+PDF_BYTES = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>endobj\n"
+    b"trailer<</Root 1 0 R>>\n%%EOF\n"
+)
+
+
+def write_studies(folder: Path) -> None:
+    """Write everything."""
+    for write in (write_thorax, write_film, write_report, write_pdf):
+        write(folder)
