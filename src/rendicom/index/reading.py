@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from rendicom import storage
 from rendicom.dicomweb.datasets import read_dataset
@@ -19,6 +20,7 @@ _PIXELS = ("7FE00010", "7FE00008", "7FE00009")
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 _LONGEST_VALUE = 4096
+_UID_TAGS = ("0020000D", "0020000E", "00080018")
 
 # Beside those that every search returns: what people search and sort by.
 _STUDY = ("00081030", "00101010", "00101020", "00081060", "00080080", "00081048", "00102160")
@@ -64,9 +66,11 @@ def read_indexed(location: str, version: str, size: int = 0) -> Indexed | None:
     finally:
         source.close()
     sop_class = _text(model, "00080016") or dataset.sop_class
-    study, series, instance = (_text(model, tag) for tag in ("0020000D", "0020000E", "00080018"))
-    if sop_class == _MEDIA_DIRECTORY or not all(map(_is_uid, (study, series, instance))):
+    if sop_class == _MEDIA_DIRECTORY or not (sop_class or any(tag in model for tag in _PIXELS)):
         return None
+    study, series, instance = _uids(model, location)
+    for tag, uid in zip(_UID_TAGS, (study, series, instance), strict=True):
+        model[tag] = {"vr": "UI", "Value": [uid]}
     frames = max(1, _number(model, "00280008") or 1)
     representative = _number(model, "00286010") or (frames + 1) // 2
     entry = Entry(
@@ -89,6 +93,25 @@ def read_indexed(location: str, version: str, size: int = 0) -> Indexed | None:
         instance_number=_number(model, "00200013"),
     )
     return Indexed(entry, *({tag: model[tag] for tag in tags if tag in model} for tags in _KEPT))
+
+
+def _uids(model: JsonModel, location: str) -> tuple[str, str, str]:
+    """Return the UIDs of study, series and instance; what has none gets them from its place.
+
+    Files in one folder that name no study are one study, and one series.
+    """
+    folder = location.replace("\\", "/").rpartition("/")[0]
+    places = (folder, f"{folder}/", location)
+    study, series, instance = (
+        text if _is_uid(text := _text(model, tag)) else _made_up(place)
+        for tag, place in zip(_UID_TAGS, places, strict=True)
+    )
+    return study, series, instance
+
+
+def _made_up(place: str) -> str:
+    """Return a UID of the kind that is derived from a UUID (PS3.5 B.2)."""
+    return f"2.25.{uuid5(NAMESPACE_URL, place).int}"
 
 
 def _is_uid(text: str) -> bool:

@@ -5,18 +5,20 @@ A worker keeps what it used last open: the second frame of a large file costs th
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from rendicom import storage
 from rendicom.dicomweb import objects
-from rendicom.dicomweb.resources import Resource
+from rendicom.dicomweb.resources import Resource, parse_resource
 from rendicom.engine import Instance, open_instance, open_presentation
 from rendicom.errors import NotAcceptableError
 from rendicom.options import RenderOptions
 
 if TYPE_CHECKING:
+    from rendicom.dicomweb.jsonmodel import JsonModel
     from rendicom.dicomweb.objects import FramePart, Retrieved, StoredInstance
     from rendicom.values import RenderedImage
 
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _KEPT_OPEN = 8
+_UID_TAGS = ("0020000D", "0020000E", "00080018")
 
 
 class Place(NamedTuple):
@@ -179,14 +182,28 @@ def list_references(place: Place) -> tuple[tuple[str, str, str, tuple[int, ...]]
 
 def read_metadata(place: Place, base: str) -> bytes:
     """Return the JSON object of an instance whose own address is ``base``."""
-    return objects.metadata_json(_stored.at(place)[0], base)
+    return json.dumps(
+        _metadata(place, base), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    ).encode("utf-8", "replace")
 
 
 def read_metadata_xml(place: Place, base: str) -> bytes:
     """Return the XML document of an instance whose own address is ``base``."""
     from rendicom.dicomweb.xmlmodel import to_native_xml
 
-    return to_native_xml(objects.metadata(_stored.at(place)[0], base))
+    return to_native_xml(_metadata(place, base))
+
+
+def _metadata(place: Place, base: str) -> JsonModel:
+    """Return the attributes, with the UIDs that the index made up for a file without them."""
+    model = objects.metadata(_stored.at(place)[0], base)
+    resource = parse_resource(base)
+    missing = {
+        tag: {"vr": "UI", "Value": [uid]}
+        for tag, uid in zip(_UID_TAGS, resource[:3], strict=True)
+        if not model.get(tag, {}).get("Value")
+    }
+    return dict(sorted({**model, **missing}.items())) if missing else model
 
 
 def read_video(place: Place, media_type: str) -> Retrieved:
