@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["be_quiet", "set_up_logs"]
 
 _OURS = ("rendicom", "uvicorn", "asyncio")
-_NOISE = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket")
-"""What any client can make the server say as often as it likes."""
+_NOISE = (
+    # Any client can make the server say these as often as it likes.
+    "Invalid HTTP request",
+    "Unsupported upgrade request",
+    "No supported WebSocket",
+    # These come with what went wrong, which is said in words of our own.
+    "Traceback",
+    "Application startup failed",
+)
 
 
 def set_up_logs(settings: Settings) -> None:
@@ -45,7 +52,7 @@ def _is_worth_saying(record: logging.LogRecord) -> bool:
     """Tell whether it is from those who quote no values, and not for any client to bring about."""
     if record.name.partition(".")[0] not in _OURS:
         return False
-    return not str(record.msg).startswith((*_NOISE, "Traceback"))
+    return not str(record.msg).startswith(_NOISE)
 
 
 def _line(record: logging.LogRecord) -> str:

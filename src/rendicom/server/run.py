@@ -77,7 +77,7 @@ class _Door:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self.failure: RendicomError | None = None
+        self.failure: Exception | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or start and stop."""
@@ -86,7 +86,7 @@ class _Door:
             return
         try:
             await self._app(scope, receive, send)
-        except RendicomError as error:
+        except Exception as error:
             self.failure = error
             raise
 
@@ -112,7 +112,7 @@ class _Server(uvicorn.Server):
         settings = self._services.settings
         where = f"{self.announcement}dicomweb"
         what = "processes" if settings.engine == "local" else "threads"
-        _log.info("DICOMweb at %s, %s worker %s", where, settings.number_of_workers, what)
+        _log.info("DICOMweb at %s (worker %s: %s)", where, what, settings.number_of_workers)
         if settings.insecure_no_auth and not is_loopback(settings.host):
             _log.warning("everybody who reaches this server may read everything it serves")
         if settings.open:

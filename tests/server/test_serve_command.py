@@ -1,0 +1,372 @@
+"""The commands serve and key, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import psutil
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from rendicom.cli.main import main
+from rendicom.server.keys import add_key, find_key, parse_keys
+from rendicom.testing.images import image
+
+COMMAND = [sys.executable, "-m", "rendicom"]
+posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("RENDICOM_")}
+
+
+class Running:
+    """A server of its own process."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.url = process.stdout.readline().strip()
+        self.errors: list[str] = []
+        reader = threading.Thread(target=lambda: self.errors.extend(process.stderr), daemon=True)
+        reader.start()
+
+    def client(self, **more: Any) -> httpx2.Client:
+        return httpx2.Client(base_url=self.url, timeout=20, **more)
+
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+@contextmanager
+def serving(*arguments: str | Path, **more: Any) -> Iterator[Running]:
+    command = [*COMMAND, "serve", "--port", "0", "--workers", "1", *map(str, arguments)]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment() | more.pop("env", {}),
+        **more,
+    ) as process:
+        running = Running(process)
+        try:
+            yield running
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    """Run the command in this process, up to where it cannot go on."""
+    for name in set(os.environ) - set(environment()):
+        monkeypatch.delenv(name)
+    handlers, level = logging.root.handlers, logging.root.level
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        status = main(["serve", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    with warnings.catch_warnings():
+        yield run
+    logging.root.handlers = handlers
+    logging.root.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("study")
+    (root / "a.dcm").write_bytes(image(np.arange(24, dtype=np.uint16).reshape(4, 6)))
+    return root
+
+
+# Starting
+
+
+def test_the_first_line_is_the_url(folder):
+    with serving(folder) as server:
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*/", server.url)
+        with server.client() as client:
+            assert client.get("readyz").json()["status"] == "ready"
+            workers = server.workers()
+            assert len(workers) == 1
+        assert server.end() == 0
+        assert psutil.wait_procs(workers, timeout=10)[1] == []
+        assert server.process.stdout.read() == "", "nothing else gets there"
+    assert any("DICOMweb at" in line for line in server.errors)
+    assert all(line.startswith("rendicom: ") for line in server.errors)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
+def test_variables_count(folder):
+    variables = {
+        "RENDICOM_FOLDERS": str(folder),
+        "RENDICOM_LOG_FORMAT": "json",
+        "RENDICOM_HOST": "::1",
+    }
+    with serving(env=variables) as server:
+        assert server.url.startswith("http://[::1]:")
+        with server.client() as client:
+            assert client.get("healthz").status_code == 200
+        server.end()
+    entries = [json.loads(line) for line in server.errors]
+    assert any("DICOMweb at" in entry["message"] for entry in entries)
+    assert {entry["level"] for entry in entries} == {"info"}
+
+
+def test_a_port_that_is_taken(folder, refused):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, out, err = refused(folder, "--port", str(port))
+    assert (status, out) == (1, "")
+    expected = (
+        f"rendicom: port {port} is taken by another program (--port 0 takes one that is free)"
+    )
+    assert err.splitlines() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--host", "0.0.0.0"], "lets other machines in"),  # noqa: S104 - it is refused
+        (["--port", "many"], "--port 'many' is not usable"),
+        (["--host", "192.0.2.1", "--insecure-no-auth"], "is no address of this machine"),
+        (["--host", "no.such.host.invalid", "--insecure-no-auth"], "is no address of this machine"),
+        (["--tls-cert", "none", "--tls-key", "none"], "cannot be used: No such file"),
+        (["--api-key-file", "none"], "none cannot be read"),
+        (["--jwks", "none", "--jwt-audience", "a"], "--jwks none cannot be read"),
+        (["--audit-log", "none/audit"], "--audit-log none/audit cannot be written"),
+        (["none"], "there is no folder none"),
+        (["--engine", "dask"], "--engine"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_a_wrong_option_is_one_line(folder, refused, monkeypatch, tmp_path, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = refused(folder, "--port", "0", *arguments)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+def test_nothing_to_serve_is_said(refused):
+    status, _, err = refused()
+    assert status == 2
+    assert "there is nothing to serve" in err
+
+
+def test_all_may_come_in_if_told_so(folder):
+    with serving(folder, "--host", "0.0.0.0", "--insecure-no-auth") as server:  # noqa: S104
+        assert server.url.startswith("http://127.0.0.1:"), "a page that can be opened"
+        with server.client() as client:
+            assert client.get("metrics").status_code == 200
+        assert server.end(signal.SIGINT) == 0
+    assert any("everybody" in line for line in server.errors)
+
+
+def test_a_key_lets_in(folder, tmp_path):
+    keys = tmp_path / "keys"
+    key = add_key(str(keys), name="viewer", scope="read")
+    quiet = ("--log-level", "warning")
+    with serving(folder, "--api-key-file", keys, *quiet) as server, server.client() as client:
+        assert client.get("metrics").status_code == 401
+        assert client.get("metrics", headers={"apikey": key}).status_code == 200
+        server.end()
+    assert server.errors == []
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    cert_path, key_path = root / "cert.pem", root / "key.pem"
+    cert_path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return cert_path, key_path
+
+
+def test_https(folder, certificate):
+    cert, key = certificate
+    with serving(folder, "--tls-cert", cert, "--tls-key", key) as server:
+        assert server.url.startswith("https://127.0.0.1:")
+        context = ssl.create_default_context(cafile=str(cert))
+        with server.client(verify=context) as client:
+            assert client.get("healthz").status_code == 200
+        assert server.end(signal.SIGHUP if os.name == "posix" else signal.SIGTERM) == 0
+
+
+def test_a_certificate_that_is_none(folder, refused, certificate):
+    _, key = certificate
+    status, _, err = refused(folder, "--port", "0", "--tls-cert", key, "--tls-key", key)
+    assert status == 2
+    assert "--tls-cert and --tls-key cannot be used" in err
+    assert len(err.splitlines()) == 1
+
+
+# Ending
+
+
+@posix_only
+def test_requests_under_way_finish_and_new_ones_are_refused(folder):
+    with serving(folder, "--writable", "--data", folder.parent / "data", "--drain", "20") as server:
+        host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(
+                b"POST /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
+                b"Content-Type: application/nonsense\r\n\r\nab"
+            )
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGTERM)
+            until = time.monotonic() + 10
+            while time.monotonic() < until:
+                try:
+                    socket.create_connection((host, int(port)), timeout=5).close()
+                except ConnectionRefusedError:
+                    break
+                time.sleep(0.01)
+            else:
+                raise AssertionError("it still listens")
+            assert server.process.poll() is None
+            connection.sendall(b"cd")
+            answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+        assert answer.startswith(b"HTTP/1.1 4")
+        assert server.process.wait(20) == 0
+
+
+@posix_only
+def test_what_does_not_finish_is_ended_after_a_while(folder):
+    with serving(folder, "--drain", "1", "--writable", "--data", folder.parent / "data") as server:
+        host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(
+                b"POST /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
+                b'Content-Type: multipart/related; type="application/dicom"; boundary=a\r\n\r\nab'
+            )
+            time.sleep(0.2)
+            assert server.end() == 0
+    assert not any("Traceback" in line for line in server.errors)
+
+
+@posix_only
+def test_a_second_signal_ends_it_at_once(folder):
+    with serving(folder, "--drain", "60", "--writable", "--data", folder.parent / "data") as server:
+        workers = server.workers()
+        host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(
+                b"POST /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
+                b'Content-Type: multipart/related; type="application/dicom"; boundary=a\r\n\r\nab'
+            )
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            assert server.process.poll() is None
+            assert server.end() == 128 + signal.SIGTERM
+        assert psutil.wait_procs(workers, timeout=10)[1] == []
+
+
+@posix_only
+def test_workers_do_not_outlive_a_server_that_is_killed(folder):
+    with serving(folder) as server:
+        workers = server.workers()
+        server.process.kill()
+        assert psutil.wait_procs(workers, timeout=15)[1] == []
+
+
+# What it costs others
+
+
+def test_other_commands_load_nothing_of_it():
+    script = (
+        "import sys; from rendicom.cli.main import main; main(['--help']); main(['doctor']);"
+        "found = {'pydantic', 'fastapi', 'uvicorn', 'sqlalchemy', 'jwt'} & set(sys.modules);"
+        "sys.exit(str(found) if found else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_missing_is_said(monkeypatch, capsys):
+    from rendicom.cli import serve
+
+    monkeypatch.setattr(serve, "_REQUIRED", ("fastapi", "no_such_library"))
+    monkeypatch.setattr(serve.command, "params", [])
+    assert main(["serve", "."]) == 2
+    err = capsys.readouterr().err
+    assert "serve needs no_such_library: pip install 'rendicom[server]'" in err
+
+
+# Keys
+
+
+def test_a_key_is_printed_once(tmp_path, capsys):
+    path = tmp_path / "keys"
+    assert main(["key", str(path), "--name", "viewer", "--scope", "write", "--days", "3"]) == 0
+    captured = capsys.readouterr()
+    secret = captured.out.strip()
+    found = find_key(parse_keys(path.read_text("utf-8"), what="keys"), secret)
+    assert found is not None
+    assert (found.name, found.scope) == ("viewer", "write")
+    assert found.expires == datetime.now(UTC).date() + timedelta(days=3)
+    assert captured.err == ""
+
+
+def test_a_name_that_is_taken(tmp_path, capsys):
+    path = str(tmp_path / "keys")
+    main(["key", path, "--name", "viewer"])
+    capsys.readouterr()
+    assert main(["key", path, "--name", "viewer"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "has a key named viewer already" in captured.err
