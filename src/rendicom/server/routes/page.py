@@ -60,6 +60,15 @@ async def parameters() -> JSONResponse:
     return JSONResponse({"parameters": listed, "presets": presets, "formats": types})
 
 
+@router.get("/page/dictionary.json")
+def dictionary() -> JSONResponse:
+    """Return the names of attributes by tag, as the JSON model writes it (PS3.6)."""
+    from pydicom._dicom_dict import DicomDictionary
+
+    names = {f"{tag:08X}": entry[2] for tag, entry in DicomDictionary.items()}
+    return JSONResponse(names, headers={"Cache-Control": "private, max-age=86400"})
+
+
 @router.get("/page/status.json")
 async def status(request: Request) -> JSONResponse:
     """Return how far the index is."""
