@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ __all__ = ["serve"]
 _log = logging.getLogger("rendicom.server")
 
 _BACKLOG = 1024
+_NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - a page to open
 
 
@@ -178,14 +179,22 @@ def _listen(host: str, port: int) -> list[socket.socket]:
     except OSError:
         raise OptionError(f"--host {host} is no address of this machine") from None
     sockets: list[socket.socket] = []
-    try:
+    missing: OSError | None = None
+    with ExitStack() as stack:
         for family, _, _, _, address in dict.fromkeys(found):
             number = port or (sockets[0].getsockname()[1] if sockets else 0)
-            sockets.append(_bound(family, (address[0], number, *address[2:])))
-    except BaseException:
-        for each in sockets:
-            each.close()
-        raise
+            try:
+                bound = _bound(family, (address[0], number, *address[2:]))
+            except OSError as error:
+                # A name may have an IPv6 address on a machine without it.
+                if error.errno not in _NOT_HERE:
+                    raise _unusable(error, host, number) from None
+                missing = error
+            else:
+                sockets.append(stack.enter_context(bound))
+        if missing is not None and not sockets:
+            raise _unusable(missing, host, port)
+        stack.pop_all()
     return sockets
 
 
@@ -201,9 +210,9 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)
         bound.listen(_BACKLOG)
-    except OSError as error:
+    except OSError:
         bound.close()
-        raise _unusable(error, str(address[0]), address[1]) from None
+        raise
     return bound
 
 
@@ -213,7 +222,7 @@ def _unusable(error: OSError, host: str, port: object) -> RendicomError:
         return TargetInUseError(message, hint="--port 0 takes one that is free")
     if error.errno == errno.EACCES:
         return OptionError(f"--port {port} is not for ordinary users", hint="take one from 1024")
-    if error.errno == errno.EADDRNOTAVAIL:
+    if error.errno in _NOT_HERE:
         return OptionError(f"--host {host} is no address of this machine")
     return OptionError(f"{host} port {port} cannot be listened at: {error.strerror}")
 
