@@ -18,6 +18,7 @@ _KINDS = {
     "us-palette": "examples_palette.dcm",
     "us-rgb": "examples_rgb_color.dcm",
     "rt-dose": "rtdose.dcm",
+    "report": "test-SR.dcm",
 }
 
 

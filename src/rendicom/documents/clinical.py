@@ -20,7 +20,7 @@ __all__ = ["read_clinical_document"]
 _NAMESPACE = "urn:hl7-org:v3"
 _SEPARATOR = "}"
 _DEEPEST = 100
-_MOST_NODES = 200_000
+_MOST_NODES = 100_000
 _MOST_SPAN = 1000
 _FIRST_HEADING, _LAST_HEADING = 2, 6
 
