@@ -297,9 +297,12 @@ def test_what_does_not_finish_is_ended_after_a_while(folder):
 
 
 @posix_only
-def test_a_second_signal_ends_it_at_once(folder):
-    with serving(folder, "--drain", "60", "--writable", "--data", folder.parent / "data") as server:
+def test_a_second_signal_ends_it_at_once(folder, tmp_path):
+    temporary = {"TMPDIR": str(tmp_path)}
+    with serving(folder, "--drain", "60", "--store", folder.parent / "data", "--writable",
+                 env=temporary) as server:  # fmt: skip
         workers = server.workers()
+        assert list(tmp_path.iterdir()) != []
         host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(
@@ -312,6 +315,7 @@ def test_a_second_signal_ends_it_at_once(folder):
             assert server.process.poll() is None
             assert server.end() == 128 + signal.SIGTERM
         assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert list(tmp_path.iterdir()) == [], "the index would hold names"
 
 
 @posix_only

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
@@ -33,6 +34,7 @@ __all__ = ["serve"]
 _log = logging.getLogger("rendicom.server")
 
 _BACKLOG = 1024
+_LAST_SECONDS = 1.0
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - a page to open
 
@@ -52,6 +54,7 @@ def serve(settings: Settings) -> None:
         No worker can be started.
     """
     set_up_logs(settings)
+    _check_certificate(settings)
     sockets = _listen(settings.host, settings.port)
     try:
         services = open_services(settings)
@@ -117,7 +120,6 @@ class _Server(uvicorn.Server):
         if settings.insecure_no_auth and not is_loopback(settings.host):
             _log.warning("everybody who reaches this server may read everything it serves")
         if settings.open:
-            import threading
             import webbrowser
 
             # Some browsers only return when they are closed.
@@ -142,13 +144,17 @@ class _Server(uvicorn.Server):
         """Begin to end; when asked once more, do so at once."""
         if self.should_exit:
             self._services.renderers.kill()
+            # What it leaves behind would hold names of patients.
+            closing = threading.Thread(target=self._services.catalogue.close, daemon=True)
+            closing.start()
+            closing.join(_LAST_SECONDS)
             os._exit(128 + sig)
         self._services.is_draining = True
         self.should_exit = True
 
 
 def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         http=connection_class(settings.idle),
         ws="none",
@@ -164,12 +170,16 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,
     )
+
+
+def _check_certificate(settings: Settings) -> None:
+    if not settings.has_tls:
+        return
     try:
-        config.load()
-    except (OSError, ssl.SSLError) as error:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:
         reason = error.strerror or getattr(error, "reason", "") or type(error).__name__
         raise OptionError(f"--tls-cert and --tls-key cannot be used: {reason}") from None
-    return config
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
