@@ -130,6 +130,15 @@ def test_more_items_than_memory_should_hold() -> None:
         render_document(data, "text/html")
 
 
+def test_more_items_than_memory_should_hold_deflated() -> None:
+    content = element(0x0040A730, "SQ", b"\xfe\xff\x00\xe0\0\0\0\0" * 600_000)
+    uid = element(0x00080016, "UI", ENHANCED_SR)
+    data = dicom_file([uid, content], transfer_syntax="1.2.840.10008.1.2.1.99")
+    assert len(data) < 20_000
+    with pytest.raises(LimitExceededError, match="500000 sequence items"):
+        render_document(data, "text/html")
+
+
 def test_a_data_set_that_holds_itself() -> None:
     dataset = report(item("TEXT", "A", TextValue="x"))
     dataset.ContentSequence[0].ContentSequence = Sequence([dataset])

@@ -6,6 +6,7 @@ import pytest
 from pydicom.uid import UID_dictionary
 
 from rendicom.documents import (
+    Reference,
     document_format_named,
     document_format_of_extension,
     document_formats,
@@ -93,3 +94,16 @@ def test_all_sources_give_the_same_bytes(tmp_path) -> None:
     with path.open("rb") as stream:
         assert render_document(stream, "text/html") == of_bytes
     assert render_document(report(), "text/html") == of_bytes
+
+
+def test_what_has_no_picture_has_no_address() -> None:
+    def url(sop_class: str, *uids: str) -> str | None:
+        return Reference(sop_class, *uids).url("https://x/dicomweb/")
+
+    found = url("1.2.840.10008.5.1.4.1.1.2", "1.4", "1.3", "1.2")
+    assert found == "https://x/dicomweb/studies/1.2/series/1.3/instances/1.4/rendered"
+    for last in ("9.1.1", "66", "66.1", "481.5"):
+        assert url(f"1.2.840.10008.5.1.4.1.1.{last}", "1.4", "1.3", "1.2") is None
+    assert url("1.2.840.10008.5.1.4.1.1.66.4", "1.4", "1.3", "1.2") is not None
+    for uids in (("1.4",), ("1.4", "1.3", "../x"), ("1.4", "1.3", "1" * 65), ("", "1.3", "1.2")):
+        assert url("1.2.840.10008.5.1.4.1.1.2", *uids) is None

@@ -20,7 +20,7 @@ _MEDIA_TYPES = {
 }
 
 
-def read_attachment(reader: Reader) -> Attachment:
+def read_attachment(reader: Reader, sop_class: str) -> Attachment:
     """Return the document an object encapsulates, without the byte that pads it to even length.
 
     Encapsulated Document Length (0042,0015) says where it ends; without that, one zero byte at
@@ -41,12 +41,7 @@ def read_attachment(reader: Reader) -> Attachment:
         if length:
             reader.notes.setdefault("the encapsulated document is shorter than it is said to be")
         data = data.removesuffix(b"\0")
-    return Attachment(_media_type(reader), data)
-
-
-def _media_type(reader: Reader) -> str:
-    kind = kind_of(reader.text("SOPClassUID"))
-    return _MEDIA_TYPES.get(kind or "", "") or "application/octet-stream"
+    return Attachment(_MEDIA_TYPES.get(kind_of(sop_class) or "", "application/octet-stream"), data)
 
 
 def read_encapsulated(reader: Reader, sop_class: str) -> Document:
@@ -56,7 +51,7 @@ def read_encapsulated(reader: Reader, sop_class: str) -> Document:
     title = reader.text("DocumentTitle") or (concept.meaning if concept else "")
     document = document._replace(title=title or document.class_name)
     try:
-        attachment = read_attachment(reader)
+        attachment = read_attachment(reader, sop_class)
     except CorruptDataError as error:
         reader.notes.setdefault(error.message)
         return document

@@ -42,7 +42,7 @@ from rendicom.documents.wording import (
 
 __all__ = ["write_page"]
 
-_POLICY = f"default-src 'none'; object-src data:; style-src {STYLE_SOURCE}"
+_POLICY = f"default-src 'none'; object-src data:; frame-src data:; style-src {STYLE_SOURCE}"
 _MOST_EMBEDDED = 32 << 20
 """Bytes of a PDF that are put into a page with no link to it."""
 _MOST_LINKED_FRAMES = 50

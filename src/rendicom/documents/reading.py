@@ -66,10 +66,13 @@ def _of_dataset(dataset: Dataset) -> tuple[str, Reader]:
 
 
 def _of_file(opened: ByteSource) -> tuple[str, Reader]:
-    sop_class = read_header(opened).sop_class
-    _refuse_swarm(opened)
-    dataset = read_elements(opened, None, max_header_bytes=_MOST_BYTES)
-    return sop_class, Reader(dataset)
+    header = read_header(opened, max_header_bytes=_MOST_BYTES, max_inflated_bytes=_MOST_BYTES)
+    # The header's source is what a deflated file inflates to.
+    _refuse_swarm(header.source)
+    dataset = read_elements(
+        opened, None, max_header_bytes=_MOST_BYTES, max_inflated_bytes=_MOST_BYTES
+    )
+    return header.sop_class, Reader(dataset)
 
 
 def _refuse_swarm(opened: ByteSource) -> None:

@@ -38,7 +38,7 @@ def render(source: Source, media_type: str, *, link: Link | None, charset: str) 
             from rendicom.documents.encapsulated import read_attachment, read_encapsulated
 
             if media_type not in (HTML, TEXT) and (kind == "cda" or media_type != XML):
-                return RenderedDocument(read_attachment(reader).data, media_type)
+                return RenderedDocument(read_attachment(reader, sop_class).data, media_type)
             document = read_encapsulated(reader, sop_class)
         document = document._replace(notes=(*document.notes, *reader.notes))
     return _written(document, media_type, link, _known(charset))

@@ -52,7 +52,7 @@ class Reference(NamedTuple):
         '/dicomweb/studies/1.2/series/1.3/instances/1.4/frames/1,2/rendered'
         """
         uids = (self.study, self.series, self.instance)
-        if not all(map(_is_uid, uids)) or self.sop_class.startswith(_NEVER_RENDERED):
+        if not all(map(_is_uid, uids)) or not _is_rendered(self.sop_class):
             return None
         path = "/studies/{}/series/{}/instances/{}".format(*uids)
         if self.frames:
@@ -61,13 +61,20 @@ class Reference(NamedTuple):
         return f"{base.rstrip('/')}{path}/rendered{query}"
 
 
-_NEVER_RENDERED = (
-    "1.2.840.10008.5.1.4.1.1.9.",
-    "1.2.840.10008.5.1.4.1.1.66.1",
-    "1.2.840.10008.5.1.4.1.1.66.2",
-    "1.2.840.10008.5.1.4.1.1.66.3",
-)
-"""Waveforms, registrations and fiducials: neither pictures nor documents."""
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_WAVEFORMS = f"{_STORAGE}9."
+_NEVER_RENDERED = frozenset(
+    f"{_STORAGE}{last}"
+    for last in (
+        "66", "66.1", "66.2", "66.3", "66.5", "66.6", "67",
+        "481.3", "481.4", "481.5", "481.6", "481.7", "481.8", "481.9",
+    )
+)  # fmt: skip
+"""Raw data, registrations, surfaces, plans and the like: neither pictures nor documents."""
+
+
+def _is_rendered(sop_class: str) -> bool:
+    return sop_class not in _NEVER_RENDERED and not sop_class.startswith(_WAVEFORMS)
 
 
 def _is_uid(text: str) -> bool:
