@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from rendicom import __version__
 from rendicom.dicomweb.problems import Problem, problem_headers, problem_of, represent
 from rendicom.errors import RendicomError
 from rendicom.server.middlewares import middlewares
+from rendicom.server.requests import services_of
 from rendicom.server.routes import (
     capabilities,
     docs,
@@ -75,8 +78,23 @@ async def _answer_error(request: Request, error: RendicomError) -> Response:
 
 async def _answer_status(request: Request, error: HTTPException) -> Response:
     """Answer for the router itself: no such path, or not with this method."""
-    problem = Problem(status=error.status_code, title=str(error.detail), code="no-such-path")
-    return _represented(request, problem, dict(error.headers or {}))
+    code, headers = "no-such-path", dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        code, headers["Allow"] = "no-such-method", ", ".join(_allowed(request))
+    problem = Problem(status=error.status_code, title=str(error.detail), code=code)
+    return _represented(request, problem, headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of a path: each of its routes knows only its own (RFC 9110 10.2.1)."""
+    methods: set[str] = set()
+    for router in _routers(services_of(request).settings):
+        for route in router.routes:
+            if route.matches(request.scope)[0] is not Match.NONE:
+                methods |= getattr(route, "methods", None) or set()
+    if "GET" in methods:
+        methods.add("HEAD")
+    return sorted(methods)
 
 
 def _represented(request: Request, problem: Problem, headers: dict[str, str]) -> Response:

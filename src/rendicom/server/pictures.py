@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rendicom.errors import CorruptDataError, UnsupportedTransferSyntaxError
+from rendicom.dicomweb.rendered import rendered_parameters
+from rendicom.errors import (
+    BadRequestError,
+    CorruptDataError,
+    OptionError,
+    UnsupportedTransferSyntaxError,
+)
 from rendicom.server import tasks
 from rendicom.server.tasks import Picture, Place
 
@@ -37,7 +44,7 @@ class Pictures:
     ) -> Picture:
         """Return one frame as a picture."""
         state = None if presentation is None else place_of(presentation)
-        arguments = (place_of(entry), frame, options, media_type, state)
+        arguments = (place_of(entry), frame, self._limited(options), media_type, state)
         return await self._made(entry, tasks.render_frame, arguments)
 
     async def animation(
@@ -45,7 +52,7 @@ class Pictures:
     ) -> Picture:
         """Return frames as one animation."""
         chosen = None if frames is None else tuple(frames)
-        arguments = (place_of(entry), chosen, options, media_type)
+        arguments = (place_of(entry), chosen, self._limited(options), media_type)
         return await self._made(entry, tasks.render_animation, arguments)
 
     async def document(self, entry: Entry, media_type: str, base: str, charset: str) -> Picture:
@@ -80,6 +87,10 @@ class Pictures:
         """Return what stands for an instance whose picture is not shown, or is none."""
         return await self._made(entry, tasks.draw_icon, (entry.modality, size, media_type))
 
+    def _limited(self, options: RenderOptions) -> RenderOptions:
+        """Return the options with the limits that are the server's to set."""
+        return replace(options, max_pixels=self._services.settings.max_pixels)
+
     async def _made(
         self, entry: Entry, make: Callable[..., Picture], arguments: tuple[Hashable, ...]
     ) -> Picture:
@@ -104,7 +115,16 @@ class Pictures:
         except (CorruptDataError, UnsupportedTransferSyntaxError) as error:
             self._services.telemetry.decode_failed(entry.transfer_syntax, error.code)
             raise
+        except OptionError as error:
+            raise _blamed(error) from None
         return picture
+
+
+def _blamed(error: OptionError) -> BadRequestError:
+    """Return an error that only the image could tell, with the parameter that it is about."""
+    words = set(error.message.split())
+    named = [each.name for each in rendered_parameters() if each.name in words]
+    return BadRequestError(error.message, hint=error.hint, parameter=(named or [""])[0])
 
 
 def place_of(entry: Entry) -> Place:

@@ -34,8 +34,10 @@ def resource_of(request: Request) -> Resource:
 
 def accepts_of(request: Request) -> Accepts:
     """Return what the client accepts, by its header and the parameter ``accept``."""
+    # A header that stands several times is one list (RFC 9110 5.3).
+    given = request.headers.getlist("accept")
     return Accepts.parse(
-        request.headers.get("accept"),
+        ", ".join(given) if given else None,
         request.query_params.get("accept"),
         is_lenient=services_of(request).settings.lenient,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from rendicom import storage
 from rendicom.dicomweb import objects
-from rendicom.dicomweb.resources import Resource, parse_resource
+from rendicom.dicomweb.resources import parse_resource
 from rendicom.engine import Instance, open_instance, open_presentation
 from rendicom.errors import NotAcceptableError
 from rendicom.options import RenderOptions
@@ -156,7 +156,7 @@ def write_document(place: Place, media_type: str, base: str, charset: str) -> Pi
     document = render_document(
         storage.open_bytes(place.location),
         media_type,
-        link=lambda to: Resource(to.study, to.series, to.instance, to.frames).url(base),
+        link=lambda to: to.url(base),
         charset=charset,
     )
     is_text = document.media_type.startswith("text/")

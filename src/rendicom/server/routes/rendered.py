@@ -18,7 +18,12 @@ from rendicom.dicomweb.mediatypes import (
     choose_rendered,
 )
 from rendicom.dicomweb.pixeldata import frame_media_type
-from rendicom.dicomweb.rendered import RenderedQuery, check_media_type, parse_rendered
+from rendicom.dicomweb.rendered import (
+    MOST_VIEWPORT_PIXELS,
+    RenderedQuery,
+    check_media_type,
+    parse_rendered,
+)
 from rendicom.dicomweb.resources import Resource
 from rendicom.documents import document_types, is_document
 from rendicom.errors import (
@@ -63,7 +68,11 @@ async def _rendered(request: Request) -> Response:
     accepts = accepts_of(request)
     entries = await services.lookup.entries(resource)
     is_state = bool(resource.instance) and is_presentation_state(entries[0].sop_class)
-    query = parse_rendered(request.query_params.multi_items(), is_presentation_state=is_state)
+    query = parse_rendered(
+        request.query_params.multi_items(),
+        is_presentation_state=is_state,
+        max_viewport_pixels=_most_pixels(services),
+    )
     if resource.instance:
         items, choice = await _of_instance(services, entries[0], resource, accepts, query)
     else:
@@ -179,6 +188,10 @@ def _chosen_frames(query: RenderedQuery | None, entry: Entry) -> tuple[int, ...]
         return FrameSelection.parse(query.frames).resolve(entry.number_of_frames)
     except (OptionError, NoSuchFrameError) as error:
         raise BadRequestError(error.message, hint=error.hint, parameter="frames") from None
+
+
+def _most_pixels(services: Services) -> int:
+    return min(MOST_VIEWPORT_PIXELS, services.settings.max_pixels)
 
 
 def _check_number(services: Services, number: int) -> None:
@@ -307,7 +320,11 @@ async def _thumbnail(request: Request) -> Response:
     """Answer with one small picture without anything that identifies a patient (10.4.3.3.4)."""
     services, resource = services_of(request), resource_of(request)
     accepts = accepts_of(request)
-    query = parse_rendered(request.query_params.multi_items(), is_thumbnail=True)
+    query = parse_rendered(
+        request.query_params.multi_items(),
+        is_thumbnail=True,
+        max_viewport_pixels=_most_pixels(services),
+    )
     if len(resource.frames) > 1:
         raise BadRequestError("a thumbnail is of one frame", parameter="frames")
     choice = choose_rendered(accepts, "single-frame", is_single=True, is_thumbnail=True)

@@ -1,0 +1,42 @@
+"""One server over a folder of real files, for all tests of a session that only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("fastapi")
+pytest.importorskip("httpx2")
+pytest.importorskip("psutil")
+
+from servedfiles import write_made, write_real
+from serverprocess import Served, served
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that is served."""
+    root = tmp_path_factory.mktemp("served")
+    write_made(root / "made")
+    write_real(root / "real")
+    return root
+
+
+@pytest.fixture(scope="session")
+def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Return a server that holds to the standard."""
+    audit = tmp_path_factory.mktemp("audit") / "log"
+    with served(folder, "--audit-log", audit, "--rescan", "0") as running:
+        running.wait_for_index()
+        running.audit = audit
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lenient(folder: Path) -> Iterator[Served]:
+    """Return a server that answers what common clients ask."""
+    with served(folder / "made", "--lenient", "--rescan", "0") as running:
+        running.wait_for_index()
+        yield running
