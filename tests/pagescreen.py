@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
+
 from pagestudies import HEART, THORAX
 
 AXIAL = f"#/studies/{THORAX}/series/{THORAX}.1"
 FILM = f"#/studies/{HEART}/series/{HEART}.1"
+
 
 @dataclass
 class Served:
@@ -141,7 +143,9 @@ def assert_shows(page: Any, picture: np.ndarray[Any, Any]) -> None:
     """Hold the canvas, and nothing but black around it, to a gray picture at its own size."""
     shown = canvas(page)
     rows, columns = picture.shape
-    top, left = ((whole - part + 1) // 2 for whole, part in zip(shown.shape, (rows, columns)))
+    top, left = (
+        (whole - part + 1) // 2 for whole, part in zip(shown.shape[:2], picture.shape, strict=True)
+    )
     wanted = np.zeros_like(shown)
     wanted[top : top + rows, left : left + columns] = picture[:, :, None]
     assert np.array_equal(wanted, shown)

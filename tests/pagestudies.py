@@ -180,3 +180,35 @@ def write_studies(folder: Path) -> None:
     """Write everything."""
     for write in (write_thorax, write_film, write_report, write_pdf):
         write(folder)
+
+
+ENDOSCOPY = f"{ROOT}.4"
+
+
+def write_video(folder: Path) -> None:
+    """Write ten frames of H.264 in MP4 (PS3.5 8.2.7)."""
+    import io
+
+    import av
+    from pydicom.encaps import encapsulate
+
+    place = io.BytesIO()
+    with av.open(place, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(10):
+            picture = np.full((48, 64, 3), 20 * level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    dataset = _dataset(
+        "1.2.840.10008.5.1.4.1.1.77.1.1.1", f"{ENDOSCOPY}.1.1", ENDOSCOPY, f"{ENDOSCOPY}.1"
+    )
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"
+    _patient(dataset, "Kussmaul^Adolf", "RC-11", "20220101", "D4004")
+    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "ES", 1, 1
+    _gray(dataset, np.zeros((48, 64), np.uint8), bits=8)
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 3, "YBR_PARTIAL_420"
+    dataset.PlanarConfiguration, dataset.NumberOfFrames, dataset.FrameTime = 0, 10, "100"
+    dataset.PixelData = encapsulate([place.getvalue()], has_bot=False)
+    dataset["PixelData"].is_undefined_length = True
+    _save(dataset, folder / "endoscopy" / "video.dcm")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pagescreen import Served, check, watched
 from pagestudies import write_studies
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from pagescreen import AXIAL, canvas, check, settle, watched
 
 REFUSED = ("status of 401",)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pagescreen import AXIAL, FILM, decoded, open_at, settle
-from pagestudies import slice_path, slice_uid
 
 import rendicom
+from pagescreen import AXIAL, FILM, decoded, open_at, settle
+from pagestudies import slice_path, slice_uid
 from rendicom import RenderOptions
 
 TYPES = {"JPEG": ("image/jpeg", "jpg"), "PNG": ("image/png", "png"), "GIF": ("image/gif", "gif")}

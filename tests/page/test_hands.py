@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from pagescreen import AXIAL, FILM, check, open_at, parameters_of, settle, watched
 from pagestudies import THORAX
 

@@ -102,6 +102,19 @@ def test_what_all_have_given_up_is_not_fetched(screen: Any) -> None:
     assert _run(screen, "pictures.js", body) == ["AbortError", "AbortError", 1, 0]
 
 
+def test_what_was_given_up_can_be_asked_for_again_at_once(screen: Any) -> None:
+    body = """
+      const room = new it.Pictures(1e6);
+      const url = new URL("static/icon.svg?again", document.baseURI).href;
+      const first = new AbortController();
+      const early = room.get(url, "image/svg+xml", {signal: first.signal}).catch((e) => e.name);
+      first.abort();
+      const second = await room.get(url, "image/svg+xml");
+      return [await early, second.blob.size > 0];
+    """
+    assert _run(screen, "pictures.js", body) == ["AbortError", True]
+
+
 def test_few_requests_are_in_flight_at_once(screen: Any) -> None:
     body = """
       let now = 0, most = 0;
@@ -111,7 +124,8 @@ def test_few_requests_are_in_flight_at_once(screen: Any) -> None:
         await new Promise((done) => setTimeout(done, 20));
         now -= 1;
       };
-      const urls = Array.from({length: 24}, (_, n) => new URL(`static/icon.svg?f${n}`, document.baseURI));
+      const urlOf = (n) => new URL(`static/icon.svg?f${n}`, document.baseURI);
+      const urls = Array.from({length: 24}, (_, n) => urlOf(n));
       await Promise.all(urls.map((url) => it.ask(url, {accept: "*/*", read})));
       return most;
     """

@@ -7,13 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pagescreen import (
-    AXIAL, FILM, assert_shows, at_own_size, canvas, decoded, open_at, parameters_of,
-    pictures_asked_for, quiet, settle,
-)  # fmt: skip
-from pagestudies import SLICES, THORAX, film_path, film_uid, slice_path, slice_uid
 
 import rendicom
+from pagescreen import (
+    AXIAL,
+    FILM,
+    assert_shows,
+    at_own_size,
+    canvas,
+    decoded,
+    open_at,
+    parameters_of,
+    pictures_asked_for,
+    quiet,
+    settle,
+)  # fmt: skip
+from pagestudies import SLICES, THORAX, film_path, film_uid, slice_path, slice_uid
 from rendicom import RenderOptions, Window
 
 
@@ -115,7 +124,9 @@ def test_annotation_and_overlays_are_drawn_by_the_server(screen: Any, served: An
     screen.get_by_role("button", name="Overlays").click()
     settle(screen)
     assert parameters_of(screen) == {"overlays": "yes", "annotation": "patient,technique"}
-    assert not np.array_equal(_rendered(served, 1, annotation="patient,technique"), _rendered(served, 1))
+    assert not np.array_equal(
+        _rendered(served, 1, annotation="patient,technique"), _rendered(served, 1)
+    )
     assert_shows(screen, _rendered(served, 1, annotation="patient,technique"))
 
 
@@ -251,8 +262,10 @@ def test_series_change_and_back_returns(screen: Any, served: Any) -> None:
 
 
 def test_what_is_not_there_is_said_in_a_sentence(screen: Any, served: Any) -> None:
+    screen.complaints.expected += ("status of 404",)
     screen.goto(f"{served.url}#/studies/1.2.3.4")
-    screen.get_by_text("There is no such study on this server.").wait_for()
+    screen.get_by_role("alert").get_by_text("no such study").wait_for()
+    assert screen.get_by_role("alert").inner_text().endswith(".")
 
 
 def test_attributes_can_be_searched(screen: Any, served: Any) -> None:
@@ -268,5 +281,3 @@ def test_attributes_can_be_searched(screen: Any, served: Any) -> None:
     ]  # fmt: skip
     screen.keyboard.press("Escape")
     assert aside.is_hidden()
-
-

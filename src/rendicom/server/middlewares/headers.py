@@ -17,8 +17,8 @@ _ALWAYS = (
 """``private``: only whoever asked may keep it; ``no-cache``: and asks again whether it holds."""
 
 _PAGE = (
-    b"default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
-    b"frame-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+    b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    b"frame-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     b"form-action 'none'; frame-ancestors 'self'"
 )
 _DOCUMENT = (

@@ -42,7 +42,7 @@ export class Pictures {
     let request = this.underWay.get(name);
     // What waits in the line of prefetches is asked for again, in front.
     if (!request || request.priority > priority) request = this.#start(name, url, accept, priority);
-    return this.#wait(request, signal);
+    return this.#wait(name, request, signal);
   }
 
   #start(name, url, accept, priority) {
@@ -58,12 +58,16 @@ export class Pictures {
     return request;
   }
 
-  #wait(request, signal) {
+  #wait(name, request, signal) {
     request.waiters += 1;
     return new Promise((resolve, reject) => {
       const leave = () => {
         request.waiters -= 1;
-        if (request.waiters === 0) request.controller.abort();
+        if (request.waiters === 0) {
+          // Gone at once: whoever asks next must not wait for what is given up.
+          if (this.underWay.get(name) === request) this.underWay.delete(name);
+          request.controller.abort();
+        }
         reject(signal.reason);
       };
       signal?.addEventListener("abort", leave, { once: true });

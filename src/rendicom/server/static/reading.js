@@ -226,7 +226,7 @@ export class Reading {
 
   /** Asks for the neighbours, those in the direction of travel first. */
   #prefetch() {
-    this.ahead.abort();
+    const former = this.ahead;
     this.ahead = new AbortController();
     const { signal } = this.ahead;
     const { stack, index, isPlaying } = this.store.get();
@@ -243,6 +243,8 @@ export class Reading {
       if (this.pictures.has(url, accept)) continue;
       this.pictures.get(url, accept, { signal, priority: LATER }).catch(() => {});
     }
+    // Last, so that what is under way and still wanted goes on.
+    former.abort();
   }
 
   /** Learns the metadata of the current instance. */

@@ -76,7 +76,7 @@ export function createViewer(rooms) {
     markBusy(true);
     const [list, [model]] = await Promise.all([
       listSeries(study, { signal }),
-      askDicom(`studies?StudyInstanceUID=${study}&limit=1`, { signal }),
+      askDicom(`studies?StudyInstanceUID=${study}&includefield=00081030&limit=1`, { signal }),
     ]).finally(() => markBusy(false));
     if (list.length === 0) throw new Error("There is no such study on this server.");
     Object.assign(open, { study, list });
