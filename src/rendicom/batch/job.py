@@ -66,7 +66,8 @@ class Job(NamedTuple):
     """What to convert, how, and where to.
 
     ``source`` is a path, or the name to use in messages when ``content`` is given. ``frames`` is
-    ``None`` for the choice that fits the output.
+    ``None`` for the choice that fits the output. ``presentation`` is where the presentation state
+    lies, or empty.
     """
 
     source: str
@@ -78,6 +79,7 @@ class Job(NamedTuple):
     content: BinaryIO | None = None
     is_rehearsal: bool = False
     has_digest: bool = False
+    presentation: str = ""
 
 
 class Written(NamedTuple):
@@ -122,7 +124,7 @@ class Notice(NamedTuple):
     """Something the person should know of a source; nothing went wrong."""
 
     source: str
-    about: Literal["frames", "overlays"]
+    about: Literal["frames", "overlays", "presentation"]
     text: str
 
 
@@ -237,6 +239,11 @@ def notices(instance: Instance, job: Job, loops: list[tuple[int, ...]]) -> Itera
         what_to_do = "--frames chooses, a folder as TARGET gets them all"
         text = f"has {count} frames, frame {frame} is taken ({what_to_do})"
         yield Notice(job.source, "frames", text)
+    if job.presentation:
+        from rendicom.batch.presenting import missing_notice
+
+        yield from missing_notice(instance, job, loops)
+        return
     if job.options.overlays or job.options.values != "display":
         return
     if groups := instance.overlay_groups(frame):
@@ -279,6 +286,10 @@ def output_path(job: Job, *, frame: int | None, number_of_frames: int) -> str | 
 
 
 def _render(instance: Instance, job: Job, frames: tuple[int, ...]) -> RenderedImage:
+    if job.presentation:
+        from rendicom.batch.presenting import render_presented
+
+        return render_presented(instance, job, frames)
     if len(frames) == 1:
         return instance.render(frames[0], job.options, job.format.media_type)
     return instance.render_animation(frames, job.options, job.format.media_type)

@@ -107,6 +107,8 @@ class Recipe(NamedTuple):
         Nothing is written; each picture is `Planned`.
     patient_fields
         Keywords of patients' attributes that a layout asks for; empty unless somebody allowed it.
+    presentation
+        Where the presentation state lies that images it refers to are shown by, or empty.
     """
 
     target: str
@@ -119,6 +121,7 @@ class Recipe(NamedTuple):
     base: str = ""
     is_rehearsal: bool = False
     patient_fields: tuple[str, ...] = ()
+    presentation: str = ""
 
 
 class Report(NamedTuple):

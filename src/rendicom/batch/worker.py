@@ -217,6 +217,7 @@ class _Conversion(_Task):
             recipe.existing,
             is_rehearsal=recipe.is_rehearsal,
             has_digest=True,
+            presentation=recipe.presentation,
         )
 
     def _folder(self) -> str:

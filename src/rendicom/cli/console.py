@@ -143,7 +143,8 @@ class Console:
             case Notice():
                 if outcome.about not in self.silenced:
                     kind = f"notices of {outcome.about}"
-                    self._note(outcome.source, outcome.text, kind=kind, is_listed=False)
+                    most = 1 if outcome.about == "presentation" else _NOTICES_SHOWN
+                    self._note(outcome.source, outcome.text, kind=kind, most=most, is_listed=False)
             case Ignored():
                 if self.is_verbose:
                     complain("no DICOM instance, ignored", about=outcome.source)
@@ -249,7 +250,15 @@ class Console:
         if self.is_json:
             print_json({"source": filtered.source, "status": "filtered", "reason": filtered.reason})
 
-    def _note(self, source: str, text: str, *, kind: str, is_listed: bool = True) -> None:
+    def _note(
+        self,
+        source: str,
+        text: str,
+        *,
+        kind: str,
+        most: int = _NOTICES_SHOWN,
+        is_listed: bool = True,
+    ) -> None:
         """Say something about a source, unless it was said already of its last frame."""
         if self.is_quiet:
             return
@@ -257,7 +266,7 @@ class Console:
             self._said = (source, set())
         if text not in self._said[1]:
             self._said[1].add(text)
-            if self._may_show(kind, most=_NOTICES_SHOWN, is_listed=is_listed):
+            if self._may_show(kind, most=most, is_listed=is_listed):
                 complain(text, about=source)
 
 

@@ -50,6 +50,7 @@ Examples:
   rendicom convert archive/ pictures/ --resume         go on where an earlier run stopped
   rendicom convert scans.zip s3://bucket/out/ --layout {SOPInstanceUID}.{ext}
   rendicom convert xray.dcm xray.png --bit-depth 16
+  rendicom convert mr.dcm mr.png --presentation-state state.dcm
   rendicom convert report.dcm report.html              also txt, xml, and pdf where it holds one
   rendicom convert ct.dcm hu.tiff --values modality
   curl -s URL | rendicom convert - - --format png > picture.png
@@ -82,6 +83,10 @@ def _file_flags() -> list[click.Parameter]:
             help="Frames to convert, counted from 1.",
         ),
         click.Option(
+            ["presentation", "--presentation-state"], metavar="FILE", default="",
+            help="Show the images that this presentation state refers to as it says.",
+        ),
+        click.Option(
             ["existing", "--existing"], type=click.Choice(["overwrite", "skip", "fail"]),
             default="overwrite",
             help="What to do where a picture is there already.  [default: overwrite]",
@@ -105,6 +110,7 @@ def convert(
     *,
     file_format: OutputFormat | None,
     frames: FrameSelection | None,
+    presentation: str,
     existing: Existing,
     is_json: bool,
     is_verbose: bool,
@@ -121,6 +127,8 @@ def convert(
     # Whoever types --no-overlays knows of them.
     silenced = frozenset({"overlays"} if more.get("overlays") is False else ())
     _check_sheet(folder, target)
+    if presentation:
+        presentation = _checked_presentation(presentation, options, target.format)
     thing = "picture" if isinstance(target.format, Format) else "document"
     console = Console(is_json, is_verbose, is_quiet, silenced, thing=thing)
     if target.is_folder:
@@ -132,13 +140,16 @@ def convert(
 
             return convert_folder(
                 target, options, folder, workers,
-                frames=frames, existing=existing, console=console,
+                frames=frames, existing=existing, console=console, presentation=presentation,
             )  # fmt: skip
     if not _is_missing(target.sources[0]):
         folder.refuse_without_folder()
     output = OneFile(None if target.is_stream else target.path)
     source = target.sources[0]
-    job = Job(source, output, target.format, options, frames, existing, _content(source))
+    job = Job(
+        source, output, target.format, options, frames, existing, _content(source),
+        presentation=presentation,
+    )  # fmt: skip
     for outcome in _outcomes(job, is_verbose=is_verbose):
         console.show(outcome)
         if target.is_stream:
@@ -196,6 +207,26 @@ def _check_samples(options: RenderOptions, file_format: OutputFormat) -> None:
     able = "tiff" if dtype == "float32" else "png or tiff"
     asked = f"--values {options.values}" if options.values != "display" else "--bit-depth 16"
     raise click.UsageError(f"{file_format.name} cannot hold {asked}: use {able}")
+
+
+def _checked_presentation(location: str, options: RenderOptions, file_format: OutputFormat) -> str:
+    """Return where the presentation state lies, wherever a worker is, once it can be used."""
+    from rendicom.batch.presenting import presentation_in
+    from rendicom.errors import RendicomError
+    from rendicom.rendering.presented import refuse_clashes
+
+    if not isinstance(file_format, Format):
+        raise click.UsageError(f"--presentation-state shows pictures, not {file_format.name}")
+    if "://" not in location:
+        location = os.path.abspath(location)
+    try:
+        refuse_clashes(options)
+        presentation_in(location)
+    except OptionError as error:
+        raise click.UsageError(f"--{error.message}") from None
+    except RendicomError as error:
+        raise click.UsageError(f"--presentation-state {location}: {error}") from None
+    return location
 
 
 def _check_frames(frames: FrameSelection | None, target: Target) -> None:

@@ -28,7 +28,7 @@ from rendicom.errors import (
     RendicomError,
     UnreadableSourceError,
 )
-from rendicom.storage import join
+from rendicom.storage import join, version_of
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -56,12 +56,13 @@ def convert_folder(
     frames: FrameSelection | None,
     existing: Existing,
     console: Console,
+    presentation: str = "",
 ) -> int:
     """Convert all sources into a folder and return the exit status."""
     with ExitStack() as stack:
         try:
             work = _FolderRun(target, flags, console, workers, stack)
-            work.prepare(options, frames, existing)
+            work.prepare(options, frames, existing, presentation)
         except OptionError as error:
             raise click.UsageError(str(error)) from None
         return work.run()
@@ -85,7 +86,11 @@ class _FolderRun:
         self.began = monotonic()
 
     def prepare(
-        self, options: RenderOptions, frames: FrameSelection | None, existing: Existing
+        self,
+        options: RenderOptions,
+        frames: FrameSelection | None,
+        existing: Existing,
+        presentation: str,
     ) -> None:
         """Open everything the run needs, so that what is wrong is said before any work.
 
@@ -109,6 +114,7 @@ class _FolderRun:
             base=os.getcwd() if engine.name == "dask" else "",
             is_rehearsal=flags.dry_run,
             patient_fields=layout.patient_fields if layout is not None else (),
+            presentation=presentation,
         )
         sheet = self._sheet(pseudonyms)
         self.manifest = self._manifest(recipe, pseudonyms)
@@ -165,7 +171,7 @@ class _FolderRun:
             self.console.manifest,
             options=recipe.options,
             format=recipe.format,
-            recipe=f"frames {recipe.frames or 'as they come'}, layout {flags.layout or ''}",
+            recipe=_in_words(recipe, flags),
             target=recipe.target,
             frames=recipe.frames,
             resume=flags.resume,
@@ -233,6 +239,7 @@ class _FolderRun:
             sys.stdin.buffer,
             is_rehearsal=recipe.is_rehearsal,
             has_digest=True,
+            presentation=recipe.presentation,
         )
         self.runs.record(Report(unit, tuple(run_job(job))))
 
@@ -271,6 +278,15 @@ class _FolderRun:
         are = "picture is" if done == 1 else "pictures are"
         complain(f"interrupted: {done} {are} written{goes_on}")
         return exitcodes.INTERRUPTED
+
+
+def _in_words(recipe: Recipe, flags: FolderFlags) -> str:
+    """Return what decides of the pictures beside the options: with another, none is done yet."""
+    words = f"frames {recipe.frames or 'as they come'}, layout {flags.layout or ''}"
+    if not recipe.presentation:
+        return words
+    version = version_of(recipe.presentation)
+    return f"{words}, presentation state {recipe.presentation} {version}"
 
 
 def _pseudonyms(flags: FolderFlags) -> Pseudonyms | None:

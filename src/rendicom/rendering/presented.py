@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rendicom.rendering.stages.placement import Affine, Placement
     from rendicom.values import DisplayAttributes, Frame, Ink, PixelDescription
 
-__all__ = ["Presented", "compile_presented"]
+__all__ = ["Presented", "compile_presented", "refuse_clashes"]
 
 _FREE = frozenset((
     "annotation", "bit_depth", "compression", "icc", "max_pixels", "max_size", "padding",
@@ -77,10 +77,13 @@ def compile_presented(
     LimitExceededError
         The picture would be larger than allowed.
     """
-    _refuse_clashes(options)
+    refuse_clashes(options)
     state = presented.state
     if not state.includes(presented.instance, presented.number):
-        raise OptionError("the presentation state does not refer to this image or frame")
+        raise OptionError(
+            "the presentation state does not refer to this image or frame",
+            hint="it lists the images and frames it is for",
+        )
     notes = [*state.warnings]
     is_gray = frame.samples.ndim == 2 and frame.photometric_interpretation != "PALETTE COLOR"
     if is_gray == (state.kind == "color"):
@@ -109,7 +112,8 @@ def compile_presented(
     )
 
 
-def _refuse_clashes(options: RenderOptions) -> None:
+def refuse_clashes(options: RenderOptions) -> None:
+    """Raise OptionError where an option asks for what every presentation state decides."""
     for parameter in parameters().values():
         is_set = getattr(options, parameter.attribute) != parameter.default
         if is_set and parameter.attribute not in _FREE:
