@@ -93,7 +93,10 @@ def _object_name(sop_class: str) -> str:
     """Return what the object is, for the sentence that says it is no image."""
     from pydicom.uid import UID
 
-    name = UID(sop_class).name.removesuffix(" Storage") if sop_class else ""
+    from rendicom.pixels.datasetattributes import quiet_pydicom
+
+    with quiet_pydicom():
+        name = UID(sop_class).name.removesuffix(" Storage") if sop_class else ""
     if not name or name == sop_class:
         return "the object"
     return f"the object is of class {name} and"

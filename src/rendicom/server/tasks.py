@@ -6,6 +6,7 @@ A worker keeps what it used last open: the second frame of a large file costs th
 from __future__ import annotations
 
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
@@ -72,10 +73,11 @@ class _Closable(Protocol):
 _T = TypeVar("_T", bound=_Closable)
 
 
-class _OpenFiles(Generic[_T]):
-    """The files used last, each opened once as long as its bytes stay the same."""
+class _OpenFiles(threading.local, Generic[_T]):
+    """The files a thread used last, each opened once as long as its bytes stay the same."""
 
     def __init__(self, open_file: Callable[[str], _T]) -> None:
+        super().__init__()
         self._open_file = open_file
         self._open: OrderedDict[Place, _T] = OrderedDict()
 
