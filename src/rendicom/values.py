@@ -379,6 +379,8 @@ class RenderedImage:
         How gray values became display values, for a person: ``window 40,400,linear``.
     warnings
         What was wrong with the input, one sentence each.
+    seconds
+        What each stage took: decoding, rendering, encoding. Empty for an animation.
     """
 
     data: bytes
@@ -388,6 +390,7 @@ class RenderedImage:
     frame: int | None = 1
     voi: str = ""
     warnings: tuple[str, ...] = ()
+    seconds: tuple[float, ...] = field(default=(), compare=False)
 
     def __bytes__(self) -> bytes:
         """Return the encoded bytes."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from rendicom.encode import encode, format_of_media_type
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from rendicom.pixels.bytesource import ByteSource
+    from rendicom.pixels.frames import FrameReader
     from rendicom.pixels.header import Header
     from rendicom.presentation import PresentationState
     from rendicom.rendering.plan import RenderPlan
@@ -129,11 +132,21 @@ def render(
 
 
 class Instance:
-    """One DICOM instance; made by `open_instance`. Methods may run in many threads at once."""
+    """One DICOM instance; made by `open_instance`. Methods may run in many threads at once.
 
-    def __init__(self, header: Header, opened: ByteSource | None = None) -> None:
+    ``frames`` gives the pixel data where they are not in the source.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        opened: ByteSource | None = None,
+        *,
+        frames: FrameReader | None = None,
+    ) -> None:
         self.header = header
         self._opened = opened
+        self._given_frames = frames
         self._lock = threading.Lock()
         self._ranges: dict[tuple[Voi, bool], tuple[float, float]] = {}
         self._display: DisplayAttributes | None = None
@@ -187,8 +200,8 @@ class Instance:
         return read_patient(self.header, self._opened)
 
     @cached_property
-    def _frames(self) -> FrameSource:
-        return FrameSource(self.header, self.description)
+    def _frames(self) -> FrameReader:
+        return self._given_frames or FrameSource(self.header, self.description)
 
     @cached_property
     def _varies_by_frame(self) -> bool:
@@ -255,11 +268,17 @@ class Instance:
         return self._displayed(number, options, presentation)[0].samples
 
     def _displayed(
-        self, number: int, options: RenderOptions, presentation: PresentationState | None = None
+        self,
+        number: int,
+        options: RenderOptions,
+        presentation: PresentationState | None = None,
+        clock: list[float] | None = None,
     ) -> tuple[DisplayImage, RenderPlan, tuple[str, ...]]:
-        """Return the image, its plan, and what was wrong."""
+        """Return the image, its plan, and what was wrong; ``clock`` gets when it was decoded."""
         keeps_cells = replace(options, overlays=True) if presentation is not None else options
         frame = self.frame(number, keeps_cells)
+        if clock is not None:
+            clock.append(perf_counter())
         plan = self._plan_for(number, frame, options, presentation)
         if options.annotation is not None:
             from rendicom.engine.annotating import annotated
@@ -336,9 +355,12 @@ class Instance:
             The presentation state is not for this frame, or an option asks for what it decides.
         """
         file_format = format_of_media_type(media_type)
-        image, plan, notes = self._displayed(frame, options, presentation)
+        clock = [perf_counter()]
+        image, plan, notes = self._displayed(frame, options, presentation, clock)
         image, fit_notes = fit(image, file_format)
+        clock.append(perf_counter())
         data = encode(image, file_format, _settings(options))
+        clock.append(perf_counter())
         height, width = image.samples.shape[:2]
         return RenderedImage(
             data=data,
@@ -348,6 +370,7 @@ class Instance:
             frame=frame,
             voi=plan.voi,
             warnings=(*notes, *fit_notes),
+            seconds=tuple(end - start for start, end in pairwise(clock)),
         )
 
     def render_animation(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["FrameBytes"]
+__all__ = ["FrameBytes", "FrameReader"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,3 +29,11 @@ class FrameBytes:
     bit_offset: int = 0
     big_endian: bool = False
     warnings: tuple[str, ...] = ()
+
+
+class FrameReader(Protocol):
+    """Gives the stored bytes of frames; those of one file, or whoever has them elsewhere."""
+
+    def frame(self, number: int) -> FrameBytes:
+        """Return the bytes of frame ``number``, counted from 1; called in any thread."""
+        ...

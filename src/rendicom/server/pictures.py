@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Pictures"]
 
+_STAGES = ("decode", "render", "encode")
+
 
 class Pictures:
     """What the routes get pictures from; see `rendicom.server.tasks` for who makes them."""
@@ -117,6 +119,8 @@ class Pictures:
             raise
         except OptionError as error:
             raise _blamed(error) from None
+        for stage, seconds in zip(_STAGES, picture.seconds, strict=False):
+            self._services.telemetry.stage(stage, seconds)
         return picture
 
 

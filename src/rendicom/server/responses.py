@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,21 @@ from rendicom.dicomweb.problems import warning_header
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["BASE", "base_of", "etag", "headers_of", "is_fresh", "is_fresh_tag", "not_modified"]
+__all__ = [
+    "BASE",
+    "base_of",
+    "etag",
+    "headers_of",
+    "is_fresh",
+    "is_fresh_tag",
+    "not_modified",
+    "voi_header",
+]
 
 BASE = "/dicomweb"
 """Where the DICOMweb services begin."""
 
+_WINDOW = re.compile(r"window [-+.,0-9e]+[a-z-]+", re.ASCII)
 _CACHE_CONTROL = "private, max-age=0, must-revalidate"
 """Only whoever asked may keep it, and asks again whether it still holds: it is about a patient."""
 
@@ -58,6 +69,15 @@ def headers_of(
     if warnings:
         headers["Warning"] = warning_header(warnings)
     return headers
+
+
+def voi_header(voi: str) -> dict[str, str]:
+    """Return the header that says which window a picture has, if it has one.
+
+    Beyond the standard. The rest of what is known of the transform may quote the file.
+    """
+    found = _WINDOW.match(voi)
+    return {"Rendicom-Voi": found[0]} if found is not None else {}
 
 
 def not_modified(headers: Mapping[str, str]) -> Response:

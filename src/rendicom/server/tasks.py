@@ -64,6 +64,8 @@ class Picture(NamedTuple):
     version: str = ""
     key: Hashable = None
     """What the server finds it by, if it keeps it."""
+    voi: str = ""
+    seconds: tuple[float, ...] = ()
 
 
 class _Closable(Protocol):
@@ -147,7 +149,14 @@ def render_animation(
 
 
 def _travelling(picture: RenderedImage, version: str) -> Picture:
-    return Picture(picture.data, picture.media_type, picture.warnings, version)
+    return Picture(
+        picture.data,
+        picture.media_type,
+        picture.warnings,
+        version,
+        voi=picture.voi,
+        seconds=picture.seconds,
+    )
 
 
 def write_document(place: Place, media_type: str, base: str, charset: str) -> Picture:

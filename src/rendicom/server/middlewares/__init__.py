@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["middlewares"]
 
-_EXPOSED = ("Content-Location", "ETag", "Warning", "Retry-After", "Link")
+_EXPOSED = ("Content-Location", "ETag", "Warning", "Retry-After", "Link", "Rendicom-Voi")
 
 
 def middlewares(services: Services) -> list[Middleware]:

@@ -39,7 +39,14 @@ from rendicom.server.middlewares.recent import note
 from rendicom.server.openapi import LEVELS, operation
 from rendicom.server.parts import Content, send_content, send_parts
 from rendicom.server.requests import accepts_of, resource_of, services_of
-from rendicom.server.responses import base_of, etag, headers_of, is_fresh, not_modified
+from rendicom.server.responses import (
+    base_of,
+    etag,
+    headers_of,
+    is_fresh,
+    not_modified,
+    voi_header,
+)
 from rendicom.server.services import Services
 
 __all__ = ["router"]
@@ -99,6 +106,8 @@ async def _rendered(request: Request) -> Response:
     said = headers_of(
         tag=tag, location=location, warnings=(*warnings, *content.warnings), vary=vary
     )
+    if content.picture is not None:
+        said |= voi_header(content.picture.voi)
     if resource.instance and content.picture is not None and items[0].presentation is None:
         note(request.scope, items[0].entry, content.picture)
     return send_content(request, content, said)
