@@ -31,12 +31,8 @@ def category_of(
 ) -> Category:
     """Return the category of what is asked for.
 
-    Parameters
-    ----------
-    frames
-        How many frames are asked for: 1 where one of many was selected.
-    is_document
-        The class holds a report or an encapsulated document.
+    ``frames`` are those asked for: 1 where one of many was selected. ``is_document`` says that the
+    class holds a report or an encapsulated document.
     """
     if is_document:
         return "text"
