@@ -293,13 +293,20 @@ def letter() -> Dataset:
     return made_of
 
 
+_PREFERRED = (
+    "examples_jpeg2k.dcm", "MR_small.dcm", "SC_rgb_jpeg.dcm", "SC_rgb_rle.dcm", "liver_1frame.dcm",
+    "rtplan.dcm", "waveform_ecg.dcm",
+)  # fmt: skip
+
+
 def write_real(folder: Path) -> None:
     """Copy one file of each instance that pydicom ships and that says what it is of."""
     folder.mkdir(parents=True, exist_ok=True)
     seen = set()
-    for source in sorted((Path(pydicom.__file__).parent / "data" / "test_files").rglob("*")):
-        if not source.is_file():
-            continue
+    everything = sorted((Path(pydicom.__file__).parent / "data" / "test_files").rglob("*"))
+    # Several have the same UIDs: these are the ones to see.
+    everything.sort(key=lambda source: source.name not in _PREFERRED)
+    for source in filter(Path.is_file, everything):
         try:
             read = pydicom.dcmread(source, stop_before_pixels=True)
             uids = (read.StudyInstanceUID, read.SeriesInstanceUID, read.SOPInstanceUID)

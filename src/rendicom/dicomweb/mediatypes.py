@@ -90,6 +90,8 @@ class Choice(NamedTuple):
         A UID, ``*`` for "as stored", or nothing where there is none.
     is_representative
         One picture stands for several frames or instances.
+    is_syntax_asked
+        The client named the transfer syntax: it is not just the default.
     """
 
     media_type: str
@@ -97,6 +99,7 @@ class Choice(NamedTuple):
     charset: str = ""
     transfer_syntax: str = ""
     is_representative: bool = False
+    is_syntax_asked: bool = False
 
 
 @cache
@@ -269,6 +272,7 @@ def _choice(candidate: Candidate, found: Range) -> Choice:
         found.parameters.get("charset", "").lower(),
         candidate.transfer_syntax,
         candidate.is_representative,
+        bool(candidate.transfer_syntax and found.transfer_syntax),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.errors import CorruptDataError, UnsupportedImageError
+from rendicom.errors import CorruptDataError, LimitExceededError, UnsupportedImageError
 from rendicom.pixels.choose import sniff
 from rendicom.pixels.colour import YBR_MODELS
 from rendicom.pixels.decode import decode_frame
@@ -244,6 +244,9 @@ def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
     if not len(data):
         raise CorruptDataError("pixel data is short: nothing of the frame is there")
     if len(data) < needed:
+        # Zeros cost the one who sent a short file nothing, and us all the memory there is.
+        if description.rows * description.columns > MAX_PIXELS:
+            raise LimitExceededError(f"the image has more than {MAX_PIXELS} pixels")
         notes = (*notes, f"pixel data is short: {len(data)} of {needed} bytes; the rest is 0")
         data = bytes(data) + bytes(needed - len(data))
     if bits % 8:

@@ -21,7 +21,13 @@ from rendicom.dicomweb.mediatypes import (
 from rendicom.dicomweb.pixeldata import frame_media_type
 from rendicom.dicomweb.resources import Resource
 from rendicom.errors import NoPixelDataError, NoSuchResourceError
-from rendicom.pixels.syntaxes import EXPLICIT_LITTLE_ENDIAN, is_encapsulated, is_video
+from rendicom.pixels.syntaxes import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+    is_encapsulated,
+    is_video,
+)
 from rendicom.server import tasks
 from rendicom.server.openapi import LEVELS, described
 from rendicom.server.parts import Content, send_array, send_content, send_parts
@@ -39,6 +45,7 @@ router = APIRouter()
 
 _AS_STORED = "*"
 _PIXEL_DATA = "7FE00010"
+_NEVER_SENT = (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
 _STATUSES = ("304", "400", "401", "404", "406", "410", "413", "416", "500", "501", "503")
 
 
@@ -80,17 +87,19 @@ async def _instances(request: Request) -> Response:
 
 def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: bool) -> Choice:
     """Return DICOM files in the transfer syntax asked for, or all pixel data as bytes (A.9)."""
-    stored = {each.transfer_syntax for each in entries}
-    syntaxes = ("", EXPLICIT_LITTLE_ENDIAN, _AS_STORED, *sorted(stored))
+    stored = {each.transfer_syntax for each in entries} - {EXPLICIT_LITTLE_ENDIAN, *_NEVER_SENT}
+    syntaxes = (EXPLICIT_LITTLE_ENDIAN, _AS_STORED, *sorted(stored))
     offers = (
         Offer(DICOM, "either" if is_single else "multipart", syntaxes),
-        Offer(OCTET_STREAM, "multipart", ("", EXPLICIT_LITTLE_ENDIAN)),
+        Offer(OCTET_STREAM, "multipart", (EXPLICIT_LITTLE_ENDIAN,)),
     )
     return choose(accepts, offers=offers)
 
 
 def _instance_maker(request: Request, choice: Choice):  # type: ignore[no-untyped-def]
     renderers = services_of(request).renderers
+    # What is stored with loss is not blown up unless somebody asks for that (8.7.3.5.2).
+    syntax = choice.transfer_syntax if choice.is_syntax_asked else ""
 
     async def make(item: _Item) -> Content:
         place = place_of(item.entry)
@@ -98,9 +107,7 @@ def _instance_maker(request: Request, choice: Choice):  # type: ignore[no-untype
             found = await renderers.call(tasks.read_bulk_data, place, _PIXEL_DATA, kind="retrieve")
             kind = found.media_type
         else:
-            found = await renderers.call(
-                tasks.read_instance, place, choice.transfer_syntax, kind="retrieve"
-            )
+            found = await renderers.call(tasks.read_instance, place, syntax, kind="retrieve")
             kind = f"{DICOM}; transfer-syntax={found.transfer_syntax}"
         return Content(found, kind, item.resource, item.entry.location, found.warnings)
 
@@ -152,7 +159,7 @@ def _frame_offers(entry: Entry, *, is_single: bool) -> tuple[Offer, ...]:
     """Return frames as bytes, or in the codestream they are stored as (Table 8.7.3-5)."""
     uid = entry.transfer_syntax
     packaging: Packaging = "either" if is_single else "multipart"
-    plain = Offer(OCTET_STREAM, packaging, ("", EXPLICIT_LITTLE_ENDIAN, _AS_STORED))
+    plain = Offer(OCTET_STREAM, packaging, (EXPLICIT_LITTLE_ENDIAN, _AS_STORED))
     if not is_encapsulated(uid) or is_video(uid):
         return (plain,)
     media_type = frame_media_type(uid)
@@ -160,7 +167,7 @@ def _frame_offers(entry: Entry, *, is_single: bool) -> tuple[Offer, ...]:
         return (plain,)
     # What is asked for as stored, whatever it is, comes as it is stored.
     stored = Offer(media_type, packaging, (uid, _AS_STORED))
-    bytes_only = Offer(OCTET_STREAM, packaging, ("", EXPLICIT_LITTLE_ENDIAN))
+    bytes_only = Offer(OCTET_STREAM, packaging, (EXPLICIT_LITTLE_ENDIAN,))
     return (bytes_only, stored)
 
 
@@ -181,9 +188,7 @@ async def _pixel_data(request: Request) -> Response:
     entries = [each for each in await services.lookup.entries(resource) if each.has_pixels]
     if not entries:
         raise NoSuchResourceError("nothing in there has pixel data")
-    choice = choose(
-        accepts, offers=(Offer(OCTET_STREAM, "multipart", ("", EXPLICIT_LITTLE_ENDIAN)),)
-    )
+    choice = choose(accepts, offers=(Offer(OCTET_STREAM, "multipart", (EXPLICIT_LITTLE_ENDIAN,)),))
     tag = _tag(entries, "pixeldata", choice)
     headers = headers_of(tag=tag)
     if is_fresh(request, tag):
@@ -217,11 +222,11 @@ async def _send_bulk(request: Request, resource: Resource, path: str) -> Respons
 
 
 def _bulk_offers(entry: Entry) -> tuple[Offer, ...]:
-    syntaxes = ("", EXPLICIT_LITTLE_ENDIAN, _AS_STORED)
-    plain = Offer(OCTET_STREAM, "either", syntaxes)
-    if not is_video(entry.transfer_syntax):
+    plain = Offer(OCTET_STREAM, "either", (EXPLICIT_LITTLE_ENDIAN, _AS_STORED))
+    uid = entry.transfer_syntax
+    if not is_video(uid):
         return (plain,)
-    return (Offer(frame_media_type(entry.transfer_syntax), "either", syntaxes), plain)
+    return (Offer(frame_media_type(uid), "either", (uid, _AS_STORED)), plain)
 
 
 # --- metadata -------------------------------------------------------------------------------
