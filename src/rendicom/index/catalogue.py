@@ -1,335 +1,270 @@
-"""The catalogue of instances: what is where, found without opening a file."""
+"""`Catalogue`: which instances there are, and where, without opening a file.
+
+It is only a memory of what the files say, and can be made from them again at any time. All
+methods block, and may be called from any thread; several processes may have a catalogue each on
+one database.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from time import time
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import and_, delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from rendicom.index.database import Database
-from rendicom.index.entries import Counts, Entry, Found, Indexed, JsonModel
-from rendicom.index.schema import deleted, files, instances, series, studies
-from rendicom.index.search import searched
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
-    from sqlalchemy.sql import ColumnElement
-
-    from rendicom.dicomweb.query import Query, SearchLevel
+from rendicom.index.places import located, long_uid
+from rendicom.index.schema import INSTANCE, NO_NUMBER, deleted, file, folder, series, study
+from rendicom.index.search import search
+from rendicom.index.values import Counts, Entry, Found, Indexed, Level, Rejected, Sought, Status
+from rendicom.index.writing import forget, mark_deleted, note, put
 
 __all__ = ["Catalogue", "Counts", "Entry", "Found", "Indexed"]
 
-_ENTRY = tuple(instances.c[name] for name in Entry._fields)
-_ORDER = (
-    instances.c.series_number.is_(None),
-    instances.c.series_number,
-    instances.c.series,
-    instances.c.instance_number.is_(None),
-    instances.c.instance_number,
-    instances.c.instance,
-)
-_AT_ONCE = 500
-
 
 class Catalogue:
-    """What the index knows. Blocking; may be used from any thread.
+    """The instances of some folders and stores, in a database.
 
-    Where attributes of a study or series differ between its instances, those of the instance with
-    the least SOP Instance UID count. Of several files with one SOP Instance UID the one with the
-    least location does.
+    Of two files of one instance, the one whose location comes first is listed. Where the
+    instances of a study or series disagree about it, the one with the lowest UID is believed.
 
     Parameters
     ----------
     url
-        See `rendicom.index.database.Database`.
+        ``sqlite:///PATH``, ``sqlite://`` for a database that ends with this object, or
+        ``postgresql://USER@HOST/NAME``. What it lacks is made.
+
+    Raises
+    ------
+    OptionError
+        The database cannot be used: not there, of a later version, or another program's.
+
+    Notes
+    -----
+    Each method raises OverloadedError when the database does not answer.
     """
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
 
-    @property
-    def generation(self) -> int:
-        """Return what grows when the index was lost and begins anew."""
-        return self._database.generation
-
     def close(self) -> None:
-        """Close the database."""
+        """Close all connections."""
         self._database.close()
 
-    # --- instances --------------------------------------------------------------------------
+    @property
+    def database(self) -> Database:
+        """Return the database, for those who look through folders."""
+        return self._database
 
-    def entry(self, study: str, series: str, instance: str) -> Entry | None:
-        """Return one instance."""
-        with self._database.reading() as connection:
-            row = connection.execute(
-                select(*_ENTRY).where(_below(instances, study, series, instance))
-            ).first()
-        return None if row is None else Entry(*row)
+    # --- asking --------------------------------------------------------------------------------
 
-    def entries(self, study: str, series: str = "", instance: str = "") -> list[Entry]:
-        """Return instances by series number, then instance number; those without come last."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                select(*_ENTRY).where(_below(instances, study, series, instance)).order_by(*_ORDER)
-            )
-            return [Entry(*row) for row in rows]
+    def entry(self, study_uid: str, series_uid: str, instance_uid: str) -> Entry | None:
+        """Return one instance, or None where it is not listed."""
+        uids = {"study": study_uid, "series": series_uid, "instance": instance_uid}
+        row = self._database.read(lambda connection: connection.execute(_ONE, uids).first())
+        return None if row is None else _entry(row)
 
-    def representative(self, study: str, series: str = "") -> Entry | None:
-        """Return what stands for a study or series: the middle of its first series of images.
+    def entries(self, study_uid: str, series_uid: str = "", instance_uid: str = "") -> list[Entry]:
+        """Return the instances of a study, series or instance.
 
-        One without anything burned in comes before one that may show who the patient is.
+        By series number, series UID, instance number and instance UID; no number comes last.
         """
-        found = self.entries(study, series)
-        images = [each for each in found if each.has_pixels]
-        shown = [each for each in images if not each.burned_in] or images or found
-        if not shown:
+        chosen = _entries(study_uid, series_uid, instance_uid).order_by(*_ORDER)
+        rows = self._database.read(lambda connection: connection.execute(chosen).all())
+        return [_entry(row) for row in rows]
+
+    def representative(self, study_uid: str, series_uid: str = "") -> Entry | None:
+        """Return the instance that stands for a study or series, or None where it is not listed.
+
+        The middle one of the first series that has images whose pixels do not identify the
+        patient; else of the first with images, else of the first at all.
+        """
+        clean = (file.c.has_pixels, ~file.c.burned_in)
+
+        def find(connection: Connection) -> Any:
+            for wanted in (clean, (file.c.has_pixels,), ()):
+                row = _middle(connection, _entries(study_uid, series_uid).where(*wanted))
+                if row is not None:
+                    return row
             return None
-        first = [each for each in shown if each.series == shown[0].series]
-        return first[len(first) // 2]
 
-    def status(
-        self, study: str, series: str = "", instance: str = ""
-    ) -> Literal["present", "deleted", "unknown"]:
-        """Tell whether something is there, was deleted, or never was."""
-        with self._database.reading() as connection:
-            there = connection.execute(
-                select(instances.c.instance).where(_below(instances, study, series, instance))
-            ).first()
-            if there is not None:
+        row = self._database.read(find)
+        return None if row is None else _entry(row)
+
+    def status(self, study_uid: str, series_uid: str = "", instance_uid: str = "") -> Status:
+        """Return whether a resource is listed, was deleted, or was never known.
+
+        A file that vanished leaves nothing; only `delete` is remembered.
+        """
+
+        def find(connection: Connection) -> Status:
+            listed = _scoped(select(study.c.id), study_uid, series_uid, instance_uid)
+            if connection.execute(listed.limit(1)).first() is not None:
                 return "present"
-            places = {(study, "", ""), (study, series, ""), (study, series, instance)}
-            was = connection.execute(
-                select(deleted.c.study).where(
-                    tuple_(deleted.c.study, deleted.c.series, deleted.c.instance).in_(list(places))
-                )
-            ).first()
-        return "unknown" if was is None else "deleted"
+            gone = select(deleted.c.study).where(deleted.c.study == study_uid)
+            if series_uid:
+                gone = gone.where(deleted.c.series == series_uid)
+            if instance_uid:
+                gone = gone.where(deleted.c.instance == instance_uid)
+            return "unknown" if connection.execute(gone.limit(1)).first() is None else "deleted"
 
-    def stamp(self, study: str, series: str = "", instance: str = "") -> str:
-        """Return a text that changes whenever anything of the resource does."""
-        digest = hashlib.sha256()
-        for each in self.entries(study, series, instance):
-            digest.update(f"{each.instance} {each.location} {each.version}\n".encode())
-        return digest.hexdigest()[:32]
+        return self._database.read(find)
+
+    def stamp(self, study_uid: str, series_uid: str = "", instance_uid: str = "") -> str:
+        """Return what changes whenever a resource does, or anything below it; "" when unknown."""
+        if instance_uid:
+            entry = self.entry(study_uid, series_uid, instance_uid)
+            return "" if entry is None else f"{entry.location} {entry.version}"
+        column = series.c.stamp if series_uid else study.c.stamp
+        chosen = _scoped(select(column), study_uid, series_uid, "").limit(1)
+        found = self._database.read(lambda connection: connection.execute(chosen).scalar())
+        return found or ""
+
+    def search(self, level: Level, query: Sought, study: str = "", series: str = "") -> Found:
+        """Return the studies, series or instances that match, in a stable order.
+
+        Studies come with the latest date first. With ``study`` or ``series``, only what lies in
+        it. Conditions on attributes that are not kept are left out, each with a warning.
+        """
+        return self._database.read(
+            lambda connection: search(connection, level, query, in_study=study, in_series=series)
+        )
 
     def counts(self) -> Counts:
-        """Return how many studies, series and instances there are."""
-        with self._database.reading() as connection:
-            return Counts(
-                *(
-                    connection.execute(select(func.count()).select_from(table)).scalar_one()
-                    for table in (studies, series, instances)
-                )
-            )
-
-    def search(self, level: SearchLevel, query: Query, study: str = "", series: str = "") -> Found:
-        """Return what a query finds, within a study or series if given; newest studies first."""
-        with self._database.reading() as connection:
-            return searched(connection, level, query, study=study, series=series)
-
-    # --- changes ----------------------------------------------------------------------------
-
-    def put(self, indexed: Sequence[Indexed]) -> None:
-        """Add instances, or what has become of them; what was deleted is there again."""
-        if not indexed:
-            return
-        with self._database.writing() as connection:
-            for each in sorted(indexed, key=lambda item: item.entry[:3]):
-                self._put_one(connection, each)
-
-    def _put_one(self, connection: Connection, indexed: Indexed) -> None:
-        entry = indexed.entry
-        uids = entry[:3]
-        self._move_out(connection, entry)
-        known = connection.execute(
-            select(instances.c.location).where(_below(instances, *uids))
-        ).scalar()
-        _upsert(
-            connection, files, ("location",),
-            {
-                "location": entry.location, "version": entry.version, "state": "instance",
-                "study": entry.study, "series": entry.series, "instance": entry.instance,
-            },
-        )  # fmt: skip
-        if known is not None and known < entry.location:
-            return
-        _upsert(
-            connection, instances, ("study", "series", "instance"),
-            {**entry._asdict(), "model": _text(indexed.instance)},
-        )  # fmt: skip
-        self._put_above(connection, indexed)
-        connection.execute(
-            delete(deleted).where(
-                tuple_(deleted.c.study, deleted.c.series, deleted.c.instance).in_(
-                    [(entry.study, "", ""), (entry.study, entry.series, ""), uids]
-                )
-            )
+        """Return how much is listed."""
+        studies = select(func.count()).select_from(study).scalar_subquery()
+        instances = select(func.coalesce(func.sum(series.c.instances), 0)).scalar_subquery()
+        hidden = (
+            select(func.count())
+            .select_from(file)
+            .where(file.c.kind == INSTANCE, ~file.c.shown)
+            .scalar_subquery()
         )
+        below = select(func.count()).select_from(series).scalar_subquery()
+        chosen = select(studies, below, instances, hidden)
+        row = self._database.read(lambda connection: connection.execute(chosen).one())
+        return Counts(*map(int, row))
 
-    def _move_out(self, connection: Connection, entry: Entry) -> None:
-        """Forget what a file held before it changed into another instance."""
-        before = connection.execute(
-            select(files.c.study, files.c.series, files.c.instance).where(
-                files.c.location == entry.location
-            )
-        ).first()
-        if before is not None and before[2] and tuple(before) != entry[:3]:
-            _forget(connection, [entry.location])
+    # --- changing ------------------------------------------------------------------------------
 
-    def _put_above(self, connection: Connection, indexed: Indexed) -> None:
-        entry, now = indexed.entry, time()
-        source = connection.execute(
-            select(series.c.source).where(_below(series, entry.study, entry.series))
-        ).scalar()
-        if source is None or entry.instance <= source:
-            _upsert(
-                connection, series, ("study", "series"),
-                {
-                    "study": entry.study, "series": entry.series, "modality": entry.modality,
-                    "series_number": entry.series_number, "source": entry.instance,
-                    "changed": now, "model": _text(indexed.series),
-                },
-            )  # fmt: skip
-        source = connection.execute(
-            select(studies.c.source).where(studies.c.study == entry.study)
-        ).scalar()
-        if source is None or entry.instance <= source:
-            model = indexed.study
-            _upsert(
-                connection, studies, ("study",),
-                {
-                    "study": entry.study, "patient_id": _value(model, "00100020"),
-                    "accession_number": _value(model, "00080050"),
-                    "study_date": _value(model, "00080020").replace(".", "")[:32],
-                    "study_time": _value(model, "00080030").replace(":", "")[:32],
-                    "source": entry.instance, "changed": now, "model": _text(model),
-                },
-            )  # fmt: skip
+    def put(self, indexed: Sequence[Indexed], *, is_scanned: bool = False) -> None:
+        """List instances, in place of what was known of their files.
 
-    def forget(self, locations: Sequence[str]) -> None:
-        """Drop what lay at locations where nothing is any more."""
-        with self._database.writing() as connection:
-            for batch in _batches(locations):
-                _forget(connection, batch)
+        What was deleted comes back; with ``is_scanned`` only if its file has changed since, for
+        it may have been read before.
 
-    def delete(self, study: str, series: str = "", instance: str = "") -> list[Entry]:
-        """Drop a study, series or instance, remember that it was deleted, and return it."""
-        found = self.entries(study, series, instance)
-        with self._database.writing() as connection:
-            for batch in _batches([each.location for each in found]):
-                _forget(connection, batch)
-            for each in {(study, series, instance), *(entry[:3] for entry in found)}:
-                _upsert(
-                    connection, deleted, ("study", "series", "instance"),
-                    dict(zip(("study", "series", "instance"), each, strict=True)),
-                )  # fmt: skip
-        return found
+        Raises
+        ------
+        UnwritableOutputError
+            There is no room for the database.
+        """
+        if indexed:
+            self._database.write(lambda connection: put(connection, indexed, is_scanned=is_scanned))
 
-    # --- files ------------------------------------------------------------------------------
+    def note(self, rejected: Sequence[Rejected]) -> None:
+        """Remember files that hold no instance, not to open them again while they are the same."""
+        if rejected:
+            self._database.write(lambda connection: note(connection, rejected))
 
-    def note_files(self, seen: Sequence[tuple[str, str, str]]) -> None:
-        """Remember files that hold no instance: location, version, ``other`` or ``failed``."""
-        with self._database.writing() as connection:
-            for location, version, state in seen:
-                _forget(connection, [location])
-                _upsert(
-                    connection, files, ("location",),
-                    {
-                        "location": location, "version": version, "state": state,
-                        "study": "", "series": "", "instance": "",
-                    },
-                )  # fmt: skip
+    def forget(self, locations: Iterable[str]) -> None:
+        """Take out files that have vanished; where an instance has another file, that is listed."""
+        chosen = list(locations)
+        if chosen:
+            self._database.write(lambda connection: forget(connection, chosen))
 
-    def known_versions(self, locations: Sequence[str]) -> dict[str, str]:
-        """Return the versions of those files that were looked at."""
-        known: dict[str, str] = {}
-        with self._database.reading() as connection:
-            for batch in _batches(locations):
-                rows = connection.execute(
-                    select(files.c.location, files.c.version).where(files.c.location.in_(batch))
-                )
-                known.update((location, version) for location, version in rows)
-        return known
+    def delete(self, study_uid: str, series_uid: str = "", instance_uid: str = "") -> list[Entry]:
+        """Take out a resource and remember that; return all of its files, duplicates too.
 
-    def known_locations(self, prefix: str, after: str, limit: int) -> list[str]:
-        """Return locations that begin with ``prefix`` and follow ``after``, in their order."""
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                select(files.c.location)
-                .where(
-                    files.c.location > after, files.c.location.startswith(prefix, autoescape=True)
-                )
-                .order_by(files.c.location)
-                .limit(limit)
-            )
-            return [row[0] for row in rows]
+        The files stay: to remove them is the caller's. Those that are left are not listed again
+        until they change.
+        """
+
+        def take(connection: Connection) -> list[Entry]:
+            chosen = _listed(study_uid, series_uid, instance_uid).order_by(*_ORDER)
+            rows = connection.execute(chosen).all()
+            mark_deleted(connection, [row.id for row in rows])
+            return [_entry(row) for row in rows]
+
+        return self._database.write(take)
 
 
-def _below(
-    table: Table, study: str, series_uid: str = "", instance: str = ""
-) -> ColumnElement[bool]:
-    conditions = [table.c.study == study]
+_ORDER = (series.c.number, series.c.uid, file.c.number, file.c.uid)
+_FILES = (
+    select(
+        study.c.uid.label("study_uid"),
+        series.c.uid.label("series_uid"),
+        series.c.modality,
+        series.c.number.label("series_number"),
+        folder.c.path,
+        *(column for column in file.c if column.name not in ("folder", "more")),
+    )
+    .select_from(file.join(series).join(study).join(folder, file.c.folder == folder.c.id))
+    .where(file.c.kind == INSTANCE)
+)
+# Asked for each request: put together once.
+_ONE = _FILES.where(
+    study.c.uid == bindparam("study"),
+    series.c.uid == bindparam("series"),
+    file.c.uid == bindparam("instance"),
+    file.c.shown,
+)
+
+
+def _listed(study_uid: str, series_uid: str = "", instance_uid: str = "") -> Select[Any]:
+    """Return the selection of all files of a resource, also those that are not shown."""
+    chosen = _FILES.where(study.c.uid == study_uid)
     if series_uid:
-        conditions.append(table.c.series == series_uid)
-    if instance:
-        conditions.append(table.c.instance == instance)
-    return and_(*conditions)
+        chosen = chosen.where(series.c.uid == series_uid)
+    return chosen.where(file.c.uid == instance_uid) if instance_uid else chosen
 
 
-def _upsert(
-    connection: Connection, table: Table, keys: Iterable[str], values: dict[str, Any]
-) -> None:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).values(values)
-    others = {name: statement.excluded[name] for name in values if name not in set(keys)}
-    if others:
-        connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=others))
+def _entries(study_uid: str, series_uid: str = "", instance_uid: str = "") -> Select[Any]:
+    return _listed(study_uid, series_uid, instance_uid).where(file.c.shown)
+
+
+def _scoped(chosen: Select[Any], study_uid: str, series_uid: str, instance_uid: str) -> Select[Any]:
+    """Return the selection of a resource's row, joined no further than it needs."""
+    if instance_uid:
+        chosen = chosen.select_from(file.join(series).join(study))
+        chosen = chosen.where(file.c.uid == instance_uid, file.c.kind == INSTANCE)
+    elif series_uid:
+        chosen = chosen.select_from(series.join(study))
     else:
-        connection.execute(statement.on_conflict_do_nothing())
+        chosen = chosen.select_from(study)
+    if series_uid:
+        chosen = chosen.where(series.c.uid == series_uid)
+    return chosen.where(study.c.uid == study_uid)
 
 
-def _forget(connection: Connection, locations: Sequence[str]) -> None:
-    """Drop files; another file with the same instance takes the place of one dropped."""
-    held = connection.execute(
-        select(files.c.study, files.c.series, files.c.instance).where(
-            files.c.location.in_(locations), files.c.instance != ""
-        )
-    ).all()
-    connection.execute(delete(files).where(files.c.location.in_(locations)))
-    connection.execute(delete(instances).where(instances.c.location.in_(locations)))
-    uids = {row[2] for row in held}
-    if uids:
-        # Opened again at the next look, as if they were new.
-        connection.execute(delete(files).where(files.c.instance.in_(uids)))
-    for study, series_uid in {(row[0], row[1]) for row in held}:
-        _drop_if_empty(connection, series, study, series_uid)
-    for study in {row[0] for row in held}:
-        _drop_if_empty(connection, studies, study)
+def _middle(connection: Connection, chosen: Select[Any]) -> Any:
+    """Return the row in the middle of the first series of a selection."""
+    first = connection.execute(chosen.order_by(*_ORDER).limit(1)).first()
+    if first is None:
+        return None
+    of_series = chosen.where(file.c.series == first.series)
+    counting = select(func.count()).select_from(of_series.subquery())
+    count = connection.execute(counting).scalar_one()
+    middle = of_series.order_by(*_ORDER).offset((count - 1) // 2).limit(1)
+    return connection.execute(middle).first()
 
 
-def _drop_if_empty(connection: Connection, table: Table, study: str, *rest: str) -> None:
-    left = connection.execute(
-        select(instances.c.instance).where(_below(instances, study, *rest)).limit(1)
-    ).first()
-    if left is None:
-        connection.execute(delete(table).where(_below(table, study, *rest)))
-
-
-def _batches(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _AT_ONCE):
-        yield values[start : start + _AT_ONCE]
-
-
-def _text(model: JsonModel) -> str:
-    # PostgreSQL's texts cannot hold a zero.
-    return json.dumps(model, separators=(",", ":"), ensure_ascii=True).replace("\\u0000", "")
-
-
-def _value(model: JsonModel, tag: str) -> str:
-    values = model.get(tag, {}).get("Value") or [""]
-    return str(values[0] or "").strip().replace("\0", "")
+def _entry(row: Any) -> Entry:
+    return Entry(
+        study=row.study_uid,
+        series=row.series_uid,
+        instance=row.uid,
+        location=located(row.path, row.name),
+        version=row.version,
+        size=row.size,
+        sop_class=long_uid(row.sop_class),
+        transfer_syntax=long_uid(row.transfer_syntax),
+        modality=row.modality,
+        number_of_frames=row.frames,
+        rows=row.rows,
+        columns=row.columns,
+        has_pixels=row.has_pixels,
+        burned_in=row.burned_in,
+        representative_frame=row.representative,
+        series_number=None if row.series_number == NO_NUMBER else row.series_number,
+        instance_number=None if row.number == NO_NUMBER else row.number,
+    )

@@ -1,211 +1,409 @@
-"""Opens the database of the index: SQLite in one file, or PostgreSQL for several servers."""
+"""Connections to the catalogue's database, from any thread; it is made anew when it is broken."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import tempfile
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import create_engine, event, insert, inspect, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from rendicom.errors import OptionError, UnwritableOutputError
-from rendicom.index.schema import VERSION, metadata, schema
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+from rendicom.errors import OptionError, OverloadedError, RendicomError, UnwritableOutputError
+from rendicom.index import schema
 
 __all__ = ["Database"]
 
-_BUSY_SECONDS = 30
-_LOCK = 0x52454E44
-"""Key of the advisory lock under which PostgreSQL's tables are made."""
+_T = TypeVar("_T")
+
+_log = logging.getLogger("rendicom.index")
+
+_BUSY_SECONDS = 30.0
+_RETRY_AFTER = 5.0
+_ADVISORY_LOCK = 0x52454E44
+_GONE = ("SQLITE_READONLY_DBMOVED", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN")
+_BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
+_NO_TABLE_STATES = ("42P01", "42703")
+_AGAIN_STATES = ("40001", "40P01")
+_FULL_STATE = "53100"
+
+_Identity = tuple[int, int] | None
 
 
 class Database:
-    """Connections to the index, from any thread.
+    """One database; threads may share it, and processes each have one of their own for it.
 
     Parameters
     ----------
     url
-        ``sqlite:///PATH``, ``sqlite://`` for one in memory, or ``postgresql://...``.
+        ``sqlite:///PATH``, ``sqlite://`` for one that ends with this object, or
+        ``postgresql://...``.
+
+    Attributes
+    ----------
+    generation
+        Grows when the database was found gone or damaged and was made anew, empty.
 
     Raises
     ------
     OptionError
-        The URL is none, its driver is not installed, or nobody answers there.
+        The URL is of another kind, or the database cannot be used.
     """
 
     def __init__(self, url: str) -> None:
-        self._temporary: TemporaryDirectory[str] | None = None
-        self._url = _checked(url)
-        if self.is_sqlite and not self._url.database:
-            self._temporary = TemporaryDirectory(
-                prefix="rendicom-index-", ignore_cleanup_errors=True
-            )
-            self._url = self._url.set(database=str(Path(self._temporary.name, "index.sqlite3")))
-        self._path = self._url.database if self._url.get_backend_name() == "sqlite" else None
-        self._lock = threading.Lock()
-        self._engine: Engine | None = None
+        self._url = _parsed(url)
+        self.kind: Literal["sqlite", "postgresql"] = (
+            "sqlite" if self._url.drivername == "sqlite" else "postgresql"
+        )
         self.generation = 0
-        """Grows when the tables had to be made anew: all that was known is gone."""
-        self._open()
+        self._temporary = ""
+        self._path = ""
+        if self.kind == "sqlite":
+            self._path = self._url.database or self._temporary_path()
+            self._url = self._url.set(database=self._path)
+        self._lock = threading.RLock()
+        self._writing = threading.Lock()
+        self._identity: _Identity = None
+        self._engine: Engine | None = None
+        try:
+            self._open()
+        except DBAPIError as error:
+            if not (self.kind == "sqlite" and _is(error, *_BROKEN)):
+                raise OptionError(
+                    f"the database of the index cannot be opened: {_reason(error)}"
+                ) from None
+            self._make_anew(self._identity_now())
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Tell whether it is a file of this machine, or memory of this process."""
-        return str(self._url.get_backend_name()) == "sqlite"
+    def _temporary_path(self) -> str:
+        self._temporary = tempfile.mkdtemp(prefix="rendicom-index-")
+        return os.path.join(self._temporary, "index.sqlite3")
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection to ask."""
-        with self._mended() as engine, engine.connect() as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Give a connection to change things: all that is done with it, or nothing."""
-        with self._mended() as engine, engine.begin() as connection:
-            yield connection
+    def check(self) -> int:
+        """Return the generation, after a look whether the file is still there."""
+        self._engine_now()
+        return self.generation
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; a database in a temporary folder is removed."""
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
-            if self._temporary is not None:
-                self._temporary.cleanup()
+            if self._temporary:
+                shutil.rmtree(self._temporary, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def _mended(self) -> Iterator[Engine]:
-        """Give the engine; when the database is broken, make it anew for whoever comes next."""
+    def read(self, ask: Callable[[Connection], _T]) -> _T:
+        """Return what ``ask`` does, in one transaction that only reads.
+
+        Raises
+        ------
+        OverloadedError
+            The database does not answer.
+        """
+        return self._run(ask, writes=False)
+
+    def write(self, change: Callable[[Connection], _T]) -> _T:
+        """Return what ``change`` does, in one transaction; it may be run again from its start.
+
+        Raises
+        ------
+        OverloadedError
+            The database does not answer.
+        UnwritableOutputError
+            There is no room.
+        """
+        with self._writing if self.kind == "sqlite" else contextlib.nullcontext():
+            return self._run(change, writes=True)
+
+    def _run(self, work: Callable[[Connection], _T], *, writes: bool) -> _T:
+        for attempt in range(3):
+            engine = self._engine_now()
+            identity = self._identity
+            try:
+                connected = engine.connect().execution_options(rendicom_writes=writes)
+                with connected as connection, connection.begin():
+                    return work(connection)
+            except DBAPIError as error:
+                if attempt == 2 or not self._repair(error, identity):
+                    raise _translated(error) from None
+            except PoolTimeoutError:
+                raise _silent() from None
+        raise AssertionError
+
+    # --- opening, and opening again ------------------------------------------------------------
+
+    def _engine_now(self) -> Engine:
+        """Return the engine; where the file has been taken away, that of a new one."""
         with self._lock:
-            engine = self._engine
-            is_lost = engine is None or (self._is_file and not Path(str(self._path)).exists())
-        if is_lost:
-            self._renew()
-            engine = self._engine
-        if engine is None:
-            raise UnwritableOutputError("the index is closed")
+            if self._engine is None:
+                raise _silent()
+            if self.kind == "sqlite" and self._identity_now() != self._identity:
+                _log.warning("the file of the index is gone: it is made anew")
+                self._reopen()
+            return self._engine
+
+    def _identity_now(self) -> _Identity:
         try:
-            yield engine
-        except OperationalError as error:
-            if self._is_file and _is_full(error):
-                raise UnwritableOutputError("there is no room for the index") from None
-            if not self._is_broken(error):
-                raise
-            self._renew()
-            raise
-        except DatabaseError as error:
-            if not self._is_broken(error):
-                raise
-            self._renew()
-            raise
+            status = os.stat(self._path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
-    @property
-    def _is_file(self) -> bool:
-        return self._path is not None
-
-    def _is_broken(self, error: SQLAlchemyError) -> bool:
-        text = str(getattr(error, "orig", error)).lower()
-        signs = ("malformed", "not a database", "no such table", "disk i/o error", "readonly")
-        return self._is_file and any(sign in text for sign in signs)
-
-    def _renew(self) -> None:
-        with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-            self._engine = None
-            if self._is_file:
-                self._remove()
+    def _reopen(self) -> None:
+        self._dispose()
         self._open()
         self.generation += 1
 
-    def _remove(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                Path(f"{self._path}{suffix}").unlink()
+    def _dispose(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _repair(self, error: DBAPIError, identity: _Identity) -> bool:
+        """Tell whether it may work now."""
+        if self.kind == "postgresql":
+            return self._repair_postgresql(error)
+        with self._lock:
+            if self._engine is None:
+                return False
+            if identity != self._identity or self._identity_now() != self._identity:
+                return True  # somebody has opened it anew already, or the next attempt does
+            if _is(error, *_FULL):
+                return False
+            if _is(error, *_BROKEN):
+                self._make_anew(identity)
+                return True
+            if _is(error, *_GONE) or "no such table" in str(error.orig):
+                self._reopen()
+                return True
+        return False
+
+    def _repair_postgresql(self, error: DBAPIError) -> bool:
+        state = getattr(error.orig, "sqlstate", None)
+        if state in _NO_TABLE_STATES:
+            with self._lock:
+                _log.warning("the tables of the index are gone: they are made anew")
+                self._reopen()
+            return True
+        return error.connection_invalidated or state in _AGAIN_STATES
+
+    def _make_anew(self, broken: _Identity) -> None:
+        """Put a new file in the place of a damaged one, unless another process just did."""
+        _log.warning("the index is damaged: it is made anew")
+        self._dispose()
+        with _exclusive(self._path):
+            if self._identity_now() == broken:
+                _remove(self._path)
+        self._open()
+        self.generation += 1
 
     def _open(self) -> None:
-        engine = _engine(self._url)
-        try:
-            self._prepare(engine)
-        except DatabaseError as error:
-            engine.dispose()
-            if not self._is_broken(error):
-                raise OptionError(f"the database cannot be used: {_reason(error)}") from None
-            self._remove()
-            engine = _engine(self._url)
-            self._prepare(engine)
-        with self._lock:
-            self._engine = engine
-
-    def _prepare(self, engine: Engine) -> None:
-        """Make the tables, if they are not there as this version has them."""
-        with engine.begin() as connection:
-            if not self.is_sqlite:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            found = _version(connection)
-            if found == VERSION:
-                return
-            if found is not None and found > VERSION:
-                raise OptionError(
-                    "the index was made by a newer Rendicom",
-                    hint="use that one, or another --data or --database",
+        if self.kind == "postgresql":
+            self._engine = _postgresql_engine(self._url)
+            with self._engine.begin() as connection:
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
                 )
-            metadata.drop_all(connection)
-            metadata.create_all(connection)
-            connection.execute(insert(schema).values(version=VERSION))
+                _prepare(connection)
+            return
+        with _exclusive(self._path):
+            if self._identity_now() is None:
+                # What a file that is gone has left behind does not belong to the next one.
+                _remove(self._path)
+            self._engine = _sqlite_engine(self._url)
+            connected = self._engine.connect().execution_options(rendicom_writes=True)
+            with connected as connection, connection.begin():
+                _prepare(connection)
+            self._identity = self._identity_now()
 
 
-def _version(connection: Connection) -> int | None:
-    if not inspect(connection).has_table(schema.name):
-        return None
-    return connection.execute(select(schema.c.version)).scalar()
-
-
-def _checked(url: str) -> Any:
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise OptionError("--database is no URL", hint="postgresql://USER@HOST/NAME") from None
-    name = parsed.get_backend_name()
-    if name == "postgresql":
+        raise OptionError("the URL of the index is malformed", hint=_URL_HINT) from None
+    name = parsed.drivername
+    if name == "sqlite":
+        return parsed
+    if name in ("postgresql", "postgres", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
-    if name != "sqlite":
-        raise OptionError(f"--database {name} is not known", hint="postgresql://USER@HOST/NAME")
-    return parsed
+    raise OptionError("the index is in SQLite or PostgreSQL", hint=_URL_HINT)
 
 
-def _engine(url: Any) -> Engine:
+_URL_HINT = "give postgresql://USER@HOST/NAME or sqlite:////FOLDER/index.sqlite3"
+
+
+def _postgresql_engine(url: URL) -> Engine:
     try:
-        if url.get_backend_name() != "sqlite":
-            return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=24)
-        engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-    except ImportError:
+        return create_engine(
+            url,
+            pool_size=8,
+            max_overflow=24,
+            pool_pre_ping=True,
+            pool_timeout=_BUSY_SECONDS,
+            json_serializer=_dumps,
+            connect_args={"connect_timeout": 10},
+        )
+    except (ImportError, NoSuchModuleError):
         raise OptionError(
-            "PostgreSQL needs psycopg, which is not installed",
-            hint='pip install "rendicom[postgres]"',
+            "psycopg is not installed", hint="pip install 'rendicom[postgres]'"
         ) from None
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=8,
+        max_overflow=-1,
+        json_serializer=_dumps,
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+    )
     event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
 def _set_up(connection: Any, _record: Any) -> None:
+    # The driver would begin transactions at moments of its own.
+    connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "cache_size = -32000",
+            "journal_size_limit = 67108864",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+    finally:
+        cursor.close()
 
 
-def _is_full(error: SQLAlchemyError) -> bool:
-    return "full" in str(getattr(error, "orig", error)).lower()
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("rendicom_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _reason(error: SQLAlchemyError) -> str:
-    return (str(getattr(error, "orig", error)).splitlines() or [type(error).__name__])[0]
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@contextlib.contextmanager
+def _exclusive(path: str) -> Iterator[None]:
+    """Let one process at a time open, make or replace the file at ``path``."""
+    try:
+        lock = sqlite3.connect(f"{path}-lock", timeout=_BUSY_SECONDS, isolation_level=None)
+    except sqlite3.Error:
+        raise OptionError(
+            "the index cannot be opened or made in its folder",
+            hint="it must exist and be writable; --data names another one",
+        ) from None
+    try:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error:
+            raise OptionError("the folder of the index cannot be written to") from None
+        yield
+    finally:
+        lock.close()
+
+
+def _remove(path: str) -> None:
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + suffix)
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def _prepare(connection: Connection) -> None:
+    """Make the tables, or see to it that they are of this version.
+
+    Raises
+    ------
+    OptionError
+        They are of a later one, or are not ours.
+    """
+    names = set(inspect(connection).get_table_names())
+    if schema.meta.name in names:
+        found = _version(connection)
+        if found > schema.VERSION:
+            raise OptionError(
+                f"the index was made by a later Rendicom (version {found} of the index, this "
+                f"one knows {schema.VERSION})",
+                hint="run that one, or name another place for the index",
+            )
+        if found == schema.VERSION:
+            schema.metadata.create_all(connection)
+            return
+        _log.warning("the index is of an earlier Rendicom: it is made anew")
+        _drop(connection)
+    elif not names.isdisjoint(schema.metadata.tables):
+        raise OptionError(
+            "the database for the index holds tables of another program",
+            hint="name a database, or a file, of its own",
+        )
+    schema.metadata.create_all(connection)
+    connection.execute(schema.meta.insert().values(name="version", value=str(schema.VERSION)))
+
+
+def _version(connection: Connection) -> int:
+    chosen = select(schema.meta.c.value).where(schema.meta.c.name == "version")
+    value = connection.execute(chosen).scalar_one_or_none()
+    return int(value) if value is not None and value.isdigit() else 0
+
+
+def _drop(connection: Connection) -> None:
+    """Drop what the files say; what was deleted is nowhere else, and stays."""
+    connection.execute(schema.meta.delete())
+    kept = (schema.meta, schema.deleted)
+    tables = [each for each in schema.metadata.sorted_tables if each not in kept]
+    schema.metadata.drop_all(connection, tables=tables)
+
+
+# --- what went wrong ---------------------------------------------------------------------------
+
+
+def _is(error: DBAPIError, *names: str) -> bool:
+    name = getattr(error.orig, "sqlite_errorname", "") or ""
+    return name.startswith(names)
+
+
+def _reason(error: DBAPIError) -> str:
+    """Return what the driver says, on one line; a connection's password is not in it."""
+    lines = str(error.orig).strip().splitlines()
+    return lines[0] if lines else type(error.orig).__name__
+
+
+def _silent() -> OverloadedError:
+    return OverloadedError("the index does not answer", retry_after=_RETRY_AFTER)
+
+
+def _translated(error: SQLAlchemyError) -> RendicomError:
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None)
+        if _is(error, *_FULL) or state == _FULL_STATE:
+            return UnwritableOutputError("there is no room for the index")
+        # The message of the driver may quote values of a patient.
+        name = getattr(error.orig, "sqlite_errorname", None) or state or type(error.orig).__name__
+        _log.error("the database of the index refuses: %s", name)
+    return _silent()

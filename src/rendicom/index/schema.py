@@ -1,104 +1,180 @@
-"""The tables of the index. All of it can be made again from the files: it is never migrated."""
+"""The tables of the catalogue, the same in SQLite and PostgreSQL.
+
+A row of ``file`` is one file, whatever it holds: what is no instance is remembered too, not to be
+opened again at every look. Its path is that of its folder, a separator and its name; the object
+of a store is divided alike. Text is compared by code points in both databases.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
     Float,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
-    String,
+    SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-__all__ = ["VERSION", "deleted", "files", "instances", "metadata", "schema", "series", "studies"]
+__all__ = [
+    "BROKEN",
+    "DELETED",
+    "FOREIGN",
+    "INSTANCE",
+    "NO_NUMBER",
+    "VERSION",
+    "deleted",
+    "file",
+    "folder",
+    "meta",
+    "metadata",
+    "root",
+    "series",
+    "study",
+]
 
 VERSION = 1
-"""Of the tables below. An index of another version is made anew."""
+"""Of the tables, and of what is read from files into them. Older ones are made anew."""
+
+NO_NUMBER = 1 << 53
+"""Stands for no number: it sorts behind all."""
+
+INSTANCE, FOREIGN, BROKEN, DELETED = range(4)
+"""What a file is: an instance, no DICOM, DICOM that cannot be listed, listed and then deleted."""
 
 metadata = MetaData()
-_UID = String(64)
 
-schema = Table("rendicom_schema", metadata, Column("version", Integer, primary_key=True))
+_text = Text().with_variant(Text(collation="C"), "postgresql")
+_json = JSON().with_variant(JSONB(), "postgresql")
+_key = BigInteger().with_variant(Integer, "sqlite")
 
-studies = Table(
-    "rendicom_studies",
+
+def _plain(name: str) -> Column[str]:
+    return Column(name, _text, nullable=False, server_default="")
+
+
+meta = Table(
+    "rendicom",
     metadata,
-    Column("study", _UID, primary_key=True),
-    Column("patient_id", Text, nullable=False, index=True),
-    Column("accession_number", Text, nullable=False, index=True),
-    Column("study_date", String(32), nullable=False),
-    Column("study_time", String(32), nullable=False),
-    Column("source", _UID, nullable=False),
-    Column("changed", Float, nullable=False),
-    Column("model", Text, nullable=False),
-    Index("rendicom_studies_newest", "study_date", "study_time", "study"),
+    Column("name", _text, primary_key=True),
+    Column("value", _text, nullable=False),
 )
-"""``source`` is the least SOP Instance UID of the study: where attributes differ it counts."""
+
+study = Table(
+    "study",
+    metadata,
+    Column("id", _key, primary_key=True),
+    Column("uid", _text, nullable=False, unique=True),
+    # The instance that the attributes are from: its UID and location.
+    _plain("source"),
+    _plain("stamp"),
+    _plain("patient_id"),
+    _plain("patient_name"),
+    _plain("study_date"),
+    _plain("study_time"),
+    _plain("accession_number"),
+    _plain("study_id"),
+    _plain("referring"),
+    Column("more", _json, nullable=False, default=dict),
+    Index("study_by_patient", "patient_id"),
+    Index("study_by_date", "study_date", "uid"),
+    Index("study_by_accession", "accession_number"),
+    sqlite_autoincrement=True,
+)
 
 series = Table(
-    "rendicom_series",
+    "series",
     metadata,
-    Column("study", _UID, primary_key=True),
-    Column("series", _UID, primary_key=True),
-    Column("modality", String(32), nullable=False),
-    Column("series_number", BigInteger),
-    Column("source", _UID, nullable=False),
-    Column("changed", Float, nullable=False),
-    Column("model", Text, nullable=False),
-    Index("rendicom_series_uid", "series"),
-    Index("rendicom_series_modality", "modality", "study"),
+    Column("id", _key, primary_key=True),
+    Column("study", _key, ForeignKey("study.id"), nullable=False),
+    Column("uid", _text, nullable=False),
+    _plain("source"),
+    _plain("stamp"),
+    Column("number", BigInteger, nullable=False, default=NO_NUMBER),
+    _plain("modality"),
+    Column("instances", Integer, nullable=False, default=0),
+    Column("more", _json, nullable=False, default=dict),
+    UniqueConstraint("study", "uid"),
+    Index("series_by_uid", "uid"),
+    Index("series_by_modality", "modality", "study"),
+    sqlite_autoincrement=True,
 )
 
-instances = Table(
-    "rendicom_instances",
+folder = Table(
+    "folder",
     metadata,
-    Column("study", _UID, primary_key=True),
-    Column("series", _UID, primary_key=True),
-    Column("instance", _UID, primary_key=True),
-    Column("location", Text, nullable=False),
-    Column("version", Text, nullable=False),
+    Column("id", _key, primary_key=True),
+    Column("path", _text, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("id", _key, primary_key=True),
+    Column("folder", _key, ForeignKey("folder.id"), nullable=False),
+    Column("name", _text, nullable=False),
+    Column("version", _text, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("sop_class", _UID, nullable=False),
-    Column("transfer_syntax", _UID, nullable=False),
-    Column("modality", String(32), nullable=False),
-    Column("number_of_frames", Integer, nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("columns", Integer, nullable=False),
-    Column("has_pixels", Boolean, nullable=False),
-    Column("burned_in", Boolean, nullable=False),
-    Column("representative_frame", Integer, nullable=False),
-    Column("series_number", BigInteger),
-    Column("instance_number", BigInteger),
-    Column("model", Text, nullable=False),
-    Index("rendicom_instances_uid", "instance"),
-    Index("rendicom_instances_location", "location"),
+    Column("kind", SmallInteger, nullable=False),
+    # It is to be read again though it has not changed.
+    Column("stale", Boolean, nullable=False, default=False),
+    # Of several files of one instance, this is the one that counts.
+    Column("shown", Boolean, nullable=False, default=False),
+    Column("series", _key, ForeignKey("series.id")),
+    Column("number", BigInteger),
+    Column("uid", _text),
+    Column("sop_class", _text),
+    Column("transfer_syntax", _text),
+    Column("frames", BigInteger),
+    Column("rows", Integer),
+    Column("columns", Integer),
+    Column("bits", SmallInteger),
+    Column("has_pixels", Boolean),
+    Column("burned_in", Boolean),
+    Column("representative", BigInteger),
+    Column("more", _json),
+    UniqueConstraint("folder", "name"),
+    sqlite_autoincrement=True,
 )
-
-files = Table(
-    "rendicom_files",
-    metadata,
-    Column("location", Text, primary_key=True),
-    Column("version", Text, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("study", _UID, nullable=False),
-    Column("series", _UID, nullable=False),
-    Column("instance", _UID, nullable=False, index=True),
+_is_instance = file.c.kind == INSTANCE
+Index(
+    "file_by_series",
+    file.c.series,
+    file.c.number,
+    file.c.id,
+    sqlite_where=_is_instance,
+    postgresql_where=_is_instance,
 )
-"""Every file that was looked at, so that none is opened twice: ``instance``, ``other``, ``failed``.
-
-The UIDs are empty but for instances.
-"""
+Index("file_by_uid", file.c.uid, sqlite_where=_is_instance, postgresql_where=_is_instance)
+_is_duplicate = _is_instance & ~file.c.shown
+Index("file_hidden", file.c.id, sqlite_where=_is_duplicate, postgresql_where=_is_duplicate)
 
 deleted = Table(
-    "rendicom_deleted",
+    "deleted",
     metadata,
-    Column("study", _UID, primary_key=True),
-    Column("series", _UID, primary_key=True),
-    Column("instance", _UID, primary_key=True),
+    Column("study", _text, primary_key=True),
+    Column("series", _text, primary_key=True),
+    Column("instance", _text, primary_key=True),
+    sqlite_with_rowid=False,
 )
-"""What was deleted on purpose; series and instance are empty for what held it."""
+
+root = Table(
+    "root",
+    metadata,
+    Column("location", _text, primary_key=True),
+    # Of the file system that it was on: an empty mount point is on another one.
+    _plain("device"),
+    # Who looks through it, and until when nobody else does.
+    _plain("holder"),
+    Column("until", Float, nullable=False, default=0.0),
+    Column("progress", _json),
+)

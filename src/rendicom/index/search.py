@@ -1,292 +1,247 @@
-"""Searches for studies, series and instances in the index (QIDO-RS, PS3.18 10.6).
-
-The database narrows a search down by what it has columns for; everything is compared once more
-with the attributes that are kept, by the rules of the standard.
-"""
+"""Searches of the catalogue (QIDO-RS, PS3.18 10.6)."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Connection, Select, func, select
 
-from rendicom.dicomweb.searchkeys import LEVELS, RETURNED_KEYS
-from rendicom.index.entries import Found, JsonModel
-from rendicom.index.matching import matches
-from rendicom.index.schema import instances, series, studies
+from rendicom.index.conditions import Conditions
+from rendicom.index.dialects import dialect_of
+from rendicom.index.keys import LEVELS, level_of, name_of
+from rendicom.index.models import COMMON, Chosen, counted, model_of
+from rendicom.index.places import long_uid
+from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
+from rendicom.index.values import Found, Level, Match, Sought
+from rendicom.index.writing import chunked
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Select
-    from sqlalchemy.sql import ColumnElement
+__all__ = ["search"]
 
-    from rendicom.dicomweb.query import Match, Query, SearchLevel
-
-__all__ = ["searched"]
-
-_MODALITIES = 0x00080061
-_CLASSES = 0x00080062
-_COLUMNS = {
-    0x0020000D: (studies.c.study,),
-    0x0020000E: (series.c.series,),
-    0x00080018: (instances.c.instance,),
-    0x00080016: (instances.c.sop_class,),
-    0x00100020: (studies.c.patient_id,),
-    0x00080050: (studies.c.accession_number,),
-    0x00080060: (series.c.modality,),
-}
-_CASE_INSENSITIVE = frozenset(("PN",))
-_MOST_COUNTED = 100_000
-"""Rows looked at to tell how many matches remain, where the database alone cannot."""
-_CHUNK = 500
-_UNASKED = {0x00080005, 0x00080056, 0x00080201, 0x00081190}
+_MODALITIES, _CLASSES, _SERIES_COUNT, _INSTANCE_COUNT, _OF_SERIES_COUNT = (
+    0x00080061, 0x00080062, 0x00201206, 0x00201208, 0x00201209,
+)  # fmt: skip
+_TABLES = {"studies": study, "series": series, "instances": file}
 
 
-class _Row(NamedTuple):
-    uids: tuple[str, str, str]
-    model: JsonModel
-
-
-def searched(
-    connection: Connection, level: SearchLevel, query: Query, *, study: str, series: str
+def search(
+    connection: Connection, level: Level, sought: Sought, *, in_study: str, in_series: str
 ) -> Found:
-    """Return the matches that a query asks for, and how many there are beyond."""
-    depth = LEVELS.index(level)
-    rest = [each for each in query.matches if not _is_certain(each, depth)]
-    statement = _statement(depth, query.matches, study, series)
-    if not rest:
-        total = connection.execute(select(func.count()).select_from(statement.subquery())).scalar()
-        page = statement.offset(query.offset)
-        if query.limit is not None:
-            page = page.limit(query.limit)
-        rows = [_row(each, depth) for each in connection.execute(page)]
-        remaining = max(0, int(total or 0) - query.offset - len(rows))
-    else:
-        rows, remaining = _filtered(connection, statement, query, rest, depth)
-    models = _completed(connection, rows, depth, query, study=study, series_uid=series)
-    return Found(models, remaining)
+    """Return what matches, in an order that does not change from page to page.
+
+    Studies come with the latest date first, then by UID. Within a study, series come by their
+    number and UID, and instances by theirs; across studies the order is that of the catalogue.
+    """
+    searched = LEVELS[: LEVELS.index(level) + 1]
+    matches, warnings = _known(sought.matches, searched)
+    makes = Conditions(dialect_of(connection.dialect.name), is_fuzzy=sought.fuzzy)
+    above = _scope(level, in_study, in_series)
+    for each in searched[:2]:
+        above += makes.of([m for m in matches if level_of(m.path[0]) == each], each)
+    of_files = makes.of([m for m in matches if level_of(m.path[0]) == "instances"], "instances")
+    is_scoped = bool(in_study) or _names_one(matches)
+    chosen = _joined(select(_TABLES[level].c.id), level).where(*above, *of_files)
+    if level == "instances":
+        chosen = chosen.where(file.c.kind == INSTANCE, file.c.shown)
+    page = chosen.order_by(*_order(level, is_scoped=is_scoped)).offset(sought.offset)
+    ids = list(connection.execute(page.limit(sought.limit)).scalars())
+    remaining = 0
+    if sought.limit is not None and len(ids) == sought.limit:
+        counting = _counting(level, above, of_files)
+        remaining = max(connection.execute(counting).scalar_one() - sought.offset - len(ids), 0)
+    unasked = [each for each in searched if not (each == "studies" and in_study)]
+    unasked = [each for each in unasked if not (each == "series" and in_series)]
+    models = _models(connection, level, ids, Chosen(unasked, sought.include))
+    return Found(models, remaining, tuple(warnings))
 
 
-# --- narrowing down --------------------------------------------------------------------------
+def _known(matches: Iterable[Match], searched: Sequence[Level]) -> tuple[list[Match], list[str]]:
+    """Return the conditions on attributes that are kept, and a warning for each other one."""
+    known: list[Match] = []
+    warnings: list[str] = []
+    for match in matches:
+        if level_of(match.path[0]) in searched:
+            known.append(match)
+        elif match.kind != "universal":
+            name = ".".join(map(name_of, match.path))
+            warnings.append(f"The following attribute is not matched by this server: {name}")
+    return known, warnings
 
 
-def _statement(depth: int, conditions: Sequence[Match], study: str, series_uid: str) -> Select[Any]:
-    """Return rows of the level joined with those above, newest studies first."""
-    joined: Any = studies
-    columns: list[Any] = [studies.c.study, studies.c.model.label("study_model")]
-    order: list[Any] = [studies.c.study_date.desc(), studies.c.study_time.desc(), studies.c.study]
-    if depth > 0:
-        joined = joined.join(series, series.c.study == studies.c.study)
-        columns += [series.c.series, series.c.model.label("series_model")]
-        order += [series.c.series_number.is_(None), series.c.series_number, series.c.series]
-    if depth > 1:
-        joined = joined.join(
-            instances,
-            and_(instances.c.study == series.c.study, instances.c.series == series.c.series),
-        )
-        columns += [instances.c.instance, instances.c.model.label("instance_model")]
-        number = instances.c.instance_number
-        order += [number.is_(None), number, instances.c.instance]
-    statement = select(*columns).select_from(joined).order_by(*order)
-    if study:
-        statement = statement.where(studies.c.study == study)
-    if series_uid:
-        statement = statement.where(series.c.series == series_uid)
-    for condition in conditions:
-        clause = _clause(condition, depth)
-        if clause is not None:
-            statement = statement.where(clause)
-    return statement
+def _scope(level: Level, in_study: str, in_series: str) -> list[Any]:
+    conditions: list[Any] = []
+    if in_study:
+        conditions.append(study.c.uid == in_study)
+    if in_series and level != "studies":
+        conditions.append(series.c.uid == in_series)
+    return conditions
 
 
-def _clause(condition: Match, depth: int) -> ColumnElement[bool] | None:
-    """Return what the database can check of a condition; None for nothing."""
-    tag = condition.path[0]
-    if len(condition.path) > 1 or condition.kind in ("universal", "empty"):
-        return None
-    if tag == 0x00080020:
-        return _dates(condition)
-    if any("*" in value or "?" in value for value in condition.values):
-        return _beginning(condition, depth)
-    if tag == _MODALITIES:
-        return exists().where(
-            series.c.study == studies.c.study, series.c.modality.in_(condition.values)
-        )
-    if tag == _CLASSES:
-        return exists().where(
-            instances.c.study == studies.c.study, instances.c.sop_class.in_(condition.values)
-        )
-    column = _column(tag, depth)
-    return None if column is None else column.in_(condition.values)
+def _joined(chosen: Select[Any], level: Level) -> Select[Any]:
+    if level == "studies":
+        return chosen.select_from(study)
+    if level == "series":
+        return chosen.select_from(series.join(study))
+    return chosen.select_from(file.join(series).join(study))
 
 
-def _column(tag: int, depth: int) -> ColumnElement[Any] | None:
-    found = _COLUMNS.get(tag)
-    if found is None:
-        return None
-    level = (studies, series, instances).index(found[0].table)
-    return found[0] if level <= depth else None
+def _counting(level: Level, above: Sequence[Any], of_files: Sequence[Any]) -> Select[Any]:
+    """Return what counts all matches; instances, where nothing is asked of them, by series."""
+    if level == "instances" and not of_files:
+        total = func.coalesce(func.sum(series.c.instances), 0)
+        return select(total).select_from(series.join(study)).where(*above)
+    counting = _joined(select(func.count()), level).where(*above, *of_files)
+    if level == "instances":
+        counting = counting.where(file.c.kind == INSTANCE, file.c.shown)
+    return counting
 
 
-def _dates(condition: Match) -> ColumnElement[bool]:
-    low, high = condition.values if condition.kind == "range" else condition.values * 2
-    column = studies.c.study_date
-    clauses = [column != "", column >= low]
-    if high:
-        clauses.append(column <= high)
-    return and_(*clauses)
+def _names_one(matches: Iterable[Match]) -> bool:
+    """Tell whether so few instances are left that they may be sorted."""
+    uids = ((0x0020000D,), (0x0020000E,), (0x00080018,))
+    return any(match.path in uids and match.kind in ("single", "list") for match in matches)
 
 
-def _beginning(condition: Match, depth: int) -> ColumnElement[bool] | None:
-    """Return a condition on what stands before the first wildcard."""
-    column = _column(condition.path[0], depth)
-    if column is None:
-        return None
-    heads = [value.replace("?", "*").split("*", 1)[0] for value in condition.values]
-    if not all(heads):
-        return None
-    return or_(*(column.startswith(head, autoescape=True) for head in heads))
+def _order(level: Level, *, is_scoped: bool) -> tuple[Any, ...]:
+    if level == "studies":
+        return (study.c.study_date.desc(), study.c.uid)
+    if level == "series":
+        return (series.c.study, series.c.number, series.c.uid)
+    if is_scoped:
+        return (series.c.study, series.c.number, series.c.uid, file.c.number, file.c.uid)
+    # As the index has it: a million rows are not sorted for one page.
+    return (file.c.series, file.c.number, file.c.id)
 
 
-def _is_certain(condition: Match, depth: int) -> bool:
-    """Tell whether the database checks all of a condition."""
-    if condition.kind == "universal":
-        return True
-    if len(condition.path) > 1 or condition.kind == "empty":
-        return False
-    if any("*" in value or "?" in value for value in condition.values):
-        return False
-    tag = condition.path[0]
-    return tag in (_MODALITIES, _CLASSES, 0x00080020) or _column(tag, depth) is not None
+# --- models ------------------------------------------------------------------------------------
 
 
-def _row(row: Any, depth: int) -> _Row:
-    found = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
-    uids = [str(found.get(name, "")) for name in ("study", "series", "instance")]
-    names = ("study_model", "series_model", "instance_model")[: depth + 1]
-    model: JsonModel = {}
-    for name in names:
-        model.update(json.loads(found[name]))
-    return _Row((uids[0], uids[1], uids[2]), model)
+def _models(
+    connection: Connection, level: Level, ids: Sequence[int], chosen: Chosen
+) -> list[dict[str, Any]]:
+    rows: dict[int, Any] = {}
+    table = _TABLES[level]
+    for chunk in chunked(ids):
+        picked = _joined(select(table.c.id, *_columns(level)), level).where(table.c.id.in_(chunk))
+        rows.update({row[0]: row for row in connection.execute(picked)})
+    found = [rows[each] for each in ids if each in rows]
+    counts = _Counts(connection, {row.of_study for row in found}, chosen)
+    maker = _Maker(level, chosen, counts)
+    return [maker.model(row) for row in found]
 
 
-def _filtered(
-    connection: Connection,
-    statement: Select[Any],
-    query: Query,
-    rest: Sequence[Match],
-    depth: int,
-) -> tuple[list[_Row], int]:
-    found: list[_Row] = []
-    passed = remaining = 0
-    rows = connection.execution_options(yield_per=_CHUNK).execute(statement)
-    for seen, each in enumerate(rows):
-        row = _row(each, depth)
-        if not all(matches(row.model, one, is_fuzzy=query.fuzzy) for one in rest):
-            continue
-        if passed < query.offset:
-            passed += 1
-        elif query.limit is None or len(found) < query.limit:
-            found.append(row)
-        else:
-            remaining += 1
-        if remaining and seen > _MOST_COUNTED:
-            break
-    return found, remaining
+def _columns(level: Level) -> list[Any]:
+    columns: list[Any] = [
+        study.c.id.label("of_study"),
+        study.c.uid.label("study_uid"),
+        study.c.more.label("study_more"),
+    ]
+    if level != "studies":
+        columns += [
+            series.c.uid.label("series_uid"),
+            series.c.instances,
+            series.c.more.label("series_more"),
+        ]
+    if level == "instances":
+        columns += [
+            file.c.uid, file.c.number, file.c.sop_class, file.c.transfer_syntax, file.c.frames,
+            file.c.rows, file.c.columns, file.c.bits, file.c.more,
+        ]  # fmt: skip
+    return columns
 
 
-# --- what is returned ------------------------------------------------------------------------
+class _Counts:
+    """What is counted for the studies of one page, and asked for."""
+
+    def __init__(self, connection: Connection, ids: set[int], chosen: Chosen) -> None:
+        self.modalities: dict[int, list[str]] = defaultdict(list)
+        self.classes: dict[int, list[str]] = defaultdict(list)
+        self.series: dict[int, int] = defaultdict(int)
+        self.instances: dict[int, int] = defaultdict(int)
+        if any(map(chosen, (_MODALITIES, _SERIES_COUNT, _INSTANCE_COUNT))):
+            self._count_series(connection, ids)
+        if chosen(_CLASSES):
+            self._find_classes(connection, ids)
+
+    def _count_series(self, connection: Connection, ids: set[int]) -> None:
+        for chunk in chunked(sorted(ids)):
+            asked = (
+                select(
+                    series.c.study, series.c.modality, func.count(), func.sum(series.c.instances)
+                )
+                .where(series.c.study.in_(chunk))
+                .group_by(series.c.study, series.c.modality)
+                .order_by(series.c.modality)
+            )
+            for of, modality, count, instances in connection.execute(asked):
+                self.series[of] += count
+                self.instances[of] += int(instances)
+                if modality:
+                    self.modalities[of].append(modality)
+
+    def _find_classes(self, connection: Connection, ids: set[int]) -> None:
+        for chunk in chunked(sorted(ids)):
+            asked = (
+                select(series.c.study, file.c.sop_class)
+                .select_from(file.join(series))
+                .where(series.c.study.in_(chunk), file.c.kind == INSTANCE, file.c.shown)
+                .distinct()
+                .order_by(file.c.sop_class)
+            )
+            for of, uid in connection.execute(asked):
+                self.classes[of].append(long_uid(uid))
 
 
-def _completed(
-    connection: Connection,
-    rows: Sequence[_Row],
-    depth: int,
-    query: Query,
-    *,
-    study: str,
-    series_uid: str,
-) -> list[JsonModel]:
-    """Return the attributes asked for, with what is counted (Tables 10.6.3-3 to 10.6.3-5)."""
-    lowest = 2 if series_uid else 1 if study else 0
-    counted = _counted(connection, rows, depth, lowest)
-    wanted = {f"{tag:08X}" for level in LEVELS[lowest : depth + 1] for tag in RETURNED_KEYS[level]}
-    asked = query.include if query.include != "all" else ()
-    wanted |= {f"{path[0]:08X}" for path in asked}
-    wanted |= {f"{each.path[0]:08X}" for each in query.matches}
-    models = []
-    for row, more in zip(rows, counted, strict=True):
-        model = {**row.model, **more}
-        if query.include != "all":
-            model = {tag: value for tag, value in model.items() if tag in wanted or tag in _UIDS}
-        model["00080056"] = {"vr": "CS", "Value": ["ONLINE"]}
-        model["00080005"] = {"vr": "CS", "Value": ["ISO_IR 192"]}
-        models.append(dict(sorted(model.items())))
-    return models
+class _Maker:
+    """Makes the models of one search."""
 
-
-_UIDS = ("0020000D", "0020000E", "00080018")
-
-
-def _counted(
-    connection: Connection, rows: Sequence[_Row], depth: int, lowest: int
-) -> Iterator[JsonModel]:
-    """Yield what is counted for each row; a query for each level, not for each row."""
-    by_study: dict[str, JsonModel] = {}
-    by_series: dict[tuple[str, str], JsonModel] = {}
-    if lowest == 0:
-        by_study = _of_studies(connection, sorted({row.uids[0] for row in rows}))
-    if depth > 0 and lowest < 2:
-        by_series = _of_series(connection, sorted({row.uids[0] for row in rows}))
-    for row in rows:
-        yield {**by_study.get(row.uids[0], {}), **by_series.get(row.uids[:2], {})}
-
-
-def _of_studies(connection: Connection, uids: Sequence[str]) -> dict[str, JsonModel]:
-    modalities: dict[str, set[str]] = defaultdict(set)
-    number: dict[str, int] = defaultdict(int)
-    classes: dict[str, set[str]] = defaultdict(set)
-    size: dict[str, int] = defaultdict(int)
-    for batch in _chunks(uids):
-        for study, modality, count in connection.execute(
-            select(series.c.study, series.c.modality, func.count())
-            .where(series.c.study.in_(batch))
-            .group_by(series.c.study, series.c.modality)
-        ):
-            number[study] += count
-            modalities[study] |= {modality} - {""}
-        for study, sop_class, count in connection.execute(
-            select(instances.c.study, instances.c.sop_class, func.count())
-            .where(instances.c.study.in_(batch))
-            .group_by(instances.c.study, instances.c.sop_class)
-        ):
-            size[study] += count
-            classes[study] |= {sop_class} - {""}
-    return {
-        study: {
-            "00080061": {"vr": "CS", "Value": sorted(modalities[study])},
-            "00080062": {"vr": "UI", "Value": sorted(classes[study])},
-            "00201206": {"vr": "IS", "Value": [number[study]]},
-            "00201208": {"vr": "IS", "Value": [size[study]]},
+    def __init__(self, level: Level, chosen: Chosen, counts: _Counts) -> None:
+        self._level = level
+        self._counts = counts
+        self._parts = {each: chosen.parts(each) for each in LEVELS}
+        counted_tags: dict[int, Mapping[int, Any]] = {
+            _MODALITIES: counts.modalities,
+            _CLASSES: counts.classes,
+            _SERIES_COUNT: counts.series,
+            _INSTANCE_COUNT: counts.instances,
         }
-        for study in uids
+        self._counted = {tag: of for tag, of in counted_tags.items() if chosen(tag)}
+        self._counts_series = level != "studies" and chosen(_OF_SERIES_COUNT)
+
+    def model(self, row: Any) -> dict[str, Any]:
+        """Return one match; it says which resource it is, whatever was asked for."""
+        found = {**COMMON, **model_of(row.study_more, self._parts["studies"])}
+        for tag, of_study in self._counted.items():
+            value = of_study[row.of_study]
+            found[name_of(tag)] = counted(tag, value if isinstance(value, list) else [value])
+        found["0020000D"] = _uid(row.study_uid)
+        if self._level != "studies":
+            found |= model_of(row.series_more, self._parts["series"])
+            found["0020000E"] = _uid(row.series_uid)
+            if self._counts_series:
+                found[name_of(_OF_SERIES_COUNT)] = counted(_OF_SERIES_COUNT, [row.instances])
+        if self._level == "instances":
+            attributes = {**row.more, **_in_columns(row)}
+            found |= model_of(attributes, self._parts["instances"])
+            found["00080018"] = _uid(row.uid)
+        return dict(sorted(found.items()))
+
+
+def _uid(uid: str) -> dict[str, Any]:
+    return {"vr": "UI", "Value": [uid]}
+
+
+def _in_columns(row: Any) -> dict[str, list[Any]]:
+    """Return those attributes of an instance that have columns of their own."""
+    has_matrix = bool(row.rows or row.columns)
+    return {
+        "00080016": [long_uid(row.sop_class)] if row.sop_class else [],
+        "00080018": [row.uid],
+        "00083002": [long_uid(row.transfer_syntax)] if row.transfer_syntax else [],
+        "00200013": [] if row.number == NO_NUMBER else [row.number],
+        "00280008": [row.frames] if has_matrix else [],
+        "00280010": [row.rows] if has_matrix else [],
+        "00280011": [row.columns] if has_matrix else [],
+        "00280100": [row.bits] if row.bits else [],
     }
-
-
-def _of_series(connection: Connection, uids: Sequence[str]) -> dict[tuple[str, str], JsonModel]:
-    found = {}
-    for batch in _chunks(uids):
-        for study, series_uid, count in connection.execute(
-            select(instances.c.study, instances.c.series, func.count())
-            .where(instances.c.study.in_(batch))
-            .group_by(instances.c.study, instances.c.series)
-        ):
-            found[study, series_uid] = {"00201209": {"vr": "IS", "Value": [count]}}
-    return found
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]

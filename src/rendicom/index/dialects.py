@@ -1,0 +1,91 @@
+"""The few things that SQLite and PostgreSQL say differently: JSON, and patterns."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, String, cast, column, func, literal
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.sql.selectable import FromClause
+
+__all__ = ["Dialect", "dialect_of"]
+
+_GLOB_SPECIAL = re.compile(r"\[")
+_LIKE_SPECIAL = re.compile(r"[\\%_]")
+
+
+class Dialect(Protocol):
+    """How a database is asked."""
+
+    def values(self, container: Any, tag: str, name: str) -> FromClause:
+        """Return the values, or items, of an attribute as a table with a column ``value``."""
+        ...
+
+    def text(self, value: Any) -> ColumnElement[str]:
+        """Return a value out of such a table as text."""
+        ...
+
+    def is_number(self, value: Any, number: float) -> ColumnElement[bool]:
+        """Tell whether a value out of such a table is a number, and this one."""
+        ...
+
+    def is_like(self, text: Any, pattern: str) -> ColumnElement[bool]:
+        """Tell whether a text matches: ``*`` is any characters, ``?`` one (PS3.4 C.2.2.2.4).
+
+        Every other character stands for itself, in its own case.
+        """
+        ...
+
+
+class _Sqlite:
+    def values(self, container: Any, tag: str, name: str) -> FromClause:
+        called = func.json_each(container, f'$."{tag}"')
+        return called.table_valued("value", name=name, joins_implicitly=True)
+
+    def text(self, value: Any) -> ColumnElement[str]:
+        result: ColumnElement[str] = value
+        return result
+
+    def is_number(self, value: Any, number: float) -> ColumnElement[bool]:
+        result: ColumnElement[bool] = value == literal(number)
+        return result
+
+    def is_like(self, text: Any, pattern: str) -> ColumnElement[bool]:
+        # LIKE would ignore the case of ASCII letters.
+        escaped = _GLOB_SPECIAL.sub("[[]", pattern)
+        result: ColumnElement[bool] = text.op("GLOB", is_comparison=True)(escaped)
+        return result
+
+
+class _Postgresql:
+    def values(self, container: Any, tag: str, name: str) -> FromClause:
+        attribute = container.op("->", return_type=JSONB())(literal(tag, String()))
+        called = func.jsonb_array_elements(attribute)
+        table = called.table_valued(column("value", JSONB()), name=name, joins_implicitly=True)
+        return table.render_derived()
+
+    def text(self, value: Any) -> ColumnElement[str]:
+        # The text of a JSON string, without quotes.
+        whole = cast([], ARRAY(String))
+        result: ColumnElement[str] = value.op("#>>", return_type=String())(whole)
+        return result
+
+    def is_number(self, value: Any, number: float) -> ColumnElement[bool]:
+        result: ColumnElement[bool] = value == literal(number, JSONB())
+        return result
+
+    def is_like(self, text: Any, pattern: str) -> ColumnElement[bool]:
+        escaped = _LIKE_SPECIAL.sub(lambda found: "\\" + found[0], pattern)
+        result: ColumnElement[bool] = text.like(
+            escaped.replace("*", "%").replace("?", "_"), escape="\\"
+        )
+        return result
+
+
+_DIALECTS: dict[str, Dialect] = {"sqlite": _Sqlite(), "postgresql": _Postgresql()}
+
+
+def dialect_of(kind: str) -> Dialect:
+    """Return how a database of this kind is asked."""
+    return _DIALECTS[kind]
