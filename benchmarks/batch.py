@@ -106,7 +106,7 @@ class Bench:
         out = self.fresh()
         command = [self.program, "convert", str(self.root), str(out), "--format", extension]
         run = timed(lambda: subprocess.run([*command, "-q", *flags], check=True, env=environment()))
-        assert len(list(out.rglob(f"*.{extension}"))) == len(self.files)  # noqa: S101
+        assert len(list(out.rglob(f"*.{extension}"))) == len(self.files)
         return run
 
     def dcmtk(self, extension: str, count: int) -> float:
@@ -133,7 +133,7 @@ class Bench:
             run.run(first)  # starts the workers and their imports
             done.clear()
             took = timed(lambda: run.run(find([str(self.root)], str(out), extension=".png")))
-        assert len(done) == len(self.files)  # noqa: S101
+        assert len(done) == len(self.files)
         return took
 
 

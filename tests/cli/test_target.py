@@ -72,7 +72,7 @@ def test_targets(
         (["a.dcm", "b.dcm", "old.png"], None, "TARGET old.png is a file"),
         (["study", "old.png"], None, "TARGET old.png is a file"),
         (["a.dcm", "old.png/"], None, "TARGET old.png/ is a file"),
-        (["a.dcm", "b.dcm", "x.png"], None, "names one picture"),
+        (["a.dcm", "b.dcm", "x.png"], None, "names one file"),
         (["study"], None, "give a folder as TARGET"),
         (["-"], None, "TARGET is missing"),
         (["study", "-"], None, "cannot go to standard output"),
