@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -63,11 +63,11 @@ def test_closing_twice_is_fine() -> None:
 
 def test_it_is_quick() -> None:
     with Register() as register:
-        began = perf_counter()
+        began = process_time()
         for number in range(20_000):
             register.take(f"1.2.840.113619.2.{number}", "scan.dcm")
         # 300,000 a second where nothing else runs.
-        assert 20_000 / (perf_counter() - began) > 20_000
+        assert 20_000 / (process_time() - began) > 20_000
 
 
 MANY = """
