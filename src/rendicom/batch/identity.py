@@ -9,7 +9,7 @@ from rendicom.batch.units import Identity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rendicom.engine import Instance
+    from rendicom.batch.origin import Subject
     from rendicom.pixels.bytesource import ByteSource, Readable
 
 __all__ = ["hash_of", "identity_of", "patient_fields"]
@@ -23,7 +23,7 @@ _LONGEST = 32
 _LONGEST_PATIENT_FIELD = 1024
 
 
-def identity_of(instance: Instance) -> Identity:
+def identity_of(instance: Subject) -> Identity:
     """Return what the header says an instance is; no value in it is a patient's.
 
     Of several values the first counts. Whatever a file holds there becomes printable ASCII of at

@@ -7,7 +7,7 @@ start of every process waits for that.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 from rendicom.batch.frames import FrameSelection
@@ -18,8 +18,8 @@ from rendicom.errors import NoPixelDataError, OptionError, RendicomError
 from rendicom.storage import exists
 
 if TYPE_CHECKING:
+    from rendicom.batch.origin import Subject
     from rendicom.batch.outputs import OutputFormat
-    from rendicom.engine import Instance
     from rendicom.options import RenderOptions
     from rendicom.values import RenderedImage
 
@@ -42,6 +42,7 @@ __all__ = [
     "notices",
     "output_path",
     "pictures",
+    "rendering_notice",
     "run_job",
 ]
 
@@ -67,7 +68,7 @@ class Job(NamedTuple):
 
     ``source`` is a path, or the name to use in messages when ``content`` is given. ``frames`` is
     ``None`` for the choice that fits the output. ``presentation`` is where the presentation state
-    lies, or empty.
+    lies, or empty. ``opened`` makes what pictures are made of, where that is no file.
     """
 
     source: str
@@ -76,10 +77,11 @@ class Job(NamedTuple):
     options: RenderOptions
     frames: FrameSelection | None = None
     existing: Existing = "overwrite"
-    content: BinaryIO | None = None
+    content: bytes | memoryview | BinaryIO | None = None
     is_rehearsal: bool = False
     has_digest: bool = False
     presentation: str = ""
+    opened: Callable[[], Subject] | None = None
 
 
 class Written(NamedTuple):
@@ -124,7 +126,7 @@ class Notice(NamedTuple):
     """Something the person should know of a source; nothing went wrong."""
 
     source: str
-    about: Literal["frames", "overlays", "presentation"]
+    about: Literal["frames", "overlays", "presentation", "rendering"]
     text: str
 
 
@@ -172,10 +174,8 @@ def run_job(job: Job) -> Iterator[Outcome]:
 
         yield from run_document_job(job)
         return
-    from rendicom.engine import open_instance
-
     try:
-        instance = open_instance(job.content if job.content is not None else job.source)
+        instance = job.opened() if job.opened is not None else _opened(job)
     except RendicomError as error:
         yield failure(job.source, error)
         return
@@ -190,6 +190,13 @@ def run_job(job: Job) -> Iterator[Outcome]:
             return
         for frames in loops:
             yield convert_frames(instance, job, frames)
+        yield from rendering_notice(instance, job)
+
+
+def _opened(job: Job) -> Subject:
+    from rendicom.engine import open_instance
+
+    return open_instance(job.content if job.content is not None else job.source)
 
 
 def failure(source: str, error: RendicomError, *, frame: int | None = None) -> Failed:
@@ -198,7 +205,7 @@ def failure(source: str, error: RendicomError, *, frame: int | None = None) -> F
     return Failed(source, number, error.code, error.message, error.hint)
 
 
-def pictures(instance: Instance, job: Job) -> list[tuple[int, ...]]:
+def pictures(instance: Subject, job: Job) -> list[tuple[int, ...]]:
     """Return the frames of each picture: several for an animation, else one.
 
     Raises
@@ -232,7 +239,7 @@ def _is_animated(output: OutputFormat) -> bool:
     return isinstance(output, Format) and output.encode_animation is not None
 
 
-def notices(instance: Instance, job: Job, loops: list[tuple[int, ...]]) -> Iterator[Notice]:
+def notices(instance: Subject, job: Job, loops: list[tuple[int, ...]]) -> Iterator[Notice]:
     """Yield what the person should know before the pictures of `pictures` are made."""
     count, frame = instance.description.number_of_frames, loops[0][0]
     if job.frames is None and isinstance(job.output, OneFile) and len(loops[0]) < count:
@@ -252,7 +259,13 @@ def notices(instance: Instance, job: Job, loops: list[tuple[int, ...]]) -> Itera
         yield Notice(job.source, "overlays", f"{text} (--overlays draws them)")
 
 
-def convert_frames(instance: Instance, job: Job, frames: tuple[int, ...]) -> Outcome:
+def rendering_notice(instance: Subject, job: Job) -> Iterator[Notice]:
+    """Yield who made the pictures, where that could be somebody else."""
+    if said := getattr(instance, "rendering", ""):
+        yield Notice(job.source, "rendering", said)
+
+
+def convert_frames(instance: Subject, job: Job, frames: tuple[int, ...]) -> Outcome:
     """Make one picture of one frame, or of several in an animated format; never raises ours."""
     frame = frames[0] if len(frames) == 1 else None
     try:
@@ -285,7 +298,7 @@ def output_path(job: Job, *, frame: int | None, number_of_frames: int) -> str | 
     return os.path.join(job.output.folder, *name.split("/"))
 
 
-def _render(instance: Instance, job: Job, frames: tuple[int, ...]) -> RenderedImage:
+def _render(instance: Subject, job: Job, frames: tuple[int, ...]) -> RenderedImage:
     if job.presentation:
         from rendicom.batch.presenting import render_presented
 

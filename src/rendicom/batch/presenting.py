@@ -10,7 +10,8 @@ from rendicom.batch.job import Job, Notice, OneFile
 from rendicom.storage import open_bytes, version_of
 
 if TYPE_CHECKING:
-    from rendicom.engine import Instance, PresentationState
+    from rendicom.batch.origin import Subject
+    from rendicom.engine import PresentationState
     from rendicom.values import RenderedImage
 
 __all__ = ["missing_notice", "presentation_in", "render_presented"]
@@ -35,7 +36,7 @@ def _presentation_in(location: str, version: str) -> PresentationState:  # noqa:
 
 
 def missing_notice(
-    instance: Instance, job: Job, loops: Sequence[tuple[int, ...]]
+    instance: Subject, job: Job, loops: Sequence[tuple[int, ...]]
 ) -> Iterator[Notice]:
     """Yield a notice where pictures of a folder are made without the presentation state."""
     if isinstance(job.output, OneFile):
@@ -45,7 +46,7 @@ def missing_notice(
         yield Notice(job.source, "presentation", text)
 
 
-def render_presented(instance: Instance, job: Job, frames: tuple[int, ...]) -> RenderedImage:
+def render_presented(instance: Subject, job: Job, frames: tuple[int, ...]) -> RenderedImage:
     """Return a picture; in a folder, images the presentation state is not for are shown plain."""
     state: PresentationState | None = presentation_in(job.presentation)
     if not isinstance(job.output, OneFile) and not _is_meant(instance, job, frames):
@@ -56,6 +57,6 @@ def render_presented(instance: Instance, job: Job, frames: tuple[int, ...]) -> R
     return instance.render_animation(frames, job.options, media_type, presentation=state)
 
 
-def _is_meant(instance: Instance, job: Job, frames: tuple[int, ...]) -> bool:
+def _is_meant(instance: Subject, job: Job, frames: tuple[int, ...]) -> bool:
     state = presentation_in(job.presentation)
     return all(state.includes(instance.sop_instance, frame) for frame in frames)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rendicom.batch.filters import Filters
     from rendicom.batch.job import Outcome
+    from rendicom.batch.origin import Origin
     from rendicom.batch.write import Existing
     from rendicom.options import RenderOptions
 
@@ -60,6 +61,8 @@ class Unit(NamedTuple):
     is_known
         Its first bytes were seen to be DICOM. Otherwise the worker looks, and what is no DICOM is
         ignored, not a failure.
+    about
+        What is known of it before it is opened, in words of `Recipe.origin`.
     """
 
     source: str
@@ -69,6 +72,7 @@ class Unit(NamedTuple):
     member: Member | None = None
     frames: FrameSelection | None = None
     is_known: bool = True
+    about: str = ""
 
 
 class Identity(NamedTuple):
@@ -109,6 +113,8 @@ class Recipe(NamedTuple):
         Keywords of patients' attributes that a layout asks for; empty unless somebody allowed it.
     presentation
         Where the presentation state lies that images it refers to are shown by, or empty.
+    origin
+        Where units are from that are no files.
     """
 
     target: str
@@ -122,6 +128,7 @@ class Recipe(NamedTuple):
     is_rehearsal: bool = False
     patient_fields: tuple[str, ...] = ()
     presentation: str = ""
+    origin: Origin | None = None
 
 
 class Report(NamedTuple):

@@ -24,13 +24,15 @@ from rendicom.batch.job import (
     failure,
     notices,
     pictures,
+    rendering_notice,
 )
+from rendicom.batch.origin import supply_of
 from rendicom.batch.units import Chunk, Identity, Recipe, Report, Unit
 from rendicom.encode.formats import Format
 from rendicom.errors import NotDicomError, RendicomError
 
 if TYPE_CHECKING:
-    from rendicom.engine import Instance
+    from rendicom.batch.origin import Subject, Supply
 
 __all__ = ["CHUNK_LIMIT", "convert_units", "survey_units", "unexpected"]
 
@@ -44,18 +46,18 @@ def convert_units(recipe: Recipe, units: tuple[Unit, ...], limit: float = CHUNK_
 
     until = monotonic() + limit
     reports: list[Report] = []
-    with Watch(recipe.timeout) as watch:
+    with Watch(recipe.timeout) as watch, supply_of(recipe, units) as supply:
         for position, unit in enumerate(units):
             if position and (monotonic() > until or parent_is_gone()):
                 return Chunk(tuple(reports), units[position:])
-            reports.append(_Conversion(recipe, unit, watch, until).run())
+            reports.append(_Conversion(recipe, unit, watch, supply, until).run())
     return Chunk(tuple(reports))
 
 
 def survey_units(recipe: Recipe, units: tuple[Unit, ...]) -> Chunk:
     """Read what names are made of: a report's outcomes say why a unit is left out, if it is."""
-    with Watch(recipe.timeout) as watch:
-        return Chunk(tuple(_Survey(recipe, unit, watch).run() for unit in units))
+    with Watch(recipe.timeout) as watch, supply_of(recipe, units) as supply:
+        return Chunk(tuple(_Survey(recipe, unit, watch, supply).run() for unit in units))
 
 
 def unexpected(source: str, error: Exception) -> Failed:
@@ -87,8 +89,8 @@ def _place_of(error: Exception) -> str:
 class _Task:
     """One unit being worked on: what is known of it so far."""
 
-    def __init__(self, recipe: Recipe, unit: Unit, watch: Watch) -> None:
-        self.recipe, self.unit, self.watch = recipe, unit, watch
+    def __init__(self, recipe: Recipe, unit: Unit, watch: Watch, supply: Supply) -> None:
+        self.recipe, self.unit, self.watch, self.supply = recipe, unit, watch, supply
         self.began = monotonic()
         self.outcomes: list[Outcome] = []
         self.identity: Identity | None = None
@@ -107,16 +109,18 @@ class _Task:
             self.patient,
         )
 
-    def _opened(self) -> Instance | None:
+    def open(self) -> Subject:
+        """Return what the unit is."""
+        return self.supply.instance(self.unit)
+
+    def _opened(self) -> Subject | None:
         """Return the instance, or None when the outcomes say why there is none."""
         from rendicom.batch.identity import identity_of
-        from rendicom.batch.sources import open_unit
-        from rendicom.engine import open_instance
 
         source = self.unit.source
         self.watch.restart()
         try:
-            instance = open_instance(open_unit(self.unit, base=self.recipe.base))
+            instance = self.open()
         except NotDicomError as error:
             self.outcomes.append(failure(source, error) if self.unit.is_known else Ignored(source))
             return None
@@ -143,28 +147,28 @@ class _Task:
             self.outcomes.append(unexpected(self.unit.source, error))
         return self._report()
 
-    def work(self, instance: Instance) -> None:
+    def work(self, instance: Subject) -> None:
         """Do what there is to do with an instance that is wanted."""
         raise NotImplementedError
 
 
 class _Survey(_Task):
-    def work(self, instance: Instance) -> None:  # noqa: ARG002
-        if not self.recipe.patient_fields:
-            return
-        from rendicom.batch.identity import patient_fields
-        from rendicom.batch.sources import open_unit
+    def open(self) -> Subject:
+        return self.supply.summary(self.unit)
 
-        source = open_unit(self.unit, base=self.recipe.base)
-        self.patient = patient_fields(source, self.recipe.patient_fields)
+    def work(self, instance: Subject) -> None:  # noqa: ARG002
+        if self.recipe.patient_fields:
+            self.patient = self.supply.texts(self.unit, self.recipe.patient_fields)
 
 
 class _Conversion(_Task):
-    def __init__(self, recipe: Recipe, unit: Unit, watch: Watch, until: float) -> None:
-        super().__init__(recipe, unit, watch)
+    def __init__(
+        self, recipe: Recipe, unit: Unit, watch: Watch, supply: Supply, until: float
+    ) -> None:
+        super().__init__(recipe, unit, watch, supply)
         self.until = until
 
-    def work(self, instance: Instance) -> None:
+    def work(self, instance: Subject) -> None:
         job = self._job()
         if not isinstance(job.format, Format):
             self._write_document(instance, job)
@@ -176,17 +180,16 @@ class _Conversion(_Task):
                 return
             self.watch.restart()
             self.outcomes.append(self._shown(self._converted(instance, job, frames)))
+        self.outcomes.extend(rendering_notice(instance, job))
 
-    def _write_document(self, instance: Instance, job: Job) -> None:
+    def _write_document(self, instance: Subject, job: Job) -> None:
         from rendicom.batch.reports import convert_document
-        from rendicom.batch.sources import open_unit
 
-        source = open_unit(self.unit, base=self.recipe.base)
-        outcome = convert_document(instance.sop_class, source, job)
+        outcome = convert_document(instance.sop_class, self.supply.content(self.unit), job)
         self.pictures = 0 if isinstance(outcome, Filtered) else 1
         self.outcomes.append(self._shown(outcome))
 
-    def _converted(self, instance: Instance, job: Job, frames: tuple[int, ...]) -> Outcome:
+    def _converted(self, instance: Subject, job: Job, frames: tuple[int, ...]) -> Outcome:
         """Return what came of one picture; a fault of ours costs that picture only."""
         try:
             return convert_frames(instance, job, frames)
@@ -195,7 +198,7 @@ class _Conversion(_Task):
             failed = unexpected(self.unit.source, error)
             return failed._replace(frame=frames[0] if is_one_of_many else None)
 
-    def _loops(self, instance: Instance, job: Job) -> list[tuple[int, ...]]:
+    def _loops(self, instance: Subject, job: Job) -> list[tuple[int, ...]]:
         loops = pictures(instance, job)
         if self.unit.frames is None:
             self.pictures = len(loops)

@@ -1,0 +1,148 @@
+"""What a URL asks for: a server, a resource below it, and how it is to be rendered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import NamedTuple
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+
+from rendicom.dicomweb.rendered import parse_rendered
+from rendicom.dicomweb.resources import Resource, parse_frames
+from rendicom.dicomweb.wadouri import parse_wado_uri
+from rendicom.errors import BadRequestError, OptionError
+from rendicom.options import RenderOptions
+from rendicom.values import Viewport
+
+__all__ = ["Address", "Pairs", "parse_address"]
+
+Pairs = tuple[tuple[str, str], ...]
+
+# Some servers let letters and hyphens into what DICOM calls a UID (Azure: 1 to 64 of them).
+_NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,64}", re.ASCII)
+_COLLECTIONS = ("studies", "series", "instances", "frames")
+_ANY_SIDE = 1 << 16
+_ENDINGS = ("rendered", "thumbnail", "metadata")
+
+
+class Address(NamedTuple):
+    """A URL, understood.
+
+    Attributes
+    ----------
+    base
+        What stands before ``/studies``, or before the query of a WADO-URI link.
+    resource
+        Empty for a server as a whole.
+    matches
+        Attributes to search for, where the URL has some.
+    options
+        How its query asks for the picture; None where it does not.
+    is_wado_uri
+        The server is asked in the older way: everything stands in the query.
+    collection
+        ``series`` or ``instances`` where all of them, of the whole server, are named.
+    """
+
+    base: str
+    resource: Resource = Resource()
+    matches: Pairs = ()
+    options: RenderOptions | None = None
+    is_wado_uri: bool = False
+    collection: str = ""
+
+
+def parse_address(url: str) -> Address:
+    """Return what a URL asks for.
+
+    Raises
+    ------
+    OptionError
+        It is no URL of a DICOMweb server, or its query makes no sense.
+    """
+    if any(letter <= " " or letter == "\x7f" for letter in url):
+        raise OptionError("the URL has a blank or control character in it")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise OptionError("the URL is malformed") from None
+    if parts.scheme.lower() not in ("http", "https") or not parts.netloc:
+        raise OptionError("the URL is not of the form https://HOST/PATH")
+    pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    names = {name.lower() for name, _ in pairs}
+    site = urlunsplit((parts.scheme.lower(), parts.netloc, "", "", ""))
+    try:
+        if "requesttype" in names:
+            return _wado_uri(f"{site}{parts.path}", pairs)
+        return _restful(site, parts.path, pairs)
+    except BadRequestError as error:
+        raise OptionError(f"the URL: {error.message}", hint=error.hint) from None
+
+
+def _wado_uri(base: str, pairs: Pairs) -> Address:
+    """Read a link of the URI service (PS3.18 9)."""
+    asked = parse_wado_uri(pairs, "*/*")
+    if asked.region is not None or asked.presentation is not None:
+        raise OptionError(
+            "the link has a region or a presentation state: leave it out",
+            hint="--viewport and rendicom convert --presentation do the same",
+        )
+    if asked.wants_dicom:
+        return Address(base, asked.resource, is_wado_uri=True)
+    options = asked.options
+    if asked.rows is not None or asked.columns is not None:
+        # One side alone leaves the other to the shape of the image (9.5.2.5).
+        box = Viewport(asked.columns or _ANY_SIDE, asked.rows or _ANY_SIDE)
+        options = replace(options, viewport=box)
+    return Address(base, asked.resource, (), options, is_wado_uri=True)
+
+
+def _restful(site: str, path: str, pairs: Pairs) -> Address:
+    segments = [unquote(each) for each in path.split("/")]
+    if "studies" not in segments:
+        return _whole_server(site, segments, pairs)
+    # The last one counts: a base may have a folder of that name.
+    at = len(segments) - 1 - segments[::-1].index("studies")
+    base = site + "/".join(path.split("/")[:at])
+    named = [each for each in segments[at:] if each]
+    ending = named.pop() if named[-1] in _ENDINGS else ""
+    if len(named) % 2 and len(named) > 1:
+        # .../studies/1.2/series: all series of it, which is the study.
+        last = named.pop()
+        if last not in _COLLECTIONS:
+            raise BadRequestError(_NO_PATH)
+    names = named[1::2]
+    if tuple(named[::2]) != _COLLECTIONS[: len(named[::2])]:
+        raise BadRequestError(_NO_PATH)
+    for name in names[:3]:
+        _check_name(name)
+    study, series, instance = (*names[:3], "", "", "")[:3]
+    frames = parse_frames(names[3]) if len(names) > 3 else ()
+    resource = Resource(study, series, instance, frames)
+    if ending in ("rendered", "thumbnail"):
+        is_thumbnail = ending == "thumbnail"
+        return Address(base, resource, (), parse_rendered(pairs, is_thumbnail=is_thumbnail).options)
+    return Address(base, resource, _matches(pairs))
+
+
+_NO_PATH = "the path is not that of a study, series, instance or frame"
+
+
+def _whole_server(site: str, segments: list[str], pairs: Pairs) -> Address:
+    named = [each for each in segments if each]
+    collection = named.pop() if named and named[-1] in ("series", "instances") else ""
+    path = "/".join(segments).rstrip("/")
+    if collection:
+        path = path.rpartition("/")[0]
+    return Address(site + quote(path, safe="/:@!$&'()*+,;=~-._"), Resource(), _matches(pairs),
+                   collection=collection)  # fmt: skip
+
+
+def _matches(pairs: Pairs) -> Pairs:
+    reserved = ("limit", "offset", "includefield", "fuzzymatching", "accept")
+    return tuple(pair for pair in pairs if pair[0].lower() not in reserved)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise BadRequestError("the path has something in the place of a UID that is none")

@@ -1,0 +1,270 @@
+"""Who asks: headers, keys, tokens and certificates; never shown, and for one host only."""
+
+from __future__ import annotations
+
+import os
+import threading
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from rendicom.errors import OptionError
+
+__all__ = ["API_KEY_HEADER", "Certificate", "Credentials", "TokenFile", "of_netrc", "secret"]
+
+API_KEY_HEADER = "apikey"
+_FROM_FILE, _FROM_VARIABLE = "@", "env:"
+_MOST_SECRET = 64 << 10
+_SHORTEST_HIDDEN = 4
+_NO_SECRETS = frozenset(("accept", "accept-language", "user-agent", "x-request-id"))
+
+
+class Certificate(NamedTuple):
+    """A client certificate: files in PEM form; the key may be in the same one."""
+
+    certificate: str
+    key: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        """Return a text without the password."""
+        return f"Certificate({self.certificate!r})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """What is sent along to the host that was named, and to no other.
+
+    Attributes
+    ----------
+    headers
+        Names and values.
+    token_file
+        File of a bearer token that others renew; read again when it changes.
+    certificate
+        For mutual TLS.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    token_file: str = ""
+    certificate: Certificate | None = None
+
+    def __repr__(self) -> str:
+        """Return a text that says what there is, and no value of it."""
+        names = [name for name, _ in self.headers]
+        names += ["token file"] if self.token_file else []
+        names += ["certificate"] if self.certificate else []
+        return f"Credentials({', '.join(names)})"
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        headers: Iterable[str] = (),
+        api_key: str = "",
+        api_key_header: str = API_KEY_HEADER,
+        token: str = "",
+        user: str = "",
+        password: str = "",
+        certificate: Certificate | None = None,
+    ) -> Credentials:
+        """Return credentials from texts as they are typed; each may be ``@FILE`` or ``env:NAME``.
+
+        Parameters
+        ----------
+        headers
+            ``NAME: VALUE``; ``@FILE`` holds one a line.
+        api_key, api_key_header
+            A key, and the header that it goes in.
+        token
+            Bearer token. A file of it is read again when it changes.
+        certificate
+            For mutual TLS.
+        user, password
+            For Basic authentication; ``user`` may be ``NAME:PASSWORD``.
+
+        Raises
+        ------
+        OptionError
+            A header is malformed, or a file or variable cannot be read.
+        """
+        found = [header for text in headers for header in _headers(text)]
+        if api_key:
+            found.append((_header_name(api_key_header), secret(api_key, what="the API key")))
+        if user:
+            found.append(("Authorization", _basic(user, password)))
+        token_file = token.removeprefix(_FROM_FILE) if token.startswith(_FROM_FILE) else ""
+        if token and not token_file:
+            found.append(("Authorization", f"Bearer {secret(token, what='the token')}"))
+        if token_file:
+            # Whatever is wrong with it is said now, and not by each worker.
+            _read(token_file, what="the token")
+        names = [name.lower() for name, _ in found] + (["authorization"] if token_file else [])
+        if names.count("authorization") > 1:
+            raise OptionError("two kinds of Authorization are given: leave one out")
+        return cls(tuple(found), _absolute(token_file), certificate)
+
+    @property
+    def has_authorization(self) -> bool:
+        """Tell whether there is anything to say who asks."""
+        return bool(self.token_file or self.secrets or self.certificate)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that must never be shown, the longest first."""
+        found = set()
+        for name, value in self.headers:
+            if name.lower() in _NO_SECRETS:
+                continue
+            _scheme, _blank, rest = value.partition(" ")
+            found |= {value, rest}
+        if self.certificate is not None:
+            found.add(self.certificate.password)
+        long_enough = (each for each in found if len(each) >= _SHORTEST_HIDDEN)
+        return tuple(sorted(long_enough, key=len, reverse=True))
+
+
+class TokenFile:
+    """A bearer token in a file; threads may share it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._token = ""
+
+    def read(self) -> str:
+        """Return the token that is in the file now.
+
+        Raises
+        ------
+        OptionError
+            There is none.
+        """
+        with self._lock:
+            try:
+                status = Path(self._path).stat()
+                stamp = (status.st_mtime_ns, status.st_size)
+            except OSError:
+                stamp = None
+            if stamp is None or stamp != self._stamp:
+                self._token = _read(self._path, what="the token")
+                self._stamp = stamp
+            return self._token
+
+
+def _absolute(path: str) -> str:
+    # Workers may have another current folder.
+    return str(Path(path).expanduser().absolute()) if path else ""
+
+
+def secret(text: str, *, what: str) -> str:
+    """Return a secret: the text itself, the content of ``@FILE``, or of ``env:NAME``.
+
+    Raises
+    ------
+    OptionError
+        The file or variable is not there, is empty, or holds more than one line.
+    """
+    if text.startswith(_FROM_FILE):
+        return _read(text.removeprefix(_FROM_FILE), what=what)
+    if text.startswith(_FROM_VARIABLE):
+        name = text.removeprefix(_FROM_VARIABLE)
+        value = os.environ.get(name, "").strip()
+        if not value:
+            raise OptionError(f"{what}: the variable {name} is not set")
+        return _one_line(value, what=what)
+    return _one_line(text, what=what)
+
+
+def _read(path: str, *, what: str) -> str:
+    text = _content(path, what=what).strip()
+    if not text:
+        raise OptionError(f"{what}: the file {path} is empty")
+    return _one_line(text, what=what)
+
+
+def _content(path: str, *, what: str) -> str:
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8") as stream:  # noqa: PTH111, PTH123
+            text = stream.read(_MOST_SECRET + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "cannot be read"
+        raise OptionError(f"{what}: the file {path}: {reason}") from None
+    if len(text) > _MOST_SECRET:
+        raise OptionError(f"{what}: the file {path} is far too long for that")
+    return text
+
+
+def _one_line(value: str, *, what: str) -> str:
+    # A line break would begin a header of its own.
+    if not value.isascii() or not value.isprintable():
+        raise OptionError(f"{what} is not one line of plain ASCII letters")
+    return value
+
+
+def _headers(text: str) -> Iterable[tuple[str, str]]:
+    if text.startswith(_FROM_FILE):
+        path = text.removeprefix(_FROM_FILE)
+        lines = _content(path, what="the headers").splitlines()
+        return [_header(line) for line in lines if line.strip()]
+    return [_header(text)]
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise OptionError("a header is not of the form 'NAME: VALUE'")
+    name = _header_name(name.strip())
+    return name, secret(value.strip(), what=f"the header {name}")
+
+
+def _header_name(name: str) -> str:
+    is_token = name.isascii() and all(
+        letter.isalnum() or letter in "!#$%&'*+-.^_`|~" for letter in name
+    )
+    if not name or not is_token:
+        raise OptionError("a header has no name, or one with letters that no header has")
+    if name.lower() in ("host", "content-length", "transfer-encoding", "connection"):
+        raise OptionError(f"the header {name} is made by the client itself")
+    return name
+
+
+def _basic(user: str, password: str) -> str:
+    name, colon, typed = user.partition(":")
+    if colon and password:
+        raise OptionError("the password is given twice")
+    said = secret(password, what="the password") if password else typed
+    if not said:
+        raise OptionError("the user has no password: give NAME:PASSWORD, or a file or variable")
+    return "Basic " + b64encode(f"{name}:{said}".encode()).decode("ascii")
+
+
+def of_netrc(host: str, paths: Sequence[str] = ()) -> Credentials | None:
+    """Return what a ``.netrc`` file says of a host, if it does.
+
+    Parameters
+    ----------
+    host
+        Without a port.
+    paths
+        Files to look into; those of the variable NETRC and of the home folder when none is given.
+    """
+    import netrc
+
+    for path in paths or _netrc_files():
+        try:
+            found = netrc.netrc(path).hosts.get(host)
+        except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+            continue
+        if found is not None and found[2]:
+            return Credentials((("Authorization", _basic(found[0] or "", found[2])),))
+    return None
+
+
+def _netrc_files() -> list[str]:
+    named = os.environ.get("NETRC")
+    home = Path("~").expanduser()
+    return [named] if named else [str(home / ".netrc"), str(home / "_netrc")]

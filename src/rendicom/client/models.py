@@ -1,0 +1,84 @@
+"""Data sets in the DICOM JSON model, as servers send them: read with care."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rendicom.dicomweb.headers import parse_media_type
+from rendicom.errors import RendicomError, WireError
+
+if TYPE_CHECKING:
+    from rendicom.client.session import Answer
+
+__all__ = ["Model", "models_of", "number", "text", "values"]
+
+Model = Mapping[str, Any]
+
+
+def models_of(answer: Answer, *, host: str) -> list[Model]:
+    """Return the data sets in an answer, JSON or XML; none for 204.
+
+    Raises
+    ------
+    WireError
+        They are none.
+    """
+    if answer.status == 204 or not answer.body.strip():
+        return []
+    try:
+        essence, _ = parse_media_type(answer.content_type or "application/dicom+json")
+    except RendicomError:
+        essence = ""
+    if essence in ("application/dicom+xml", "multipart/related", "application/xml", "text/xml"):
+        return _of_xml(answer, host=host)
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        raise WireError(f"{host} answers with JSON that is none") from None
+    found = found if isinstance(found, list) else [found]
+    if not all(isinstance(each, dict) for each in found):
+        raise WireError(f"{host} answers with JSON that is no data set")
+    return found
+
+
+def _of_xml(answer: Answer, *, host: str) -> list[Model]:
+    from rendicom.dicomweb.jsonmodel import to_json_model
+    from rendicom.dicomweb.multipart import read_multipart
+    from rendicom.dicomweb.xmlmodel import from_native_xml
+
+    try:
+        if answer.content_type.lower().startswith("multipart/"):
+            bodies = [part.read() for part in read_multipart(answer.content_type, answer.body)]
+        else:
+            bodies = [answer.body]
+        return [to_json_model(from_native_xml(body), bulk_uri=None) for body in bodies]
+    except RendicomError as error:
+        raise WireError(f"{host} answers with XML that is no data set: {error.message}") from None
+
+
+def values(model: Model, tag: str) -> list[Any]:
+    """Return the values of an attribute, none where it is absent or malformed."""
+    attribute = model.get(tag)
+    found = attribute.get("Value") if isinstance(attribute, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def text(model: Model, tag: str) -> str:
+    """Return the first value of an attribute as text, empty where there is none."""
+    first = next(iter(values(model, tag)), None)
+    if isinstance(first, dict):
+        first = first.get("Alphabetic", "")
+    if isinstance(first, bool) or not isinstance(first, (str, int, float)):
+        return ""
+    if isinstance(first, float) and first.is_integer():
+        first = int(first)
+    return str(first).strip().rstrip("\0")
+
+
+def number(model: Model, tag: str) -> int:
+    """Return the first value of an attribute as a whole number, 0 where it is none."""
+    found = text(model, tag)
+    digits = found.removeprefix("+")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else 0

@@ -1,0 +1,241 @@
+"""Instances and frames as they come: multipart or single, small or large, or something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from rendicom.client.connection import host_of
+from rendicom.client.pictures import look_at
+from rendicom.dicomweb.headers import parse_media_type
+from rendicom.dicomweb.multipart import Limits as MultipartLimits
+from rendicom.dicomweb.multipart import MultipartReader, Part, read_multipart
+from rendicom.errors import (
+    BadRequestError,
+    RendicomError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+    UnwritableOutputError,
+    WireError,
+)
+
+if TYPE_CHECKING:
+    from rendicom.client.connection import Limits
+    from rendicom.client.session import Answer, Incoming
+
+__all__ = ["Body", "FramePart", "frames_in", "parts_of", "read_instance", "single_part"]
+
+Body = bytes | memoryview | IO[bytes]
+"""Of an instance: what `rendicom.engine.open_instance` takes."""
+
+_PREAMBLE = 128
+_PROBLEMS = ("text/html", "application/json", "text/xml")
+
+
+class FramePart(NamedTuple):
+    """The stored bytes of one frame, and the transfer syntax they are in; empty if not said."""
+
+    data: bytes
+    transfer_syntax: str
+
+
+def read_instance(incoming: Incoming, limits: Limits) -> Body:
+    """Return the one DICOM instance in an answer.
+
+    Raises
+    ------
+    WireError
+        There is none, or something else, in it.
+    TooLargeError
+    BrokenConnectionError
+    """
+    host = host_of(incoming.url)
+    if _is_multipart(incoming.content_type):
+        return _checked(_part_read(incoming, limits, host), host)
+    return _checked(_spooled(incoming.chunks(), limits), host)
+
+
+def _is_multipart(content_type: str) -> bool:
+    return content_type.lower().lstrip().startswith("multipart/")
+
+
+def _part_read(incoming: Incoming, limits: Limits, host: str) -> Body:
+    length = incoming.headers.get("content-length", "")
+    if length.isdigit() and int(length) <= limits.memory:
+        body = incoming.read()
+        found = _only_part(incoming.content_type, body)
+        if found is not None:
+            return found
+        chunks: Iterator[bytes] = iter((body,))
+    else:
+        chunks = incoming.chunks()
+    within = MultipartLimits(part=limits.instance, memory=limits.memory, parts=1000)
+    with _malformed(host), MultipartReader(incoming.content_type, limits=within) as reader:
+        parts: list[Part] = []
+        for chunk in chunks:
+            parts += reader.feed(chunk)
+            _keep_first(parts)
+        reader.finish()
+    if not parts:
+        raise WireError(f"{host} answers with a message that has no part")
+    return parts[0].body
+
+
+def _keep_first(parts: list[Part]) -> None:
+    while len(parts) > 1:
+        parts.pop().close()
+
+
+def _only_part(content_type: str, body: bytes) -> memoryview | None:
+    """Return the body of a message with one part, if it is written as it should be.
+
+    Nothing is copied: the messages of an instance each are what a client reads most.
+    """
+    try:
+        boundary = parse_media_type(content_type).parameters.get("boundary", "").encode("ascii")
+    except (RendicomError, UnicodeEncodeError):
+        return None
+    delimiter = b"\r\n--" + boundary
+    begin = (
+        0 if body.startswith(delimiter[2:] + b"\r\n") else body.find(delimiter + b"\r\n", 0, 256)
+    )
+    start = body.find(b"\r\n\r\n", max(0, begin), max(0, begin) + (16 << 10))
+    end = body.find(delimiter, start)
+    if not boundary or begin < 0 or start < 0 or end < start:
+        return None
+    is_last = body.startswith(b"--", end + len(delimiter))
+    return memoryview(body)[start + 4 : end] if is_last else None
+
+
+def _spooled(chunks: Iterator[bytes], limits: Limits) -> Body:
+    """Return a body, in a temporary file where it is large."""
+    kept: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        kept.append(chunk)
+        size += len(chunk)
+        if size > limits.memory:
+            return _written(kept, chunks)
+    return b"".join(kept)
+
+
+def _written(kept: list[bytes], chunks: Iterator[bytes]) -> IO[bytes]:
+    try:
+        stream = TemporaryFile()  # noqa: SIM115 - the caller's to close
+    except OSError as error:
+        raise _no_room(error) from error
+    try:
+        for chunk in kept:
+            stream.write(chunk)
+        kept.clear()
+        for chunk in chunks:
+            stream.write(chunk)
+        stream.seek(0)
+    except OSError as error:
+        stream.close()
+        raise _no_room(error) from error
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _no_room(error: OSError) -> UnwritableOutputError:
+    reason = error.strerror or type(error).__name__
+    return UnwritableOutputError(
+        f"what comes cannot be kept in a temporary file: {reason}",
+        hint="the folder for temporary files needs room; the variable TMPDIR names another",
+    )
+
+
+def _checked(body: Body, host: str) -> Body:
+    """Return a body that may be DICOM; a page to sign in, or a problem in JSON, is none."""
+    if isinstance(body, (bytes, memoryview)):
+        start = bytes(body[:512])
+    else:
+        start = body.read(512)
+        body.seek(0)
+    if start[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
+        return body
+    seen = look_at(start).media_type
+    if not start.strip() or seen in _PROBLEMS or seen.startswith("image/"):
+        if not isinstance(body, (bytes, memoryview)):
+            body.close()
+        what = seen or "nothing"
+        hint = "a page to sign in, perhaps" if seen == "text/html" else ""
+        raise WireError(f"{host} answers with {what} where a DICOM instance was asked for",
+                        hint=hint)  # fmt: skip
+    return body
+
+
+def parts_of(answer: Answer) -> list[Part]:
+    """Return the parts of an answer; one that is no message is its only part.
+
+    Raises
+    ------
+    WireError
+    """
+    if not _is_multipart(answer.content_type):
+        headers = {"content-type": answer.content_type}
+        return [Part(headers, answer.body, len(answer.body))]
+    limits = MultipartLimits(memory=1 << 40)
+    with _malformed(host_of(answer.url)):
+        return read_multipart(answer.content_type, answer.body, limits=limits)
+
+
+def single_part(answer: Answer) -> bytes:
+    """Return the body of what was asked for as one thing; some servers wrap it all the same."""
+    parts = parts_of(answer)
+    if len(parts) != 1:
+        raise WireError(
+            f"{host_of(answer.url)} answers with {len(parts)} parts where 1 is asked for"
+        )
+    return parts[0].read()
+
+
+def frames_in(answer: Answer, count: int) -> list[FramePart]:
+    """Return the frames in an answer, each with its transfer syntax.
+
+    Raises
+    ------
+    WireError
+        There are not as many as were asked for.
+    """
+    parts = parts_of(answer)
+    if len(parts) != count:
+        raise WireError(
+            f"{host_of(answer.url)} answers with {len(parts)} frames instead of {count}"
+        )
+    whole = _syntax_in(answer.content_type)
+    return [FramePart(part.read(), _syntax_in(part.content_type) or whole) for part in parts]
+
+
+def _syntax_in(content_type: str) -> str:
+    """Return the transfer syntax of a media type; Orthanc has it within the quotes of type=."""
+    try:
+        _essence, parameters = parse_media_type(content_type)
+        found = parameters.get("transfer-syntax", "")
+        if not found and ";" in parameters.get("type", ""):
+            found = parse_media_type(parameters["type"]).parameters.get("transfer-syntax", "")
+    except RendicomError:
+        return ""
+    return found
+
+
+class _malformed:  # noqa: N801 - used like a function
+    """Turns what is wrong with a message into an error of the answer, and not of a request."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, TooLargeError):
+            raise TooLargeError(f"{self._host}: {error.message}") from None
+        if isinstance(error, (BadRequestError, UnsupportedMediaTypeError)):
+            raise WireError(
+                f"{self._host} answers with a multipart message that is malformed: {error.message}"
+            ) from None

@@ -1,0 +1,222 @@
+"""A DICOMweb server as a client sees it: what can be asked, and what it was seen to do."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+from rendicom.client.connection import host_of
+from rendicom.client.habits import habits_of
+from rendicom.client.models import Model, models_of
+from rendicom.client.refusals import warnings_of
+from rendicom.client.rendered import Abilities, Question, check_picture
+from rendicom.client.retrieving import Body, FramePart, frames_in, read_instance, single_part
+from rendicom.client.searching import Search, query_text, search
+from rendicom.client.session import Session
+from rendicom.dicomweb.accepts import DICOM_JSON
+from rendicom.dicomweb.capabilities import WADL_JSON
+from rendicom.errors import (
+    BadRequestError,
+    NotAcceptableError,
+    NotSupportedError,
+    RendicomError,
+    UnsupportedMediaTypeError,
+)
+from rendicom.values import RenderedImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rendicom.client.connection import Connection
+    from rendicom.client.habits import Habits
+    from rendicom.dicomweb.resources import Resource
+
+__all__ = ["REFUSED_TYPES", "Server"]
+
+REFUSED_TYPES = (
+    BadRequestError,
+    NotAcceptableError,
+    UnsupportedMediaTypeError,
+    NotSupportedError,
+)
+"""A server that does not know a media type says so in one of these ways."""
+_FRAMES = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+_OWN_TITLE = "Rendicom"
+
+
+class Server:
+    """One server; threads may share it.
+
+    Parameters
+    ----------
+    connection
+        How it is reached.
+    is_wado_uri
+        It is asked in the older way, by its one address.
+    """
+
+    def __init__(self, connection: Connection, *, is_wado_uri: bool = False) -> None:
+        self.session = Session(connection)
+        self.habits: Habits = habits_of(connection.base)
+        self.host = host_of(connection.base)
+        self.is_wado_uri = is_wado_uri
+        self._accept = ""
+        self._abilities: Abilities | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.session.close()
+
+    # --- search ---------------------------------------------------------------------------
+
+    def search(self, asked: Search) -> Iterator[Model]:
+        """Yield the results of a search; see `rendicom.client.searching.search`."""
+        return search(self.session, self.habits, asked)
+
+    def metadata(self, resource: Resource) -> list[Model]:
+        """Return the attributes of all instances below a resource.
+
+        Raises
+        ------
+        WireError, UnreadableSourceError, TooLargeError
+        """
+        url = self.session.url(f"{resource.path}/metadata")
+        limit = self.session.connection.limits.text
+        answer = self.session.get(url, DICOM_JSON, limit=limit, compressed=True)
+        return models_of(answer, host=self.host)
+
+    # --- retrieve -------------------------------------------------------------------------
+
+    def instance(self, resource: Resource) -> Body:
+        """Return an instance as it is stored, as far as the server gives it so.
+
+        Raises
+        ------
+        WireError, UnreadableSourceError, TooLargeError
+        """
+        if self.is_wado_uri:
+            return self._instance(self._link(resource, "application/dicom"), "*/*")
+        url = self.session.url(_whole(resource).path)
+        if self._accept:
+            return self._instance(url, self._accept)
+        refused: RendicomError | None = None
+        for accept in self.habits.instance_accepts:
+            try:
+                found = self._instance(url, accept)
+            except REFUSED_TYPES as error:
+                refused = refused or error
+            else:
+                self._accept = accept
+                return found
+        assert refused is not None  # noqa: S101
+        raise refused
+
+    def _instance(self, url: str, accept: str) -> Body:
+        limits = self.session.connection.limits
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        return self.session.exchange(
+            "GET", url, headers, read=lambda each: read_instance(each, limits),
+            limit=limits.instance,
+        )  # fmt: skip
+
+    def frames(self, resource: Resource) -> list[FramePart]:
+        """Return the stored bytes of the frames that a resource names.
+
+        Raises
+        ------
+        WireError, UnreadableSourceError, TooLargeError
+        """
+        url = self.session.url(resource.path)
+        answer = self.session.get(url, _FRAMES, limit=self.session.connection.limits.instance)
+        return frames_in(answer, len(resource.frames))
+
+    # --- pictures -------------------------------------------------------------------------
+
+    def picture(self, resource: Resource, question: Question, media_type: str) -> RenderedImage:
+        """Return a picture, or a document, that the server made.
+
+        Raises
+        ------
+        WireError
+            It makes none, or another than was asked for.
+        UnreadableSourceError, TooLargeError
+        """
+        if self.is_wado_uri:
+            url = self._link(resource, media_type)
+        else:
+            url = self.session.url(f"{resource.path}/rendered", question.query)
+        answer = self.session.get(url, media_type)
+        return check_picture(
+            single_part(answer),
+            media_type,
+            question=question,
+            host=self.host,
+            frame=resource.frames[0] if resource.frames else 1,
+            voi=answer.headers.get("rendicom-voi", ""),
+            warnings=warnings_of(answer.headers, hide=self.session.hide),
+        )
+
+    def _link(self, resource: Resource, media_type: str) -> str:
+        pairs = [
+            ("requestType", "WADO"), ("studyUID", resource.study), ("seriesUID", resource.series),
+            ("objectUID", resource.instance), ("contentType", media_type),
+        ]  # fmt: skip
+        is_picture = media_type != "application/dicom"
+        pairs += (
+            [("frameNumber", str(resource.frames[0]))] if is_picture and resource.frames else []
+        )
+        return self.session.url("", query_text(pairs))
+
+    # --- what it says of itself -----------------------------------------------------------
+
+    def abilities(self) -> Abilities:
+        """Return what the server lists in its capabilities, which is little for most."""
+        with self._lock:
+            if self._abilities is None:
+                self._abilities = self._asked_abilities()
+            return self._abilities
+
+    def _asked_abilities(self) -> Abilities:
+        try:
+            answer = self.session.ask("OPTIONS", self.session.url("/"), WADL_JSON)
+            return abilities_in(json.loads(answer.body)) if answer.status == 200 else Abilities()
+        except (RendicomError, ValueError, RecursionError):
+            return Abilities()
+
+
+def _whole(resource: Resource) -> Resource:
+    return resource._replace(frames=())
+
+
+def abilities_in(document: Any) -> Abilities:
+    """Return what a capabilities document in JSON says of pictures (PS3.18 Annex G)."""
+    try:
+        application = document["application"]
+        is_ours = any(each.get("@title") == _OWN_TITLE for each in _list(application.get("doc")))
+        methods = list(_rendered_methods(_list(application["resources"])))
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        return Abilities()
+    types: set[str] = set()
+    names: set[str] = set()
+    for method in methods:
+        for parameter in _list(method.get("request", {}).get("param")):
+            names.add(str(parameter.get("@name", "")))
+        for response in _list(method.get("response")):
+            types |= {str(each.get("@mediaType")) for each in _list(response.get("representation"))}
+    return Abilities(frozenset(types), frozenset(names), is_ours)
+
+
+def _rendered_methods(resources: list[Any], path: str = "") -> Iterator[Any]:
+    for resource in resources:
+        below = f"{path}/{resource.get('@path', '')}".rstrip("/")
+        if below.endswith("/rendered") and "/instances/" in below:
+            yield from (each for each in _list(resource.get("method")) if each["@name"] == "GET")
+        yield from _rendered_methods(_list(resource.get("resource")), below)
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,113 @@
+"""What a search says of an instance: enough to name it, to choose by, and to know it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from rendicom.client.models import Model, number, text
+from rendicom.dicomweb.resources import Resource
+
+if TYPE_CHECKING:
+    from rendicom.pixels.header import Header
+
+__all__ = ["INCLUDED", "Summary"]
+
+INCLUDED = ("Modality", "SeriesNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated")
+"""Attributes that are asked for beside those that every server gives for an instance."""
+
+_TAGS = {
+    "study": ("0020000D", "UI"), "series": ("0020000E", "UI"), "instance": ("00080018", "UI"),
+    "sop_class": ("00080016", "UI"), "modality": ("00080060", "CS"),
+    "series_number": ("00200011", "IS"), "instance_number": ("00200013", "IS"),
+    "rows": ("00280010", "US"), "columns": ("00280011", "US"),
+    "bits": ("00280100", "US"), "frames": ("00280008", "IS"),
+}  # fmt: skip
+_NUMBERS = ("rows", "columns", "bits", "frames")
+_LONGEST = 64
+
+
+class Summary(NamedTuple):
+    """An instance as a search shows it; what was not said is empty or 0. No patient is in it."""
+
+    study: str
+    series: str
+    instance: str
+    sop_class: str = ""
+    modality: str = ""
+    series_number: str = ""
+    instance_number: str = ""
+    rows: int = 0
+    columns: int = 0
+    bits: int = 0
+    frames: int = 0
+
+    @classmethod
+    def of(cls, model: Model, *, series: Model | None = None, below: Resource) -> Summary:
+        """Return what a result of a search says.
+
+        Parameters
+        ----------
+        model
+            The result, an instance.
+        series
+            The result that its series is; some servers say more there.
+        below
+            What was searched in: servers need not repeat it.
+        """
+        said = {
+            name: text(model, tag) or (text(series, tag) if series else "")
+            for name, (tag, _vr) in _TAGS.items()
+        }
+        numbers = {name: number(model, _TAGS[name][0]) for name in _NUMBERS}
+        texts = {name: value[:_LONGEST] for name, value in said.items() if name not in _NUMBERS}
+        texts["study"] = texts["study"] or below.study
+        texts["series"] = texts["series"] or below.series
+        return cls(**texts, **numbers)  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, line: str) -> Summary:
+        """Return the summary that `line` wrote."""
+        return cls(*json.loads(line))
+
+    def line(self) -> str:
+        """Return a short text for `read`."""
+        return json.dumps(self, separators=(",", ":"))
+
+    @property
+    def resource(self) -> Resource:
+        """Return what it is called."""
+        return Resource(self.study, self.series, self.instance)
+
+    @property
+    def version(self) -> str:
+        """Return what changes when another object takes the name, as far as a search shows it."""
+        shown = (self.instance, self.sop_class, self.rows, self.columns, self.frames)
+        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Return what instances have in common that a server renders alike."""
+        return (self.series, self.sop_class, self.rows, self.columns, self.bits, self.frames > 1)
+
+    def header(self) -> Header:
+        """Return a header that says as much; it has pixels where there are rows and columns."""
+        from pydicom import Dataset
+
+        from rendicom.dicomweb.jsonmodel import from_json_model
+        from rendicom.pixels.header import header_of_dataset
+
+        model: dict[str, object] = {}
+        for name, value in zip(self._fields, self, strict=True):
+            tag, vr = _TAGS[name]
+            if value:
+                model[tag] = {"vr": vr, "Value": [value]}
+        if self.rows and self.columns:
+            # Nothing is ever made of these pixels.
+            model["00280002"] = {"vr": "US", "Value": [1]}
+            model["00280101"] = {"vr": "US", "Value": [self.bits or 8]}
+            model["00280004"] = {"vr": "CS", "Value": ["MONOCHROME2"]}
+            model["7FE00010"] = {"vr": "OW", "InlineBinary": ""}
+        dataset: Dataset = from_json_model(model)
+        return header_of_dataset(dataset)
