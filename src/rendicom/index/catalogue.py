@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from rendicom.index.database import Database
-from rendicom.index.places import located, long_uid
+from rendicom.index.places import absolute, located, long_uid
 from rendicom.index.schema import INSTANCE, NO_NUMBER, deleted, file, folder, series, study
 from rendicom.index.search import search
 from rendicom.index.values import Counts, Entry, Found, Indexed, Level, Rejected, Sought, Status
@@ -157,9 +157,12 @@ class Catalogue:
         ------
         UnwritableOutputError
             There is no room for the database.
+        CorruptDataError
+            A value of one of them cannot be kept; none of them is listed.
         """
-        if indexed:
-            self._database.write(lambda connection: put(connection, indexed, is_scanned=is_scanned))
+        placed = [each._replace(location=absolute(each.location)) for each in indexed]
+        if placed:
+            self._database.write(lambda connection: put(connection, placed, is_scanned=is_scanned))
 
     def note(self, rejected: Sequence[Rejected]) -> None:
         """Remember files that hold no instance, not to open them again while they are the same."""
@@ -168,7 +171,7 @@ class Catalogue:
 
     def forget(self, locations: Iterable[str]) -> None:
         """Take out files that have vanished; where an instance has another file, that is listed."""
-        chosen = list(locations)
+        chosen = list(map(absolute, locations))
         if chosen:
             self._database.write(lambda connection: forget(connection, chosen))
 

@@ -19,16 +19,20 @@ from sqlalchemy import (
     Engine,
     create_engine,
     event,
-    inspect,
     make_url,
-    select,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from rendicom.errors import OptionError, OverloadedError, RendicomError, UnwritableOutputError
-from rendicom.index import schema
+from rendicom.errors import (
+    CorruptDataError,
+    OptionError,
+    OverloadedError,
+    RendicomError,
+    UnwritableOutputError,
+)
+from rendicom.index.tables import prepare
 
 __all__ = ["Database"]
 
@@ -130,6 +134,8 @@ class Database:
             The database does not answer.
         UnwritableOutputError
             There is no room.
+        CorruptDataError
+            The database cannot hold a value.
         """
         with self._writing if self.kind == "sqlite" else contextlib.nullcontext():
             return self._run(change, writes=True)
@@ -170,7 +176,11 @@ class Database:
 
     def _reopen(self) -> None:
         self._dispose()
-        self._open()
+        try:
+            self._open()
+        except (DBAPIError, OptionError, OSError) as error:
+            _log.error("the index cannot be made anew: %s", type(error).__name__)
+            raise _silent() from None
         self.generation += 1
 
     def _dispose(self) -> None:
@@ -212,8 +222,7 @@ class Database:
         with _exclusive(self._path):
             if self._identity_now() == broken:
                 _remove(self._path)
-        self._open()
-        self.generation += 1
+        self._reopen()
 
     def _open(self) -> None:
         if self.kind == "postgresql":
@@ -222,8 +231,9 @@ class Database:
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}
                 )
-                _prepare(connection)
+                prepare(connection)
             return
+        os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
         with _exclusive(self._path):
             if self._identity_now() is None:
                 # What a file that is gone has left behind does not belong to the next one.
@@ -231,7 +241,7 @@ class Database:
             self._engine = _sqlite_engine(self._url)
             connected = self._engine.connect().execution_options(rendicom_writes=True)
             with connected as connection, connection.begin():
-                _prepare(connection)
+                prepare(connection)
             self._identity = self._identity_now()
 
 
@@ -332,54 +342,6 @@ def _remove(path: str) -> None:
             os.unlink(path + suffix)
 
 
-# --- tables ------------------------------------------------------------------------------------
-
-
-def _prepare(connection: Connection) -> None:
-    """Make the tables, or see to it that they are of this version.
-
-    Raises
-    ------
-    OptionError
-        They are of a later one, or are not ours.
-    """
-    names = set(inspect(connection).get_table_names())
-    if schema.meta.name in names:
-        found = _version(connection)
-        if found > schema.VERSION:
-            raise OptionError(
-                f"the index was made by a later Rendicom (version {found} of the index, this "
-                f"one knows {schema.VERSION})",
-                hint="run that one, or name another place for the index",
-            )
-        if found == schema.VERSION:
-            schema.metadata.create_all(connection)
-            return
-        _log.warning("the index is of an earlier Rendicom: it is made anew")
-        _drop(connection)
-    elif not names.isdisjoint(schema.metadata.tables):
-        raise OptionError(
-            "the database for the index holds tables of another program",
-            hint="name a database, or a file, of its own",
-        )
-    schema.metadata.create_all(connection)
-    connection.execute(schema.meta.insert().values(name="version", value=str(schema.VERSION)))
-
-
-def _version(connection: Connection) -> int:
-    chosen = select(schema.meta.c.value).where(schema.meta.c.name == "version")
-    value = connection.execute(chosen).scalar_one_or_none()
-    return int(value) if value is not None and value.isdigit() else 0
-
-
-def _drop(connection: Connection) -> None:
-    """Drop what the files say; what was deleted is nowhere else, and stays."""
-    connection.execute(schema.meta.delete())
-    kept = (schema.meta, schema.deleted)
-    tables = [each for each in schema.metadata.sorted_tables if each not in kept]
-    schema.metadata.drop_all(connection, tables=tables)
-
-
 # --- what went wrong ---------------------------------------------------------------------------
 
 
@@ -403,6 +365,8 @@ def _translated(error: SQLAlchemyError) -> RendicomError:
         state = getattr(error.orig, "sqlstate", None)
         if _is(error, *_FULL) or state == _FULL_STATE:
             return UnwritableOutputError("there is no room for the index")
+        if isinstance(error, DataError):
+            return CorruptDataError("a value is of a kind that the index cannot hold")
         # The message of the driver may quote values of a patient.
         name = getattr(error.orig, "sqlite_errorname", None) or state or type(error.orig).__name__
         _log.error("the database of the index refuses: %s", name)

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Select, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rendicom.index.database import Database
-from rendicom.index.places import is_below
+from rendicom.index.places import is_below, split
 from rendicom.index.schema import BROKEN, INSTANCE, file, folder, root
-from rendicom.index.writing import chunked, remove
+from rendicom.index.settling import chunked
+from rendicom.index.writing import remove
 
 __all__ = ["Known", "Ledger", "Marks"]
 
@@ -104,7 +105,10 @@ class Ledger:
     def forget_outside(self, locations: Sequence[str]) -> int:
         """Forget the files that lie below none of the roots; return how many."""
         folders = self._folders(lambda path: not any(is_below(path, each) for each in locations))
-        return self._forget(folders, lambda _number: True) if folders else 0
+        # A root may be one file, whose folder is not below it.
+        parts = [split(each) for each in locations]
+        kept = {row.number for path, name in parts for row in self.known(path, [name]).values()}
+        return self._forget(folders, lambda number: number not in kept) if folders else 0
 
     def _folders(self, is_chosen: Callable[[str], bool]) -> set[int]:
         """Return the numbers of folders by their path."""

@@ -8,7 +8,8 @@ import stat
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from rendicom import storage
@@ -20,11 +21,13 @@ from rendicom.pixels.elements import PIXEL_KEYWORDS
 if TYPE_CHECKING:
     from rendicom.pixels.bytesource import ByteSource
 
-__all__ = ["is_dicom_like", "read_file", "read_indexed"]
+__all__ = ["Chunk", "read_file", "read_files", "read_indexed"]
 
 HEAD_BYTES = 32 << 10
 """What is read of a file at once; most headers lie in it."""
 
+_UNSETTLED_SECONDS = 5.0
+"""What was changed so recently, and is no DICOM, may still be in the middle of it."""
 _SNIFFED = 512
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
@@ -99,8 +102,8 @@ def read_file(location: str, version: str, size: int = 0) -> Indexed | Rejected:
         location=location,
         version=version,
         size=length,
-        sop_class=sop_class[:64],
-        transfer_syntax=dataset.transfer_syntax[:64],
+        sop_class=_code(sop_class),
+        transfer_syntax=_code(dataset.transfer_syntax),
         number_of_frames=frames,
         rows=_number(model, _ROWS) or 0,
         columns=_number(model, _COLUMNS) or 0,
@@ -133,6 +136,10 @@ def _is_uid(text: str) -> bool:
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
+def _code(uid: str) -> str:
+    return uid if _is_uid(uid) else ""
+
+
 def _made_up(place: str) -> str:
     """Return a UID of the kind that is derived from a UUID (PS3.5 B.2)."""
     return f"2.25.{uuid5(NAMESPACE_URL, place).int}"
@@ -141,6 +148,51 @@ def _made_up(place: str) -> str:
 def _representative(stated: int | None, frames: int) -> int:
     """Return the frame that stands for all: as the file says, else the one in the middle."""
     return stated if stated is not None and 1 <= stated <= frames else (frames + 1) // 2
+
+
+class Chunk(NamedTuple):
+    """What a worker found in some files, and how long it took."""
+
+    indexed: list[Indexed]
+    rejected: list[Rejected]
+    unreadable: int
+    seconds: float
+
+
+def read_files(files: Sequence[tuple[str, str, int]]) -> Chunk:
+    """Read files, each a location, version and size; runs in a worker."""
+    began = monotonic()
+    indexed: list[Indexed] = []
+    rejected: list[Rejected] = []
+    unreadable = 0
+    for location, version, size in files:
+        try:
+            found = read_file(location, version, size)
+        except UnreadableSourceError:
+            unreadable += 1
+            continue
+        except RendicomError:
+            found = Rejected(location, version, size, is_dicom=True)
+        if not _is_settled(found):
+            # Somebody is writing to it: the next look sees it as changed, or whole.
+            unreadable += 1
+        elif isinstance(found, Indexed):
+            indexed.append(found)
+        else:
+            rejected.append(found)
+    return Chunk(indexed, rejected, unreadable, monotonic() - began)
+
+
+def _is_settled(found: Indexed | Rejected) -> bool:
+    if storage.is_uri(found.location):
+        return True
+    try:
+        status = os.stat(found.location)
+    except OSError:
+        return False
+    if f"{status.st_size}-{status.st_mtime_ns}" != found.version:
+        return False
+    return isinstance(found, Indexed) or abs(time() - status.st_mtime) > _UNSETTLED_SECONDS
 
 
 # --- opening -----------------------------------------------------------------------------------

@@ -62,14 +62,14 @@ def _plain(name: str) -> Column[str]:
 
 
 meta = Table(
-    "rendicom",
+    "rendicom_index",
     metadata,
     Column("name", _text, primary_key=True),
     Column("value", _text, nullable=False),
 )
 
 study = Table(
-    "study",
+    "rendicom_study",
     metadata,
     Column("id", _key, primary_key=True),
     Column("uid", _text, nullable=False, unique=True),
@@ -84,17 +84,17 @@ study = Table(
     _plain("study_id"),
     _plain("referring"),
     Column("more", _json, nullable=False, default=dict),
-    Index("study_by_patient", "patient_id"),
-    Index("study_by_date", "study_date", "uid"),
-    Index("study_by_accession", "accession_number"),
+    Index("rendicom_study_by_patient", "patient_id"),
+    Index("rendicom_study_by_date", "study_date", "uid"),
+    Index("rendicom_study_by_accession", "accession_number"),
     sqlite_autoincrement=True,
 )
 
 series = Table(
-    "series",
+    "rendicom_series",
     metadata,
     Column("id", _key, primary_key=True),
-    Column("study", _key, ForeignKey("study.id"), nullable=False),
+    Column("study", _key, ForeignKey("rendicom_study.id"), nullable=False),
     Column("uid", _text, nullable=False),
     _plain("source"),
     _plain("stamp"),
@@ -103,13 +103,13 @@ series = Table(
     Column("instances", Integer, nullable=False, default=0),
     Column("more", _json, nullable=False, default=dict),
     UniqueConstraint("study", "uid"),
-    Index("series_by_uid", "uid"),
-    Index("series_by_modality", "modality", "study"),
+    Index("rendicom_series_by_uid", "uid"),
+    Index("rendicom_series_by_modality", "modality", "study"),
     sqlite_autoincrement=True,
 )
 
 folder = Table(
-    "folder",
+    "rendicom_folder",
     metadata,
     Column("id", _key, primary_key=True),
     Column("path", _text, nullable=False, unique=True),
@@ -117,10 +117,10 @@ folder = Table(
 )
 
 file = Table(
-    "file",
+    "rendicom_file",
     metadata,
     Column("id", _key, primary_key=True),
-    Column("folder", _key, ForeignKey("folder.id"), nullable=False),
+    Column("folder", _key, ForeignKey("rendicom_folder.id"), nullable=False),
     Column("name", _text, nullable=False),
     Column("version", _text, nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -129,7 +129,7 @@ file = Table(
     Column("stale", Boolean, nullable=False, default=False),
     # Of several files of one instance, this is the one that counts.
     Column("shown", Boolean, nullable=False, default=False),
-    Column("series", _key, ForeignKey("series.id")),
+    Column("series", _key, ForeignKey("rendicom_series.id")),
     Column("number", BigInteger),
     Column("uid", _text),
     Column("sop_class", _text),
@@ -137,7 +137,7 @@ file = Table(
     Column("frames", BigInteger),
     Column("rows", Integer),
     Column("columns", Integer),
-    Column("bits", SmallInteger),
+    Column("bits", Integer),
     Column("has_pixels", Boolean),
     Column("burned_in", Boolean),
     Column("representative", BigInteger),
@@ -147,19 +147,19 @@ file = Table(
 )
 _is_instance = file.c.kind == INSTANCE
 Index(
-    "file_by_series",
+    "rendicom_file_by_series",
     file.c.series,
     file.c.number,
     file.c.id,
     sqlite_where=_is_instance,
     postgresql_where=_is_instance,
 )
-Index("file_by_uid", file.c.uid, sqlite_where=_is_instance, postgresql_where=_is_instance)
+Index("rendicom_file_by_uid", file.c.uid, sqlite_where=_is_instance, postgresql_where=_is_instance)
 _is_duplicate = _is_instance & ~file.c.shown
-Index("file_hidden", file.c.id, sqlite_where=_is_duplicate, postgresql_where=_is_duplicate)
+Index("rendicom_file_hidden", file.c.id, sqlite_where=_is_duplicate, postgresql_where=_is_duplicate)
 
 deleted = Table(
-    "deleted",
+    "rendicom_deleted",
     metadata,
     Column("study", _text, primary_key=True),
     Column("series", _text, primary_key=True),
@@ -168,7 +168,7 @@ deleted = Table(
 )
 
 root = Table(
-    "root",
+    "rendicom_root",
     metadata,
     Column("location", _text, primary_key=True),
     # Of the file system that it was on: an empty mount point is on another one.

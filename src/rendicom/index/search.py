@@ -14,8 +14,8 @@ from rendicom.index.keys import LEVELS, level_of, name_of
 from rendicom.index.models import COMMON, Chosen, counted, model_of
 from rendicom.index.places import long_uid
 from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
+from rendicom.index.settling import chunked
 from rendicom.index.values import Found, Level, Match, Sought
-from rendicom.index.writing import chunked
 
 __all__ = ["search"]
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-__all__ = ["Counts", "Entry", "Found", "Indexed", "Level", "Match", "Rejected", "Sought", "Status"]
+__all__ = [
+    "Counts",
+    "Entry",
+    "Found",
+    "Indexed",
+    "Level",
+    "Match",
+    "Rejected",
+    "ScanProgress",
+    "Sought",
+    "Status",
+]
 
 Level = Literal["studies", "series", "instances"]
 Status = Literal["present", "deleted", "unknown"]
@@ -142,3 +153,29 @@ class Counts(NamedTuple):
     series: int
     instances: int
     duplicates: int = 0
+
+
+class ScanProgress(NamedTuple):
+    """How far the look through the folders is.
+
+    Once a look is complete this is what it found, until the next one is.
+
+    Attributes
+    ----------
+    found
+        Files seen.
+    indexed
+        Instances among them that are listed.
+    failed
+        DICOM files that cannot be listed, and files that cannot be read.
+    is_complete
+        All folders were looked through at least once.
+    unreachable
+        Folders that cannot be reached now; what was known of them is kept.
+    """
+
+    found: int = 0
+    indexed: int = 0
+    failed: int = 0
+    is_complete: bool = False
+    unreachable: tuple[str, ...] = ()

@@ -7,12 +7,11 @@ count what the other has not yet told.
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Table, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rendicom.index.keys import fold, name_of
@@ -29,31 +28,13 @@ from rendicom.index.schema import (
     series,
     study,
 )
+from rendicom.index.settling import CHUNK, Touched, chunked, drop_rows, new_stamp
 from rendicom.index.values import Indexed, Rejected
 
-__all__ = ["chunked", "forget", "mark_deleted", "note", "put", "remove"]
+__all__ = ["forget", "mark_deleted", "note", "put", "remove"]
 
-_T = TypeVar("_T")
-
-CHUNK = 400
-"""Values in one statement: databases have a limit."""
 _LONGEST = 256
 """Letters of a value in a column with an index."""
-
-
-def chunked(values: Iterable[_T], length: int = CHUNK) -> Iterator[list[_T]]:
-    """Yield the values in lists of at most ``length``."""
-    chunk: list[_T] = []
-    for value in values:
-        chunk.append(value)
-        if len(chunk) == length:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-# --- putting -----------------------------------------------------------------------------------
 
 
 def put(connection: Connection, indexed: Sequence[Indexed], *, is_scanned: bool) -> int:
@@ -72,10 +53,10 @@ def put(connection: Connection, indexed: Sequence[Indexed], *, is_scanned: bool)
     studies = _put_studies(connection, rows.values())
     places = _put_series(connection, rows.values(), studies)
     earlier = {row.series for place, row in known.items() if place in rows and row.series}
-    left = _Touched(connection, earlier | set(places.values()))
+    left = Touched(connection, earlier | set(places.values()))
     if not is_scanned:
         # With another number the row is not taken for one that a look under way has missed.
-        _drop_rows(connection, [row.id for row in known.values()])
+        drop_rows(connection, [row.id for row in known.values()])
     _put_files(connection, rows.values(), places)
     moved = [(row.series, row.uid) for row in known.values() if row.series]
     put_now = [(places[each.study, each.series], each.instance) for each in rows.values()]
@@ -108,7 +89,7 @@ def _known(connection: Connection, locations: Iterable[str]) -> dict[str, Any]:
 def _put_studies(connection: Connection, indexed: Iterable[Indexed]) -> dict[str, int]:
     ids: dict[str, int] = {}
     for uid, first in _first_of(indexed, lambda each: each.study):
-        row = _upsert(connection, study, ("uid",), {"uid": uid, "stamp": _token()})
+        row = _upsert(connection, study, ("uid",), {"uid": uid, "stamp": new_stamp()})
         ids[uid] = row.id
         if _is_first(first, row.source):
             values = {"source": _source(first), **_study_columns(first.of_study)}
@@ -121,7 +102,7 @@ def _put_series(
 ) -> dict[tuple[str, str], int]:
     ids: dict[tuple[str, str], int] = {}
     for (in_study, uid), first in _first_of(indexed, lambda each: (each.study, each.series)):
-        values = {"study": studies[in_study], "uid": uid, "stamp": _token(), "more": {}}
+        values = {"study": studies[in_study], "uid": uid, "stamp": new_stamp(), "more": {}}
         row = _upsert(connection, series, ("study", "uid"), values)
         ids[in_study, uid] = row.id
         if _is_first(first, row.source):
@@ -160,10 +141,6 @@ def _upsert(
     changed = {"stamp": statement.excluded["stamp"]}
     statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
     return connection.execute(statement.returning(table.c.id, table.c.source)).one()
-
-
-def _token() -> str:
-    return secrets.token_hex(8)
 
 
 _STUDY_COLUMNS = {
@@ -293,9 +270,6 @@ def _rejected_row(rejected: Rejected, folders: Mapping[str, int]) -> dict[str, A
     }
 
 
-# --- taking away -------------------------------------------------------------------------------
-
-
 def forget(connection: Connection, locations: Iterable[str]) -> int:
     """Forget files that are not there any more; return how many were known."""
     return remove(connection, [row.id for row in _known(connection, locations).values()])
@@ -309,17 +283,10 @@ def remove(connection: Connection, ids: Sequence[int]) -> int:
             file.c.id.in_(chunk), file.c.kind == INSTANCE
         )
         pairs += [(row.series, row.uid) for row in connection.execute(chosen)]
-    left = _Touched(connection, {place for place, _ in pairs})
-    count = _drop_rows(connection, ids)
+    left = Touched(connection, {place for place, _ in pairs})
+    count = drop_rows(connection, ids)
     left.settle(pairs, has_lost=True)
     return count
-
-
-def _drop_rows(connection: Connection, ids: Sequence[int]) -> int:
-    return sum(
-        connection.execute(delete(file).where(file.c.id.in_(chunk))).rowcount
-        for chunk in chunked(ids)
-    )
 
 
 def mark_deleted(connection: Connection, ids: Sequence[int]) -> None:
@@ -337,7 +304,7 @@ def mark_deleted(connection: Connection, ids: Sequence[int]) -> None:
         for row in connection.execute(chosen):
             pairs.append((row.id, row.uid))
             gone.append({"study": row.study, "series": row.series, "instance": row.uid})
-    left = _Touched(connection, {place for place, _ in pairs})
+    left = Touched(connection, {place for place, _ in pairs})
     for chunk in chunked(ids):
         values = {"kind": DELETED, "shown": False, "series": None, "uid": None, "more": None}
         connection.execute(update(file).where(file.c.id.in_(chunk)).values(values))
@@ -345,87 +312,3 @@ def mark_deleted(connection: Connection, ids: Sequence[int]) -> None:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         connection.execute(insert(deleted).on_conflict_do_nothing(), gone)
     left.settle(pairs, has_lost=True)
-
-
-class _Touched:
-    """Series whose files change: their rows are locked, and put right in the end."""
-
-    def __init__(self, connection: Connection, ids: Iterable[int]) -> None:
-        self._connection = connection
-        self._series = sorted(set(ids))
-        self._studies: set[int] = set()
-        for chunk in chunked(self._series):
-            chosen = select(series.c.study).where(series.c.id.in_(chunk)).distinct()
-            self._studies.update(connection.execute(chosen).scalars())
-        for table, locked in ((study, sorted(self._studies)), (series, self._series)):
-            for chunk in chunked(locked):
-                values = {"stamp": _token()}
-                # One row after another, as those that put instances do.
-                ordered = select(table.c.id).where(table.c.id.in_(chunk)).order_by(table.c.uid)
-                connection.execute(ordered.with_for_update())
-                connection.execute(update(table).where(table.c.id.in_(chunk)).values(values))
-
-    def settle(self, pairs: Iterable[tuple[int, str]], *, has_lost: bool) -> None:
-        """Choose among the files of each instance, count, and drop what is empty.
-
-        ``has_lost``: some series has fewer files than before.
-        """
-        connection = self._connection
-        _choose(connection, set(pairs))
-        for chunk in chunked(self._series):
-            of_series = (file.c.series == series.c.id, file.c.kind == INSTANCE, file.c.shown)
-            count = select(func.count()).select_from(file).where(*of_series).scalar_subquery()
-            connection.execute(update(series).where(series.c.id.in_(chunk)).values(instances=count))
-            empty = series.c.id.in_(chunk) & (series.c.instances == 0)
-            connection.execute(delete(series).where(empty))
-        for chunk in chunked(sorted(self._studies)):
-            lower = select(series.c.id).where(series.c.study == study.c.id).exists()
-            connection.execute(delete(study).where(study.c.id.in_(chunk), ~lower))
-            if has_lost:
-                _renew_sources(connection, chunk)
-
-
-def _choose(connection: Connection, pairs: set[tuple[int, str]]) -> None:
-    """Let one file of each instance count: the one whose location comes first."""
-    for chunk in chunked(sorted({uid for _, uid in pairs})):
-        chosen = (
-            select(file.c.id, file.c.series, file.c.uid, file.c.shown, file.c.name, folder.c.path)
-            .select_from(file.join(folder))
-            .where(file.c.uid.in_(chunk), file.c.kind == INSTANCE)
-        )
-        by_instance: dict[tuple[int, str], list[Any]] = defaultdict(list)
-        for row in connection.execute(chosen):
-            by_instance[row.series, row.uid].append(row)
-        for rows in by_instance.values():
-            best = min(rows, key=lambda row: located(row.path, row.name))
-            for row in rows:
-                if row.shown != (row is best):
-                    values = {"shown": row is best}
-                    connection.execute(update(file).where(file.c.id == row.id).values(values))
-
-
-def _renew_sources(connection: Connection, studies: Sequence[int]) -> None:
-    """Where the file that gave the attributes is gone, have the next one read again."""
-    in_studies = select(study.c.id, study.c.source).where(study.c.id.in_(studies))
-    for row in connection.execute(in_studies).all():
-        of_series = select(series.c.id).where(series.c.study == row.id)
-        _renew(connection, study, row, file.c.series.in_(of_series))
-    in_series = select(series.c.id, series.c.source).where(series.c.study.in_(studies))
-    for row in connection.execute(in_series).all():
-        _renew(connection, series, row, file.c.series == row.id)
-
-
-def _renew(connection: Connection, table: Table, row: Any, is_below: Any) -> None:
-    uid, _, location = row.source.partition(" ")
-    path, name = split(location)
-    there = (
-        select(file.c.id)
-        .join(folder)
-        .where(file.c.uid == uid, is_below, folder.c.path == path, file.c.name == name)
-    )
-    if row.source and connection.execute(there).first() is not None:
-        return
-    connection.execute(update(table).where(table.c.id == row.id).values(source=""))
-    shown = (is_below, file.c.kind == INSTANCE, file.c.shown)
-    first = select(file.c.id).where(*shown).order_by(file.c.uid).limit(1)
-    connection.execute(update(file).where(file.c.id.in_(first)).values(stale=True))

@@ -1,0 +1,56 @@
+"""Makes the tables of the catalogue, or sees to it that they are of this version."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Connection, inspect, select
+
+from rendicom.errors import OptionError
+from rendicom.index import schema
+
+__all__ = ["prepare"]
+
+_log = logging.getLogger("rendicom.index")
+
+
+def prepare(connection: Connection) -> None:
+    """Make what is missing; what an earlier version has left is made anew.
+
+    Raises
+    ------
+    OptionError
+        The tables are of a later version.
+    """
+    found = _version(connection)
+    if found == schema.VERSION:
+        # A table may be gone all the same.
+        schema.metadata.create_all(connection)
+        return
+    if found > schema.VERSION:
+        raise OptionError(
+            f"the index was made by a later Rendicom (version {found} of the index, this one "
+            f"knows {schema.VERSION})",
+            hint="run that one, or name another place for the index",
+        )
+    names = set(inspect(connection).get_table_names())
+    if not names.isdisjoint(schema.metadata.tables):
+        _log.warning("the index is of an earlier Rendicom: it is made anew")
+        _drop(connection)
+    schema.metadata.create_all(connection)
+    connection.execute(schema.meta.insert().values(name="version", value=str(schema.VERSION)))
+
+
+def _version(connection: Connection) -> int:
+    if not inspect(connection).has_table(schema.meta.name):
+        return 0
+    chosen = select(schema.meta.c.value).where(schema.meta.c.name == "version")
+    value = connection.execute(chosen).scalar_one_or_none()
+    return int(value) if value is not None and value.isdigit() else 0
+
+
+def _drop(connection: Connection) -> None:
+    """Drop what the files say; what was deleted is said nowhere else, and stays."""
+    schema.metadata.drop_all(
+        connection, tables=[t for t in schema.metadata.sorted_tables if t is not schema.deleted]
+    )
