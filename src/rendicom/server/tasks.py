@@ -40,7 +40,7 @@ __all__ = [
     "write_document",
 ]
 
-_KEPT_OPEN = 8
+_KEPT_OPEN = 64
 _UID_TAGS = ("0020000D", "0020000E", "00080018")
 
 
