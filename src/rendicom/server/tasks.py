@@ -164,15 +164,15 @@ def write_document(place: Place, media_type: str, base: str, charset: str) -> Pi
     from rendicom.documents import render_document
 
     version = storage.version_of(place.location)
-    document = render_document(
-        storage.open_bytes(place.location),
-        media_type,
-        link=lambda to: to.url(base),
-        charset=charset,
-    )
-    is_text = document.media_type.startswith("text/")
-    kind = f"{document.media_type}; charset={document.charset}" if is_text else document.media_type
-    return Picture(document.data, kind, (), version)
+    source = storage.open_bytes(place.location)
+    try:
+        document = render_document(
+            source, media_type, link=lambda to: to.url(base), charset=charset
+        )
+    finally:
+        if not isinstance(source, str):
+            source.close()
+    return Picture(document.data, document.content_type, (), version)
 
 
 def draw_icon(label: str, size: tuple[int, int], media_type: str) -> Picture:
