@@ -40,3 +40,18 @@ def lenient(folder: Path) -> Iterator[Served]:
     with served(folder / "made", "--lenient", "--rescan", "0") as running:
         running.wait_for_index()
         yield running
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the index and what is stored are in."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def archive(data: Path, folder: Path) -> Iterator[Served]:
+    """Return a server that clients may store to; it serves the files made in code as well."""
+    more = ("--writable", "--data", data, "--rescan", "1", "--max-body", str(64 << 20))
+    with served(folder / "made", *more) as running:
+        running.wait_for_index()
+        yield running

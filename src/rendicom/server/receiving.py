@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import mmap
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starlette.requests import ClientDisconnect
+
 from rendicom import storage
 from rendicom.dicomweb import storing
 from rendicom.dicomweb.headers import parse_media_type
-from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM
+from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML
 from rendicom.dicomweb.multipart import Limits, MultipartReader, Part
 from rendicom.dicomweb.resources import Resource, check_uid
 from rendicom.dicomweb.storing import StoreOutcome
@@ -63,10 +65,25 @@ async def parts_of(request: Request, *, most: int) -> AsyncIterator[Part]:
                 f"parts of type {reader.type} hold no instances",
                 hint=f"send {DICOM}, {DICOM_JSON} or {DICOM_XML}",
             )
-        async for data in request.stream():
+        async for data in _stream(request):
             for part in reader.feed(data):
                 yield part
         reader.finish()
+
+
+async def _stream(request: Request) -> AsyncIterator[bytes]:
+    """Yield a body as it comes in.
+
+    Raises
+    ------
+    BadRequestError
+        The client went away.
+    """
+    try:
+        async for data in request.stream():
+            yield data
+    except ClientDisconnect:
+        raise BadRequestError("the body ends too early") from None
 
 
 async def _single_part(request: Request, content_type: str, *, most: int) -> AsyncIterator[Part]:
@@ -75,7 +92,7 @@ async def _single_part(request: Request, content_type: str, *, most: int) -> Asy
 
     body = SpooledTemporaryFile(max_size=4 << 20)  # noqa: SIM115 - the caller closes it
     size = 0
-    async for data in request.stream():
+    async for data in _stream(request):
         size += len(data)
         if size > most:
             raise TooLargeError(f"the body has more than {most} bytes")
@@ -113,22 +130,24 @@ class Receiver:
     async def take(self, part: Part) -> None:
         """Store the instance in a part; what becomes of it is added to ``outcomes``."""
         try:
-            outcome = await self._stored(part)
-        except UnsupportedMediaTypeError:
-            raise
+            self.outcomes.append(await self._stored(part))
         except RendicomError:
-            outcome = StoreOutcome(failure=storing.CANNOT_UNDERSTAND)
-        self.outcomes.append(outcome)
+            self.fail()
 
-    async def take_model(self, model: Dataset) -> None:
-        """Store an instance that came as JSON or XML."""
-        data = await asyncio.to_thread(_file_of, model)
-        await self.take(Part({"content-type": DICOM}, data, len(data)))
+    async def take_model(self, read: Callable[[], Dataset]) -> None:
+        """Store an instance that came as JSON or XML, and that a function reads."""
+        try:
+            data = await asyncio.to_thread(lambda: _file_of(read()))
+        except RendicomError:
+            self.fail()
+        else:
+            await self.take(Part({"content-type": DICOM}, data, len(data)))
+
+    def fail(self) -> None:
+        """Note something that nobody can tell the instance of."""
+        self.outcomes.append(StoreOutcome(failure=storing.CANNOT_UNDERSTAND))
 
     async def _stored(self, part: Part) -> StoreOutcome:
-        essence = parse_media_type(part.content_type or DICOM).essence
-        if essence not in (DICOM, OCTET_STREAM):
-            raise UnsupportedMediaTypeError(f"a part is of type {essence}")
         found = await asyncio.to_thread(_identify, part)
         if isinstance(found, int):
             return StoreOutcome(failure=found)

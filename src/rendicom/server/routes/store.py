@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -37,23 +39,13 @@ async def _store(request: Request) -> Response:
     choice = choose(Accepts.parse(accept, is_lenient=True), offers=_OFFERS)
     base = base_of(request)
     receiver = Receiver(services, study=resource.study, base=base)
-    held: list[Part] = []
     try:
-        async for part in parts_of(request, most=services.settings.max_body):
-            essence = parse_media_type(part.content_type or DICOM).essence
-            if essence == DICOM:
-                try:
-                    await receiver.take(part)
-                finally:
-                    part.close()
-                continue
-            held.append(part)
-            if sum(each.size for each in held) > _MODEL_BYTES:
-                raise TooLargeError(f"metadata and bulk data exceed {_MODEL_BYTES} bytes")
-        await _take_models(receiver, held)
-    finally:
-        for part in held:
-            part.close()
+        await _take(request, receiver)
+    except (BadRequestError, TooLargeError):
+        # What was stored before is stored: the answer has to say so.
+        if not receiver.outcomes:
+            raise
+        receiver.fail()
     if not receiver.outcomes:
         raise BadRequestError("the body holds no instance")
     studies = {url.rsplit("/series/", 1)[0] for o in receiver.outcomes if (url := o.retrieve_url)}
@@ -68,29 +60,52 @@ async def _store(request: Request) -> Response:
     return Response(body, status_code=status, media_type=choice.media_type)
 
 
+async def _take(request: Request, receiver: Receiver) -> None:
+    """Store what the body holds; files at once, metadata when their bulk data are there."""
+    held: list[Part] = []
+    try:
+        async for part in parts_of(request, most=services_of(request).settings.max_body):
+            if _essence(part) == DICOM:
+                try:
+                    await receiver.take(part)
+                finally:
+                    part.close()
+                continue
+            held.append(part)
+            if sum(each.size for each in held) > _MODEL_BYTES:
+                raise TooLargeError(f"metadata and bulk data exceed {_MODEL_BYTES} bytes")
+        await _take_models(receiver, held)
+    finally:
+        for part in held:
+            part.close()
+
+
+def _essence(part: Part) -> str:
+    return parse_media_type(part.content_type or DICOM).essence
+
+
 async def _take_models(receiver: Receiver, parts: list[Part]) -> None:
     """Store instances that came as metadata and bulk data."""
-    bulk = {
-        part.location: part.read()
-        for part in parts
-        if parse_media_type(part.content_type).essence not in _MODELS
-    }
-    find = bulk_by_location(bulk)
-    for part in parts:
-        essence = parse_media_type(part.content_type).essence
-        if essence == DICOM_XML:
-            await receiver.take_model(
-                await asyncio.to_thread(from_native_xml, part.read(), bulk=find)
-            )
-        elif essence == DICOM_JSON:
-            try:
-                models = json.loads(part.read())
-            except (ValueError, RecursionError):
-                raise BadRequestError("the metadata are no JSON") from None
-            for model in models if isinstance(models, list) else [models]:
-                await receiver.take_model(
-                    await asyncio.to_thread(from_json_model, model, bulk=find)
-                )
+    models = [part for part in parts if _essence(part) in _MODELS]
+    others = [part for part in parts if _essence(part) not in _MODELS]
+    find = bulk_by_location({part.location: part.read() for part in others})
+    for part in models:
+        if _essence(part) == DICOM_XML:
+            await receiver.take_model(partial(from_native_xml, part.read(), bulk=find))
+            continue
+        for model in _objects(part):
+            await receiver.take_model(partial(from_json_model, model, bulk=find))
+    if not models:
+        for _ in others:
+            receiver.fail()
+
+
+def _objects(part: Part) -> list[Any]:
+    try:
+        models = json.loads(part.read())
+    except (ValueError, RecursionError):
+        raise BadRequestError("the metadata are no JSON") from None
+    return models if isinstance(models, list) else [models]
 
 
 async def _delete(request: Request) -> Response:
