@@ -41,6 +41,15 @@ def add(one: int, *, two: int) -> int:
     return one + two
 
 
+def same(argument: object) -> object:
+    return argument
+
+
+def wait_for(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.01)
+
+
 def blob(size: int) -> bytes:
     return os.urandom(1) * size
 

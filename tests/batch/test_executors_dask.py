@@ -95,11 +95,7 @@ def test_what_cannot_travel(own: DaskExecutor) -> None:
 def test_arguments_arrive_as_they_were(own: DaskExecutor) -> None:
     # Tuples that begin with a function, and names of other tasks, mean something to dask.
     argument = ((abs, -1), [(len, "four")], {"key": (max, 1, 2)})
-    assert own.submit(_same, argument).result() == argument
-
-
-def _same(argument: object) -> object:
-    return argument
+    assert own.submit(tasks.same, argument).result() == argument
 
 
 def test_results_are_given_back_to_the_cluster(own: DaskExecutor) -> None:
@@ -154,7 +150,7 @@ def test_an_interrupt_from_the_terminal_does_not_reach_the_workers(own: DaskExec
 
 def test_cancelling(own: DaskExecutor, tmp_path: Path) -> None:
     go_on = tmp_path / "go on"
-    busy = [own.submit(_wait_for, str(go_on)) for _ in range(2)]
+    busy = [own.submit(tasks.wait_for, str(go_on)) for _ in range(2)]
     future = own.submit(tasks.touch_and_sleep, str(tmp_path / "begun"), 0)
     assert future.cancel()
     time.sleep(0.5)
@@ -162,11 +158,6 @@ def test_cancelling(own: DaskExecutor, tmp_path: Path) -> None:
     wait(busy)
     assert own.submit(abs, -1).result() == 1
     assert not (tmp_path / "begun").exists()
-
-
-def _wait_for(path: str) -> None:
-    while not Path(path).exists():
-        time.sleep(0.01)
 
 
 def test_workers_without_this_rendicom(own: DaskExecutor) -> None:
