@@ -27,7 +27,9 @@ def no_variables(monkeypatch):
 def _flags() -> set[str]:
     options = command.get_params(click.Context(command))
     return {
-        each.opts[0] for each in options if isinstance(each, click.Option) and each.name != "help"
+        each.opts[0]
+        for each in options
+        if isinstance(each, click.Option) and "--help" not in each.opts
     }
 
 
