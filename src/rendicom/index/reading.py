@@ -39,11 +39,12 @@ _LARGEST = 1 << 31
 _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = "00080016", "00080018", "0020000D", "0020000E"
 _FRAMES, _ROWS, _COLUMNS, _BITS = "00280008", "00280010", "00280011", "00280100"
 _SERIES_NUMBER, _INSTANCE_NUMBER = "00200011", "00200013"
-_BURNED_IN, _REPRESENTATIVE = "00280301", "00286010"
+_BURNED_IN, _REPRESENTATIVE, _IMAGE_TYPE = "00280301", "00286010", "00080008"
 _IN_COLUMNS = {_SOP_CLASS, _INSTANCE, _INSTANCE_NUMBER, _FRAMES, _ROWS, _COLUMNS, _BITS}
 
 _WANTED = frozenset(
-    (0x00080005, 0x00280301, 0x00286010, *(tag for keys in KEYS.values() for tag in keys))
+    (0x00080005, 0x00080008, 0x00280301, 0x00286010)
+    + tuple(tag for keys in KEYS.values() for tag in keys)
 )
 
 # Groups that a data set without a preamble may start with.
@@ -94,6 +95,7 @@ def read_file(location: str, version: str, size: int = 0) -> Indexed | Rejected:
     for tag, uid in zip((_STUDY, _SERIES, _INSTANCE), uids, strict=True):
         model[tag] = {"vr": "UI", "Value": [uid]}
     frames = max(_number(model, _FRAMES) or 1, 1)
+    rows, columns = _number(model, _ROWS) or 0, _number(model, _COLUMNS) or 0
     more = _kept(model, KEYS["instances"])
     return Indexed(
         study=uids[0],
@@ -105,11 +107,11 @@ def read_file(location: str, version: str, size: int = 0) -> Indexed | Rejected:
         sop_class=_code(sop_class),
         transfer_syntax=_code(dataset.transfer_syntax),
         number_of_frames=frames,
-        rows=_number(model, _ROWS) or 0,
-        columns=_number(model, _COLUMNS) or 0,
+        rows=rows,
+        columns=columns,
         bits_allocated=_number(model, _BITS) or 0,
-        has_pixels=has_pixels,
-        burned_in=_text(model, _BURNED_IN).upper() == "YES",
+        has_pixels=has_pixels and rows > 0 and columns > 0,
+        burned_in=_shows_the_patient(model),
         representative_frame=_representative(_number(model, _REPRESENTATIVE), frames),
         series_number=_number(model, _SERIES_NUMBER),
         instance_number=_number(model, _INSTANCE_NUMBER),
@@ -117,6 +119,17 @@ def read_file(location: str, version: str, size: int = 0) -> Indexed | Rejected:
         of_series=_kept(model, KEYS["series"]),
         more={tag: values for tag, values in more.items() if tag not in _IN_COLUMNS},
     )
+
+
+def _shows_the_patient(model: Mapping[str, Any]) -> bool:
+    """Tell whether the pixels may identify the patient; the label of a slide does.
+
+    PS3.3 C.7.6.16.2 (Burned In Annotation), C.8.12.4.1.1 (LABEL as the third value of Image Type).
+    """
+    if _text(model, _BURNED_IN).upper() == "YES":
+        return True
+    kinds = model.get(_IMAGE_TYPE, {}).get("Value") or ()
+    return "LABEL" in kinds[2:3]
 
 
 def _uids(model: Mapping[str, Any], location: str) -> tuple[str, str, str]:

@@ -76,8 +76,10 @@ class Entry(NamedTuple):
         1 where the file does not say.
     rows, columns
         0 for an object without an image.
+    has_pixels
+        There is an image to render.
     burned_in
-        The file says that its pixels identify the patient.
+        The pixels may identify the patient: the file says so, or it is the label of a slide.
     representative_frame
         Counted from 1.
     """
