@@ -42,10 +42,8 @@ _SERIES_NUMBER, _INSTANCE_NUMBER = "00200011", "00200013"
 _BURNED_IN, _REPRESENTATIVE, _IMAGE_TYPE = "00280301", "00286010", "00080008"
 _IN_COLUMNS = {_SOP_CLASS, _INSTANCE, _INSTANCE_NUMBER, _FRAMES, _ROWS, _COLUMNS, _BITS}
 
-_WANTED = frozenset(
-    (0x00080005, 0x00080008, 0x00280301, 0x00286010)
-    + tuple(tag for keys in KEYS.values() for tag in keys)
-)
+_NEEDED = (0x00080005, 0x00080008, 0x00280301, 0x00286010)
+_WANTED = frozenset((*_NEEDED, *(tag for keys in KEYS.values() for tag in keys)))
 
 # Groups that a data set without a preamble may start with.
 _FIRST_GROUPS = frozenset((0x0002, 0x0008))
