@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rendicom.engine.instance import Explanation, Instance, open_instance, render
+from rendicom.engine.instance import Explanation, Instance
+from rendicom.engine.opening import open_instance, render
 
 if TYPE_CHECKING:
-    from rendicom.engine.instance import Source as Source
+    from rendicom.engine.opening import Source as Source
     from rendicom.presentation import PresentationState as PresentationState
     from rendicom.values import RenderedImage
 

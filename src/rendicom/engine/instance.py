@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, Self
 
 from rendicom.encode import encode, format_of_media_type
 from rendicom.encode.fit import fit
 from rendicom.encode.formats import EncodeSettings
 from rendicom.errors import CorruptDataError, RendicomError
 from rendicom.options import RenderOptions, Voi
-from rendicom.pixels.bytesource import open_source
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.describe import describe, display_attributes, varies_by_frame
-from rendicom.pixels.header import header_of_dataset, read_header
 from rendicom.pixels.source import FrameSource
 from rendicom.rendering.pipeline import run
 from rendicom.rendering.plan import compile_plan
@@ -25,12 +23,9 @@ from rendicom.rendering.statistics import modality_range
 from rendicom.values import DisplayAttributes, DisplayImage, Frame, PixelDescription, RenderedImage
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
-    from typing import BinaryIO
 
     from numpy.typing import NDArray
-    from pydicom import Dataset
 
     from rendicom.pixels.bytesource import ByteSource
     from rendicom.pixels.frames import FrameReader
@@ -38,10 +33,7 @@ if TYPE_CHECKING:
     from rendicom.presentation import PresentationState
     from rendicom.rendering.plan import RenderPlan
     from rendicom.values import Patient
-
-    Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Dataset
-
-__all__ = ["Explanation", "Instance", "is_dataset", "open_instance", "render"]
+__all__ = ["Explanation", "Instance"]
 
 _DEFAULT_OPTIONS = RenderOptions()
 _SOP_INSTANCE_UID = 0x00080018
@@ -74,65 +66,8 @@ class Explanation:
     warnings: tuple[str, ...]
 
 
-def open_instance(source: Source) -> Instance:
-    """Return the DICOM instance in a path, bytes, binary file object or pydicom Dataset.
-
-    The header is read; pixels are not touched. Use it as a context manager, or call ``close``.
-
-    Raises
-    ------
-    UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
-    """
-    if is_dataset(source):
-        return Instance(header_of_dataset(source))
-    opened = open_source(source)
-    try:
-        return Instance(read_header(opened), opened)
-    except BaseException:
-        opened.close()
-        raise
-
-
-def is_dataset(source: object) -> TypeGuard[Dataset]:
-    """Tell whether the source is a data set in memory."""
-    return hasattr(source, "file_meta") or hasattr(source, "PixelData")
-
-
-def render(
-    source: Source,
-    frame: int = 1,
-    options: RenderOptions = _DEFAULT_OPTIONS,
-    media_type: str = "image/jpeg",
-) -> RenderedImage:
-    """Return one frame of a DICOM object as an encoded picture.
-
-    Parameters
-    ----------
-    source
-        Path, bytes, binary file object or pydicom Dataset.
-    frame
-        Frame number, counted from 1.
-    options
-        How to render; see `RenderOptions`.
-    media_type
-        ``image/jpeg``, ``image/png``, or another that ``rendicom doctor`` lists.
-
-    Raises
-    ------
-    RendicomError
-        One of its subclasses, each with a stable ``code`` and a ``hint``.
-
-    Examples
-    --------
-    >>> picture = render("ct.dcm", media_type="image/png")  # doctest: +SKIP
-    >>> Path("ct.png").write_bytes(picture.data)  # doctest: +SKIP
-    """
-    with open_instance(source) as instance:
-        return instance.render(frame, options, media_type)
-
-
 class Instance:
-    """One DICOM instance; made by `open_instance`. Methods may run in many threads at once.
+    """One DICOM instance, made by `rendicom.open_instance`. Many threads may use it at once.
 
     ``frames`` gives the pixel data where they are not in the source.
     """

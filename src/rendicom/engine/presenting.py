@@ -10,7 +10,8 @@ from rendicom.pixels.presentations import presentation_of_dataset, read_presenta
 from rendicom.rendering.presented import Presented, compile_presented
 
 if TYPE_CHECKING:
-    from rendicom.engine.instance import Instance, Source
+    from rendicom.engine.instance import Instance
+    from rendicom.engine.opening import Source
     from rendicom.options import RenderOptions
     from rendicom.presentation import PresentationState
     from rendicom.rendering.plan import RenderPlan
@@ -21,7 +22,7 @@ __all__ = ["plan_presented", "read"]
 
 def read(source: Source) -> PresentationState:
     """Return a presentation state; see `rendicom.engine.open_presentation`."""
-    from rendicom.engine.instance import is_dataset
+    from rendicom.engine.opening import is_dataset
 
     if is_dataset(source):
         return presentation_of_dataset(source)
