@@ -51,6 +51,7 @@ def create_app(services: Services) -> FastAPI:
         version=__version__,
         lifespan=lifespan,
         docs_url=None,
+        openapi_url=None,
         redoc_url=None,
         redirect_slashes=False,
         middleware=middlewares(services),

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starlette.responses import Response
+
+from rendicom.dicomweb.mediatypes import animated_types, picture_types
 from rendicom.dicomweb.rendered import QueryParameter, rendered_parameters, thumbnail_parameters
 from rendicom.server.responses import BASE
 
-__all__ = ["LEVELS", "LevelPath", "described", "operation", "path_parameters", "problems"]
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = [
+    "LEVELS",
+    "LevelPath",
+    "described",
+    "document",
+    "operation",
+    "path_parameters",
+    "problems",
+]
 
 
 class LevelPath(NamedTuple):
@@ -56,7 +70,34 @@ _STATUSES = {
     "500": "The instance is damaged.",
     "501": "The instance is of a kind that is not supported.",
     "503": "There is too much to do; Retry-After says when to come again.",
+    "507": "There is no room for it.",
 }
+_SUCCESSES = {
+    "200": "Found.",
+    "202": "Some of it is stored, and some is not.",
+    "204": "Done; there is nothing to send.",
+    "206": "A part of it, as the Range header asks.",
+}
+_EMPTY = ("204", "304")
+_OF_EACH = ("409", "507")
+_DOCUMENT_TYPES = ("text/html", "text/plain", "text/xml", "application/pdf")
+_PROBLEM_TYPES = ("application/problem+json", "text/html", "text/plain")
+
+_SCHEMES = {
+    "apikey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "apikey",
+        "description": "A key that `rendicom key` printed.",
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Such a key, or a token of the OpenID provider.",
+    },
+}
+_OPEN = ("/healthz", "/readyz")
+"""Paths that ask nobody for a key."""
 
 _WORDS = {
     "rendered": ("Render", "Pictures, loops, documents or video, as the Accept header asks."),
@@ -64,10 +105,33 @@ _WORDS = {
 }
 
 
+def document(app: FastAPI, base: str, *, has_auth: bool) -> dict[str, Any]:
+    """Return the document of a server at the URL ``base``, for a client to import."""
+    whole = app.openapi()
+    paths = {
+        path: {
+            method: {**operation, "security": []} if path in _OPEN else operation
+            for method, operation in operations.items()
+        }
+        for path, operations in whole["paths"].items()
+    }
+    keys: list[dict[str, list[str]]] = [{name: []} for name in _SCHEMES]
+    return {
+        **whole,
+        "servers": [{"url": base.rstrip("/")}],
+        "paths": paths,
+        "components": {**whole.get("components", {}), "securitySchemes": _SCHEMES},
+        "security": keys if has_auth else [{}, *keys],
+    }
+
+
 def operation(kind: str, level: LevelPath) -> dict[str, Any]:
     """Return the arguments of ``add_api_route`` for rendered resources and thumbnails."""
     title, text = _WORDS[kind]
-    query = rendered_parameters() if kind == "rendered" else thumbnail_parameters()
+    is_thumbnail = kind == "thumbnail"
+    query = thumbnail_parameters() if is_thumbnail else rendered_parameters()
+    more = () if is_thumbnail else (*animated_types(), "multipart/related", *_DOCUMENT_TYPES)
+    ranges = () if is_thumbnail else ("206",)
     return described(
         f"{title} of {_article(level.name)}",
         text,
@@ -75,8 +139,21 @@ def operation(kind: str, level: LevelPath) -> dict[str, Any]:
         tag="Rendered",
         variables=level.variables,
         query=query,
-        content=("image/jpeg", "image/png", "image/gif", "multipart/related", "text/html"),
-        statuses=("304", "400", "401", "404", "406", "410", "413", "500", "501", "503"),
+        content=tuple(dict.fromkeys((*picture_types(), *more))),
+        statuses=(
+            *ranges,
+            "304",
+            "400",
+            "401",
+            "404",
+            "406",
+            "410",
+            "413",
+            "416",
+            "500",
+            "501",
+            "503",
+        ),
     )
 
 
@@ -99,26 +176,42 @@ def described(
 ) -> dict[str, Any]:
     """Return the arguments of ``add_api_route`` that describe an operation.
 
-    ``content`` and ``body`` are media types, of the answer and of the request; ``statuses`` are
-    those that are problems, ``success`` the one that is none.
+    ``content`` and ``body`` are media types, of the answer and of the request; ``success`` is the
+    usual status, ``statuses`` are the others.
     """
     extra: dict[str, Any] = {
         "parameters": [*path_parameters(variables), *map(_query_parameter, query)]
     }
     if body:
         extra["requestBody"] = {"required": True, "content": {each: {} for each in body}}
-    answer: dict[str, Any] = {"description": "Done."}
-    if content:
-        answer["content"] = {each: {} for each in content}
+    others = {status: _answer(status, content) for status in statuses if status in _SUCCESSES}
+    wrong = problems([each for each in statuses if each not in _SUCCESSES])
+    if body:
+        # What became of each instance is said also where that is nothing.
+        for status in set(wrong).intersection(_OF_EACH):
+            wrong[status]["content"].update({each: {} for each in content})
     return {
         "summary": summary,
         "description": description,
         "name": name,
         "operation_id": name,
         "tags": [tag],
-        "responses": {success: answer, **problems(statuses)},
+        "status_code": int(success),
+        "response_class": Response,
+        "responses": {
+            success: _answer(success, content),
+            **others,
+            **wrong,
+        },
         "openapi_extra": extra,
     }
+
+
+def _answer(status: str, content: Sequence[str]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": _SUCCESSES[status]}
+    if content and status not in _EMPTY:
+        answer["content"] = {each: {} for each in content}
+    return answer
 
 
 def path_parameters(variables: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -141,11 +234,12 @@ def path_parameters(variables: Sequence[str]) -> list[Mapping[str, Any]]:
 
 def problems(statuses: Sequence[str]) -> dict[str, Any]:
     """Return what OpenAPI says of answers that are problem documents."""
-    content = {"application/problem+json": {"schema": {"type": "object"}}}
+    content: dict[str, Any] = {each: {} for each in _PROBLEM_TYPES}
+    content["application/problem+json"] = {"schema": {"type": "object"}}
     return {
         status: {
             "description": _STATUSES[status],
-            **({} if status == "304" else {"content": content}),
+            **({} if status in _EMPTY else {"content": content}),
         }
         for status in statuses
     }

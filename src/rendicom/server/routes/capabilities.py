@@ -86,6 +86,6 @@ for _path in (BASE, f"{BASE}/"):
             name="capabilities" if _path == BASE else "capabilities-root",
             tag="Service",
             content=(WADL_XML, WADL_JSON),
-            statuses=("304", "406"),
+            statuses=("304", "400", "401", "406"),
         ),
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from rendicom.errors import NoSuchResourceError
+from rendicom.server.openapi import document
+from rendicom.server.requests import services_of
 
 __all__ = ["router"]
 
@@ -43,6 +45,14 @@ _START = """SwaggerUIBundle({
   validatorUrl: null,
 });
 """
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    """Return the description of the service, with the URL that it was asked at."""
+    settings = services_of(request).settings
+    described = document(request.app, str(request.base_url), has_auth=settings.has_auth)
+    return JSONResponse(described, headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/docs")

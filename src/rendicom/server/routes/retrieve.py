@@ -46,7 +46,7 @@ router = APIRouter()
 _AS_STORED = "*"
 _PIXEL_DATA = "7FE00010"
 _NEVER_SENT = (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
-_STATUSES = ("304", "400", "401", "404", "406", "410", "413", "416", "500", "501", "503")
+_STATUSES = ("206", "304", "400", "401", "404", "406", "410", "413", "416", "500", "501", "503")
 
 
 class _Item(NamedTuple):

@@ -143,6 +143,6 @@ for _path, _endpoint, _variables in (
             variables=_variables,
             query=_PARAMETERS,
             content=(DICOM_JSON, "application/json", f"multipart/related; type={DICOM_XML}"),
-            statuses=("304", "400", "401", "404", "406", "503"),
+            statuses=("204", "304", "400", "401", "404", "406", "503"),
         ),
     )

@@ -129,7 +129,7 @@ async def _delete(request: Request) -> Response:
 
 
 _BODIES = tuple(f'multipart/related; type="{each}"' for each in (DICOM, DICOM_JSON, DICOM_XML))
-_STATUSES = ("400", "401", "403", "409", "413", "415", "503")
+_STATUSES = ("202", "400", "401", "403", "406", "409", "413", "415", "503", "507")
 
 for _path, _variables in (("/studies", ()), ("/studies/{study}", ("study",))):
     _word = " into a study" if _variables else ""
@@ -160,7 +160,7 @@ for _level in LEVELS[:3]:
             name=f"delete-{_level.name}",
             tag="Store",
             variables=_level.variables,
-            statuses=("400", "401", "403", "404", "410"),
+            statuses=("400", "401", "403", "404", "410", "503"),
             success="204",
         ),
     )

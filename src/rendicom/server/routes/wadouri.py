@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.categories import Category, category_of
-from rendicom.dicomweb.mediatypes import DICOM, choose_charset
+from rendicom.dicomweb.mediatypes import DICOM, choose_charset, picture_types
 from rendicom.dicomweb.rendered import QueryParameter
 from rendicom.dicomweb.resources import Resource
 from rendicom.dicomweb.wadouri import WADO_PARAMETERS, WadoUri, parse_wado_uri
@@ -122,7 +122,20 @@ for _path in PATHS:
             name=f"wado-uri-{PATHS.index(_path)}",
             tag="WADO-URI",
             query=[QueryParameter(name, "See PS3.18 9.") for name in WADO_PARAMETERS],
-            content=("image/jpeg", "image/png", "image/gif", DICOM, "text/html"),
-            statuses=("304", "400", "401", "404", "406", "410", "500", "501", "503"),
+            content=(*picture_types(), DICOM, "text/html", "text/plain", "text/xml"),
+            statuses=(
+                "206",
+                "304",
+                "400",
+                "401",
+                "404",
+                "406",
+                "410",
+                "413",
+                "416",
+                "500",
+                "501",
+                "503",
+            ),
         ),
     )
