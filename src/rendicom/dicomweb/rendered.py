@@ -6,7 +6,7 @@ They are those of `RenderOptions`, with the narrower grammar of the standard whe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from rendicom.dicomweb.parameters import Keywords, given, read, read_annotation, read_decimals
@@ -101,8 +101,31 @@ def parse_rendered(
         A value is malformed, or does not go with the target or with another parameter;
         ``parameter`` names it.
     """
+    texts = given(pairs, _names(is_thumbnail=is_thumbnail))
+    return _parsed(
+        tuple(texts.items()),
+        is_thumbnail=is_thumbnail,
+        is_presentation_state=is_presentation_state,
+        max_viewport_pixels=max_viewport_pixels,
+    )
+
+
+@cache
+def _names(*, is_thumbnail: bool) -> frozenset[str]:
     known = thumbnail_parameters() if is_thumbnail else rendered_parameters()
-    texts = given(pairs, {item.name for item in known} - {"accept"})
+    return frozenset(item.name for item in known) - {"accept"}
+
+
+@lru_cache(maxsize=256)
+def _parsed(
+    pairs: tuple[tuple[str, str], ...],
+    *,
+    is_thumbnail: bool,
+    is_presentation_state: bool,
+    max_viewport_pixels: int,
+) -> RenderedQuery:
+    """Do so for names that are known, each given once; one client asks much the same often."""
+    texts = dict(pairs)
     if is_presentation_state:
         _refuse_decided(texts)
     attributes = {

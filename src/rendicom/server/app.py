@@ -29,6 +29,7 @@ from rendicom.server.routes import (
     store,
     wadouri,
 )
+from rendicom.server.routing import add_routes
 
 if TYPE_CHECKING:
     from rendicom.server.services import Services
@@ -50,8 +51,8 @@ def create_app(services: Services) -> FastAPI:
         summary="DICOMweb with pictures as people expect to see them",
         version=__version__,
         lifespan=lifespan,
-        docs_url=None,
         openapi_url=None,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         middleware=middlewares(services),
@@ -60,12 +61,13 @@ def create_app(services: Services) -> FastAPI:
     app.exception_handler(RendicomError)(_answer_error)
     app.exception_handler(HTTPException)(_answer_status)
     for router in _routers(services.settings):
-        app.include_router(router)
+        add_routes(app, router)
     return app
 
 
 def _routers(settings: Settings) -> Iterator[APIRouter]:
-    for room in (search, rendered, retrieve, wadouri, capabilities, service, docs):
+    # Pictures are asked for most often, and routes are tried in their order.
+    for room in (rendered, retrieve, search, wadouri, capabilities, service, docs):
         yield room.router
     if settings.writable:
         yield store.router

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rendicom.dicomweb.rendered import rendered_parameters
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.server.services import Services
 
-__all__ = ["Pictures"]
+__all__ = ["Pictures", "canonical", "place_of"]
 
 _STAGES = ("decode", "render", "encode")
 
@@ -89,9 +90,9 @@ class Pictures:
         """Return what stands for an instance whose picture is not shown, or is none."""
         return await self._made(entry, tasks.draw_icon, (entry.modality, size, media_type))
 
-    def _limited(self, options: RenderOptions) -> RenderOptions:
-        """Return the options with the limits that are the server's to set."""
-        return replace(options, max_pixels=self._services.settings.max_pixels)
+    def _limited(self, options: RenderOptions) -> str:
+        """Return the options in canonical form, with the limits that are the server's to set."""
+        return canonical(options, max_pixels=self._services.settings.max_pixels)
 
     async def _made(
         self, entry: Entry, make: Callable[..., Picture], arguments: tuple[Hashable, ...]
@@ -122,6 +123,15 @@ class Pictures:
         for stage, seconds in zip(_STAGES, picture.seconds, strict=False):
             self._services.telemetry.stage(stage, seconds)
         return picture
+
+
+@lru_cache(maxsize=256)
+def canonical(options: RenderOptions, *, max_pixels: int = 0) -> str:
+    """Return the canonical form of options, with another limit if there is one.
+
+    It is kept, as one client asks for many pictures in the same way.
+    """
+    return (replace(options, max_pixels=max_pixels) if max_pixels else options).canonical()
 
 
 def _blamed(error: OptionError) -> BadRequestError:

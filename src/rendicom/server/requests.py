@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qsl
 
 from rendicom.dicomweb.mediatypes import Accepts
 from rendicom.dicomweb.resources import Resource, check_uid, parse_frames
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
 
     from rendicom.server.services import Services
 
-__all__ = ["accepts_of", "resource_of", "services_of"]
+__all__ = ["accepts_of", "parameters_of", "resource_of", "services_of"]
+
+_SHORT = 500
+"""Bytes of a query worth to be kept: one client asks much the same of many instances."""
 
 
 def services_of(request: Request) -> Services:
@@ -32,12 +37,23 @@ def resource_of(request: Request) -> Resource:
     return Resource(**uids, frames=frames)
 
 
+def parameters_of(request: Request) -> tuple[tuple[str, str], ...]:
+    """Return names and values of the query, taken out of their percent signs."""
+    query: bytes = request.scope["query_string"]
+    return _parsed(query) if len(query) <= _SHORT else _parsed.__wrapped__(query)
+
+
+@lru_cache(maxsize=256)
+def _parsed(query: bytes) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+
+
 def accepts_of(request: Request) -> Accepts:
     """Return what the client accepts, by its header and the parameter ``accept``."""
     # A header that stands several times is one list (RFC 9110 5.3).
     given = request.headers.getlist("accept")
     return Accepts.parse(
         ", ".join(given) if given else None,
-        request.query_params.get("accept"),
+        dict(parameters_of(request)).get("accept"),
         is_lenient=services_of(request).settings.lenient,
     )

@@ -33,6 +33,7 @@ class Telemetry:
         self._bytes = self._counter("response_bytes", "Bytes of bodies sent.", "route")
         # To look labels up takes longer than to count.
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter]] = {}
+        self._clocks: dict[tuple[Histogram, str], Histogram] = {}
         self._flight = Gauge(
             "rendicom_requests_in_flight", "Requests under way.", registry=self.registry
         )
@@ -80,15 +81,21 @@ class Telemetry:
 
     def waited(self, kind: str, seconds: float) -> None:
         """Count what a call waited for a worker."""
-        self._wait.labels(kind).observe(seconds)
+        self._child(self._wait, kind).observe(seconds)
 
     def worked(self, kind: str, seconds: float) -> None:
         """Count what a worker took for a call."""
-        self._work.labels(kind).observe(seconds)
+        self._child(self._work, kind).observe(seconds)
 
     def stage(self, stage: str, seconds: float) -> None:
         """Count what one stage of rendering took, as a worker reports it."""
-        self._stage.labels(stage).observe(seconds)
+        self._child(self._stage, stage).observe(seconds)
+
+    def _child(self, clock: Histogram, label: str) -> Histogram:
+        found = self._clocks.get((clock, label))
+        if found is None:
+            found = self._clocks[clock, label] = clock.labels(label)
+        return found
 
     def worker_lost(self, *, timed_out: bool) -> None:
         """Count a worker that died, or that was ended since its time was over."""

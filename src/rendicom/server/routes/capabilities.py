@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.capabilities import (
@@ -21,10 +21,11 @@ from rendicom.dicomweb.mediatypes import Offer, choose
 from rendicom.server.openapi import described
 from rendicom.server.requests import accepts_of
 from rendicom.server.responses import BASE, base_of, etag, headers_of, is_fresh, not_modified
+from rendicom.server.routing import plain_router
 
 __all__ = ["router"]
 
-router = APIRouter()
+router = plain_router()
 
 _OFFERS = (Offer(WADL_XML), Offer(WADL_JSON), Offer("application/wadl+xml"))
 

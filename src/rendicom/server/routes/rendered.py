@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from rendicom.batch.frames import FrameSelection
@@ -38,7 +38,8 @@ from rendicom.index.catalogue import Entry
 from rendicom.server.middlewares.recent import note
 from rendicom.server.openapi import LEVELS, operation
 from rendicom.server.parts import Content, send_content, send_parts
-from rendicom.server.requests import accepts_of, resource_of, services_of
+from rendicom.server.pictures import canonical, place_of
+from rendicom.server.requests import accepts_of, parameters_of, resource_of, services_of
 from rendicom.server.responses import (
     base_of,
     etag,
@@ -47,11 +48,12 @@ from rendicom.server.responses import (
     not_modified,
     voi_header,
 )
+from rendicom.server.routing import plain_router
 from rendicom.server.services import Services
 
 __all__ = ["router"]
 
-router = APIRouter()
+router = plain_router()
 
 _DEFAULT_THUMBNAIL = (128, 128)
 
@@ -76,7 +78,7 @@ async def _rendered(request: Request) -> Response:
     entries = await services.lookup.entries(resource)
     is_state = bool(resource.instance) and is_presentation_state(entries[0].sop_class)
     query = parse_rendered(
-        request.query_params.multi_items(),
+        parameters_of(request),
         is_presentation_state=is_state,
         max_viewport_pixels=_most_pixels(services),
     )
@@ -85,19 +87,19 @@ async def _rendered(request: Request) -> Response:
     else:
         items, choice = _of_many(services, entries, accepts)
     check_media_type(query.options, choice.media_type)
-    charset = _charset(request, query, choice)
+    charset, base = _charset(request, query, choice), base_of(request)
     skipped = () if resource.instance else _skipped(entries, items)
     tag = etag(
         *(f"{each.entry.location} {each.entry.version}" for each in items),
-        query.options.canonical(), choice, charset, resource.path, base_of(request),
+        canonical(query.options), choice, charset, resource.path, base,
     )  # fmt: skip
-    location = "" if choice.is_multipart else items[0].resource.url(base_of(request))
+    location = "" if choice.is_multipart else items[0].resource.url(base)
     vary = "Accept, Accept-Charset" if choice.media_type.startswith("text/") else "Accept"
     warnings = (*query.warnings, *skipped)
     headers = headers_of(tag=tag, location=location, warnings=warnings, vary=vary)
     if is_fresh(request, tag):
         return not_modified(headers)
-    make = _maker(services, query, base_of(request), charset)
+    make = _maker(services, query, base, charset)
     if choice.is_multipart:
         return await send_parts(
             request, items, make, headers, media_type=choice.media_type, warnings=warnings
@@ -257,7 +259,6 @@ async def _of_presentation_state(
     if resource.frames:
         raise BadRequestError("a presentation state has no frames", parameter="frames")
     from rendicom.server import tasks
-    from rendicom.server.pictures import place_of
 
     references = await services.renderers.call(tasks.list_references, place_of(entry))
     shown: list[tuple[Entry, int]] = []
@@ -330,7 +331,7 @@ async def _thumbnail(request: Request) -> Response:
     services, resource = services_of(request), resource_of(request)
     accepts = accepts_of(request)
     query = parse_rendered(
-        request.query_params.multi_items(),
+        parameters_of(request),
         is_thumbnail=True,
         max_viewport_pixels=_most_pixels(services),
     )
@@ -340,7 +341,7 @@ async def _thumbnail(request: Request) -> Response:
     entry = await services.lookup.representative(resource)
     _check_frames(entry, resource)
     options = query.options
-    tag = etag("thumbnail", entry.location, entry.version, options.canonical(), choice, resource)
+    tag = etag("thumbnail", entry.location, entry.version, canonical(options), choice, resource)
     whole = Resource(entry.study, entry.series, entry.instance)
     headers = headers_of(tag=tag, location=whole.url(base_of(request)), warnings=query.warnings)
     if is_fresh(request, tag):

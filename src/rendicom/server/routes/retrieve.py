@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.mediatypes import (
@@ -34,6 +34,7 @@ from rendicom.server.parts import Content, send_array, send_content, send_parts
 from rendicom.server.pictures import place_of
 from rendicom.server.requests import accepts_of, resource_of, services_of
 from rendicom.server.responses import base_of, etag, headers_of, is_fresh, not_modified
+from rendicom.server.routing import plain_router
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.mediatypes import Choice
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["router"]
 
-router = APIRouter()
+router = plain_router()
 
 _AS_STORED = "*"
 _PIXEL_DATA = "7FE00010"

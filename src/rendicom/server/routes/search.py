@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.mediatypes import DICOM_JSON, DICOM_XML, Offer, choose
@@ -18,12 +18,13 @@ from rendicom.dicomweb.resources import Resource
 from rendicom.dicomweb.xmlmodel import to_native_xml
 from rendicom.errors import NoSuchResourceError
 from rendicom.server.openapi import described
-from rendicom.server.requests import accepts_of, resource_of, services_of
+from rendicom.server.requests import accepts_of, parameters_of, resource_of, services_of
 from rendicom.server.responses import BASE, base_of, etag, headers_of, is_fresh, not_modified
+from rendicom.server.routing import plain_router
 
 __all__ = ["router"]
 
-router = APIRouter()
+router = plain_router()
 
 _OFFERS = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML, "multipart"))
 _UIDS = ("0020000D", "0020000E", "00080018")
@@ -33,7 +34,7 @@ _RETRIEVE_URL = "00081190"
 async def _search(request: Request, level: SearchLevel) -> Response:
     services, scope = services_of(request), resource_of(request)
     choice = choose(accepts_of(request), offers=_OFFERS)
-    query = parse_query(request.query_params.multi_items(), level=level)
+    query = parse_query(parameters_of(request), level=level)
     query, is_capped = _capped(query, services.settings.max_results)
     if scope.study:
         await _must_exist(request, scope)

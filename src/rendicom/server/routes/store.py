@@ -7,7 +7,7 @@ import json
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from rendicom import storage
@@ -23,10 +23,11 @@ from rendicom.server.openapi import LEVELS, described
 from rendicom.server.receiving import Receiver, bulk_by_location, parts_of
 from rendicom.server.requests import resource_of, services_of
 from rendicom.server.responses import BASE, base_of
+from rendicom.server.routing import plain_router
 
 __all__ = ["router"]
 
-router = APIRouter()
+router = plain_router()
 
 _OFFERS = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML))
 _MODELS = (DICOM_JSON, DICOM_XML)

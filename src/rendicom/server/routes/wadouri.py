@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.categories import Category, category_of
@@ -19,8 +19,8 @@ from rendicom.server import tasks
 from rendicom.server.files import send_bytes
 from rendicom.server.openapi import described
 from rendicom.server.parts import Content, send_content
-from rendicom.server.pictures import place_of
-from rendicom.server.requests import services_of
+from rendicom.server.pictures import canonical, place_of
+from rendicom.server.requests import parameters_of, services_of
 from rendicom.server.responses import (
     BASE,
     base_of,
@@ -29,10 +29,11 @@ from rendicom.server.responses import (
     is_fresh,
     not_modified,
 )
+from rendicom.server.routing import plain_router
 
 __all__ = ["router"]
 
-router = APIRouter()
+router = plain_router()
 
 PATHS = (BASE, f"{BASE}/", "/wado")
 
@@ -40,7 +41,7 @@ PATHS = (BASE, f"{BASE}/", "/wado")
 async def _wado(request: Request) -> Response:
     services = services_of(request)
     asked = parse_wado_uri(
-        request.query_params.multi_items(),
+        parameters_of(request),
         request.headers.get("accept"),
         is_lenient=services.settings.lenient,
     )
@@ -57,7 +58,7 @@ async def _wado(request: Request) -> Response:
     state = await services.lookup.entry(asked.presentation) if asked.presentation else None
     resource = Resource(entry.study, entry.series, entry.instance, asked.resource.frames)
     tag = etag(
-        "wado", entry.location, entry.version, options.canonical(), choice, resource,
+        "wado", entry.location, entry.version, canonical(options), choice, resource,
         *((state.location, state.version) if state else ()),
     )  # fmt: skip
     location = resource.url(base_of(request))
