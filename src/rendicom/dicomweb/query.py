@@ -148,6 +148,9 @@ class _How:
         if len(values) > 1 and vr not in ("UI", "CS"):
             raise _twice(self._name)
         value = "\\".join(values)
+        if "\0" in value:
+            # No attribute has one but to make its length even, and databases refuse it.
+            raise self._bad("contains a NUL", "")
         if value == "" or (set(value) == {"*"} and vr not in _NUMBER_VRS):
             return Match(path, vr, "universal")
         if self._may_be_empty and value == _EMPTY:
