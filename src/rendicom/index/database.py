@@ -6,9 +6,7 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeVar
@@ -33,6 +31,7 @@ from rendicom.errors import (
     UnwritableOutputError,
 )
 from rendicom.index.tables import prepare
+from rendicom.index.temporary import TemporaryFolder
 
 __all__ = ["Database"]
 
@@ -79,7 +78,7 @@ class Database:
             "sqlite" if self._url.drivername == "sqlite" else "postgresql"
         )
         self.generation = 0
-        self._temporary = ""
+        self._temporary: TemporaryFolder | None = None
         self._path = ""
         if self.kind == "sqlite":
             self._path = self._url.database or self._temporary_path()
@@ -98,8 +97,8 @@ class Database:
             self._make_anew(self._identity_now())
 
     def _temporary_path(self) -> str:
-        self._temporary = tempfile.mkdtemp(prefix="rendicom-index-")
-        return os.path.join(self._temporary, "index.sqlite3")
+        self._temporary = TemporaryFolder()
+        return os.path.join(self._temporary.path, "index.sqlite3")
 
     def check(self) -> int:
         """Return the generation, after a look whether the file is still there."""
@@ -112,8 +111,8 @@ class Database:
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
-            if self._temporary:
-                shutil.rmtree(self._temporary, ignore_errors=True)
+            if self._temporary is not None:
+                self._temporary.remove()
 
     def read(self, ask: Callable[[Connection], _T]) -> _T:
         """Return what ``ask`` does, in one transaction that only reads.
