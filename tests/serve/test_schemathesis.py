@@ -107,3 +107,21 @@ def test_every_answer_is_as_described(archive, description):
     # What is refused would prove little.
     assert found > 20
     assert archive.request("GET", "/studies").status_code == 200
+
+
+def test_the_document_is_valid_and_says_where_the_server_is(archive):
+    pytest.importorskip("openapi_spec_validator")
+    from openapi_spec_validator import OpenAPIV30SpecValidator
+
+    document = archive.get(f"{archive.url}/openapi.json").json()
+    assert document["openapi"] == "3.0.3"
+    assert [error.message for error in OpenAPIV30SpecValidator(document).iter_errors()] == []
+    assert document["servers"] == [{"url": archive.url}]
+    names = {scheme.get("name") for scheme in document["components"]["securitySchemes"].values()}
+    assert "apikey" in names
+    identifiers = [
+        operation["operationId"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+    ]
+    assert len(set(identifiers)) == len(identifiers)

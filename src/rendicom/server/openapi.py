@@ -96,6 +96,8 @@ _SCHEMES = {
         "description": "Such a key, or a token of the OpenID provider.",
     },
 }
+_VERSION = "3.0.3"
+"""Some clients do not import a document of version 3.1; nothing of that is needed."""
 _OPEN = ("/healthz", "/readyz")
 """Paths that ask nobody for a key."""
 
@@ -116,8 +118,12 @@ def document(app: FastAPI, base: str, *, has_auth: bool) -> dict[str, Any]:
         for path, operations in whole["paths"].items()
     }
     keys: list[dict[str, list[str]]] = [{name: []} for name in _SCHEMES]
+    info = dict(whole["info"])
+    info["description"] = info.pop("summary")
     return {
         **whole,
+        "openapi": _VERSION,
+        "info": info,
         "servers": [{"url": base.rstrip("/")}],
         "paths": paths,
         "components": {**whole.get("components", {}), "securitySchemes": _SCHEMES},
