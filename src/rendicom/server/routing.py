@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.routing import request_response
 
 __all__ = ["PlainRoute", "add_routes", "plain_router"]
 
@@ -16,14 +14,9 @@ __all__ = ["PlainRoute", "add_routes", "plain_router"]
 class PlainRoute(APIRoute):
     """A route in the OpenAPI document; nothing is read out of the request for its endpoint."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what is called with the request."""
-        endpoint = cast("Callable[[Request], Awaitable[Response]]", self.endpoint)
-
-        async def handle(request: Request) -> Response:
-            return await endpoint(request)
-
-        return handle
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.app = request_response(self.endpoint)
 
 
 def plain_router() -> APIRouter:

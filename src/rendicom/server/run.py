@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import math
 import os
@@ -109,6 +110,9 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.should_exit:
             return
+        # What is there now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         print(self.announcement, flush=True)  # noqa: T201
         self._say_more()
 
