@@ -186,6 +186,10 @@ class ProcessWorker(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """Tell all who wait for it."""
         code = self._transport.get_returncode()
+        process = self._transport.get_extra_info("subprocess")
+        if process is not None and process.returncode is not None:
+            # `kill` may have learnt the exit code, and left none for asyncio to find.
+            code = process.returncode
         self._transport.close()
         self._lose(WorkerDiedError(f"the process that was at it ended with {_exit_text(code)}"))
         if not self.ended.done():
