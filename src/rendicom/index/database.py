@@ -31,7 +31,7 @@ from rendicom.errors import (
     UnwritableOutputError,
 )
 from rendicom.index.tables import prepare
-from rendicom.index.temporary import TemporaryFolder
+from rendicom.storage.temporary import TemporaryFolder
 
 __all__ = ["Database"]
 
@@ -97,7 +97,7 @@ class Database:
             self._make_anew(self._identity_now())
 
     def _temporary_path(self) -> str:
-        self._temporary = TemporaryFolder()
+        self._temporary = TemporaryFolder("index")
         return os.path.join(self._temporary.path, "index.sqlite3")
 
     def check(self) -> int:

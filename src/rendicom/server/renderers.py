@@ -37,9 +37,12 @@ class Requester:
     ----------
     is_admitted
         One of its calls was let in, so that none is refused in the middle of an answer.
+    spool
+        Folder of its temporary files; empty for none.
     """
 
     is_admitted: bool = False
+    spool: str = ""
 
 
 requester: ContextVar[Requester | None] = ContextVar("requester", default=None)

@@ -148,8 +148,7 @@ class _Server(uvicorn.Server):
         """Begin to end; when asked once more, do so at once."""
         if self.should_exit:
             self._services.renderers.kill()
-            # What it leaves behind would hold names of patients.
-            closing = threading.Thread(target=self._services.catalogue.close, daemon=True)
+            closing = threading.Thread(target=self._services.abandon, daemon=True)
             closing.start()
             closing.join(_LAST_SECONDS)
             os._exit(128 + sig)

@@ -21,6 +21,7 @@ from rendicom.server.pictures import Pictures
 from rendicom.server.renderers import Renderers
 from rendicom.server.settings import Settings
 from rendicom.server.singleflight import SingleFlight
+from rendicom.server.spool import Spool
 from rendicom.server.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Services:
     scanner: Scanner
     lookup: Lookup = field(init=False)
     pictures: Pictures = field(init=False)
+    spool: Spool = field(init=False)
     is_draining: bool = field(default=False, init=False)
     _counts: Counts | None = field(default=None, init=False)
     _counted: float = field(default=0.0, init=False)
@@ -62,6 +64,7 @@ class Services:
     def __post_init__(self) -> None:
         self.lookup = Lookup(self.catalogue)
         self.pictures = Pictures(self)
+        self.spool = Spool()
 
     async def answers(self) -> bool:
         """Tell whether the index can be asked."""
@@ -90,11 +93,18 @@ class Services:
         """Return how far the look through the folders is."""
         return self.scanner.progress()
 
+    def abandon(self) -> None:
+        """Remove what would stay behind a process that ends at once: it holds names of patients."""
+        self.catalogue.close()
+        self.spool.close()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Bring everything up, and in the end down again within the drain seconds."""
         async with AsyncExitStack() as stack:
             stack.callback(self.catalogue.close)
+            self.spool.open()
+            stack.callback(self.spool.close)
             self.audit.start()
             stack.callback(self.audit.close)
             await self.authenticator.start()
@@ -154,7 +164,10 @@ def _check_folders(settings: Settings) -> None:
         if not storage.is_uri(folder) and not Path(folder).exists():
             raise OptionError(f"there is no folder {folder}")
     if settings.data:
+        store = settings.store_location
+        own = [store] if settings.writable and not storage.is_uri(store) else []
         try:
-            Path(settings.data).mkdir(parents=True, exist_ok=True)
+            for folder in (settings.data, *own):
+                Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OptionError(f"--data {settings.data} is no folder: {error.strerror}") from None

@@ -243,9 +243,9 @@ def read_video(place: Place, media_type: str) -> Retrieved:
     return found
 
 
-def read_instance(place: Place, transfer_syntax: str) -> Retrieved:
+def read_instance(place: Place, transfer_syntax: str, spool: str) -> Retrieved:
     """Return an instance as a file; see `rendicom.dicomweb.objects.instance_bytes`."""
-    return objects.instance_bytes(_stored.at(place)[0], transfer_syntax)
+    return objects.instance_bytes(_stored.at(place)[0], transfer_syntax, spool_folder=spool)
 
 
 def read_frames(place: Place, frames: Sequence[int], transfer_syntax: str) -> list[FramePart]:
@@ -253,6 +253,6 @@ def read_frames(place: Place, frames: Sequence[int], transfer_syntax: str) -> li
     return objects.frame_bytes(_stored.at(place)[0], frames, transfer_syntax)
 
 
-def read_bulk_data(place: Place, path: str) -> Retrieved:
+def read_bulk_data(place: Place, path: str, spool: str) -> Retrieved:
     """Return the value of one element; see `rendicom.dicomweb.objects.bulk_data`."""
-    return objects.bulk_data(_stored.at(place)[0], path)
+    return objects.bulk_data(_stored.at(place)[0], path, spool_folder=spool)

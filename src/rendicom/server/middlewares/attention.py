@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from rendicom.server.renderers import Requester, requester
+from rendicom.server.spool import remove_spooled
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +21,7 @@ _ROUTED = ("route", "endpoint", "path_params")
 class Attention:
     """Cancels the work for a client that went away, and for HEAD once the headers are known.
 
-    Each request takes its own turns at the workers.
+    Each request takes its own turns at the workers, and its temporary files end with it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,7 +32,16 @@ class Attention:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        requester.set(Requester())
+        whose = Requester()
+        requester.set(whose)
+        try:
+            await self._attended(scope, receive, send)
+        finally:
+            if whose.spool:
+                loop = asyncio.get_running_loop()
+                loop.run_in_executor(None, remove_spooled, whose.spool)
+
+    async def _attended(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             # Somebody reads the body, and notices by that.
             await self._app(scope, receive, send)

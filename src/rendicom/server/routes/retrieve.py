@@ -98,17 +98,20 @@ def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: 
 
 
 def _instance_maker(request: Request, choice: Choice):  # type: ignore[no-untyped-def]
-    renderers = services_of(request).renderers
+    services = services_of(request)
+    call, spool = services.renderers.call, services.spool
     # What is stored with loss is not blown up unless somebody asks for that (8.7.3.5.2).
     syntax = choice.transfer_syntax if choice.is_syntax_asked else ""
 
     async def make(item: _Item) -> Content:
         place = place_of(item.entry)
         if choice.media_type == OCTET_STREAM:
-            found = await renderers.call(tasks.read_bulk_data, place, _PIXEL_DATA, kind="retrieve")
+            found = await call(
+                tasks.read_bulk_data, place, _PIXEL_DATA, spool.place(), kind="retrieve"
+            )
             kind = found.media_type
         else:
-            found = await renderers.call(tasks.read_instance, place, syntax, kind="retrieve")
+            found = await call(tasks.read_instance, place, syntax, spool.place(), kind="retrieve")
             kind = f"{DICOM}; transfer-syntax={found.transfer_syntax}"
         return Content(found, kind, item.resource, item.entry.location, found.warnings)
 
@@ -209,7 +212,7 @@ async def _send_bulk(request: Request, resource: Resource, path: str) -> Respons
     if is_fresh(request, tag):
         return not_modified(headers)
     found = await services.renderers.call(
-        tasks.read_bulk_data, place_of(entry), path, kind="retrieve"
+        tasks.read_bulk_data, place_of(entry), path, services.spool.place(), kind="retrieve"
     )
     content = Content(found, found.media_type, resource, entry.location, found.warnings)
     if not choice.is_multipart:

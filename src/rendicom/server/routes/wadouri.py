@@ -99,9 +99,11 @@ async def _object(request: Request, asked: WadoUri, entry: Entry) -> Response:
     """Answer with the DICOM file."""
     if asked.is_anonymous:
         raise NotSupportedError("objects are not made anonymous here")
-    found = await services_of(request).renderers.call(
-        tasks.read_instance, place_of(entry), asked.transfer_syntax, kind="retrieve"
-    )
+    services = services_of(request)
+    found = await services.renderers.call(
+        tasks.read_instance, place_of(entry), asked.transfer_syntax, services.spool.place(),
+        kind="retrieve",
+    )  # fmt: skip
     resource = Resource(entry.study, entry.series, entry.instance)
     tag = etag("wado", entry.location, entry.version, found.transfer_syntax)
     headers = headers_of(tag=tag, location=resource.url(base_of(request)), warnings=found.warnings)

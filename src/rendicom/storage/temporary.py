@@ -15,7 +15,6 @@ from rendicom.errors import OptionError
 
 __all__ = ["TemporaryFolder"]
 
-_PREFIX = "rendicom-index-"
 _LOCK = "in-use"
 _ATTEMPTS = 5
 _PATIENCE = 10.0
@@ -29,6 +28,11 @@ class TemporaryFolder:
     A lock and no process number: that of a process that is gone may be given to another one,
     and means nothing in another container.
 
+    Parameters
+    ----------
+    purpose
+        A word for its name: ``rendicom-PURPOSE-...``.
+
     Attributes
     ----------
     path
@@ -40,11 +44,12 @@ class TemporaryFolder:
         None can be made.
     """
 
-    def __init__(self) -> None:
-        _remove_stale()
+    def __init__(self, purpose: str) -> None:
+        prefix = f"rendicom-{purpose}-"
+        _remove_stale(prefix)
         for _ in range(_ATTEMPTS):
             try:
-                self.path = tempfile.mkdtemp(prefix=_PREFIX)
+                self.path = tempfile.mkdtemp(prefix=prefix)
             except OSError:
                 break
             lock = _locked(self.path, seconds=_PATIENCE)
@@ -55,18 +60,16 @@ class TemporaryFolder:
             if lock is not None:
                 lock.close()
             shutil.rmtree(self.path, ignore_errors=True)
-        raise OptionError(
-            "no temporary folder can be made for the index", hint="--data names a folder for it"
-        )
+        raise OptionError("no temporary folder can be made", hint="the variable TMPDIR names where")
 
     def remove(self) -> None:
         """Remove the folder and all that is in it."""
         _remove(self.path, self._lock)
 
 
-def _remove_stale() -> None:
+def _remove_stale(prefix: str) -> None:
     """Remove what processes of this user left that were killed: it holds names of patients."""
-    for path in _others():
+    for path in _others(prefix):
         if not os.path.exists(os.path.join(path, _LOCK)):
             with contextlib.suppress(OSError):
                 if time() - os.lstat(path).st_mtime > _BEGINNING:
@@ -77,10 +80,10 @@ def _remove_stale() -> None:
             _remove(path, lock)
 
 
-def _others() -> Iterator[str]:
+def _others(prefix: str) -> Iterator[str]:
     try:
         with os.scandir(tempfile.gettempdir()) as found:
-            names = [each.path for each in found if each.name.startswith(_PREFIX)]
+            names = [each.path for each in found if each.name.startswith(prefix)]
     except OSError:
         return
     for path in names:
