@@ -26,6 +26,8 @@ __all__ = ["PROCESSES", "THREADS", "Crew", "Owner", "ProcessWorker", "ThreadWork
 
 _HEADER = 8
 _PIPE_BYTES = 1 << 20
+_SILENCE = 0.5
+"""Seconds a process that closed its pipe may take to exit."""
 _PATIENCE = 5.0
 """Seconds a process may take to end when it was asked to."""
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -180,16 +182,17 @@ class ProcessWorker(asyncio.SubprocessProtocol):
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
         """End a process that does not speak any more."""
-        if fd == 1:
+        if fd == 1 and not self.ended.done():
+            # Most are about to exit, and to kill them would get in the way of their exit code.
+            asyncio.get_running_loop().call_later(_SILENCE, self._kill_if_there)
+
+    def _kill_if_there(self) -> None:
+        if not self.ended.done():
             self.kill()
 
     def process_exited(self) -> None:
         """Tell all who wait for it."""
         code = self._transport.get_returncode()
-        process = self._transport.get_extra_info("subprocess")
-        if process is not None and process.returncode is not None:
-            # `kill` may have learnt the exit code, and left none for asyncio to find.
-            code = process.returncode
         self._transport.close()
         self._lose(WorkerDiedError(f"the process that was at it ended with {_exit_text(code)}"))
         if not self.ended.done():
