@@ -98,6 +98,10 @@ class Supply(Protocol):
 class Origin(Protocol):
     """Makes supplies; goes to the workers, so it is small and can be pickled."""
 
+    def words(self) -> str:
+        """Return what decides of pictures beside the options: a manifest is held against it."""
+        ...
+
     def opening(self, units: Sequence[Unit], /) -> AbstractContextManager[Supply]:
         """Return a context in which ``units`` are opened, the following ones ahead perhaps."""
         ...

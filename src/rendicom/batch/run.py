@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rendicom.batch.job import Failed, Ignored, Written, failure
 from rendicom.batch.layout import claim
-from rendicom.batch.runner import Runner
+from rendicom.batch.runner import CHUNK_SECONDS, Runner
 from rendicom.batch.sources import Unreadable
 from rendicom.batch.units import Recipe, Report, Unit
 from rendicom.batch.worker import convert_units, survey_units
@@ -51,6 +51,8 @@ class Run:
         comes in several reports.
     on_done_before
         Is called for each source that the manifest of an earlier run says is done.
+    chunk_seconds
+        Work aimed at in what a worker gets at once.
     layout, register
         How pictures are named, if not after their sources, and who has which name.
     """
@@ -66,6 +68,7 @@ class Run:
     pseudonyms: Pseudonyms | None = None
     manifest: Manifest | None = None
     sheet: SheetPlan | None = None
+    chunk_seconds: float = CHUNK_SECONDS
     _flushed: float = field(default_factory=monotonic, init=False)
     _failed_writes: int = field(default=0, init=False)
 
@@ -93,6 +96,7 @@ class Run:
             self.jobs,
             is_contained=self.is_contained,
             in_order=in_order,
+            chunk_seconds=self.chunk_seconds,
         )
 
     # --- in -------------------------------------------------------------------------------

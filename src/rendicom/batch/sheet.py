@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
 
 from rendicom.batch.executors import is_worker_lost
 from rendicom.batch.frames import FrameSelection
@@ -359,10 +359,11 @@ def _small(options: RenderOptions) -> RenderOptions:
 
 
 def _opened(recipe: Recipe, unit: Unit) -> Instance:
-    from rendicom.batch.sources import open_unit
+    from rendicom.batch.origin import supply_of
     from rendicom.engine import open_instance
 
-    return open_instance(open_unit(unit, base=recipe.base))
+    with supply_of(recipe, (unit,)) as supply:
+        return open_instance(cast("bytes", supply.content(unit)))
 
 
 def _cross() -> NDArray[Any]:

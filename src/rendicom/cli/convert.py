@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rendicom.batch.write import Existing
     from rendicom.options import RenderOptions
 
-__all__ = ["command"]
+__all__ = ["check_target", "command", "file_flags", "outcomes", "pass_on"]
 
 _HELP = """\
 Turn DICOM files into pictures, and reports into pages.
@@ -68,7 +68,8 @@ def _read_frames(
         raise click.UsageError(str(error)) from None
 
 
-def _file_flags() -> list[click.Parameter]:
+def file_flags() -> list[click.Parameter]:
+    """Return the flags that matter whatever TARGET is; the first is the paths."""
     return [
         click.Argument(
             ["paths"], nargs=-1, required=True, metavar="[SOURCE...] [TARGET]",
@@ -121,12 +122,9 @@ def convert(
     folder = FolderFlags(**{name: more.pop(name) for name in FolderFlags._fields})
     options = rendering_options(more)
     target = choose_target(paths, wanted=file_format, has_list=folder.from_file is not None)
-    _check_samples(options, target.format)
-    _check_frames(frames, target)
-    _check_streams(target, is_json=is_json)
+    check_target(options, frames, target, folder, is_json=is_json)
     # Whoever types --no-overlays knows of them.
     silenced = frozenset({"overlays"} if more.get("overlays") is False else ())
-    _check_sheet(folder, target)
     if presentation:
         presentation = _checked_presentation(presentation, options, target.format)
     thing = "picture" if isinstance(target.format, Format) else "document"
@@ -150,10 +148,10 @@ def convert(
         source, output, target.format, options, frames, existing, _content(source),
         presentation=presentation,
     )  # fmt: skip
-    for outcome in _outcomes(job, is_verbose=is_verbose):
+    for outcome in outcomes(job, is_verbose=is_verbose):
         console.show(outcome)
         if target.is_stream:
-            _pass_on(outcome)
+            pass_on(outcome)
     return exitcodes.FAILED if console.failed else exitcodes.OK
 
 
@@ -173,7 +171,7 @@ def _content(source: str) -> Any:
     return open_bytes(source)
 
 
-def _outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
+def outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
     """Yield what comes of a job; a fault of ours fails that job and not the others."""
     try:
         yield from run_job(job)
@@ -189,10 +187,31 @@ def _outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
             traceback.print_exc()
 
 
-def _pass_on(outcome: Outcome) -> None:
+def pass_on(outcome: Outcome) -> None:
+    """Write a picture to standard output."""
     if data := getattr(outcome, "data", b""):
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+def check_target(
+    options: RenderOptions,
+    frames: FrameSelection | None,
+    target: Target,
+    folder: FolderFlags,
+    *,
+    is_json: bool,
+) -> None:
+    """Refuse what makes no sense together.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    _check_samples(options, target.format)
+    _check_frames(frames, target)
+    _check_streams(target, is_json=is_json)
+    _check_sheet(folder, target)
 
 
 def _check_samples(options: RenderOptions, file_format: OutputFormat) -> None:
@@ -259,7 +278,7 @@ def _check_streams(target: Target, *, is_json: bool) -> None:
 
 command = FlagCommand(
     "convert",
-    params=[*_file_flags(), *folder_flags(), *rendering_flags()],
+    params=[*file_flags(), *folder_flags(), *rendering_flags()],
     callback=convert,
     help=_HELP,
     short_help="Turn DICOM files into pictures.",

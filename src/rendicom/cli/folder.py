@@ -14,6 +14,7 @@ import click
 from rendicom.batch.executors import Engine, end_now
 from rendicom.batch.job import Job, OutputFolder, failure, run_job
 from rendicom.batch.run import Entry, Run
+from rendicom.batch.runner import CHUNK_SECONDS
 from rendicom.batch.sources import count_files, find, find_listed
 from rendicom.batch.tally import Tally
 from rendicom.batch.units import Recipe, Report, Unit
@@ -23,6 +24,7 @@ from rendicom.cli.folderflags import DEFAULT_TIMEOUT, MANIFEST, FolderFlags
 from rendicom.cli.progress import Progress
 from rendicom.cli.target import STREAM, Target
 from rendicom.errors import (
+    NoSuchResourceError,
     NotDicomError,
     OptionError,
     RendicomError,
@@ -41,10 +43,14 @@ if TYPE_CHECKING:
     from rendicom.batch.register import Register
     from rendicom.batch.sheet import SheetPlan
     from rendicom.batch.write import Existing
+    from rendicom.cli.remotesource import RemoteSource
     from rendicom.cli.workers import Workers
     from rendicom.options import RenderOptions
 
 __all__ = ["convert_folder"]
+
+REMOTE_CHUNK_SECONDS = 1.5
+"""Work aimed at in a chunk of a server: its first instance is waited for, the others are not."""
 
 
 def convert_folder(
@@ -57,11 +63,12 @@ def convert_folder(
     existing: Existing,
     console: Console,
     presentation: str = "",
+    source: RemoteSource | None = None,
 ) -> int:
     """Convert all sources into a folder and return the exit status."""
     with ExitStack() as stack:
         try:
-            work = _FolderRun(target, flags, console, workers, stack)
+            work = _FolderRun(target, flags, console, workers, stack, source)
             work.prepare(options, frames, existing, presentation)
         except OptionError as error:
             raise click.UsageError(str(error)) from None
@@ -78,9 +85,10 @@ class _FolderRun:
         console: Console,
         workers: Workers,
         stack: ExitStack,
+        source: RemoteSource | None = None,
     ) -> None:
         self.target, self.flags, self.console = target, flags, console
-        self.workers, self.stack = workers, stack
+        self.workers, self.stack, self.source = workers, stack, source
         self.tally = Tally()
         self.manifest: Manifest | None = None
         self.began = monotonic()
@@ -115,11 +123,13 @@ class _FolderRun:
             is_rehearsal=flags.dry_run,
             patient_fields=layout.patient_fields if layout is not None else (),
             presentation=presentation,
+            origin=self.source.remote if self.source is not None else None,
         )
         sheet = self._sheet(pseudonyms)
         self.manifest = self._manifest(recipe, pseudonyms)
         self.progress = self.stack.enter_context(Progress(is_quiet=self.console.is_quiet))
-        self.progress.count(count_files(target.sources))
+        if self.source is None:
+            self.progress.count(count_files(target.sources))
         self.runs = Run(
             recipe,
             lambda: self.workers.executor,
@@ -132,6 +142,7 @@ class _FolderRun:
             pseudonyms=pseudonyms,
             manifest=self.manifest,
             sheet=sheet,
+            chunk_seconds=CHUNK_SECONDS if self.source is None else REMOTE_CHUNK_SECONDS,
         )
 
     def _timeout(self, engine: Engine) -> float | None:
@@ -203,12 +214,16 @@ class _FolderRun:
             complain(stopped.message, hint=stopped.hint)
         elif not (self.tally.converted or self.tally.filtered or self.tally.done_before):
             what = ", ".join(self.target.sources) or f"--from-file {self.flags.from_file}"
-            nothing = NotDicomError("no DICOM file is in there", hint="files are known by content")
-            self.console.show(failure(what, nothing))
+            self.console.show(failure(what, self._nothing()))
         self.console.summarise(
             self.tally, seconds=monotonic() - self.began, done_before=self.tally.done_before
         )
         return exitcodes.FAILED if stopped or self.console.failed else exitcodes.OK
+
+    def _nothing(self) -> RendicomError:
+        if self.source is not None:
+            return NoSuchResourceError("the server has nothing that matches")
+        return NotDicomError("no DICOM file is in there", hint="files are known by content")
 
     def _entries(self) -> Iterator[Entry]:
         extension = self.target.format.extensions[0]
@@ -219,6 +234,12 @@ class _FolderRun:
                 yield entry
 
     def _found(self, extension: str) -> Iterator[Entry]:
+        if self.source is not None:
+            for unit in self.source.units():
+                self.progress.total(self.source.total, is_final=False)
+                yield unit
+            self.progress.total(self.source.total, is_final=True)
+            return
         target, listed = self.target, self.flags.from_file
         if target.sources:
             yield from find(target.sources, target.path, extension=extension)
@@ -282,6 +303,12 @@ class _FolderRun:
 
 def _in_words(recipe: Recipe, flags: FolderFlags) -> str:
     """Return what decides of the pictures beside the options: with another, none is done yet."""
+    if recipe.origin is not None:
+        return f"{_words_of_files(recipe, flags)}, rendering {recipe.origin.words()}"
+    return _words_of_files(recipe, flags)
+
+
+def _words_of_files(recipe: Recipe, flags: FolderFlags) -> str:
     words = f"frames {recipe.frames or 'as they come'}, layout {flags.layout or ''}"
     if not recipe.presentation:
         return words

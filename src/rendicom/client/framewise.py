@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rendicom.client.summary import without_length
 from rendicom.engine import Instance
 from rendicom.errors import RendicomError, WireError
 from rendicom.pixels.frames import FrameBytes
@@ -97,7 +98,7 @@ def _header(model: Model, transfer_syntax: str) -> Header:
         raise WireError(f"the metadata make no sense: {error.message}") from None
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(transfer_syntax)
-    return header_of_dataset(dataset)
+    return without_length(header_of_dataset(dataset))
 
 
 class _Frames:

@@ -92,6 +92,10 @@ class Remote:
     is_many: bool = True
     is_wado_uri: bool = False
 
+    def words(self) -> str:
+        """Return what decides of pictures beside the options; no secret is in it."""
+        return self.rendering
+
     @contextmanager
     def opening(self, units: Sequence[_Unit]) -> Iterator[Supply]:
         """Yield what opens the units, in their order; some are fetched before they are asked for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from rendicom.client.connection import host_of
 from rendicom.client.pictures import look_at
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "FramePart", "frames_in", "parts_of", "read_instance", "single_part"]
 
-Body = bytes | memoryview | IO[bytes]
+Body = bytes | memoryview | BinaryIO
 """Of an instance: what `rendicom.engine.open_instance` takes."""
 
 _PREAMBLE = 128
@@ -79,7 +79,7 @@ def _part_read(incoming: Incoming, limits: Limits, host: str) -> Body:
         reader.finish()
     if not parts:
         raise WireError(f"{host} answers with a message that has no part")
-    return parts[0].body
+    return cast("Body", parts[0].body)
 
 
 def _keep_first(parts: list[Part]) -> None:
@@ -120,9 +120,9 @@ def _spooled(chunks: Iterator[bytes], limits: Limits) -> Body:
     return b"".join(kept)
 
 
-def _written(kept: list[bytes], chunks: Iterator[bytes]) -> IO[bytes]:
+def _written(kept: list[bytes], chunks: Iterator[bytes]) -> BinaryIO:
     try:
-        stream = TemporaryFile()  # noqa: SIM115 - the caller's to close
+        stream = cast("BinaryIO", TemporaryFile())  # noqa: SIM115 - the caller's to close
     except OSError as error:
         raise _no_room(error) from error
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.client.models import Model, number, text
@@ -12,7 +13,7 @@ from rendicom.dicomweb.resources import Resource
 if TYPE_CHECKING:
     from rendicom.pixels.header import Header
 
-__all__ = ["INCLUDED", "Summary"]
+__all__ = ["INCLUDED", "Summary", "without_length"]
 
 INCLUDED = ("Modality", "SeriesNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated")
 """Attributes that are asked for beside those that every server gives for an instance."""
@@ -93,8 +94,6 @@ class Summary(NamedTuple):
 
     def header(self) -> Header:
         """Return a header that says as much; it has pixels where there are rows and columns."""
-        from pydicom import Dataset
-
         from rendicom.dicomweb.jsonmodel import from_json_model
         from rendicom.pixels.header import header_of_dataset
 
@@ -109,5 +108,30 @@ class Summary(NamedTuple):
             model["00280101"] = {"vr": "US", "Value": [self.bits or 8]}
             model["00280004"] = {"vr": "CS", "Value": ["MONOCHROME2"]}
             model["7FE00010"] = {"vr": "OW", "InlineBinary": ""}
-        dataset: Dataset = from_json_model(model)
-        return header_of_dataset(dataset)
+        return without_length(header_of_dataset(from_json_model(model)))
+
+
+def without_length(header: Header) -> Header:
+    """Return a header that says nothing of how long the pixel data are: they are elsewhere."""
+    if header.pixel is None:
+        return header
+    pixel = replace(header.pixel, length=None)
+    return replace(header, pixel=pixel, source=_Elsewhere())
+
+
+class _Elsewhere:
+    """Stands for bytes that are on a server: there are as many as anybody says."""
+
+    size = 1 << 62
+    bytes_read = 0
+
+    def read(self, offset: int, length: int) -> bytes:  # noqa: ARG002
+        """Return nothing."""
+        return b""
+
+    def view(self, offset: int, length: int) -> memoryview:  # noqa: ARG002
+        """Return nothing."""
+        return memoryview(b"")
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,310 @@
+"""``rendicom get``: pictures of what a DICOMweb server has, whatever that server can do."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
+
+import click
+
+from rendicom.batch.cores import default_jobs
+from rendicom.batch.frames import FrameSelection
+from rendicom.cli import exitcodes
+from rendicom.cli.console import Console
+from rendicom.cli.convert import check_target, file_flags, outcomes, pass_on
+from rendicom.cli.flags import FlagCommand, rendering_flags, rendering_options
+from rendicom.cli.folderflags import FolderFlags, folder_flags
+from rendicom.cli.remoteflags import (
+    SECRETS,
+    ConnectionFlags,
+    connection_flags,
+    match_flags,
+    matches_of,
+    reached,
+)
+from rendicom.cli.target import Target, choose_target
+from rendicom.encode.formats import Format
+from rendicom.errors import OptionError
+from rendicom.options import RenderOptions, parameters
+
+if TYPE_CHECKING:
+    from rendicom.batch.job import Job
+    from rendicom.batch.outputs import OutputFormat
+    from rendicom.batch.write import Existing
+    from rendicom.cli.remotesource import RemoteSource
+    from rendicom.client.addresses import Address
+    from rendicom.client.connection import Connection
+    from rendicom.client.listing import Wanted
+    from rendicom.client.remote import Rendering
+
+__all__ = ["command"]
+
+_HELP = f"""\
+Get pictures from a DICOMweb server, whatever it can do itself.
+
+URL is that of a study, series, instance or frames, with or without /rendered; that of a server,
+with --study, --match and the like; or a WADO-URI link. TARGET, formats, folders, manifest, --resume
+and exit status are those of rendicom convert.
+
+The server renders where it can do just what is asked, and was seen to; otherwise the instance, or
+only the frames that are wanted, is retrieved and rendered here. -v says which, --render decides.
+
+{SECRETS}"""
+
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom get https://pacs/dicomweb/studies/1.2.3/series/4.5/instances/6.7 ct.png
+  rendicom get https://pacs/dicomweb/studies/1.2.3 pictures/ -H 'apikey: @key.txt' --jobs 16
+  rendicom get https://pacs/dicomweb pictures/ --match PatientID=4711 --modality CT
+  rendicom get https://pacs/dicomweb/studies/1.2.3 pictures/ --resume
+  rendicom get https://host/dicomWeb/studies/1.2.3 out/ --token @token.txt --window 40,400
+  rendicom get 'https://pacs/wado?requestType=WADO&studyUID=...' picture.jpg
+"""
+_LEFT_OUT = frozenset(("from_file", "presentation"))
+"""Flags of ``convert`` that make no sense for a server."""
+_MOST_REQUESTS = 16
+_JOBS_HELP = f"""\
+Requests under way at once; rendering takes one process a core.  [default: 4 a core, at most
+{_MOST_REQUESTS}]"""
+
+
+def _own_flags() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["rendering", "--render"], type=click.Choice(["auto", "remote", "local"]),
+            default="auto", help="Who renders: the server, or this program.  [default: auto]",
+        ),
+        click.Option(["study", "--study"], default="", metavar="UID", help="Take this study."),
+        click.Option(
+            ["instance", "--instance"], default="", metavar="UID", help="Take this instance."
+        ),
+        click.Option(
+            ["limit", "--limit"], type=click.IntRange(min=1), metavar="N",
+            help="Take N instances at most.",
+        ),
+    ]  # fmt: skip
+
+
+def get(
+    paths: tuple[str, ...],
+    *,
+    file_format: OutputFormat | None,
+    frames: FrameSelection | None,
+    existing: Existing,
+    is_json: bool,
+    is_verbose: bool,
+    is_quiet: bool,
+    rendering: Rendering,
+    **more: Any,
+) -> int:
+    """Run the command and return its exit status."""
+    if len(paths) > 2:
+        raise click.UsageError("a URL and one TARGET are taken")
+    folder = FolderFlags(from_file=None, **{
+        name: more.pop(name) for name in FolderFlags._fields if name not in _LEFT_OUT
+    })  # fmt: skip
+    address, connection = reached(paths[0], ConnectionFlags.taken_from(more))
+    wanted = _wanted(address, folder, more)
+    frames = frames or (FrameSelection.of(address.resource.frames) if address.resource.frames
+                        else None)  # fmt: skip
+    is_single = bool(wanted.resource.instance)
+    options = _options(address, more)
+    target = _target(address, wanted, paths[1:], file_format)
+    check_target(options, frames, target, folder, is_json=is_json)
+    silenced = {"overlays"} if more.get("overlays") is False else set()
+    silenced |= set() if is_verbose else {"rendering"}
+    thing = "picture" if isinstance(target.format, Format) else "document"
+    console = Console(is_json, is_verbose, is_quiet, frozenset(silenced), thing=thing)
+    source = _source(
+        address, connection, wanted, target, options, frames, rendering, folder.jobs
+    )  # fmt: skip
+    if target.is_folder:
+        return _get_folder(source, target, options, folder, frames, existing, console)
+    folder.refuse_without_folder()
+    assert is_single  # noqa: S101 - several need a folder
+    return _get_one(source, target, options, frames, existing, console)
+
+
+def _options(address: Address, given: dict[str, Any]) -> RenderOptions:
+    """Return how to render: what the URL says, unless a flag says something else."""
+    typed = {name: given[name] for name in list(given) if name in _attributes()}
+    if address.options is None:
+        return rendering_options(typed)
+    names = {each.name: each.attribute for each in parameters().values()}
+    said = {names[name]: text for name, text in parse_qsl(address.options.canonical())}
+    typed_names = {name for name, value in typed.items() if value is not None}
+    if typed_names & {"window", "voi", "preset"}:
+        said = {name: text for name, text in said.items()
+                if name not in ("window", "voi", "preset")}  # fmt: skip
+    return rendering_options({**said, **{name: typed[name] for name in typed_names}})
+
+
+def _attributes() -> set[str]:
+    return {each.attribute for each in parameters().values()}
+
+
+def _wanted(address: Address, folder: FolderFlags, given: dict[str, Any]) -> Wanted:
+    """Return which instances are wanted; the flags add to what the URL says."""
+    from rendicom.batch.filters import Filters
+    from rendicom.client.listing import Wanted
+    from rendicom.dicomweb.resources import Resource
+
+    try:
+        filters = Filters.parse(modality=folder.modality, series=folder.series)
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+    study, series, instance = address.resource[:3]
+    study = _said_once(study, given.pop("study"), "--study")
+    instance = _said_once(instance, given.pop("instance"), "--instance")
+    only = next(iter(filters.series)) if len(filters.series) == 1 else ""
+    if study and not series and only:
+        series = only
+    matches = address.matches + matches_of(given.pop("match"))
+    resource = Resource(study, series, instance if study and series else "")
+    if instance and not resource.instance:
+        if not (study or matches):
+            raise click.UsageError("--instance needs --study: no server finds one by its UID alone")
+        matches = (*matches, ("SOPInstanceUID", instance))
+    if address.is_wado_uri and not resource.instance:
+        raise click.UsageError("a WADO-URI link names one instance")
+    return Wanted(resource, matches, filters.modalities, filters.series,
+                  given.pop("limit"), given.pop("is_fuzzy"))  # fmt: skip
+
+
+def _said_once(in_url: str, typed: str, flag: str) -> str:
+    if in_url and typed and in_url != typed:
+        raise click.UsageError(f"{flag} and the URL name different ones")
+    return in_url or typed
+
+
+def _target(
+    address: Address, wanted: Wanted, rest: tuple[str, ...], file_format: OutputFormat | None
+) -> Target:
+    """Return where the pictures go; a file for one instance, else a folder."""
+    uid = wanted.resource.instance
+    if uid:
+        target = choose_target((uid, *rest), wanted=file_format)
+    elif not rest:
+        raise click.UsageError("the URL may name several instances: give a folder as TARGET, too")
+    else:
+        target = choose_target(rest, wanted=file_format, has_list=True)
+    return target._replace(sources=(address.base + wanted.resource.path,))
+
+
+def _source(
+    address: Address,
+    connection: Connection,
+    wanted: Wanted,
+    target: Target,
+    options: RenderOptions,
+    frames: FrameSelection | None,
+    rendering: Rendering,
+    jobs: int | None,
+) -> RemoteSource:
+    from rendicom.cli.remotesource import RemoteSource
+    from rendicom.client.remote import Remote
+
+    is_picture = isinstance(target.format, Format)
+    requests, processes = _shares(jobs)
+    remote = Remote(
+        connection,
+        options,
+        target.format.media_type,
+        rendering,
+        frames,
+        requests=-(-requests // processes),
+        is_animated=is_picture and cast("Format", target.format).encode_animation is not None,
+        is_document=not is_picture,
+        is_many=not wanted.resource.instance,
+        is_wado_uri=address.is_wado_uri,
+    )
+    source = RemoteSource(remote, wanted)
+    try:
+        source.check()
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+    return source
+
+
+def _shares(jobs: int | None) -> tuple[int, int]:
+    """Return how many requests may be under way at once, and in how many processes."""
+    cores = default_jobs()
+    requests = jobs or min(_MOST_REQUESTS, 4 * cores)
+    return requests, min(requests, cores)
+
+
+def _get_folder(
+    source: RemoteSource,
+    target: Target,
+    options: RenderOptions,
+    folder: FolderFlags,
+    frames: FrameSelection | None,
+    existing: Existing,
+    console: Console,
+) -> int:
+    if folder.engine is not None and folder.engine.partition(":")[0] == "dask":
+        raise click.UsageError("--engine dask is for files: credentials stay on this machine")
+    from rendicom.cli.workers import open_workers
+
+    _requests, processes = _shares(folder.jobs)
+    with open_workers(folder._replace(jobs=processes), target) as workers:
+        from rendicom.cli.folder import convert_folder
+
+        return convert_folder(
+            target, options, folder._replace(series=(), modality=()), workers,
+            frames=frames, existing=existing, console=console, source=source,
+        )  # fmt: skip
+
+
+def _get_one(
+    source: RemoteSource,
+    target: Target,
+    options: RenderOptions,
+    frames: FrameSelection | None,
+    existing: Existing,
+    console: Console,
+) -> int:
+    from rendicom.batch.job import Job, OneFile, failure
+    from rendicom.errors import RendicomError
+
+    output = OneFile(None if target.is_stream else target.path)
+    job: Job | None = None
+    try:
+        unit = source.single()
+        with source.remote.opening((unit,)) as supply:
+            job = Job(unit.source, output, target.format, options, frames, existing)
+            if isinstance(target.format, Format):
+                job = job._replace(opened=lambda: supply.instance(unit))
+            else:
+                job = job._replace(content=supply.content(unit))
+            for outcome in outcomes(job, is_verbose=console.is_verbose):
+                console.show(outcome)
+                if target.is_stream:
+                    pass_on(outcome)
+    except RendicomError as error:
+        console.show(failure(target.sources[0], error))
+    sys.stdout.flush()
+    return exitcodes.FAILED if console.failed else exitcodes.OK
+
+
+def _flags() -> list[click.Parameter]:
+    arguments, *others = file_flags()
+    url = click.Argument(["paths"], nargs=-1, required=True, metavar="URL [TARGET]")
+    assert isinstance(arguments, click.Argument)  # noqa: S101 - the URL stands in its place
+    kept = [each for each in (*others, *folder_flags()) if each.name not in _LEFT_OUT]
+    for each in kept:
+        if each.name == "jobs" and isinstance(each, click.Option):
+            each.help = _JOBS_HELP
+    return [url, *_own_flags(), *connection_flags(), *match_flags(), *kept, *rendering_flags()]
+
+
+command = FlagCommand(
+    "get",
+    params=_flags(),
+    callback=get,
+    help=_HELP,
+    short_help="Get pictures from a DICOMweb server.",
+    epilog=_EXAMPLES,
+)

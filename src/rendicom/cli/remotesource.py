@@ -1,0 +1,97 @@
+"""A server as the source of a run: its instances as units of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rendicom.batch.units import Unit
+from rendicom.client.listing import list_instances
+from rendicom.client.server import Server
+from rendicom.errors import OptionError, RendicomError
+
+if TYPE_CHECKING:
+    from rendicom.client.listing import Wanted
+    from rendicom.client.remote import Remote
+    from rendicom.client.summary import Summary
+
+__all__ = ["RemoteSource"]
+
+
+@dataclass(slots=True)
+class RemoteSource:
+    """What is wanted of a server, and what makes pictures of it.
+
+    Attributes
+    ----------
+    total
+        Instances found so far; final once `units` came to its end.
+    """
+
+    remote: Remote
+    wanted: Wanted
+    total: int = field(default=0, init=False)
+
+    def units(self) -> Iterator[Unit]:
+        """Yield a unit for each instance, in its place below the target.
+
+        One series makes one folder of pictures, a study one for each series, and so on.
+
+        Raises
+        ------
+        RendicomError
+            The server does not say what there is.
+        """
+        server = Server(self.remote.connection, is_wado_uri=self.remote.is_wado_uri)
+        try:
+            for summary in list_instances(server, self.wanted):
+                self.total += 1
+                yield self.unit(summary)
+        finally:
+            server.close()
+
+    def unit(self, summary: Summary) -> Unit:
+        """Return the unit of an instance."""
+        resource = self.wanted.resource
+        above = [] if resource.study else [summary.study]
+        above += [] if resource.series else [summary.series]
+        source = self.remote.connection.base + summary.resource.path
+        place = "/".join((*above, summary.instance))
+        return Unit(source, place, summary.version, about=summary.line())
+
+    def single(self) -> Unit:
+        """Return the one instance that is wanted.
+
+        Raises
+        ------
+        RendicomError
+        """
+        unit = next(self.units(), None)
+        if unit is None:
+            raise RendicomError("nothing matches")
+        return unit
+
+    def check(self) -> None:
+        """Refuse what no server could be asked for, before anybody is asked.
+
+        Raises
+        ------
+        OptionError
+        """
+        from rendicom.client.rendered import question_for
+
+        remote = self.remote
+        if remote.rendering != "remote":
+            return
+        if remote.is_document:
+            raise OptionError("documents are made here: leave --render remote out")
+        known = frozenset(_all_names())
+        if question_for(remote.options, known=known, rows=1, columns=1) is None:
+            raise OptionError("no server can be asked for these options: --render local")
+
+
+def _all_names() -> Iterator[str]:
+    from rendicom.dicomweb.rendered import rendered_parameters
+
+    return (each.name for each in rendered_parameters())
