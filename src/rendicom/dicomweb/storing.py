@@ -69,10 +69,14 @@ class StoreOutcome(NamedTuple):
 
 
 def store_status(outcomes: Sequence[StoreOutcome]) -> int:
-    """Return the status: 200 all stored, 202 some failed or were changed, 409 none stored."""
-    failed = sum(outcome.failure is not None for outcome in outcomes)
+    """Return the status: 200 all stored, 202 some failed or were changed, 409 none stored.
+
+    507 where there is no room for any (RFC 4918 11.5): the client may send the same again.
+    """
+    failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
+    failed = len(failures)
     if outcomes and failed == len(outcomes):
-        return 409
+        return 507 if set(failures) == {OUT_OF_RESOURCES} else 409
     warned = any(outcome.warning is not None for outcome in outcomes)
     return 202 if failed or warned else 200
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import mmap
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,14 +15,15 @@ from rendicom import storage
 from rendicom.dicomweb import storing
 from rendicom.dicomweb.headers import parse_media_type
 from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML
-from rendicom.dicomweb.multipart import Limits, MultipartReader, Part
+from rendicom.dicomweb.multipart import MultipartReader
+from rendicom.dicomweb.parts import Limits, Part, PartBody
 from rendicom.dicomweb.resources import Resource, check_uid
 from rendicom.dicomweb.storing import StoreOutcome
 from rendicom.errors import (
     BadRequestError,
     OutputExistsError,
+    OverloadedError,
     RendicomError,
-    TooLargeError,
     UnsupportedMediaTypeError,
     UnwritableOutputError,
 )
@@ -88,19 +89,16 @@ async def _stream(request: Request) -> AsyncIterator[bytes]:
 
 async def _single_part(request: Request, content_type: str, *, most: int) -> AsyncIterator[Part]:
     """Yield a body that is one instance without anything around it."""
-    from tempfile import SpooledTemporaryFile
-
-    body = SpooledTemporaryFile(max_size=4 << 20)  # noqa: SIM115 - the caller closes it
-    size = 0
-    async for data in _stream(request):
-        size += len(data)
-        if size > most:
-            raise TooLargeError(f"the body has more than {most} bytes")
-        body.write(data)
-    body.seek(0)
+    body = PartBody(Limits(part=most), None)
+    try:
+        async for data in _stream(request):
+            body.write(data)
+        held, size = body.take()
+    finally:
+        body.close()
     if not size:
         raise BadRequestError("the body is empty")
-    yield Part({"content-type": content_type}, body.read() if size < 4 << 20 else body, size)
+    yield Part({"content-type": content_type}, held, size)
 
 
 class _Identity(NamedTuple):
@@ -143,9 +141,9 @@ class Receiver:
         else:
             await self.take(Part({"content-type": DICOM}, data, len(data)))
 
-    def fail(self) -> None:
+    def fail(self, reason: int = storing.CANNOT_UNDERSTAND) -> None:
         """Note something that nobody can tell the instance of."""
-        self.outcomes.append(StoreOutcome(failure=storing.CANNOT_UNDERSTAND))
+        self.outcomes.append(StoreOutcome(failure=reason))
 
     async def _stored(self, part: Part) -> StoreOutcome:
         found = await asyncio.to_thread(_identify, part)
@@ -168,19 +166,34 @@ class Receiver:
             is_same = await asyncio.to_thread(_is_same, known.location, part)
             return None if is_same else storing.DUPLICATE
         location = location_of(services.settings.store_location, resource)
+        is_new = True
         try:
             await asyncio.to_thread(_write, location, part)
         except OutputExistsError:
+            is_new = False
             if not await asyncio.to_thread(_is_same, location, part):
                 return storing.DUPLICATE
         except UnwritableOutputError:
             return storing.OUT_OF_RESOURCES
-        listed = await asyncio.to_thread(_listed, location)
-        if listed is None:
-            await asyncio.to_thread(storage.remove, location)
+        failure = await asyncio.to_thread(self._list, location)
+        if failure is None:
+            services.lookup.forget()
+        elif is_new:
+            # Half of it would be there: a file that nobody was told is stored.
+            await asyncio.to_thread(_take_back, location)
+        return failure
+
+    def _list(self, location: str) -> int | None:
+        """List a file that was written; return the reason where that fails."""
+        try:
+            listed = _listed(location)
+            if listed is None:
+                return storing.CANNOT_UNDERSTAND
+            self._services.catalogue.put([listed])
+        except (UnwritableOutputError, OverloadedError):
+            return storing.OUT_OF_RESOURCES
+        except RendicomError:
             return storing.CANNOT_UNDERSTAND
-        await asyncio.to_thread(services.catalogue.put, [listed])
-        services.lookup.forget()
         return None
 
 
@@ -255,6 +268,11 @@ def _is_same(location: str, part: Part) -> bool:
 def _write(location: str, part: Part) -> None:
     with _bytes_of(part) as data:
         storage.write(location, data, existing="fail")
+
+
+def _take_back(location: str) -> None:
+    with suppress(RendicomError):
+        storage.remove(location)
 
 
 def _listed(location: str) -> Any:

@@ -16,9 +16,14 @@ from rendicom.dicomweb.headers import parse_media_type
 from rendicom.dicomweb.jsonmodel import from_json_model
 from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML, Offer, choose
 from rendicom.dicomweb.multipart import Part
-from rendicom.dicomweb.storing import store_response, store_status
+from rendicom.dicomweb.storing import (
+    CANNOT_UNDERSTAND,
+    OUT_OF_RESOURCES,
+    store_response,
+    store_status,
+)
 from rendicom.dicomweb.xmlmodel import from_native_xml, to_native_xml
-from rendicom.errors import BadRequestError, ForbiddenError, TooLargeError
+from rendicom.errors import BadRequestError, ForbiddenError, TooLargeError, UnwritableOutputError
 from rendicom.server.openapi import LEVELS, described
 from rendicom.server.receiving import Receiver, bulk_by_location, parts_of
 from rendicom.server.requests import resource_of, services_of
@@ -42,11 +47,12 @@ async def _store(request: Request) -> Response:
     receiver = Receiver(services, study=resource.study, base=base)
     try:
         await _take(request, receiver)
-    except (BadRequestError, TooLargeError):
+    except (BadRequestError, TooLargeError, UnwritableOutputError) as error:
         # What was stored before is stored: the answer has to say so.
         if not receiver.outcomes:
             raise
-        receiver.fail()
+        has_room = not isinstance(error, UnwritableOutputError)
+        receiver.fail(CANNOT_UNDERSTAND if has_room else OUT_OF_RESOURCES)
     if not receiver.outcomes:
         raise BadRequestError("the body holds no instance")
     studies = {url.rsplit("/series/", 1)[0] for o in receiver.outcomes if (url := o.retrieve_url)}
