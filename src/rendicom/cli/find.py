@@ -1,0 +1,228 @@
+"""``rendicom find``: what a DICOMweb server has (QIDO-RS), as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from rendicom.cli import exitcodes
+from rendicom.cli.console import complain, print_json, printable
+from rendicom.cli.flags import FlagCommand
+from rendicom.cli.remoteflags import (
+    SECRETS,
+    ConnectionFlags,
+    connection_flags,
+    match_flags,
+    matches_of,
+    reached,
+)
+from rendicom.errors import OptionError
+
+if TYPE_CHECKING:
+    from rendicom.client.addresses import Address
+    from rendicom.client.models import Model
+    from rendicom.client.searching import Level, Search
+
+__all__ = ["command"]
+
+_HELP = f"""\
+Search a DICOMweb server (QIDO-RS).
+
+URL is that of a server, a study or a series; what lies right below it is listed, unless --level
+says otherwise. A URL copied with its query (?PatientID=4711) works, too.
+
+The result holds what the server says of patients: a table, with --json a line of DICOM JSON for
+each result, with --csv a row. Exit status: 0 also when nothing matches.
+
+{SECRETS}"""
+
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom find https://pacs/dicomweb --match PatientName='DOE*' --match StudyDate=20260101-
+  rendicom find https://pacs/dicomweb --level series --modality CT --limit 20
+  rendicom find https://pacs/dicomweb/studies/1.2.3 --csv > series.csv
+  rendicom find https://pacs/dicomweb --include PatientBirthDate --json | jq .
+"""
+_ROWS = 100
+"""Rows of a table that nobody set a limit for."""
+_WIDEST = 40
+"""Letters of a column; UIDs are shown whole, to be copied."""
+_TITLES = {
+    "ModalitiesInStudy": "Modalities",
+    "NumberOfStudyRelatedSeries": "Series",
+    "NumberOfStudyRelatedInstances": "Instances",
+    "NumberOfSeriesRelatedInstances": "Instances",
+    "NumberOfFrames": "Frames",
+    "SOPClassUID": "SOPClass",
+}
+"""What keywords are shortened to at the head of a column."""
+_BELOW: dict[str, Level] = {"": "studies", "study": "series", "series": "instances"}
+
+
+def find(
+    url: str,
+    *,
+    level: Level | None,
+    match: tuple[str, ...],
+    modality: str,
+    include: tuple[str, ...],
+    limit: int | None,
+    offset: int,
+    is_fuzzy: bool,
+    form: str,
+    **more: Any,
+) -> int:
+    """Run the command and return its exit status."""
+    address, connection = reached(url, ConnectionFlags.taken_from(more))
+    if address.is_wado_uri:
+        raise click.UsageError("a WADO-URI link searches nothing: give the URL of a server")
+    asked = _asked(address, level, matches_of(match), modality, include)
+    asked = asked._replace(limit=limit, offset=offset, is_fuzzy=is_fuzzy)
+    from rendicom.client.server import Server
+
+    server = Server(connection)
+    try:
+        if form == "json":
+            for model in server.search(asked):
+                print_json(dict(model))
+        elif form == "csv":
+            _print_csv(server.search(asked), _columns(asked))
+        else:
+            wanted = asked if limit is not None else asked._replace(limit=_ROWS + 1)
+            _print_table(server.search(wanted), _columns(asked), limit=limit)
+    finally:
+        server.close()
+    return exitcodes.OK
+
+
+def _asked(
+    address: Address,
+    level: Level | None,
+    matches: tuple[tuple[str, str], ...],
+    modality: str,
+    include: tuple[str, ...],
+) -> Search:
+    from rendicom.client.columns import COLUMNS, keyword_of
+    from rendicom.client.searching import Search
+
+    below = address.resource
+    if below.instance:
+        raise click.UsageError("below an instance is nothing to search for")
+    place = "series" if below.series else "study" if below.study else ""
+    chosen = level or cast("Level", address.collection or _BELOW[place])
+    order: tuple[Level, ...] = ("studies", "series", "instances")
+    if order.index(chosen) < order.index(_BELOW[place]):
+        raise click.UsageError(f"--level {chosen}: the URL is already below that")
+    if modality:
+        name = "ModalitiesInStudy" if chosen == "studies" else "Modality"
+        matches = (*matches, (name, modality.upper()))
+    try:
+        wanted = tuple(keyword_of(each) for name in include for each in name.split(","))
+    except OptionError as error:
+        raise click.UsageError(f"--include: {error}") from None
+    beyond = tuple(name for name in COLUMNS[chosen] if name not in wanted)
+    return Search(chosen, below, (*address.matches, *matches), (*wanted, *beyond))
+
+
+def _columns(asked: Search) -> tuple[str, ...]:
+    """Return the keywords of the columns: those asked for stand before the UIDs."""
+    from rendicom.client.columns import COLUMNS
+
+    usual = COLUMNS[asked.level]
+    named = {"StudyInstanceUID": asked.below.study, "SeriesInstanceUID": asked.below.series}
+    shown = [name for name in usual if not named.get(name)]
+    wanted = [name for name in asked.include if name not in usual]
+    first_uid = next(at for at, name in enumerate(shown) if name.endswith("InstanceUID"))
+    return (*shown[:first_uid], *wanted, *shown[first_uid:])
+
+
+def _print_csv(models: Iterable[Model], columns: tuple[str, ...]) -> None:
+    import csv
+
+    from rendicom.client.columns import row
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for model in models:
+        writer.writerow(row(model, columns))
+
+
+def _print_table(models: Iterator[Model], columns: tuple[str, ...], *, limit: int | None) -> None:
+    from rendicom.client.columns import row
+
+    found = list(islice(models, limit or _ROWS + 1))
+    is_cut = limit is None and len(found) > _ROWS
+    rows = [tuple(map(_cell, columns, row(model, columns))) for model in found[: limit or _ROWS]]
+    if not rows:
+        complain("nothing matches")
+        return
+    # What no result has is no column.
+    kept = [at for at in range(len(columns)) if any(line[at] for line in rows)]
+    table = [
+        tuple(_TITLES.get(columns[at], columns[at]) for at in kept),
+        *(tuple(line[at] for at in kept) for line in rows),
+    ]
+    widths = [max(len(line[at]) for line in table) for at in range(len(kept))]
+    for line in table:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+    if is_cut:
+        complain(f"there are more than these {_ROWS} (--limit or --csv)")
+
+
+def _cell(column: str, text: str) -> str:
+    if column == "SOPClassUID":
+        from pydicom.uid import UID
+
+        text = UID(text).name
+    shown = printable(text)
+    if column.endswith("InstanceUID") or len(shown) <= _WIDEST:
+        return shown
+    return shown[: _WIDEST - 3] + "..."
+
+
+def _flags() -> list[click.Parameter]:
+    return [
+        click.Argument(["url"], metavar="URL"),
+        click.Option(
+            ["level", "--level"], type=click.Choice(["studies", "series", "instances"]),
+            help="What to list.  [default: what is right below URL]",
+        ),
+        *match_flags(),
+        click.Option(
+            ["modality", "--modality"], default="", metavar="CODE", help="Only this modality."
+        ),
+        click.Option(
+            ["include", "--include"], multiple=True, metavar="KEY",
+            help="Attribute, by keyword or tag, that is wanted, too.",
+        ),
+        click.Option(
+            ["limit", "--limit"], type=click.IntRange(min=1), metavar="N",
+            help=f"List N results at most.  [default: {_ROWS} rows of a table, else all]",
+        ),
+        click.Option(
+            ["offset", "--offset"], type=click.IntRange(min=0), default=0, metavar="N",
+            help="Pass over the first N results.",
+        ),
+        click.Option(
+            ["form", "--json"], flag_value="json",
+            help="Print a line of DICOM JSON for each result.",
+        ),
+        click.Option(["form", "--csv"], flag_value="csv", help="Print rows of CSV."),
+        *connection_flags(),
+    ]  # fmt: skip
+
+
+command = FlagCommand(
+    "find",
+    params=_flags(),
+    callback=find,
+    help=_HELP,
+    short_help="Search a DICOMweb server.",
+    epilog=_EXAMPLES,
+)
