@@ -16,7 +16,18 @@ from rendicom.errors import RendicomError
 
 __all__ = ["commands", "main"]
 
-_COMMANDS = ("convert", "get", "find", "serve", "key", "info", "doctor", "sample", "completion")
+_COMMANDS = (
+    "convert",
+    "get",
+    "find",
+    "store",
+    "serve",
+    "key",
+    "info",
+    "doctor",
+    "sample",
+    "completion",
+)
 """Each is a module here that defines ``command``; only the one that runs is imported."""
 _OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG)
 """What only standard output and error come with to the door: pictures have errors of ours."""
