@@ -17,17 +17,9 @@ from rendicom.errors import RendicomError
 __all__ = ["commands", "main"]
 
 _COMMANDS = (
-    "convert",
-    "get",
-    "find",
-    "store",
-    "serve",
-    "key",
-    "info",
-    "doctor",
-    "sample",
-    "completion",
-)
+    "convert", "get", "find", "store", "probe", "serve", "key",
+    "info", "doctor", "sample", "completion",
+)  # fmt: skip
 """Each is a module here that defines ``command``; only the one that runs is imported."""
 _OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG)
 """What only standard output and error come with to the door: pictures have errors of ours."""
