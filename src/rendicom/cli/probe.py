@@ -21,7 +21,7 @@ from rendicom.cli.remoteflags import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rendicom.client.probing import Finding
+    from rendicom.client.findings import Finding
 
 __all__ = ["command"]
 
