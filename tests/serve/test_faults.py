@@ -35,7 +35,9 @@ from serverprocess import Served, served, until
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals, /proc and tmpfs")
 
 FAULTS = f"{ROOT}.66"
-ABORT, HANG, SLOW, LARGE, WIDEST, LONGEST = (f"{FAULTS}.1.{number}" for number in range(1, 7))
+ABORT, HANG, SLOW, LARGE, WIDEST, LONGEST, SPOOLED = (
+    f"{FAULTS}.1.{number}" for number in range(1, 8)
+)
 IDLE, TIMEOUT, MAX_BODY, MAX_PIXELS, MAX_FRAMES = 1, 3, 8 << 20, 4 << 20, 50
 LARGE_BYTES = 12 << 20
 DICOM, JSON = "application/dicom", "application/dicom+json"
@@ -88,6 +90,13 @@ def write_faults(folder: Path) -> None:
         (folder / f"{uid}.dcm").write_bytes(data)
     large = np.zeros((LARGE_BYTES >> 12, 4 << 10), np.uint8)
     (folder / "large.dcm").write_bytes(made(FAULTS, LARGE, large))
+    # More than is sent between processes when it is decoded: it goes through a file.
+    frame = rle(np.zeros((1 << 10, 1 << 10), np.uint8))
+    spooled = made(
+        FAULTS, SPOOLED, encapsulate([frame] * 40), rows=1 << 10, columns=1 << 10,
+        bits_allocated=8, frames=40, transfer_syntax="1.2.840.10008.1.2.5",
+    )  # fmt: skip
+    (folder / "spooled.dcm").write_bytes(spooled)
     wide = made(FAULTS, WIDEST, bytes(4 * MAX_PIXELS), rows=MAX_PIXELS >> 10, columns=4 << 10)
     (folder / "widest.dcm").write_bytes(wide)
     frames = made(FAULTS, LONGEST, bytes(2 * MAX_FRAMES), rows=1, columns=1, frames=2 * MAX_FRAMES)
@@ -297,6 +306,18 @@ def test_who_leaves_in_the_middle_of_a_large_answer_costs_nothing(target):
             with target.raw(request(where + ending, accept=accept)) as connection:
                 assert taken(connection, limit=1000).startswith(b"HTTP/1.1 200")
                 reset(connection)
+
+
+def test_a_file_that_an_answer_needs_ends_with_it(target):
+    asked = request(path(FAULTS, SPOOLED) + "/pixeldata", accept="application/octet-stream")
+    connections = [target.raw(asked) for _ in range(4)]
+    assert taken(connections[0], limit=1000).startswith(b"HTTP/1.1 200")
+    assert temporary(target) != []
+    for worker in target.workers():
+        worker.kill()
+    for connection in connections:
+        reset(connection)
+    until(lambda: target.get(f"{target.url}/readyz").status_code == 200, what="workers")
 
 
 # --- codecs and workers ---------------------------------------------------------------------
