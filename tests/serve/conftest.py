@@ -51,7 +51,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def archive(data: Path, folder: Path) -> Iterator[Served]:
     """Return a server that clients may store to; it serves the files made in code as well."""
-    more = ("--writable", "--data", data, "--rescan", "1", "--max-body", str(64 << 20))
+    more = ("--writable", "--data", data, "--rescan", "1", "--max-body", str(64 << 20),
+            "--cors", "https://viewer.example")  # fmt: skip
     with served(folder / "made", *more) as running:
         running.wait_for_index()
         yield running

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["middlewares"]
 
-_EXPOSED = ("Content-Location", "ETag", "Warning", "Retry-After", "Link", "Rendicom-Voi")
+_EXPOSED = (
+    "Content-Location", "Content-Range", "ETag", "Warning", "Retry-After", "Link", "Rendicom-Voi",
+)  # fmt: skip
 
 
 def middlewares(services: Services) -> list[Middleware]:
