@@ -10,6 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rendicom.client.archive import Archive
+    from rendicom.client.http import connect
+    from rendicom.client.local import open_folder
     from rendicom.engine import Instance, open_instance, open_presentation, render
     from rendicom.errors import (
         CorruptDataError,
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     )
 
 _ROOMS = {
+    "client.archive": ("Archive",),
+    "client.http": ("connect",),
+    "client.local": ("open_folder",),
     "engine": ("Instance", "open_instance", "open_presentation", "render"),
     "errors": (
         "CorruptDataError", "EncodeError", "LimitExceededError", "NoPixelDataError",
@@ -50,6 +56,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "PRESETS",
+    "Archive",
     "CorruptDataError",
     "DisplayImage",
     "EncodeError",
@@ -71,6 +78,8 @@ __all__ = [
     "Voi",
     "Window",
     "__version__",
+    "connect",
+    "open_folder",
     "open_instance",
     "open_presentation",
     "render",
