@@ -13,6 +13,7 @@ pytest.importorskip("psutil")
 
 from servedfiles import write_made, write_real
 from serverprocess import Served, served
+from troubledserver import small_disk, troubled, untouched
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +57,24 @@ def archive(data: Path, folder: Path) -> Iterator[Served]:
     with served(folder / "made", *more) as running:
         running.wait_for_index()
         yield running
+
+
+@pytest.fixture(scope="session")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the folder that clients of the troubled server store to."""
+    with small_disk(tmp_path_factory.mktemp("room")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def target(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Return a server whose files, codecs and disk are trouble."""
+    with troubled(tmp_path_factory.mktemp("faults"), room) as running:
+        yield running
+
+
+@pytest.fixture
+def unharmed(target: Served) -> Iterator[None]:
+    """See to it that a test leaves the troubled server as it was."""
+    with untouched(target):
+        yield
