@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,13 @@ import pytest
 from objectstore import s3, s3_server
 
 __all__ = ["s3", "s3_server"]
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    # Tests start many processes, and each would compile all it imports: half of its time. What
+    # is compiled is kept outside of the sources, where nobody wants it then.
+    os.environ.setdefault(
+        "PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir(), "rendicom-tests-compiled"))
+    )
 
 
 def corpus_folder() -> Path | None:

@@ -37,7 +37,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 5
+EXAMPLES = 3
 MODES = tuple(schemathesis.GenerationMode)
 
 

@@ -129,7 +129,7 @@ def test_both_store_the_same_at_once(nodes):
 
 def test_one_is_killed_while_it_stores(nodes):
     study = new_study(4)
-    files = {f"{study}.1.{number}": gray(study, number) for number in range(1, 61)}
+    files = {f"{study}.1.{number}": gray(study, number) for number in range(1, 31)}
     with served(*nodes.arguments, environment=nodes.environment) as third:
         third.wait_for_index()
         where = f"/studies?StudyInstanceUID={study}"
