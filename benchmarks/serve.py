@@ -113,7 +113,7 @@ def orthanc(folder: Path, paths: list[Path]) -> Iterator[str]:
 
 
 @contextmanager
-def ours(folder: Path, *flags: str) -> Iterator[tuple[str, psutil.Process]]:
+def ours(folder: Path, *flags: str, instances: int = COUNT) -> Iterator[tuple[str, psutil.Process]]:
     """Run `rendicom serve`, wait until all is indexed, and give its DICOMweb base."""
     port = free_port()
     command = [
@@ -126,7 +126,7 @@ def ours(folder: Path, *flags: str) -> Iterator[tuple[str, psutil.Process]]:
         until = time.monotonic() + 60
         while time.monotonic() < until:
             status = json.loads(urllib.request.urlopen(f"{base}/page/status.json").read())  # noqa: S310
-            if status["instances"] >= COUNT:
+            if status["instances"] >= instances:
                 break
             time.sleep(0.1)
         yield f"{base}/dicomweb", psutil.Process(process.pid)

@@ -140,6 +140,7 @@ HABITS = (
     Habits(
         "rendicom serve",
         path=r".*/dicomweb",
+        instance_accepts=(_SINGLE, _MULTIPART, _SINGLE_PLAIN, _MULTIPART_PLAIN, "*/*"),
         trusts_capabilities=True,
         notes=("renders as this program does: pictures are the same, byte for byte",),
         known_from="measured",

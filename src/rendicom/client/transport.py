@@ -46,6 +46,7 @@ class Transport:
         self._connection = connection
         self._origin = origin_of(connection.base)
         self._pools: dict[tuple[bool, str], httpcore2.ConnectionPool] = {}
+        self._proxies: dict[tuple[str, str, int], str] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -88,9 +89,12 @@ class Transport:
 
     def _pool(self, url: str) -> httpcore2.ConnectionPool:
         """Return the pool for a URL: the certificate is for the server that was named."""
-        is_own = origin_of(url) == self._origin
-        proxy = _proxy_for(url)
+        is_own = (origin := origin_of(url)) == self._origin
         with self._lock:
+            if origin not in self._proxies:
+                # To look through the environment takes as long as a request.
+                self._proxies[origin] = _proxy_for(url)
+            proxy = self._proxies[origin]
             pool = self._pools.get((is_own, proxy))
             if pool is None:
                 pool = self._pools[is_own, proxy] = self._opened(url, proxy, is_own=is_own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
     from rendicom.dicomweb.objects import Retrieved
 
-__all__ = ["Temporary", "byte_range", "send_bytes", "send_file", "stream"]
+__all__ = ["SMALL", "Temporary", "byte_range", "send_bytes", "send_file", "stream"]
 
+SMALL = 2 << 20
+"""Bytes that are read at once: to hold them costs less than to go to a thread for each piece."""
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.ASCII)
 
 
@@ -65,7 +68,7 @@ def send_bytes(
     return Response(data[begin:end], status_code=206, media_type=media_type, headers=said)
 
 
-def send_file(
+async def send_file(
     request: Request,
     retrieved: Retrieved,
     location: str,
@@ -75,6 +78,9 @@ def send_file(
 ) -> Response:
     """Return an answer with what was retrieved from the file at ``location``, in pieces."""
     size = retrieved.size
+    if size <= SMALL:
+        data = b"".join([each async for each in stream(retrieved, location)])
+        return send_bytes(request, data, media_type, headers)
     try:
         asked = byte_range(request, size, headers.get("ETag", ""))
     except ValueError:
@@ -117,6 +123,9 @@ async def stream(retrieved: Retrieved, location: str) -> AsyncIterator[bytes]:
         yield from read_pieces(retrieved, storage.open_bytes(location))
 
     with Temporary(retrieved):
+        if retrieved.size <= SMALL:
+            yield await asyncio.to_thread(lambda: b"".join(pieces()))
+            return
         async for data in iterate_in_threadpool(pieces()):
             yield data
 

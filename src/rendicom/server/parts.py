@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from rendicom.dicomweb.multipart import MultipartWriter
 from rendicom.dicomweb.problems import JSON, problem_of, warning_header
 from rendicom.errors import RendicomError
-from rendicom.server.files import Temporary, send_bytes, send_file, stream
+from rendicom.server.files import SMALL, Temporary, send_bytes, send_file, stream
 from rendicom.server.requests import services_of
 from rendicom.server.responses import base_of
 
@@ -159,7 +159,8 @@ async def send_parts(
                     yield data
         yield writer.end()
 
-    if begun.is_whole and all(isinstance(each.body, bytes) for each in begun.made):
+    is_made = all(isinstance(each.body, bytes) for each in begun.made)
+    if begun.is_whole and (is_made or sum(each.size for each in begun.made) <= SMALL):
         whole = b"".join([data async for data in body()])
         return Response(whole, media_type=writer.content_type, headers=said)
     return StreamingResponse(body(), media_type=writer.content_type, headers=said)
@@ -176,11 +177,11 @@ async def _pieces(content: Content, writer: MultipartWriter, base: str) -> Async
             yield data
 
 
-def send_content(request: Request, content: Content, headers: Mapping[str, str]) -> Response:
+async def send_content(request: Request, content: Content, headers: Mapping[str, str]) -> Response:
     """Return an answer of a single part, or the range of bytes of it that is asked for."""
     if isinstance(content.body, bytes):
         return send_bytes(request, content.body, content.media_type, headers)
-    return send_file(
+    return await send_file(
         request, content.body, content.location, media_type=content.media_type, headers=headers
     )
 

@@ -112,7 +112,7 @@ async def _rendered(request: Request) -> Response:
         said |= voi_header(content.picture.voi)
     if resource.instance and content.picture is not None and items[0].presentation is None:
         note(request.scope, items[0].entry, content.picture)
-    return send_content(request, content, said)
+    return await send_content(request, content, said)
 
 
 async def _of_instance(

@@ -83,7 +83,7 @@ async def _instances(request: Request) -> Response:
         items = [_Item(each, _whole(each)) for each in entries]
         return await send_parts(request, items, make, headers, media_type=choice.media_type)
     content = await make(_Item(entries[0], resource))
-    return _send_single(request, content, tag)
+    return await _send_single(request, content, tag)
 
 
 def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: bool) -> Choice:
@@ -118,10 +118,10 @@ def _instance_maker(request: Request, choice: Choice):  # type: ignore[no-untype
     return make
 
 
-def _send_single(request: Request, content: Content, tag: str) -> Response:
+async def _send_single(request: Request, content: Content, tag: str) -> Response:
     url = content.resource.url(base_of(request))
     headers = headers_of(tag=tag, location=url, warnings=content.warnings)
-    return send_content(request, content, headers)
+    return await send_content(request, content, headers)
 
 
 # --- frames ---------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ async def _frames(request: Request) -> Response:
     items = [_Item(entry, resource.frame(each), (each,)) for each in resource.frames]
     if choice.is_multipart:
         return await send_parts(request, items, make, headers, media_type=choice.media_type)
-    return _send_single(request, await make(items[0]), tag)
+    return await _send_single(request, await make(items[0]), tag)
 
 
 def _frame_offers(entry: Entry, *, is_single: bool) -> tuple[Offer, ...]:
@@ -216,7 +216,7 @@ async def _send_bulk(request: Request, resource: Resource, path: str) -> Respons
     )
     content = Content(found, found.media_type, resource, entry.location, found.warnings)
     if not choice.is_multipart:
-        return _send_single(request, content, tag)
+        return await _send_single(request, content, tag)
 
     async def make(_item: _Item) -> Content:
         return content

@@ -110,7 +110,7 @@ async def _object(request: Request, asked: WadoUri, entry: Entry) -> Response:
     if is_fresh(request, tag):
         return not_modified(headers)
     content = Content(found, DICOM, resource, entry.location)
-    return send_content(request, content, headers)
+    return await send_content(request, content, headers)
 
 
 for _path in PATHS:
