@@ -120,11 +120,14 @@ def get(
     source = _source(
         address, connection, wanted, target, options, frames, rendering, folder.jobs
     )  # fmt: skip
-    if target.is_folder:
-        return _get_folder(source, target, options, folder, frames, existing, console)
-    folder.refuse_without_folder()
-    assert is_single  # noqa: S101 - several need a folder
-    return _get_one(source, target, options, frames, existing, console)
+    try:
+        if target.is_folder:
+            return _get_folder(source, target, options, folder, frames, existing, console)
+        folder.refuse_without_folder()
+        assert is_single  # noqa: S101 - several need a folder
+        return _get_one(source, target, options, frames, existing, console)
+    finally:
+        source.close()
 
 
 def _options(address: Address, given: dict[str, Any]) -> RenderOptions:

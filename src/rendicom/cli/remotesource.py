@@ -72,6 +72,12 @@ class RemoteSource:
             raise RendicomError("nothing matches")
         return unit
 
+    def close(self) -> None:
+        """Close the connections that this process has; workers close theirs when they end."""
+        from rendicom.client.remote import forget
+
+        forget(self.remote.connection)
+
     def check(self) -> None:
         """Refuse what no server could be asked for, before anybody is asked.
 
