@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +118,8 @@ class Credentials:
         for name, value in self.headers:
             if name.lower() in _NO_SECRETS:
                 continue
-            _scheme, _blank, rest = value.partition(" ")
-            found |= {value, rest}
+            scheme, _blank, rest = value.partition(" ")
+            found |= {value, rest, _password_in(rest) if scheme == "Basic" else ""}
         if self.certificate is not None:
             found.add(self.certificate.password)
         long_enough = (each for each in found if len(each) >= _SHORTEST_HIDDEN)
@@ -240,6 +240,14 @@ def _basic(user: str, password: str) -> str:
     if not said:
         raise OptionError("the user has no password: give NAME:PASSWORD, or a file or variable")
     return "Basic " + b64encode(f"{name}:{said}".encode()).decode("ascii")
+
+
+def _password_in(encoded: str) -> str:
+    """Return the password that is sent for Basic authentication, empty where there is none."""
+    try:
+        return b64decode(encoded, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def of_netrc(host: str, paths: Sequence[str] = ()) -> Credentials | None:
