@@ -64,10 +64,12 @@ Examples:
 """
 _LEFT_OUT = frozenset(("from_file", "presentation"))
 """Flags of ``convert`` that make no sense for a server."""
+_LEAST_REQUESTS = 8
+"""One processor alone still has to wait for a server that is far away."""
 _MOST_REQUESTS = 16
 _JOBS_HELP = f"""\
-Requests under way at once; rendering takes one process a core.  [default: 4 a core, at most
-{_MOST_REQUESTS}]"""
+Requests under way at once; rendering takes one process a core.  [default: 4 a core, but
+{_LEAST_REQUESTS} to {_MOST_REQUESTS}]"""
 
 
 def _own_flags() -> list[click.Parameter]:
@@ -123,7 +125,8 @@ def get(
     try:
         if target.is_folder:
             return _get_folder(source, target, options, folder, frames, existing, console)
-        folder.refuse_without_folder()
+        # Which series and modality are wanted has been seen to.
+        folder._replace(series=(), modality=()).refuse_without_folder()
         assert is_single  # noqa: S101 - several need a folder
         return _get_one(source, target, options, frames, existing, console)
     finally:
@@ -234,7 +237,7 @@ def _source(
 def _shares(jobs: int | None) -> tuple[int, int]:
     """Return how many requests may be under way at once, and in how many processes."""
     cores = default_jobs()
-    requests = jobs or min(_MOST_REQUESTS, 4 * cores)
+    requests = jobs or max(_LEAST_REQUESTS, min(_MOST_REQUESTS, 4 * cores))
     return requests, min(requests, cores)
 
 
