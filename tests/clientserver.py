@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 import rendicom
 from servedfiles import write_made
 from serverprocess import Served, served
 
-__all__ = ["made_server", "path_of", "sources"]
+__all__ = ["path_of", "serve_made", "sources"]
 
 
-@pytest.fixture(scope="session")
-def made_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Return a server over made files whose folder is ``.folders[0]``."""
-    folder = tmp_path_factory.mktemp("made")
+@contextmanager
+def serve_made(folder: Path, data: Path) -> Iterator[Served]:
+    """Serve made files, which are written to ``folder``, until the block ends."""
     write_made(folder)
-    data = tmp_path_factory.mktemp("kept")
     with served(folder, "--writable", "--data", data, "--rescan", "0", workers=2) as running:
         running.wait_for_index()
         yield running

@@ -6,12 +6,16 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from objectstore import s3, s3_server
+
+if TYPE_CHECKING:
+    from serverprocess import Served
 
 __all__ = ["s3", "s3_server"]
 
@@ -36,6 +40,17 @@ def corpus() -> Path:
     if folder is None:
         pytest.skip("no corpus: set RENDICOM_CORPUS to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def made_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Return a server over made files whose folder is ``.folders[0]``, open to storing."""
+    pytest.importorskip("fastapi")
+    pytest.importorskip("psutil")
+    from clientserver import serve_made
+
+    with serve_made(tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("kept")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,8 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("psutil")
 
-from clientserver import made_server
 from rendicom.cli.main import main
 from servedfiles import GRAY, LOOP, LOOPS, PATIENT, PATIENT_ID, SQUARE, WIDE
-
-__all__ = ["made_server"]
 
 
 @pytest.fixture

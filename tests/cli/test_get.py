@@ -20,12 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 
 import rendicom
-from clientserver import made_server, path_of
+from clientserver import path_of
 from rendicom.cli.main import main
 from servedfiles import FIRST, GRAY, LOOP, LOOPS, PAPERS, PATIENT_ID, REPORT, SQUARE, WIDE, path
 from serverprocess import served
-
-__all__ = ["made_server"]
 
 HERE = ("--engine", "inline")
 """No process of its own: it takes seconds to start."""

@@ -11,11 +11,9 @@ pytest.importorskip("fastapi")
 pytest.importorskip("psutil")
 
 import rendicom
-from clientserver import made_server, path_of
+from clientserver import path_of
 from rendicom.errors import NoSuchResourceError
 from servedfiles import GRAY, LOOP, LOOPS, PAPERS, SQUARE, WIDE
-
-__all__ = ["made_server"]
 
 WINDOW = rendicom.RenderOptions(window=rendicom.Window(40, 400))
 

@@ -66,8 +66,7 @@ def probe(url: str, *, match: tuple[str, ...], is_fuzzy: bool, is_json: bool, **
                 "findings": [each._asdict() for each in found],
             })  # fmt: skip
         else:
-            click.echo(f"{connection.base}: {server.habits.server}, by its address")
-            found = list(_shown(findings))
+            found = list(_shown(findings, f"{connection.base}: {server.habits.server}"))
     finally:
         server.close()
     is_retrieved = any(
@@ -77,10 +76,12 @@ def probe(url: str, *, match: tuple[str, ...], is_fuzzy: bool, is_json: bool, **
     return exitcodes.OK if is_retrieved else exitcodes.FAILED
 
 
-def _shown(findings: Iterable[Finding]) -> Iterable[Finding]:
-    """Print each finding as it comes."""
+def _shown(findings: Iterable[Finding], head: str) -> Iterable[Finding]:
+    """Print each finding as it comes, below what the server is, as far as its address tells."""
     service = ""
     for each in findings:
+        if not service:
+            click.echo(f"{head}, by its address")
         if each.service != service:
             service = each.service
             click.echo(f"\n{service}")

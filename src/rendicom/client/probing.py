@@ -148,7 +148,10 @@ def _chosen(server: Server, wanted: Wanted) -> Resource | None:
 
 
 def _places(server: Server, wanted: Wanted) -> Iterator[Resource]:
-    """Yield where to look: a series, and in a whole server those of its first studies."""
+    """Yield where to look: a series, and in a whole server those of its first studies.
+
+    Series that hold no images come last.
+    """
     if wanted.resource.series:
         yield wanted.resource
         return
@@ -156,8 +159,13 @@ def _places(server: Server, wanted: Wanted) -> Iterator[Resource]:
     if not wanted.resource.study:
         asked = Search("studies", Resource(), wanted.matches_at("studies"), limit=_LOOKED_AT)
         studies = [text(study, "0020000D") for study in server.search(asked)]
+    others: list[Resource] = []
     for study in studies:
         asked = Search("series", Resource(study), wanted.matches_at("series"), limit=_LOOKED_AT)
         for series in server.search(asked):
-            if text(series, "00080060") not in _WITHOUT_IMAGES:
-                yield Resource(study, text(series, "0020000E"))
+            place = Resource(study, text(series, "0020000E"))
+            if text(series, "00080060") in _WITHOUT_IMAGES:
+                others.append(place)
+            else:
+                yield place
+    yield from others
