@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rendicom.client.models import text
 from rendicom.client.summary import without_length
 from rendicom.engine import Instance
 from rendicom.errors import RendicomError, WireError
@@ -42,7 +43,7 @@ def open_framewise(server: Server, resource: Resource, frames: Sequence[int]) ->
     """
     whole = resource._replace(frames=())
     models = server.metadata(whole)
-    if len(models) != 1:
+    if len(models) != 1 or text(models[0], "00080018") not in ("", whole.instance):
         raise WireError(f"{server.host} has no metadata of the instance")
     _refuse_holes(models[0], server.host)
     first = _fetched(server, whole, frames[:_AT_ONCE])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from rendicom.client.addresses import parse_address
 from rendicom.client.connection import open_connection
 from rendicom.client.credentials import Certificate, Credentials
 from rendicom.client.listing import Wanted, list_instances
-from rendicom.client.remote import Remote, Rendering, forget
+from rendicom.client.remote import Remote, Rendering, forget, opened_as
 from rendicom.client.searching import Search
 from rendicom.client.server import Server
 from rendicom.dicomweb.resources import Resource
-from rendicom.engine import Instance, open_instance
+from rendicom.engine import Instance
 from rendicom.errors import OptionError
 from rendicom.options import RenderOptions
 
@@ -151,7 +151,7 @@ class ServerArchive:
     def open(self, study: str, series: str, instance: str) -> Instance:
         """Return an instance, retrieved as it is stored; close it in the end."""
         body = self._server.instance(Resource(study, series, instance))
-        return open_instance(cast("bytes", body))
+        return opened_as(body, instance, host=self._server.host)
 
     def render(
         self,

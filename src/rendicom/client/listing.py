@@ -34,7 +34,8 @@ _NO_SEARCH = (
     NotSupportedError,
 )
 """How servers say that they offer no such search."""
-_NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,64}", re.ASCII)
+# Longer than a UID may be: there are such, and their servers know them.
+_NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,128}", re.ASCII)
 _OF_SERIES = frozenset(
     (
         "modality", "00080060", "seriesinstanceuid", "0020000e", "seriesnumber", "00200011",

@@ -20,7 +20,7 @@ from rendicom.client.rendered import Question, question_for
 from rendicom.client.server import Server
 from rendicom.client.summary import Summary
 from rendicom.client.trial import COMPARABLE
-from rendicom.engine import open_instance
+from rendicom.engine import Instance, open_instance
 from rendicom.errors import NotSupportedError, RendicomError, WireError
 from rendicom.options import RenderOptions
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rendicom.client.retrieving import Body
     from rendicom.dicomweb.resources import Resource
 
-__all__ = ["Remote", "Rendering", "Supply", "forget"]
+__all__ = ["Remote", "Rendering", "Supply", "forget", "opened_as"]
 
 Rendering = Literal["auto", "remote", "local"]
 Opened = RemoteInstance | LocalInstance
@@ -259,13 +259,9 @@ class Supply:
             else:
                 return LocalInstance(instance, f"retrieved by the frame and rendered here: {why}")
         body = self._server.instance(summary.resource)
-        instance = open_instance(cast("bytes", body))
+        instance = opened_as(body, summary.instance, host=self._server.host)
         if self._remote.is_document and isinstance(body, (bytes, memoryview)):
             self._bodies[unit.source] = body
-        uid = instance.sop_instance
-        if uid and uid != summary.instance:
-            instance.close()
-            raise WireError(f"{self._server.host} answers with another instance than was asked for")
         return LocalInstance(instance, f"retrieved and rendered here: {why}")
 
     # --- who renders ----------------------------------------------------------------------
@@ -327,6 +323,22 @@ class Supply:
             # One picture that differs counts more than others that do not.
             known = self._workshop.verdicts.get(summary.kind, True)
             self._workshop.verdicts[summary.kind] = known and verdict
+
+
+def opened_as(body: Body, uid: str, *, host: str) -> Instance:
+    """Return what a host sent, opened, if it is the instance that was asked for.
+
+    Raises
+    ------
+    WireError
+        It is another one: its picture would be shown under a wrong name.
+    """
+    instance = open_instance(cast("bytes", body))
+    said = instance.sop_instance
+    if said and said != uid:
+        instance.close()
+        raise WireError(f"{host} answers with another instance than was asked for")
+    return instance
 
 
 def _resource(unit: _Unit) -> Resource:

@@ -74,6 +74,19 @@ class Incoming:
             raise self._too_large()
         return length
 
+    def refuse_range(self) -> None:
+        """Refuse a piece of what was asked for; with another status, or alone, 206 is none.
+
+        DICOM uses it for answers that leave out what could not be given (PS3.18 8.5).
+
+        Raises
+        ------
+        WireError
+        """
+        is_ranges = self.content_type.lower().startswith("multipart/byteranges")
+        if self.status == 206 and ("content-range" in self.headers or is_ranges):
+            raise WireError(f"{host_of(self.url)} answers with a part of what was asked for")
+
     def _too_large(self) -> TooLargeError:
         return TooLargeError(
             f"{host_of(self.url)} answers with more than {self._limit} bytes, which is too much"
@@ -192,6 +205,7 @@ class Session:
             try:
                 with self._followed(method, url, headers, body, limit) as incoming:
                     if incoming.status // 100 == 2 or incoming.status in expected:
+                        incoming.refuse_range()
                         return read(incoming)
                     raise self._refused(incoming)
             except UnauthenticatedError:

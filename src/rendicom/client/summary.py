@@ -26,7 +26,7 @@ _TAGS = {
     "bits": ("00280100", "US"), "frames": ("00280008", "IS"),
 }  # fmt: skip
 _NUMBERS = ("rows", "columns", "bits", "frames")
-_LONGEST = 64
+_LONGEST = 200
 
 
 class Summary(NamedTuple):
