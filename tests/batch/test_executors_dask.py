@@ -53,7 +53,7 @@ def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 @pytest.fixture(scope="module")
-def own(own_temporary_folder: None) -> Iterator[DaskExecutor]:
+def own(own_temporary_folder: None, others: None) -> Iterator[DaskExecutor]:
     before = scratch()
     executor = opened("dask")
     yield executor
@@ -66,10 +66,24 @@ def scratch() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("rendicom-dask-*"))
 
 
+_OTHERS: set[psutil.Process] = set()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def others() -> Iterator[None]:
+    """Keep servers that tests of other files left running out of the count."""
+    _OTHERS.update(psutil.Process().children(recursive=True))
+    yield
+    _OTHERS.clear()
+
+
 def processes() -> list[psutil.Process]:
     """Return the workers: the tracker that multiprocessing starts once stays."""
     found = psutil.Process().children(recursive=True)
-    return [child for child in found if "resource_tracker" not in " ".join(child.cmdline())]
+    return [
+        child for child in found
+        if child not in _OTHERS and "resource_tracker" not in " ".join(child.cmdline())
+    ]  # fmt: skip
 
 
 def test_tasks_results_and_errors(own: DaskExecutor) -> None:

@@ -26,6 +26,17 @@ from rendicom.errors import WorkerDiedError
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def others() -> Iterator[None]:
+    """Keep servers that tests of other files left running out of the count."""
+    _OTHERS.update(child.pid for child in psutil.Process().children())
+    yield
+    _OTHERS.clear()
+
+
+_OTHERS: set[int] = set()
+
+
 @pytest.fixture
 def pool() -> Iterator[LocalExecutor]:
     executor = LocalExecutor(2)
@@ -38,7 +49,8 @@ def pool() -> Iterator[LocalExecutor]:
 def children() -> list[psutil.Process]:
     """Return the workers: the tracker that multiprocessing starts once, for others, stays."""
     tracker = multiprocessing.resource_tracker._resource_tracker._pid
-    return [child for child in psutil.Process().children() if child.pid != tracker]
+    known = {*_OTHERS, tracker}
+    return [child for child in psutil.Process().children() if child.pid not in known]
 
 
 def until(condition: Callable[[], object], seconds: float = 15.0) -> None:

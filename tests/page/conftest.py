@@ -70,8 +70,9 @@ def empty(tmp_path: Path) -> Iterator[Served]:
     _stop(process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Return a browser; it ends with the file, since its event loop gets in the way of others."""
     if CHROMIUM is None:
         pytest.skip("Debian's chromium is not installed")
     with playwright.sync_playwright() as running:

@@ -196,9 +196,16 @@ def test_a_worker_that_is_killed_costs_what_it_was_at(target):
 
 
 def test_all_workers_killed_at_once_are_replaced(target):
+    killed = {worker.pid for worker in target.workers()}
     for worker in target.workers():
         worker.kill()
-    until(lambda: target.get(f"{target.url}/readyz").status_code == 200, what="workers")
+    until(
+        lambda: (
+            killed.isdisjoint(each.pid for each in target.workers())
+            and target.get(f"{target.url}/readyz").status_code == 200
+        ),
+        what="workers",
+    )
     assert target.get(f"{GOOD}?viewport=31,31").status_code == 200
 
 

@@ -185,6 +185,9 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         if fd == 1 and not self.ended.done():
             # Most are about to exit, and to kill them would get in the way of their exit code.
             asyncio.get_running_loop().call_later(_SILENCE, self._kill_if_there)
+            if self._result is None:
+                # It has nothing to do, and shall not be given anything.
+                self._lose(WorkerDiedError("the process does not speak any more"))
 
     def _kill_if_there(self) -> None:
         if not self.ended.done():
