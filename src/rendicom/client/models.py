@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rendicom.client.pictures import look_at
 from rendicom.dicomweb.headers import parse_media_type
 from rendicom.errors import RendicomError, WireError
 
@@ -36,11 +37,18 @@ def models_of(answer: Answer, *, host: str) -> list[Model]:
     try:
         found = json.loads(answer.body)
     except (ValueError, RecursionError):
-        raise WireError(f"{host} answers with JSON that is none") from None
+        raise _no_json(answer, host) from None
     found = found if isinstance(found, list) else [found]
     if not all(isinstance(each, dict) for each in found):
         raise WireError(f"{host} answers with JSON that is no data set")
     return found
+
+
+def _no_json(answer: Answer, host: str) -> WireError:
+    if look_at(answer.body[:512]).media_type == "text/html":
+        return WireError(f"{host} answers with text/html where data sets were asked for",
+                         hint="a page to sign in, perhaps")  # fmt: skip
+    return WireError(f"{host} answers with JSON that is none")
 
 
 def _of_xml(answer: Answer, *, host: str) -> list[Model]:

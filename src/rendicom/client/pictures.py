@@ -10,7 +10,7 @@ from rendicom.errors import WireError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Seen", "decoded", "look_at"]
+__all__ = ["Seen", "decoded", "is_cut_short", "look_at"]
 
 _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -27,6 +27,12 @@ _MAGIC = (
     (b"%PDF-", "application/pdf"),
     (b"{", "application/json"),
 )
+_ENDS = {
+    "image/jpeg": b"\xff\xd9", "image/png": b"IEND\xaeB`\x82", "image/gif": b";",
+    "application/pdf": b"%%EOF",
+}  # fmt: skip
+_TAIL = 1 << 10
+"""Some write a little behind the end."""
 _MOST_PIXELS = 1 << 28
 """Of a picture that is decoded to be compared."""
 
@@ -48,6 +54,15 @@ def look_at(data: bytes) -> Seen:
     }.get(media_type)  # fmt: skip
     width, height = (reader(data) if reader is not None else None) or (0, 0)
     return Seen(media_type, width, height)
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Tell whether the end of a picture or document is missing, where its format has one."""
+    media_type = _media_type(data)
+    if media_type == "image/webp":
+        return int.from_bytes(data[4:8], "little") > len(data) - 8
+    end = _ENDS.get(media_type)
+    return end is not None and end not in data[-_TAIL:]
 
 
 def _media_type(data: bytes) -> str:

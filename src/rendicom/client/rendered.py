@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from rendicom.client.pictures import look_at
+from rendicom.client.pictures import is_cut_short, look_at
 from rendicom.client.searching import query_text
 from rendicom.errors import WireError
 from rendicom.options import PRESETS, RenderOptions, parameters
@@ -125,12 +125,14 @@ def check_picture(
     Raises
     ------
     WireError
-        It is not of the type asked for, or not of the size.
+        It is not of the type asked for, or not of the size, or not whole.
     """
     seen = look_at(data)
     if seen.media_type != media_type:
         what = seen.media_type or "something else"
         raise WireError(f"{host} answers with {what} where {media_type} was asked for")
+    if is_cut_short(data):
+        raise WireError(f"{host} answers with {media_type} whose end is missing")
     if media_type.startswith("image/") and question.box is not None and seen.width:
         wide, high = question.box
         if abs(seen.width - wide) > 1 or abs(seen.height - high) > 1:

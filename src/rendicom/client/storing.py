@@ -188,7 +188,10 @@ def _outcomes(session: Session, parcels: Sequence[Parcel], answer: Answer) -> li
     host = host_of(answer.url)
     try:
         models = models_of(answer, host=host)
-    except WireError:
+    except WireError as nonsense:
+        # A page to sign in comes with 200, too: nothing says that anything is stored.
+        if answer.status not in _OF_SOME:
+            return [Stored(parcel, nonsense) for parcel in parcels]
         models = []
     response = models[0] if models else {}
     if answer.status in _OF_SOME and response.keys().isdisjoint((_STORED, _FAILED, _OTHERS)):
