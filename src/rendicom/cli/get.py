@@ -64,12 +64,10 @@ Examples:
 """
 _LEFT_OUT = frozenset(("from_file", "presentation"))
 """Flags of ``convert`` that make no sense for a server."""
-_LEAST_REQUESTS = 8
-"""One processor alone still has to wait for a server that is far away."""
 _MOST_REQUESTS = 16
 _JOBS_HELP = f"""\
-Requests under way at once; rendering takes one process a core.  [default: 4 a core, but
-{_LEAST_REQUESTS} to {_MOST_REQUESTS}]"""
+Requests under way at once; rendering takes one process a core.  [default: 8 a core, at most
+{_MOST_REQUESTS}]"""
 
 
 def _own_flags() -> list[click.Parameter]:
@@ -237,7 +235,7 @@ def _source(
 def _shares(jobs: int | None) -> tuple[int, int]:
     """Return how many requests may be under way at once, and in how many processes."""
     cores = default_jobs()
-    requests = jobs or max(_LEAST_REQUESTS, min(_MOST_REQUESTS, 4 * cores))
+    requests = jobs or min(_MOST_REQUESTS, 8 * cores)
     return requests, min(requests, cores)
 
 
