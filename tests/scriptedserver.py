@@ -6,6 +6,7 @@ It knows no HTTP but the end of a request, so that nothing keeps it from sending
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,8 @@ class Request(NamedTuple):
     query: str
     headers: dict[str, str]
     raw: bytes
+    certificate: str = ""
+    """Whom the client's certificate names."""
 
 
 def answer(body: bytes = b"", *headers: str, status: str = "200 OK", length: int = -1) -> bytes:
@@ -50,7 +53,7 @@ class Place:
 
     def __init__(self, server: Scripted, name: str) -> None:
         self._server, self._prefix = server, f"/{name}"
-        self.base = f"http://127.0.0.1:{server.port}{self._prefix}"
+        self.base = f"{server.scheme}://127.0.0.1:{server.port}{self._prefix}"
 
     def answers(self, path: str, *replies: Reply) -> None:
         """Let a path be answered so, one reply for each request; the last for all that follow."""
@@ -70,8 +73,9 @@ class Place:
 class Scripted:
     """The server; each connection gets one answer."""
 
-    def __init__(self, listener: socket.socket) -> None:
-        self._listener = listener
+    def __init__(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+        self._listener, self._context = listener, context
+        self.scheme = "http" if context is None else "https"
         self.port = int(listener.getsockname()[1])
         self.script: dict[str, list[Reply]] = {}
         self.seen: list[Request] = []
@@ -93,10 +97,19 @@ class Scripted:
                 return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _opened(self, connection: socket.socket) -> socket.socket:
+        connection.settimeout(20)
+        if self._context is None:
+            return connection
+        try:
+            return self._context.wrap_socket(connection, server_side=True)
+        except OSError:
+            connection.close()
+            raise
+
+    def _serve(self, accepted: socket.socket) -> None:
         # A client that has had enough goes, in the middle of whatever is sent.
-        with connection, suppress(OSError):
-            connection.settimeout(20)
+        with suppress(OSError), self._opened(accepted) as connection:
             request = _read(connection)
             if request is None:
                 return
@@ -114,25 +127,33 @@ class Scripted:
                 pass
 
 
+def _whom(connection: socket.socket) -> str:
+    shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    subject = shown.get("subject", ()) if shown else ()
+    return "".join(str(value) for names in subject for _name, value in names)
+
+
 def _read(connection: socket.socket) -> Request | None:
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(1 << 16)
-        if not piece:
+        # No letter: somebody speaks TLS where none is spoken.
+        if not piece or not (data or piece)[:1].isalpha():
             return None
         data += piece
     lines = data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     method, target, _version = lines[0].split(" ")
     path, _mark, query = target.partition("?")
     headers = dict(line.split(": ", 1) for line in lines[1:])
-    return Request(method, path, query, {k.lower(): v for k, v in headers.items()}, data)
+    named = {name.lower(): value for name, value in headers.items()}
+    return Request(method, path, query, named, data, _whom(connection))
 
 
 @contextmanager
-def scripted() -> Iterator[Scripted]:
-    """Serve until the block ends."""
+def scripted(context: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+    """Serve until the block ends; over TLS where a context is given."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        server = Scripted(listener)
+        server = Scripted(listener, context)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         try:
