@@ -123,10 +123,7 @@ class Incoming:
 
 
 class Session:
-    """Talks with one server; threads may share it.
-
-    ``last_seconds`` is how long the latest answer took, for whoever wants to show it.
-    """
+    """Talks with one server; threads may share it."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
