@@ -482,6 +482,47 @@ def test_results_that_are_none(place, body):
         searched(place)
 
 
+def native(number: int) -> bytes:
+    """Return a data set in XML (PS3.19 A.1)."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><NativeDicomModel>'
+        '<DicomAttribute tag="0020000D" vr="UI" keyword="StudyInstanceUID">'
+        f'<Value number="1">1.2.{number}</Value></DicomAttribute></NativeDicomModel>'
+    ).encode()
+
+
+def test_results_in_xml(place):
+    message = multipart(native(1), native(2), kind="application/dicom+xml")
+    kind = 'Content-Type: multipart/related; type="application/dicom+xml"; boundary=edge'
+    place.answers("/studies", answer(message, kind), answer(status="204 No Content"))
+    assert searched(place) == ["1.2.1", "1.2.2"]
+
+
+LAUGHS = b"".join(
+    b'<!ENTITY l%d "%s">' % (level, b"&l%d;" % (level - 1) * 10 if level else b"ha" * 10)
+    for level in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE NativeDicomModel [" + LAUGHS + b"]>" + native(1).replace(b"1.2.1", b"&l8;"),
+        b'<!DOCTYPE NativeDicomModel [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+        + native(1).replace(b"1.2.1", b"&x;"),
+        native(1)[:-30],
+        b"<html/>",
+        b"<a>" * 100_000,
+    ],
+    ids=["laughs", "file", "cut", "html", "deep"],
+)
+def test_xml_that_is_none(place, body):
+    body = body.replace(b'<?xml version="1.0" encoding="UTF-8"?>', b"")
+    place.answers("/studies", answer(body, "Content-Type: application/dicom+xml"))
+    with pytest.raises(WireError):
+        searched(place)
+
+
 @pytest.mark.parametrize(
     "value", [None, {}, [], {"vr": "UI"}, {"Value": None}, {"Value": [None]}, {"Value": [[1]]}]
 )
