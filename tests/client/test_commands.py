@@ -160,7 +160,7 @@ def test_names_in_headers_are_nothing_to_us(get, tmp_path):
     body = multipart(file_of(1)).replace(b"\r\n\r\n", b"\r\nContent-Location: ../../x\r\n\r\n", 1)
     where = "Content-Location: ../../y", "Content-Disposition: attachment; filename=../z"
     status, _out, _err, folder = get(
-        answer(body, KIND, *where), target="", flags=("--format", "png")
+        answer(body, KIND, *where), target="", flags=("--format", "png", "--engine", "inline")
     )
     assert status == 0
     assert [each.suffix for each in folder.rglob("*") if each.is_file()].count(".png") == 1

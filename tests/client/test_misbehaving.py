@@ -35,7 +35,7 @@ from scriptedserver import Place, Reply, Scripted, answer, multipart, scripted
 STUDY, SERIES, INSTANCE = (f"1.2.826.0.1.3680043.8.498.78{end}" for end in ("", ".1", ".1.1"))
 RESOURCE = Resource(STUDY, SERIES, INSTANCE)
 KEY = "sesame-open-4711"
-QUICK = Patience(attempts=4, first=0.01, longest=0.05, retry_after=5.0, connect=5.0, read=5.0)
+QUICK = Patience(attempts=4, first=0.01, longest=0.05, retry_after=60.0, connect=5.0, read=5.0)
 KIND = 'Content-Type: multipart/related; type="application/dicom"; boundary=edge'
 DATA = image(
     np.arange(256, dtype=np.uint8).reshape(16, 16),
@@ -212,12 +212,12 @@ def test_a_server_that_stays_busy(place):
 
 def test_a_server_that_wants_too_much_time(place):
     with pytest.raises(OverloadedError):
-        instance_from(place, answer(b"", "Retry-After: 6", status="429 Too Many Requests"), GOOD)
+        instance_from(place, answer(b"", "Retry-After: 61", status="429 Too Many Requests"), GOOD)
     assert len(place.requests) == 1
 
 
 def test_whoever_waits_can_be_told_to_stop(place):
-    place.answers(RESOURCE.path, answer(b"", "Retry-After: 5", status="503 Service Unavailable"))
+    place.answers(RESOURCE.path, answer(b"", "Retry-After: 50", status="503 Service Unavailable"))
     server = reached(place)
     caught: list[BaseException] = []
 
@@ -233,7 +233,7 @@ def test_whoever_waits_can_be_told_to_stop(place):
     while not server.session._not_before and time.monotonic() < until:
         time.sleep(0.01)
     server.close()
-    waiting.join(3)
+    waiting.join(20)
     assert not waiting.is_alive()
     assert len(caught) == 1
 
@@ -283,6 +283,7 @@ def test_silence_is_given_up(place):
     patience = QUICK._replace(attempts=2, read=0.3)
     with pytest.raises(UnreadableSourceError, match="sends nothing"):
         instance_from(place, lambda _: time.sleep(1), patience=patience)
+    patience = QUICK._replace(read=0.3)
     assert instance_from(place, lambda _: time.sleep(1), GOOD, patience=patience) == DATA
 
 
