@@ -67,7 +67,7 @@ def watched(context: Any) -> tuple[Any, Complaints]:
     page.on("request", complaints.began)
     page.on("requestfinished", complaints.ended)
     page.on("requestfailed", complaints.ended)
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     return page, complaints
 
 
