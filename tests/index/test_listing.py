@@ -24,10 +24,11 @@ NAMES = ("Doe^Jane", "DOE^JOHN", "O'Neill^100%", "Under_score^A", "Müller^Jürg
 DATES = ("20240101", "20240229", "20251231", "")
 
 
-@pytest.fixture
-def made(tmp_path, catalogue):
-    """Return a catalogue with studies, and what each instance says."""
-    told = []
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """Return what is read of some studies, and what each instance says."""
+    folder = tmp_path_factory.mktemp("studies")
+    told, read = [], []
     for study in range(7):
         for series in range(2):
             for number in range(1, 3):
@@ -46,7 +47,15 @@ def made(tmp_path, catalogue):
                     "SpecificCharacterSet": "ISO_IR 192",
                 }
                 told.append(said)
-                catalogue.put([indexed(tmp_path / "in" / f"{uid}.dcm", **said, **IMAGE)])
+                read.append(indexed(folder / f"{uid}.dcm", **said, **IMAGE))
+    return read, told
+
+
+@pytest.fixture
+def made(studies, catalogue):
+    """Return a catalogue with studies, and what each instance says."""
+    read, told = studies
+    catalogue.put(read)
     return catalogue, told
 
 

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     and_,
+    case,
     false,
     func,
     literal,
@@ -22,9 +24,10 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    true,
+    type_coerce,
 )
 
+from rendicom.errors import BadRequestError
 from rendicom.index.dialects import Dialect
 from rendicom.index.keys import (
     KEYS,
@@ -34,7 +37,6 @@ from rendicom.index.keys import (
     Keys,
     fold,
     instant,
-    name_groups,
     name_of,
     without_case_or_accents,
 )
@@ -51,6 +53,13 @@ _TIMES = frozenset(("TM", "DT"))
 _LATEST = {"TM": "235959.999999", "DT": "99991231235959.999999"}
 _WORD_BREAKS = "^=-,."
 _WILD = re.compile(r"[*?]")
+_STARS = re.compile(r"\*+")
+_MOST_PATTERNS = 500
+"""Patterns or times in one condition: each is compared with every value."""
+_MOST_VALUES = 20_000
+_LONGEST_PATTERN = 4096
+"""Letters; no value has as many."""
+_MOST_WORDS = 200
 
 _STUDY_TEXTS = {
     0x0020000D: study.c.uid,
@@ -70,11 +79,12 @@ _NAMES: dict[int, Any] = {0x00100010: study.c.patient_name, 0x00080090: study.c.
 _COLUMN_NUMBERS: dict[int, Any] = {
     0x00200011: series.c.number,
     0x00200013: file.c.number,
-    0x00280008: file.c.frames,
-    0x00280010: file.c.rows,
-    0x00280011: file.c.columns,
-    0x00280100: file.c.bits,
+    0x00280008: case(((file.c.rows > 0) | (file.c.columns > 0), file.c.frames)),
+    0x00280010: func.nullif(file.c.rows, 0),
+    0x00280011: func.nullif(file.c.columns, 0),
+    0x00280100: func.nullif(file.c.bits, 0),
 }
+"""What is not said is zero in a column."""
 _CONTAINERS: dict[Level, Any] = {
     "studies": study.c.more,
     "series": series.c.more,
@@ -142,12 +152,7 @@ class Conditions:
     def _name_column(self, value: Any, match: Match) -> Condition:
         if match.kind == "empty":
             return _is(value == "")
-        if self._is_fuzzy:
-            return or_(*(self._has_words(value, text) for text in match.values))
-        # All groups of the name lie between equals signs.
-        patterns = [fold(text) for text in match.values]
-        likes = [self._dialect.is_like(value, f"*{text}*") for text in patterns if text]
-        return or_(*likes) if likes else false()
+        return self._is_name(value, match)
 
     def _number_column(self, value: Any, match: Match) -> Condition:
         absent = or_(value.is_(None), value == NO_NUMBER)
@@ -155,17 +160,21 @@ class Conditions:
             return absent
         wanted = [number for text in match.values if (number := _number(text)) is not None]
         whole = [int(number) for number in wanted if number == int(number)]
-        return (
-            value.in_([number for number in whole if abs(number) < NO_NUMBER]) if whole else false()
-        )
+        small = [number for number in whole if abs(number) < NO_NUMBER]
+        # A number may be larger than any in its column.
+        return type_coerce(value, BigInteger).in_(small) if small else false()
 
     def _counted(self, tag: int, match: Match) -> Condition:
-        if match.kind == "empty":
-            return false()
         if tag == 0x00080061:
             chosen = series.alias("of_study")
-            there = self._text(chosen.c.modality, "CS", match, match.values)
-            return select(chosen.c.id).where(chosen.c.study == study.c.id, there).exists()
+            is_empty = match.kind == "empty"
+            there = _is(chosen.c.modality != "")
+            if not is_empty:
+                there = self._text(chosen.c.modality, "CS", match, match.values)
+            found = select(chosen.c.id).where(chosen.c.study == study.c.id, there).exists()
+            return not_(found) if is_empty else found
+        if match.kind == "empty":
+            return false()
         if tag == 0x00080062:
             return self._has_class(match)
         lower = series.alias("of_study")
@@ -228,28 +237,41 @@ class Conditions:
             equal = [self._dialect.is_number(values.c.value, number) for number in numbers]
             condition = or_(*equal) if equal else false()
         elif vr == "PN":
-            condition = self._name_group(self._dialect.text(values.c.value), match)
+            condition = self._is_name(self._dialect.text(values.c.value), match)
         else:
             condition = self._text(self._dialect.text(values.c.value), vr, match, match.values)
         return select(literal_column("1")).select_from(values).where(condition).exists()
-
-    def _name_group(self, value: Any, match: Match) -> Condition:
-        if self._is_fuzzy:
-            return or_(*(self._has_words(value, text) for text in match.values))
-        wanted = [group for text in match.values for group in name_groups(text)]
-        return or_(*(self._dialect.is_like(value, text) for text in wanted)) if wanted else false()
 
     # --- values --------------------------------------------------------------------------------
 
     def _text(self, value: Any, vr: str, match: Match, texts: Sequence[str]) -> Condition:
         if match.kind == "range":
             return _within(value, vr, texts[0], texts[1])
+        texts = tuple(dict.fromkeys(texts))
         if vr in _TIMES:
+            _check_number(texts, _MOST_PATTERNS)
             return or_(*(_within(value, vr, text, text) for text in texts))
         plain = [text for text in texts if not _is_pattern(text, vr)]
-        likes = [self._dialect.is_like(value, text) for text in texts if _is_pattern(text, vr)]
+        _check_number(plain, _MOST_VALUES)
         equal = [value.in_(plain)] if len(plain) > 1 else [value == text for text in plain]
-        return or_(*equal, *likes)
+        return or_(*equal, self._is_like(value, [text for text in texts if _is_pattern(text, vr)]))
+
+    def _is_like(self, value: Any, patterns: Sequence[str]) -> Condition:
+        """Return that one of the patterns matches."""
+        _check_number(patterns, _MOST_PATTERNS)
+        short = [_STARS.sub("*", text) for text in patterns]
+        likes = [
+            self._dialect.is_like(value, text) for text in short if len(text) <= _LONGEST_PATTERN
+        ]
+        return or_(false(), *likes)
+
+    def _is_name(self, value: Any, match: Match) -> Condition:
+        """Return that a folded name matches: it has all of its groups between equals signs."""
+        if self._is_fuzzy:
+            _check_number(match.values, _MOST_PATTERNS)
+            return or_(*(self._has_words(value, text) for text in match.values))
+        patterns = [fold(text) for text in match.values]
+        return self._is_like(value, [f"*{text}*" for text in patterns if text])
 
     def _has_words(self, value: Any, text: str) -> Condition:
         """Return that each word of ``text`` begins a word of a folded name, in whatever order."""
@@ -259,9 +281,10 @@ class Conditions:
         words = _WILD.sub(" ", without_case_or_accents(text))
         for mark in _WORD_BREAKS:
             words = words.replace(mark, " ")
-        return and_(
-            true(), *(self._dialect.is_like(spaced, f"* {each}*") for each in words.split())
-        )
+        several = dict.fromkeys(words.split())
+        if not several or len(several) > _MOST_WORDS:
+            return false()
+        return and_(*(self._is_like(spaced, [f"* {each}*"]) for each in several))
 
     def _name(self) -> str:
         self._tables += 1
@@ -271,6 +294,11 @@ class Conditions:
 def _is(condition: Any) -> Condition:
     result: Condition = condition
     return result
+
+
+def _check_number(values: Sequence[str], most: int) -> None:
+    if len(values) > most:
+        raise BadRequestError(f"a search has more than {most} values for one attribute")
 
 
 def _is_pattern(text: str, vr: str) -> bool:

@@ -27,7 +27,6 @@ __all__ = [
     "fold",
     "instant",
     "level_of",
-    "name_groups",
     "name_of",
     "shadow_of",
     "without_case_or_accents",
@@ -197,18 +196,13 @@ def without_case_or_accents(text: str) -> str:
     return unicodedata.normalize("NFC", plain).casefold().translate(_LIGATURES)
 
 
-def name_groups(text: str) -> list[str]:
-    """Return the component groups of a person name as they are compared; empty ones left out.
+def fold(text: str) -> str:
+    """Return a person name as it is compared: its groups that have letters, between equals signs.
 
     Case, accents, spaces around components and delimiters at the end make no difference
     (PS3.4 C.2.2.2.1 leaves that to us).
     """
-    return [group for group in map(_group, text.split("=")) if group]
-
-
-def fold(text: str) -> str:
-    """Return a whole name as it is compared: its groups, each between equals signs."""
-    groups = name_groups(text)
+    groups = [group for group in map(_group, text.split("=")) if group]
     return f"={'='.join(groups)}=" if groups else ""
 
 
@@ -235,6 +229,9 @@ def instant(text: str) -> str:
 def shadow_of(vr: str, values: list[Any]) -> list[str]:
     """Return the values of a VR of `SHADOWED` as they are compared."""
     texts = [value for value in values if isinstance(value, str)]
-    if vr == "PN":
-        return [group for text in texts for group in name_groups(text)]
-    return [instant(text) for text in texts]
+    return [fold(text) if vr == "PN" else _from_day_on(instant(text)) for text in texts]
+
+
+def _from_day_on(text: str) -> str:
+    """Return a date and time with its first month and day where it has none."""
+    return text + "0101"[len(text) - 4 :] if len(text) in (4, 6) else text

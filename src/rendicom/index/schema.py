@@ -41,7 +41,7 @@ __all__ = [
     "study",
 ]
 
-VERSION = 1
+VERSION = 2
 """Of the tables, and of what is read from files into them. Older ones are made anew."""
 
 NO_NUMBER = 1 << 53

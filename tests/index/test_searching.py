@@ -1,0 +1,314 @@
+"""Searches in both databases, each held against a plain matcher over pydicom's data sets."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+
+from indexedfiles import dataset, indexed
+from plainmatching import UIDS, counted, found_by
+from postgresserver import postgres_server
+from rendicom.dicomweb.query import parse_query
+from rendicom.errors import BadRequestError
+from rendicom.index.catalogue import Catalogue
+from rendicom.index.values import Found, Indexed
+from searchedarchive import ARCHIVE, ASKED
+
+__all__ = ["postgres_server"]
+
+TAGS = {"studies": "0020000D", "series": "0020000E", "instances": "00080018"}
+LEVELS = ("studies", "series", "instances")
+DATASETS = counted([dataset(**said) for said in ARCHIVE])
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> list[Indexed]:
+    folder = tmp_path_factory.mktemp("archive")
+    return [indexed(folder / f"{said['SOPInstanceUID']}.dcm", **said) for said in ARCHIVE]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, read: list[Indexed]) -> Iterator[Catalogue]:
+    """Return a catalogue of the whole archive, in each of the databases."""
+    url = "sqlite://"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_server").make_database()
+    catalogue = Catalogue(url)
+    catalogue.put(list(reversed(read)))
+    yield catalogue
+    catalogue.close()
+
+
+def searched(catalogue: Catalogue, level: Any, *pairs: tuple[str, str], **scope: str) -> Found:
+    return catalogue.search(level, parse_query(pairs, level=level), **scope)
+
+
+def uids(found: Found, level: str) -> list[str]:
+    return [model[TAGS[level]]["Value"][0] for model in found.models]
+
+
+def everything(level: str) -> set[str]:
+    return {str(each[UIDS[level]].value) for each in DATASETS}
+
+
+@functools.cache
+def plainly(level: str, conditions: tuple[tuple[str, str], ...], **flags: bool) -> set[str]:
+    return found_by(DATASETS, level, dict(conditions), **flags)
+
+
+def check(catalogue: Catalogue, level: str, conditions: dict[str, str], **flags: bool) -> int:
+    """Search both ways; return how many there are."""
+    pairs = [*conditions.items(), ("emptyvaluematching", "true")]
+    if flags.get("is_fuzzy"):
+        pairs.append(("fuzzymatching", "true"))
+    found = searched(catalogue, level, *pairs)
+    assert found.warnings == ()
+    listed = uids(found, level)
+    assert len(listed) == len(set(listed))
+    expected = plainly(level, tuple(conditions.items()), **flags)
+    assert set(listed) == expected, (level, conditions)
+    return len(listed)
+
+
+def askable(keyword: str, wanted: Any) -> str:
+    """Return a value as it is asked for; what is absent, or would be a pattern, by another."""
+    if wanted is None or ("\\" in str(wanted) and keyword != "SeriesInstanceUID"):
+        return '""'
+    return str(wanted)
+
+
+@pytest.mark.parametrize("keyword", ASKED)
+def test_each_attribute_matches_as_a_plain_matcher_says(filled, keyword):
+    level, wanted = ASKED[keyword]
+    numbers = [check(filled, level, {keyword: askable(keyword, each)}) for each in wanted]
+    assert check(filled, level, {keyword: ""}) == len(everything(level))
+    assert any(numbers), "some are found"
+    assert check(filled, level, {keyword: '""'}) < max(numbers) + 18
+
+
+def test_any_conditions_together_on_any_level(filled):
+    draw = Random(7)  # noqa: S311
+    numbers = []
+    for _ in range(150):
+        level = draw.choice(LEVELS)
+        may = [key for key, (of, _) in ASKED.items() if LEVELS.index(of) <= LEVELS.index(level)]
+        chosen = {key: draw.choice(ASKED[key][1]) for key in draw.sample(may, draw.randint(1, 3))}
+        numbers.append(check(filled, level, {k: askable(k, v) for k, v in chosen.items()}))
+    assert sum(map(bool, numbers)) > 20, "not only nothing is found"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "jane",
+        "jan doe",
+        "doe,j",
+        "DOE^J",
+        "mul",
+        "jurgen",
+        "tar yam",
+        "太",
+        "smith",
+        "oneill",
+        "%",
+        "_",
+        "nobody",
+        "100%",
+        "j* d*",
+        "[b]",
+        "do ja dr",
+    ],
+)
+@pytest.mark.parametrize("keyword", ["PatientName", "NameOfPhysiciansReadingStudy"])
+def test_fuzzy_names_match_by_the_beginnings_of_words(filled, keyword, wanted):
+    check(filled, "studies", {keyword: wanted}, is_fuzzy=True)
+
+
+def test_what_is_in_one_item_must_be_in_the_same(filled):
+    """PS3.4 C.2.2.2.6: an item matches if all of its keys do."""
+    code, step = (
+        f"RequestAttributesSequence.{each}"
+        for each in ("ScheduledProtocolCodeSequence.CodeValue", "ScheduledProcedureStepID")
+    )
+    together = check(filled, "series", {code: "P", step: "S2"})
+    apart = (plainly("series", ((key, value),)) for key, value in ((code, "P"), (step, "S2")))
+    assert 0 < together < len(set.intersection(*apart)), "the archive tells the two apart"
+
+
+def test_six_resources(filled):
+    """PS3.18 Table 10.6.1-1: each is searched within what its path names."""
+    for level in LEVELS:
+        assert set(uids(searched(filled, level), level)) == everything(level)
+    for level in LEVELS[1:]:
+        below = {uid for uid in everything(level) if uid.startswith("1.2.4.")}
+        assert set(uids(searched(filled, level, study="1.2.4"), level)) == below
+    below = {uid for uid in everything("instances") if uid.startswith("1.2.4.0.")}
+    scope = {"study": "1.2.4", "series": "1.2.4.0"}
+    assert set(uids(searched(filled, "instances", **scope), "instances")) == below
+    assert not searched(filled, "series", study="9.9").models
+    assert not searched(filled, "instances", study="1.2.5", series="1.2.4.0").models
+
+
+def test_what_is_counted_and_returned(filled):
+    for level in LEVELS:
+        found = searched(filled, level, ("includefield", "all"))
+        for uid, model in zip(uids(found, level), found.models, strict=True):
+            one = next(each for each in DATASETS if each[UIDS[level]].value == uid)
+            _compare(one, model, level)
+
+
+def _compare(said: Dataset, model: dict[str, Any], level: str) -> None:
+    owed = [key for key, (of, _) in ASKED.items() if LEVELS.index(of) <= LEVELS.index(level)]
+    for keyword in owed:
+        if "." in keyword or keyword.startswith("Name"):
+            continue
+        expected = said[keyword].value if keyword in said else None
+        many = (
+            list(expected) if said.get(keyword) is not None and said[keyword].VM > 1 else [expected]
+        )
+        there = model.get(f"{_tag(keyword):08X}", {})
+        given = there.get("Value", [None])
+        if said.get(keyword) is not None and said[keyword].VR == "PN":
+            given = [
+                "=".join(v.get(k, "") for k in ("Alphabetic", "Ideographic", "Phonetic")).rstrip(
+                    "="
+                )
+                if v
+                else None
+                for v in given
+            ]
+            many = [str(each).rstrip("^") if each else None for each in many]
+            given = [each.rstrip("^") if each else None for each in given]
+        assert [str(v) if v is not None else "" for v in given] == [_written(v) for v in many], (
+            keyword
+        )
+
+
+def _written(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _tag(keyword: str) -> int:
+    from pydicom.datadict import tag_for_keyword
+
+    found = tag_for_keyword(keyword)
+    assert found is not None
+    return found
+
+
+def test_fields_that_are_asked_for_come_too(filled):
+    (model,) = searched(filled, "studies", ("StudyInstanceUID", "1.2.0")).models
+    assert "00101030" not in model
+    asked = ("includefield", "PatientWeight,00080062")
+    (model,) = searched(filled, "studies", ("StudyInstanceUID", "1.2.0"), asked).models
+    of_study = [each for each in DATASETS if each.StudyInstanceUID == "1.2.0"]
+    assert sorted(model["00080062"]["Value"]) == sorted({each.SOPClassUID for each in of_study})
+    assert ("00101030" in model) == (of_study[0].get("PatientWeight") is not None)
+    # Of the study when only instances were asked for, within it.
+    fields = searched(filled, "instances", ("includefield", "PatientID"), study="1.2.0").models
+    assert all(each["00100020"]["Value"] == ["A1"] for each in fields)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_pages_are_the_whole_in_its_order(filled, level):
+    whole = uids(searched(filled, level), level)
+    for size in (1, 4, len(whole), len(whole) + 1):
+        pages = []
+        for offset in range(0, len(whole) + 1, size):
+            page = searched(filled, level, ("limit", str(size)), ("offset", str(offset)))
+            pages.append(uids(page, level))
+            assert page.remaining == max(0, len(whole) - offset - len(pages[-1]))
+        assert list(itertools.chain(*pages)) == whole
+    none = searched(filled, level, ("limit", "0"))
+    assert (none.models, none.remaining) == ([], len(whole))
+    beyond = searched(filled, level, ("offset", "999999999999999999"))
+    assert (beyond.models, beyond.remaining) == ([], 0)
+
+
+def test_both_databases_and_any_order_of_coming_in_give_the_same_order(filled, read):
+    other = Catalogue("sqlite://")
+    try:
+        other.put(read)
+        for level in LEVELS[:1]:
+            assert uids(searched(filled, level), level) == uids(searched(other, level), level)
+        for level in LEVELS[1:]:
+            ours, theirs = (searched(each, level, study="1.2.4") for each in (filled, other))
+            assert uids(ours, level) == uids(theirs, level)
+    finally:
+        other.close()
+
+
+def test_studies_come_with_the_latest_first(filled):
+    dates = [each["00080020"].get("Value", [""])[0] for each in searched(filled, "studies").models]
+    assert dates == sorted(dates, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "' OR '1'='1",
+        "'; DROP TABLE rendicom_study; --",
+        '" OR ""="',
+        "%' OR 1=1 --",
+        "\\",
+        "\\%",
+        "$1",
+        ":uid_1",
+        "%s",
+        "%(x)s",
+        "{}",
+        "*" * 300 + "xyzzy",
+        "zq*" * 200,
+        "\u202e\ufeff\U0010ffff*",
+    ],
+)
+def test_values_are_never_read_as_sql(filled, hostile):
+    before = filled.counts()
+    for level, keyword in (
+        ("studies", "PatientName"),
+        ("studies", "PatientID"),
+        ("series", "SeriesDescription"),
+        ("studies", "NameOfPhysiciansReadingStudy"),
+        ("series", "RequestAttributesSequence.RequestedProcedureID"),
+    ):
+        for fuzzy in ("true", "false"):
+            found = searched(filled, level, (keyword, hostile), ("fuzzymatching", fuzzy))
+            assert found.models == []
+    for scope in ({"study": hostile}, {"study": "1.2.0", "series": hostile}):
+        assert searched(filled, "instances", **scope).models == []
+    assert filled.entry(hostile, hostile, hostile) is None
+    assert filled.status(hostile) == "unknown"
+    assert filled.counts() == before
+
+
+def test_very_many_values(filled):
+    """So many are refused, or found: never is the database held to be gone."""
+    listed = ",".join(["1.2.4", *(f"9.9.{n}" for n in range(15_000))])
+    assert uids(searched(filled, "studies", ("StudyInstanceUID", listed)), "studies") == ["1.2.4"]
+    patterns = ",".join(f"C{n}*" for n in range(300))
+    found = searched(filled, "series", ("Modality", f"CT*,{patterns}"))
+    assert set(uids(found, "series")) == found_by(DATASETS, "series", {"Modality": "CT"})
+    times = "\\".join(f"{n // 60:02}{n % 60:02}" for n in range(1440))
+    for pair in [("Modality", ",".join(f"{n}*" for n in range(5000))), ("StudyTime", times)]:
+        with pytest.raises(BadRequestError):
+            searched(filled, "series", pair, ("multiplevaluematching", "true"))
+
+
+def test_a_pattern_longer_than_any_value(filled):
+    for keyword in ("PatientName", "PatientID", "StudyDescription"):
+        assert searched(filled, "studies", (keyword, "a" * 60_000 + "*")).models == []
+        fuzzy = ("fuzzymatching", "true")
+        assert searched(filled, "studies", (keyword, "a" * 60_000 + "*"), fuzzy).models == []
+
+
+def test_what_is_not_kept_is_told(filled):
+    found = searched(filled, "studies", ("EthnicGroup", "x"), ("PatientID", "A1"))
+    assert len(found.warnings) == 1
+    assert "00102160" in found.warnings[0]
+    assert set(uids(found, "studies")) == found_by(DATASETS, "studies", {"PatientID": "A1"})
