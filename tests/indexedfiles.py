@@ -8,6 +8,8 @@ from typing import Any
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from rendicom.dicomweb.query import parse_query
+from rendicom.index.catalogue import Catalogue
 from rendicom.index.reading import read_indexed
 from rendicom.index.values import Indexed
 from rendicom.storage import version_of
@@ -63,3 +65,37 @@ def read(path: Path) -> Indexed:
     found = read_indexed(str(path), version_of(str(path)))
     assert found is not None
     return found
+
+
+def copy_of(one: Indexed, *, study: int, series: int, number: int) -> Indexed:
+    uid = f"1.2.{study}"
+    return one._replace(
+        study=uid,
+        series=f"{uid}.{series}",
+        instance=f"{uid}.{series}.{number}",
+        location=f"{Path(one.location).parent}/{study}/{number}.dcm",
+        of_study={**one.of_study, "0020000D": [uid]},
+        of_series={**one.of_series, "0020000E": [f"{uid}.{series}"]},
+        instance_number=number,
+    )
+
+
+def listed(catalogue: Catalogue) -> set[str]:
+    query = parse_query([], level="instances")
+    return {each["00080018"]["Value"][0] for each in catalogue.search("instances", query).models}
+
+
+def check_counts(catalogue: Catalogue) -> None:
+    """See to it that what is counted is what is there, on each level."""
+    query = parse_query([], level="series")
+    models = catalogue.search("series", query).models
+    below = [
+        len(catalogue.entries(each["0020000D"]["Value"][0], each["0020000E"]["Value"][0]))
+        for each in models
+    ]
+    assert [each["00201209"]["Value"][0] for each in models] == below
+    assert 0 not in below
+    counts = catalogue.counts()
+    assert (counts.series, counts.instances) == (len(models), sum(below))
+    assert counts.instances == len(listed(catalogue))
+    assert counts.studies == len({each["0020000D"]["Value"][0] for each in models})

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from indexedfiles import IMAGE, copy_of, indexed
 from postgresserver import postgres_server
 from rendicom.index.catalogue import Catalogue
+from rendicom.index.values import Indexed
 
 __all__ = ["postgres_server"]
 
@@ -26,3 +28,10 @@ def catalogue(url: str) -> Iterator[Catalogue]:
     made = Catalogue(url)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def some(tmp_path_factory: pytest.TempPathFactory) -> list[Indexed]:
+    """Return 60 instances in three studies of two series each, told apart by their UIDs."""
+    one = indexed(tmp_path_factory.mktemp("some") / "a.dcm", PatientName="Doe^Jane", **IMAGE)
+    return [copy_of(one, study=n % 3, series=n // 3 % 2, number=n) for n in range(60)]

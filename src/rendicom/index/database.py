@@ -39,6 +39,8 @@ _T = TypeVar("_T")
 
 _log = logging.getLogger("rendicom.index")
 
+_MAGIC = b"SQLite format 3\0"
+_SET_ASIDE = "-damaged"
 _BUSY_SECONDS = 30.0
 _RETRY_AFTER = 5.0
 _ADVISORY_LOCK = 0x52454E44
@@ -87,6 +89,13 @@ class Database:
         self._writing = threading.Lock()
         self._identity: _Identity = None
         self._engine: Engine | None = None
+        try:
+            self._open_first()
+        except RendicomError:
+            self.close()
+            raise
+
+    def _open_first(self) -> None:
         try:
             self._open()
         except DBAPIError as error:
@@ -220,7 +229,7 @@ class Database:
         self._dispose()
         with _exclusive(self._path):
             if self._identity_now() == broken:
-                _remove(self._path)
+                _take_away(self._path)
         self._reopen()
 
     def _open(self) -> None:
@@ -232,7 +241,12 @@ class Database:
                 )
                 prepare(connection)
             return
-        os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
+        try:
+            os.makedirs(os.path.dirname(os.path.abspath(self._path)), exist_ok=True)
+        except OSError as error:
+            raise OptionError(
+                f"the folder of the index cannot be made: {error.strerror}", hint=_FOLDER_HINT
+            ) from None
         with _exclusive(self._path):
             if self._identity_now() is None:
                 # What a file that is gone has left behind does not belong to the next one.
@@ -257,6 +271,7 @@ def _parsed(url: str) -> URL:
     raise OptionError("the index is in SQLite or PostgreSQL", hint=_URL_HINT)
 
 
+_FOLDER_HINT = "it must be writable; --data names another one"
 _URL_HINT = "give postgresql://USER@HOST/NAME or sqlite:////FOLDER/index.sqlite3"
 
 
@@ -323,7 +338,7 @@ def _exclusive(path: str) -> Iterator[None]:
     except sqlite3.Error:
         raise OptionError(
             "the index cannot be opened or made in its folder",
-            hint="it must exist and be writable; --data names another one",
+            hint=_FOLDER_HINT,
         ) from None
     try:
         try:
@@ -333,6 +348,16 @@ def _exclusive(path: str) -> Iterator[None]:
         yield
     finally:
         lock.close()
+
+
+def _take_away(path: str) -> None:
+    """Remove a damaged database; what does not look like one may be somebody's, and is kept."""
+    with open(path, "rb") as opened:
+        is_database = opened.read(len(_MAGIC)) == _MAGIC
+    if not is_database:
+        _log.warning("it was no database at all: it is kept beside it, as %s%s", path, _SET_ASIDE)
+        os.replace(path, path + _SET_ASIDE)
+    _remove(path)
 
 
 def _remove(path: str) -> None:

@@ -20,7 +20,7 @@ def prepare(connection: Connection) -> None:
     Raises
     ------
     OptionError
-        The tables are of a later version.
+        The tables are of a later version, or it is a file of another program.
     """
     found = _version(connection)
     if found == schema.VERSION:
@@ -34,7 +34,12 @@ def prepare(connection: Connection) -> None:
             hint="run that one, or name another place for the index",
         )
     names = set(inspect(connection).get_table_names())
-    if not names.isdisjoint(schema.metadata.tables):
+    is_ours = not names.isdisjoint(schema.metadata.tables)
+    if names and not is_ours and connection.dialect.name == "sqlite":
+        raise OptionError(
+            "the database is that of another program", hint="name another place for the index"
+        )
+    if is_ours:
         _log.warning("the index is of an earlier Rendicom: it is made anew")
         _drop(connection)
     schema.metadata.create_all(connection)

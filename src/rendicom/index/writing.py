@@ -1,8 +1,8 @@
 """Changes to the catalogue, each a function of one transaction.
 
-The row of a study is locked before what lies below it is touched, and studies are taken in the
-order of their UIDs: two nodes that write at once then neither wait for each other in a circle nor
-count what the other has not yet told.
+The rows of folders are locked before what is known of their files is read, and those of studies
+before what lies below them is touched; both are taken in an order: two nodes that write at once
+then neither wait for each other in a circle nor count what the other has not yet told.
 """
 
 from __future__ import annotations
@@ -44,20 +44,24 @@ def put(connection: Connection, indexed: Sequence[Indexed], *, is_scanned: bool)
     out: it was read before it was deleted.
     """
     rows = {each.location: each for each in indexed}
+    folders = _folders(connection, rows)
     known = _known(connection, rows)
     if is_scanned:
         gone = [place for place, row in known.items() if _is_ghost(row, rows[place])]
         rows = {place: each for place, each in rows.items() if place not in gone}
     if not rows:
         return 0
-    studies = _put_studies(connection, rows.values())
-    places = _put_series(connection, rows.values(), studies)
     earlier = {row.series for place, row in known.items() if place in rows and row.series}
+    studies = _put_studies(connection, rows.values(), _studies_of(connection, earlier))
+    places = _put_series(connection, rows.values(), studies)
     left = Touched(connection, earlier | set(places.values()))
     if not is_scanned:
         # With another number the row is not taken for one that a look under way has missed.
         drop_rows(connection, [row.id for row in known.values()])
-    _put_files(connection, rows.values(), places)
+    _upsert_files(
+        connection,
+        [_file_row(each, places[each.study, each.series], folders) for each in rows.values()],
+    )
     moved = [(row.series, row.uid) for row in known.values() if row.series]
     put_now = [(places[each.study, each.series], each.instance) for each in rows.values()]
     left.settle([*moved, *put_now], has_lost=bool(earlier - set(places.values())))
@@ -86,9 +90,26 @@ def _known(connection: Connection, locations: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _put_studies(connection: Connection, indexed: Iterable[Indexed]) -> dict[str, int]:
+def _studies_of(connection: Connection, ids: Iterable[int]) -> set[str]:
+    """Return the UIDs of the studies of series."""
+    found: set[str] = set()
+    for chunk in chunked(ids):
+        chosen = select(study.c.uid).join(series).where(series.c.id.in_(chunk)).distinct()
+        found.update(connection.execute(chosen).scalars())
+    return found
+
+
+def _put_studies(
+    connection: Connection, indexed: Iterable[Indexed], earlier: Iterable[str]
+) -> dict[str, int]:
+    """List studies; those ``earlier`` ones, which lose files, are locked along with them."""
     ids: dict[str, int] = {}
-    for uid, first in _first_of(indexed, lambda each: each.study):
+    firsts = dict(_first_of(indexed, lambda each: each.study))
+    for uid in sorted({*firsts, *earlier}):
+        first = firsts.get(uid)
+        if first is None:
+            connection.execute(select(study.c.id).where(study.c.uid == uid).with_for_update())
+            continue
         row = _upsert(connection, study, ("uid",), {"uid": uid, "stamp": new_stamp()})
         ids[uid] = row.id
         if _is_first(first, row.source):
@@ -178,14 +199,6 @@ def _number(number: int | None) -> int:
     return NO_NUMBER if number is None else number
 
 
-def _put_files(
-    connection: Connection, indexed: Iterable[Indexed], places: Mapping[tuple[str, str], int]
-) -> None:
-    folders = _folders(connection, (each.location for each in indexed))
-    rows = [_file_row(each, places[each.study, each.series], folders) for each in indexed]
-    _upsert_files(connection, rows)
-
-
 def _file_row(indexed: Indexed, in_series: int, folders: Mapping[str, int]) -> dict[str, Any]:
     path, name = split(indexed.location)
     return {
@@ -213,11 +226,12 @@ def _file_row(indexed: Indexed, in_series: int, folders: Mapping[str, int]) -> d
 
 
 def _folders(connection: Connection, locations: Iterable[str]) -> dict[str, int]:
-    """Return the numbers of the folders of files; those that are not there yet are made."""
+    """Return the numbers of the folders of files, locked; those that are not there are made."""
     paths = sorted({split(location)[0] for location in locations})
     found: dict[str, int] = {}
     for chunk in chunked(paths):
         chosen = select(folder.c.path, folder.c.id).where(folder.c.path.in_(chunk))
+        chosen = chosen.order_by(folder.c.path).with_for_update()
         found.update({row.path: row.id for row in connection.execute(chosen)})
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     for path in paths:
@@ -228,6 +242,17 @@ def _folders(connection: Connection, locations: Iterable[str]) -> dict[str, int]
             )
             found[path] = connection.execute(statement.returning(folder.c.id)).scalar_one()
     return found
+
+
+def _lock_folders(connection: Connection, ids: Iterable[int]) -> None:
+    """Let nobody else change what is known of files, nor of others in their folders."""
+    found: set[int] = set()
+    for chunk in chunked(ids):
+        chosen = select(file.c.folder).where(file.c.id.in_(chunk)).distinct()
+        found.update(connection.execute(chosen).scalars())
+    for chunk in chunked(sorted(found)):
+        locked = select(folder.c.id).where(folder.c.id.in_(chunk)).order_by(folder.c.path)
+        connection.execute(locked.with_for_update())
 
 
 def _upsert_files(connection: Connection, rows: list[dict[str, Any]]) -> None:
@@ -249,9 +274,9 @@ def _undelete(connection: Connection, indexed: Iterable[Indexed]) -> None:
 
 def note(connection: Connection, rejected: Sequence[Rejected]) -> None:
     """Remember files that hold no instance, for as long as they do not change."""
+    folders = _folders(connection, (each.location for each in rejected))
     known = _known(connection, (each.location for each in rejected))
     remove(connection, [row.id for row in known.values() if row.kind == INSTANCE])
-    folders = _folders(connection, (each.location for each in rejected))
     rows = [_rejected_row(each, folders) for each in rejected]
     if rows:
         _upsert_files(connection, rows)
@@ -277,6 +302,7 @@ def forget(connection: Connection, locations: Iterable[str]) -> int:
 
 def remove(connection: Connection, ids: Sequence[int]) -> int:
     """Forget files by their numbers; return how many there were."""
+    _lock_folders(connection, ids)
     pairs: list[tuple[int, str]] = []
     for chunk in chunked(ids):
         chosen = select(file.c.series, file.c.uid).where(
@@ -291,6 +317,7 @@ def remove(connection: Connection, ids: Sequence[int]) -> int:
 
 def mark_deleted(connection: Connection, ids: Sequence[int]) -> None:
     """Take instances out, remembering them, and their files as such that are not to be listed."""
+    _lock_folders(connection, ids)
     pairs: list[tuple[int, str]] = []
     gone: list[dict[str, str]] = []
     for chunk in chunked(ids):
