@@ -46,6 +46,8 @@ def test_a_letter_can_be_downloaded_as_it_is(screen: Any, served: Any) -> None:
 def test_from_a_report_to_its_neighbour_and_back(screen: Any, served: Any) -> None:
     screen.goto(served.url + LETTER)
     screen.get_by_role("button", name="Download the PDF").wait_for()
+    # What lies beside it is known once the series has been listed.
+    screen.wait_for_load_state("networkidle")
     screen.locator("#image").focus()
     screen.keyboard.press("ArrowLeft")
     frame = screen.frame_locator("#document iframe")
