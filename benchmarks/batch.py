@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,10 +29,10 @@ from pydicom.uid import generate_uid
 
 import rendicom
 from rendicom.batch.executors import open_executor
+from rendicom.batch.output_paths import find
 from rendicom.batch.run import Run
-from rendicom.batch.sources import find
-from rendicom.batch.units import Recipe, Report
-from rendicom.batch.write import write_picture
+from rendicom.batch.worker_messages import Recipe, UnitReport
+from rendicom.engine.picture_file import write_picture
 from rendicom.testing import image
 from samples import write
 
@@ -125,7 +127,7 @@ class Bench:
         """Return the time of a run on workers that are there already."""
         out = self.fresh()
         recipe = Recipe(str(out), "png", rendicom.RenderOptions(), base=str(Path.cwd()))
-        done: list[Report] = []
+        done: list[UnitReport] = []
         with ExitStack() as stack:
             executor = stack.enter_context(open_executor(name, jobs=jobs)[1])
             run = Run(recipe, lambda: executor, jobs, done.append)
@@ -198,10 +200,46 @@ def memory(folder: Path, counts: tuple[int, ...]) -> None:
         )
 
 
+def sharded(bench: Bench, *, rounds: int) -> None:
+    """Print rates of shards against single files: to write, and to read all in random order."""
+    count = len(bench.files)
+    single: list[tuple[float, float]] = []
+    shards: list[tuple[float, float]] = []
+    for _ in range(rounds):
+        for times, name in ((single, ""), (shards, "{shard:06}.tar")):
+            out = bench.fresh()
+            target = str(out / name) if name else str(out)
+            command = [bench.program, "convert", str(bench.root), target, "-q", "--format", "png"]
+            wrote = timed(lambda: subprocess.run(command, check=True, env=environment()))  # noqa: B023
+            times.append((wrote, timed(lambda: read_all(out))))  # noqa: B023
+    print(f"\n{count} images of 16x16, one core a worker; files a second, best of {rounds}")
+    for place, what in enumerate(("convert", "read")):
+        one, many = (min(each[place] for each in times) for times in (single, shards))
+        print(f"  {what:8} single files {count / one:7.0f}  shards {count / many:7.0f}", end="")
+        print(f"  ratio {one / many:5.2f}")
+
+
+def read_all(folder: Path) -> None:
+    """Read every picture below a folder: files in random order, shards one after the other."""
+    paths = [each for each in folder.rglob("*") if each.suffix in (".png", ".tar")]
+    random.Random(7).shuffle(paths)  # noqa: S311
+    for path in paths:
+        if path.suffix == ".png":
+            path.read_bytes()
+            continue
+        with tarfile.open(path, "r|") as tar:
+            for member in tar:
+                if member.name.endswith(".png"):
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    file.read()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="fewer files and rounds")
     parser.add_argument("--files", type=int, default=0, help="CT files  [default: 2000]")
+    parser.add_argument("--small", type=int, default=0, help="small files  [default: 100000]")
     given = parser.parse_args()
     count = given.files or (400 if given.quick else 2000)
     print(
@@ -213,6 +251,8 @@ def main() -> None:
         speed(bench, rounds=1 if given.quick else 3)
         engines(bench, rounds=1 if given.quick else 3)
         memory(folder, (1000, 5000) if given.quick else (1000, 50_000))
+        root = small_archive(folder, given.small or (5000 if given.quick else 100_000))
+        sharded(Bench(root, folder), rounds=1 if given.quick else 2)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Speed and memory of one render, as ratios taken in one run.
 
-    python benchmarks/render.py [--quick]
+    python benchmarks/render.py [--quick] [--cpu]
 
 Columns: (a) `rendicom.render` from a path to bytes, (b) the bare codec calls on the same frame,
 (c) the script a tutorial teaches (pydicom, apply_voi_lut, Pillow). Rounds alternate between the
-three, so that a drift of the machine's speed cancels; ratios are of medians.
+three, so that a drift of the machine's speed cancels; ratios are of medians. With ``--cpu`` that
+table alone is printed, of processor time, which other programs on the machine change little.
 """
 
 from __future__ import annotations
@@ -84,31 +85,34 @@ def tutorial(path: Path, extension: str) -> bytes:
     return buffer.getvalue()
 
 
-def timed(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+Clock = Callable[[], float]
+
+
+def timed(call: Callable[[], Any], clock: Clock = time.perf_counter) -> float:
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def render_table(samples: list[Sample], *, seconds: float) -> None:
+def render_table(samples: list[Sample], *, seconds: float, clock: Clock) -> None:
     """Print one row for each frame, coding and format."""
     print(f"{'frame':9} {'from':14} {'to':4} {'a ms':>8} {'b ms':>8} {'c ms':>8}", end="")
     print(f" {'a/b':>6} {'aim':>5} {'c/a':>6} {'aim':>5}")
     for sample in samples:
         for extension in MEDIA:
-            print_row(sample, extension, seconds=seconds)
+            print_row(sample, extension, seconds=seconds, clock=clock)
 
 
-def print_row(sample: Sample, extension: str, *, seconds: float) -> None:
+def print_row(sample: Sample, extension: str, *, seconds: float, clock: Clock) -> None:
     calls: list[Callable[[], Any]] = [
         partial(rendicom.render, sample.path, media_type=MEDIA[extension]),
         bare(sample, extension),
     ]
     if works(tutorial, sample.path, extension):
         calls.append(partial(tutorial, sample.path, extension))
-    one_round = sum(timed(call) for call in calls)
+    one_round = sum(timed(call, clock) for call in calls)
     rounds = max(5, min(60, int(seconds / one_round)))
-    took = [[timed(call) for call in calls] for _ in range(rounds)]
+    took = [[timed(call, clock) for call in calls] for _ in range(rounds)]
     a, b, *rest = (median(column) * 1000 for column in zip(*took, strict=True))
     keys = ((sample.kind, sample.coding, extension), (sample.kind, sample.coding))
     aim = next((AIM[key] for key in keys if key in AIM), 1.3)
@@ -231,14 +235,19 @@ def memory(samples: list[Sample], folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    quick = parser.parse_args().quick
+    parser.add_argument("--cpu", action="store_true", help="processor time of the table alone")
+    given = parser.parse_args()
+    quick = given.quick
     print(
         f"rendicom {rendicom.__version__}, Python {sys.version.split()[0]}, {os.cpu_count()} cores"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         samples = write(folder)
-        render_table(samples, seconds=1 if quick else 6)
+        clock = time.process_time if given.cpu else time.perf_counter
+        render_table(samples, seconds=1 if quick else 6, clock=clock)
+        if given.cpu:
+            return
         scaling(samples[0], count=100 if quick else 400)
         processes(samples[0], folder, runs=5 if quick else 15)
         memory(samples, folder)

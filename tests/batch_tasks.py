@@ -8,26 +8,27 @@ import signal
 import time
 from pathlib import Path
 
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import Ignored
-from rendicom.batch.units import Chunk, Recipe, Report, Unit
+from rendicom.batch.outcomes import Ignored
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
+from rendicom.selection import FrameSelection
 
 
-def echo(recipe: Recipe, units: tuple[Unit, ...]) -> Chunk:
+def echo(recipe: Recipe, units: tuple[Unit, ...]) -> ChunkReports:
     """Report each unit, with the time its name says it took."""
-    return Chunk(tuple(_report(unit) for unit in units))
+    return ChunkReports(tuple(_report(unit) for unit in units))
 
 
-def sleepy(recipe: Recipe, units: tuple[Unit, ...]) -> Chunk:
+def sleepy(recipe: Recipe, units: tuple[Unit, ...]) -> ChunkReports:
     """Take as many milliseconds for a unit as its size says."""
     reports = []
     for unit in units:
         time.sleep(unit.size / 1000)
         reports.append(_report(unit, seconds=unit.size / 1000))
-    return Chunk(tuple(reports))
+    return ChunkReports(tuple(reports))
 
 
-def deadly(recipe: Recipe, units: tuple[Unit, ...]) -> Chunk:
+def deadly(recipe: Recipe, units: tuple[Unit, ...]) -> ChunkReports:
     """Die of the units called so; of one called ``once`` in the folder ``target`` only once."""
     for unit in units:
         if unit.source.startswith("deadly"):
@@ -38,17 +39,17 @@ def deadly(recipe: Recipe, units: tuple[Unit, ...]) -> Chunk:
             if not mark.exists():
                 mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-    return Chunk(tuple(_report(unit) for unit in units))
+    return ChunkReports(tuple(_report(unit) for unit in units))
 
 
-def short_of_time(recipe: Recipe, units: tuple[Unit, ...]) -> Chunk:
+def short_of_time(recipe: Recipe, units: tuple[Unit, ...]) -> ChunkReports:
     """Do one unit of a chunk, and the first ten frames of that one."""
     first, *left = units
     frames = (first.frames or FrameSelection(((1, 95),))).resolve(95)
     rest = FrameSelection.of(frames[10:]) if frames[10:] else None
     done = tuple(Ignored(f"{first.source} {frame}") for frame in frames[:10])
-    return Chunk((Report(first, done, rest=rest, seconds=5.0),), tuple(left))
+    return ChunkReports((UnitReport(first, done, rest=rest, seconds=5.0),), tuple(left))
 
 
-def _report(unit: Unit, seconds: float = 0.001) -> Report:
-    return Report(unit, (Ignored(unit.source),), seconds=seconds)
+def _report(unit: Unit, seconds: float = 0.001) -> UnitReport:
+    return UnitReport(unit, (Ignored(unit.source),), seconds=seconds)

@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from rendicom.dicomweb.query import parse_query
 from rendicom.index.catalogue import Catalogue
 from rendicom.index.reading import read_indexed
-from rendicom.index.values import Indexed
+from rendicom.index.records import Indexed
 from rendicom.storage import version_of
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

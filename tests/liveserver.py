@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import uvicorn
 
 from rendicom.server.connections import connection_class
+from rendicom.server.crowd import Crowd
 
 __all__ = ["Live", "living"]
 
@@ -21,6 +22,8 @@ class Live(NamedTuple):
 
     host: str
     port: int
+    end: Callable[[], None]
+    """Asks it to end, as a signal does."""
 
     @property
     def url(self) -> str:
@@ -30,7 +33,11 @@ class Live(NamedTuple):
     def raw(self, data: bytes = b"", *, timeout: float = 10.0) -> socket.socket:
         """Return a connection, with ``data`` sent."""
         connected = socket.create_connection((self.host, self.port), timeout=timeout)
-        connected.sendall(data)
+        try:
+            connected.sendall(data)
+        except OSError:
+            connected.close()
+            raise
         return connected
 
     def exchange(self, data: bytes) -> bytes:
@@ -43,12 +50,14 @@ class Live(NamedTuple):
 
 
 @contextmanager
-def living(app: Any, *, patience: float = 10.0, **settings: Any) -> Iterator[Live]:
+def living(
+    app: Any, *, patience: float = 10.0, crowd: Crowd | None = None, **settings: Any
+) -> Iterator[Live]:
     """Serve ``app`` in a thread, with the server's own class of connections."""
     bound = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
-        http=connection_class(patience),
+        http=connection_class(patience, crowd),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -66,8 +75,12 @@ def living(app: Any, *, patience: float = 10.0, **settings: Any) -> Iterator[Liv
         time.sleep(0.005)
     assert server.started, "the server did not start"
     host, port = bound.getsockname()[:2]
+
+    def end() -> None:
+        server.should_exit = True
+
     try:
-        yield Live(host, port)
+        yield Live(host, port, end)
     finally:
         server.should_exit = True
         thread.join(15)

@@ -19,6 +19,7 @@ PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
 THORAX, HEART, REPORTS = f"{ROOT}.1", f"{ROOT}.2", f"{ROOT}.3"
 SLICES = 6
+THIN = 9
 ROWS, COLUMNS = 96, 128
 FILM = 5
 
@@ -82,18 +83,30 @@ def _save(dataset: Dataset, path: Path) -> None:
     dataset.save_as(path, enforce_file_format=True)
 
 
+def _slice(series: int, number: int, z: float, values: np.ndarray[Any, Any]) -> Dataset:
+    uid = f"{THORAX}.{series}"
+    dataset = _dataset(CT, f"{uid}.{number}", THORAX, uid)
+    _patient(dataset, "Lovelace^Ada", "RC-42", "20240312", "A1001")
+    dataset.StudyDescription = "Thorax"
+    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "CT", series, number
+    dataset.PixelSpacing, dataset.ImageOrientationPatient = [0.7, 0.7], [1, 0, 0, 0, 1, 0]
+    dataset.ImagePositionPatient, dataset.FrameOfReferenceUID = [0, 0, z], f"{THORAX}.99"
+    dataset.RescaleSlope, dataset.RescaleIntercept = 1, -1024
+    dataset.WindowCenter, dataset.WindowWidth = 40, 400
+    _gray(dataset, values + 1024, bits=12)
+    return dataset
+
+
 def write_thorax(folder: Path) -> None:
-    """Write a series of CT slices and a photograph."""
+    """Write CT slices 5 mm apart, thin ones 3 mm apart from the other end, and a photograph."""
     for number in range(1, SLICES + 1):
-        dataset = _dataset(CT, slice_uid(number), THORAX, f"{THORAX}.1")
-        _patient(dataset, "Lovelace^Ada", "RC-42", "20240312", "A1001")
-        dataset.StudyDescription, dataset.SeriesDescription = "Thorax", "Axial"
-        dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "CT", 1, number
-        dataset.PixelSpacing = [0.7, 0.7]
-        dataset.RescaleSlope, dataset.RescaleIntercept = 1, -1024
-        dataset.WindowCenter, dataset.WindowWidth = 40, 400
-        _gray(dataset, slice_values(number) + 1024, bits=12)
+        dataset = _slice(1, number, 5 * (number - 1), slice_values(number))
+        dataset.SeriesDescription = "Axial"
         _save(dataset, slice_path(folder, number))
+    for number in range(1, THIN + 1):
+        dataset = _slice(3, number, 24 - 3 * (number - 1), slice_values(number)[::3, ::3])
+        dataset.SeriesDescription = "Thin"
+        _save(dataset, folder / "thin" / f"{number}.dcm")
     photograph = _dataset(SECONDARY, f"{THORAX}.2.1", THORAX, f"{THORAX}.2")
     _patient(photograph, "Lovelace^Ada", "RC-42", "20240312", "A1001")
     photograph.Modality, photograph.SeriesNumber, photograph.InstanceNumber = "OT", 2, 1

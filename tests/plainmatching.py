@@ -60,6 +60,9 @@ def _counted(archive: Sequence[Dataset], instance: Dataset) -> Dataset:
 def _meets_all(dataset: Dataset, conditions: Mapping[str, str], is_fuzzy: bool) -> bool:
     """Tell whether all conditions are met, those on a sequence by one and the same item."""
     of_items: dict[str, dict[str, str]] = {}
+    conditions, is_met = _without_moments(dataset, conditions)
+    if not is_met:
+        return False
     for path, wanted in conditions.items():
         first, _, rest = path.partition(".")
         if wanted == "":
@@ -155,3 +158,43 @@ def _is_within(moments: Callable[[str], tuple[str, str]], value: str, wanted: st
     first, dash, last = wanted.partition("-")
     last = last if dash else first
     return (not first or moments(first)[0] <= moment) and (not last or moment <= moments(last)[1])
+
+
+_PAIRED = (
+    "Study",
+    "Series",
+    "Acquisition",
+    "Content",
+    "PatientBirth",
+    "PerformedProcedureStepStart",
+)
+
+
+def _without_moments(
+    dataset: Dataset, conditions: Mapping[str, str]
+) -> tuple[dict[str, str], bool]:
+    """Return the conditions but for ranges of a date and its time, and whether those are met."""
+    rest, is_met = dict(conditions), True
+    for name in _PAIRED:
+        date = "PatientBirthDate" if name == "PatientBirth" else f"{name}Date"
+        time = date.removesuffix("Date") + "Time"
+        if "-" in rest.get(date, "") and "-" in rest.get(time, ""):
+            is_met &= _is_in_span(dataset, date, time, rest.pop(date), rest.pop(time))
+    return rest, is_met
+
+
+def _is_in_span(dataset: Dataset, date: str, time: str, dates: str, times: str) -> bool:
+    """Tell whether date and time, as one moment, lie in one range of moments."""
+    day, clock = str(dataset.get(date) or ""), str(dataset.get(time) or "")
+    if not day:
+        return False
+    (first_day, _, last_day), (first, _, last) = dates.partition("-"), times.partition("-")
+    # A day without a time lies in no part of that day.
+    moment = _RANGES["TM"](clock)[0] if clock else ""
+    least = _RANGES["TM"](first or "000000")[0]
+    most = _RANGES["TM"](last or "235959")[1]
+    is_late = moment >= least if moment else least == "000000.000000"
+    is_early = moment <= most if moment else most == "235959.999999"
+    after = not first_day or day > first_day or (day == first_day and is_late)
+    before = not last_day or day < last_day or (day == last_day and is_early)
+    return after and before

@@ -9,6 +9,7 @@ import signal
 import time
 from pathlib import Path
 
+from rendicom.engine import InstanceLocation
 from rendicom.errors import BadRequestError
 
 
@@ -45,6 +46,30 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_first(log: str, times: int) -> int:
+    """Die so many times, then return how often this was called."""
+    with Path(log).open("a", encoding="utf-8") as stream:
+        stream.write(f"{os.getpid()}\n")
+    calls = len(Path(log).read_text(encoding="utf-8").split())
+    if calls <= times:
+        die()
+    return calls
+
+
+def lacks_memory() -> None:
+    raise MemoryError
+
+
+def hold(size: int) -> int:
+    return len(bytearray(size))
+
+
+def term() -> int:
+    """Do what the system does to all processes of a service that it stops."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    return 7
+
+
 def abort() -> None:
     faulthandler.disable()
     os.abort()
@@ -53,6 +78,16 @@ def abort() -> None:
 def hold_the_interpreter() -> None:
     """Hang in C without letting any Python code run."""
     ctypes.PyDLL(None).sleep(1000)
+
+
+def read(place: InstanceLocation) -> int:
+    """Read a file: hang where it says so, die where it says so, else return its length."""
+    text = Path(place.location).read_text(encoding="utf-8")
+    if text == "hang":
+        hold_the_interpreter()
+    if text == "die":
+        die()
+    return len(text)
 
 
 def refuse() -> None:

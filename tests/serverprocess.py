@@ -60,7 +60,9 @@ class Served:
         found = re.search(r"//(.+):(\d+)", self.url)
         assert found is not None
         self.address = (found[1].strip("[]"), int(found[2]))
-        self._client = httpx2.Client(base_url=self.base, timeout=60)
+        # Servers close idle connections, some of these after 1 s: the client has to be earlier.
+        limits = httpx2.Limits(keepalive_expiry=0.3)
+        self._client = httpx2.Client(base_url=self.base, timeout=60, limits=limits)
 
     def request(self, method: str, path: str, accept: str | None = "*/*", **more: Any) -> Any:
         """Return the response; ``accept`` None sends no such header at all."""

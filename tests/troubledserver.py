@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import socket
@@ -17,17 +18,20 @@ from typing import Any
 import numpy as np
 import psutil
 
+from presentationstates import reference, referring, state
 from rendicom.dicomweb.multipart import MultipartWriter
-from rendicom.testing.images import image, rle
-from rendicom.testing.writer import encapsulate
-from servedfiles import GRAY, PHI, ROOT, WIDE, identity, made, path, write_made
+from rendicom.testing.images import image
+from rendicom.testing.rle import rle
+from rendicom.testing.writer import element, encapsulate, sequence
+from servedfiles import GRAY, PHI, ROOT, SECONDARY, WIDE, identity, made, path, write_made
 from serverprocess import Served, served, until
 
 FAULTS = f"{ROOT}.66"
-ABORT, HANG, SLOW, LARGE, WIDEST, LONGEST, SPOOLED = (
-    f"{FAULTS}.1.{number}" for number in range(1, 8)
+ABORT, HANG, SLOW, LARGE, WIDEST, LONGEST, SPOOLED, BOASTFUL, SHOWN = (
+    f"{FAULTS}.1.{number}" for number in range(1, 10)
 )
-IDLE, TIMEOUT, MAX_BODY, MAX_PIXELS, MAX_FRAMES = 1, 3, 8 << 20, 4 << 20, 50
+"""BOASTFUL says it has as many frames as can be said, and has one; SHOWN is a state for it."""
+IDLE, TIMEOUT, MAX_BODY, MAX_PIXELS, MAX_FRAMES = 1, 3, 8 << 20, 12 << 20, 50
 LARGE_BYTES = 12 << 20
 DICOM, JSON = "application/dicom", "application/dicom+json"
 GOOD = path(GRAY, WIDE) + "/rendered"
@@ -86,10 +90,23 @@ def write_faults(folder: Path) -> None:
         bits_allocated=8, frames=40, transfer_syntax="1.2.840.10008.1.2.5",
     )  # fmt: skip
     (folder / "spooled.dcm").write_bytes(spooled)
-    wide = made(FAULTS, WIDEST, bytes(4 * MAX_PIXELS), rows=MAX_PIXELS >> 10, columns=4 << 10)
+    wide = made(FAULTS, WIDEST, bytes(2 * MAX_PIXELS), rows=MAX_PIXELS >> 10, columns=2 << 10)
     (folder / "widest.dcm").write_bytes(wide)
     frames = made(FAULTS, LONGEST, bytes(2 * MAX_FRAMES), rows=1, columns=1, frames=2 * MAX_FRAMES)
     (folder / "long.dcm").write_bytes(frames)
+    boastful = made(FAULTS, BOASTFUL, bytes(range(64)), rows=8, columns=8, frames=(1 << 31) - 1)
+    (folder / "boastful.dcm").write_bytes(boastful)
+    (folder / "shown.dcm").write_bytes(_shown())
+
+
+def _shown() -> bytes:
+    """Return a presentation state for all frames of two images that have too many."""
+    images = referring(*(reference(each, sop_class=SECONDARY) for each in (BOASTFUL, LONGEST)))
+    return state(
+        *identity(FAULTS, SHOWN),
+        element(0x0020000E, "UI", f"{FAULTS}.1"),
+        sequence(0x00081115, (element(0x0020000E, "UI", f"{FAULTS}.1"), images)),
+    )
 
 
 @contextlib.contextmanager
@@ -143,8 +160,9 @@ def temporary(server: Served) -> list[str]:
     """Return the temporary files of a server; its index and the locks of its folders are none."""
     assert server.audit is not None
     folder = server.audit.parent / "temporary"
-    files = (each for each in folder.rglob("*") if each.is_file() and "in-use" not in each.name)
-    return [str(each) for each in files]
+    # Path.rglob fails where a folder vanishes under it, as those of a running server do.
+    files = (Path(root, name) for root, _, names in os.walk(folder) for name in names)
+    return [str(each) for each in files if "in-use" not in each.name]
 
 
 def descriptors(server: Served) -> int:

@@ -10,10 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rendicom.batch.conversion import Summary, convert
+    from rendicom.batch.dataset import FrameDataset, dataset
     from rendicom.client.archive import Archive
-    from rendicom.client.http import connect
-    from rendicom.client.local import open_folder
-    from rendicom.engine import Instance, open_instance, open_presentation, render
+    from rendicom.client.folder_archive import open_folder
+    from rendicom.client.server_archive import connect
+    from rendicom.composition.opening import compose, open_instance, open_layers
+    from rendicom.engine import Instance, PictureRequest, open_presentation, render
+    from rendicom.engine.rendered_image import RenderedImage
     from rendicom.errors import (
         CorruptDataError,
         EncodeError,
@@ -28,28 +32,27 @@ if TYPE_CHECKING:
         UnsupportedTransferSyntaxError,
     )
     from rendicom.options import PRESETS, RenderOptions, Voi
-    from rendicom.values import (
-        DisplayImage,
-        Frame,
-        PixelDescription,
-        RenderedImage,
-        Viewport,
-        Window,
-    )
+    from rendicom.selection import Selection
+    from rendicom.values import DisplayImage, Frame, PixelDescription, Viewport, Window
 
 _ROOMS = {
+    "batch.conversion": ("Summary", "convert"),
+    "batch.dataset": ("FrameDataset", "dataset"),
     "client.archive": ("Archive",),
-    "client.http": ("connect",),
-    "client.local": ("open_folder",),
-    "engine": ("Instance", "open_instance", "open_presentation", "render"),
+    "client.server_archive": ("connect",),
+    "client.folder_archive": ("open_folder",),
+    "composition.opening": ("compose", "open_instance", "open_layers"),
+    "engine": ("Instance", "PictureRequest", "open_presentation", "render"),
+    "engine.rendered_image": ("RenderedImage",),
     "errors": (
         "CorruptDataError", "EncodeError", "LimitExceededError", "NoPixelDataError",
         "NoSuchFrameError", "NotDicomError", "OptionError", "RendicomError",
         "UnreadableSourceError", "UnsupportedImageError", "UnsupportedTransferSyntaxError",
     ),
     "options": ("PRESETS", "RenderOptions", "Voi"),
+    "selection": ("Selection",),
     "values": (
-        "DisplayImage", "Frame", "PixelDescription", "RenderedImage", "Viewport", "Window",
+        "DisplayImage", "Frame", "PixelDescription", "Viewport", "Window",
     ),
 }  # fmt: skip
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -61,16 +64,20 @@ __all__ = [
     "DisplayImage",
     "EncodeError",
     "Frame",
+    "FrameDataset",
     "Instance",
     "LimitExceededError",
     "NoPixelDataError",
     "NoSuchFrameError",
     "NotDicomError",
     "OptionError",
+    "PictureRequest",
     "PixelDescription",
     "RenderOptions",
     "RenderedImage",
     "RendicomError",
+    "Selection",
+    "Summary",
     "UnreadableSourceError",
     "UnsupportedImageError",
     "UnsupportedTransferSyntaxError",
@@ -78,9 +85,13 @@ __all__ = [
     "Voi",
     "Window",
     "__version__",
+    "compose",
     "connect",
+    "convert",
+    "dataset",
     "open_folder",
     "open_instance",
+    "open_layers",
     "open_presentation",
     "render",
 ]

@@ -39,40 +39,19 @@ code or an HTTP status, each with one table of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import ClassVar
 
 __all__ = [
-    "BadRequestError",
-    "ConflictError",
-    "CorruptDataError",
-    "DeletedResourceError",
-    "EncodeError",
-    "ForbiddenError",
-    "LimitExceededError",
-    "NoPixelDataError",
-    "NoSuchFrameError",
-    "NoSuchResourceError",
-    "NotAcceptableError",
-    "NotDicomError",
-    "NotSupportedError",
-    "OptionError",
-    "OutputCollisionError",
-    "OutputExistsError",
-    "OverloadedError",
-    "RendicomError",
-    "TargetInUseError",
-    "TimedOutError",
-    "TooLargeError",
-    "UnauthenticatedError",
-    "UnreadableSourceError",
-    "UnsupportedImageError",
-    "UnsupportedMediaTypeError",
-    "UnsupportedTransferSyntaxError",
-    "UnwritableOutputError",
-    "WireError",
-    "WorkerDiedError",
-]
+    "BadRequestError", "ConflictError", "CorruptDataError", "DeletedResourceError", "EncodeError",
+    "ForbiddenError", "LimitExceededError", "NoPixelDataError", "NoSuchFrameError",
+    "NoSuchResourceError", "NotAcceptableError", "NotDicomError", "NotSupportedError",
+    "OptionError", "OutputCollisionError", "OutputExistsError", "OverloadedError", "RendicomError",
+    "TargetInUseError", "TimedOutError", "TooLargeError", "UnauthenticatedError",
+    "UnreadableSourceError", "UnsupportedImageError", "UnsupportedMediaTypeError",
+    "UnsupportedTransferSyntaxError", "UnwritableOutputError", "WireError", "WorkerDiedError",
+]  # fmt: skip
 
 
 class RendicomError(Exception):
@@ -86,9 +65,18 @@ class RendicomError(Exception):
         What the person can do about it, or an empty string.
     frame
         Frame number, counted from 1, where one frame is to blame.
+
+    Examples
+    --------
+    >>> try:
+    ...     rendicom.render("missing.dcm")
+    ... except rendicom.RendicomError as error:
+    ...     print(error.code)
+    cannot-read
     """
 
     code: ClassVar[str] = "error"
+    _own_fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str, *, hint: str = "", frame: int | None = None) -> None:
         super().__init__(message)
@@ -104,10 +92,8 @@ class RendicomError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with all fields: errors travel between worker processes."""
-        return (_rebuild, (type(self), *self._words(), {}))
-
-    def _words(self) -> tuple[str, str, int | None]:
-        return self.message, self.hint, self.frame
+        more = {name: getattr(self, name) for name in self._own_fields}
+        return (_rebuild, (type(self), self.message, self.hint, self.frame, more))
 
 
 def _rebuild(
@@ -121,61 +107,160 @@ def _rebuild(
 
 
 class OptionError(RendicomError):
-    """A rendering option is malformed, out of range or clashes with another."""
+    """A rendering option is malformed, out of range or clashes with another.
+
+    Examples
+    --------
+    >>> rendicom.RenderOptions(quality=0)
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.OptionError: quality 0 is not a whole number from 1 to 100
+    """
 
     code = "bad-option"
 
 
 class UnreadableSourceError(RendicomError):
-    """The source does not exist or cannot be opened."""
+    """The source does not exist or cannot be opened.
+
+    Examples
+    --------
+    >>> rendicom.render("missing.dcm")
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.UnreadableSourceError: there is no such file
+    """
 
     code = "cannot-read"
 
 
 class NotDicomError(RendicomError):
-    """The bytes are not a DICOM data set."""
+    """The bytes are not a DICOM data set.
+
+    Examples
+    --------
+    >>> rendicom.render(b"GIF89a")
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.NotDicomError: the bytes are not DICOM
+    """
 
     code = "not-dicom"
 
 
 class NoPixelDataError(RendicomError):
-    """A sound DICOM object that holds no image."""
+    """A sound DICOM object that holds no image.
+
+    Examples
+    --------
+    >>> rendicom.render("report.dcm")
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.NoPixelDataError: the object is of class Comprehensive SR and...
+    """
 
     code = "no-pixel-data"
 
 
 class NoSuchFrameError(RendicomError):
-    """A frame number outside 1..Number of Frames."""
+    """A frame number outside 1..Number of Frames.
+
+    Examples
+    --------
+    >>> rendicom.render("ct.dcm", 2)
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.NoSuchFrameError: there is no frame 2: the instance has 1 frame
+    """
 
     code = "no-such-frame"
 
 
 class UnsupportedTransferSyntaxError(RendicomError):
-    """No installed library decodes this transfer syntax, or none exists."""
+    """No installed library decodes this transfer syntax, or none exists.
+
+    Examples
+    --------
+    >>> from rendicom.testing import image
+    >>> pixels = numpy.zeros((4, 4), numpy.uint8)
+    >>> rendicom.render(image(pixels, transfer_syntax="1.2.840.10008.1.2.4.94"))
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.UnsupportedTransferSyntaxError: the pixel data is on another server (JPIP)...
+    """
 
     code = "unsupported-transfer-syntax"
 
 
 class UnsupportedImageError(RendicomError):
-    """A pixel layout outside what Rendicom renders (for example four samples a pixel)."""
+    """A pixel layout outside what Rendicom renders (for example four samples a pixel).
+
+    Examples
+    --------
+    >>> rendicom.open_presentation("ct.dcm")
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.UnsupportedImageError: the object is of class CT Image, which is no...
+    """
 
     code = "unsupported-image"
 
 
 class CorruptDataError(RendicomError):
-    """The header contradicts itself, or the pixel stream is damaged."""
+    """The header contradicts itself, or the pixel stream is damaged.
+
+    Examples
+    --------
+    >>> data = pathlib.Path("ct.dcm").read_bytes()
+    >>> rendicom.render(data[:-2000], options=rendicom.RenderOptions(strict=True))
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.CorruptDataError: pixel data is short: 30906 of 32768 bytes
+    """
 
     code = "corrupt-data"
 
 
 class LimitExceededError(RendicomError):
-    """The header asks for more pixels, frames or bytes than the limits allow."""
+    """The header asks for more pixels, frames or bytes than the limits allow.
+
+    Examples
+    --------
+    >>> rendicom.render("ct.dcm", options=rendicom.RenderOptions(max_pixels=100))
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.LimitExceededError: the image is 128 x 128 pixels...
+    """
 
     code = "limit-exceeded"
 
 
+def out_of_memory() -> LimitExceededError:
+    """Return what stands for MemoryError outside of the library."""
+    return LimitExceededError(
+        "there is not enough memory", hint="a smaller --max-pixels refuses such images earlier"
+    )
+
+
+@contextmanager
+def typed_memory_error() -> Iterator[None]:
+    """Raise `LimitExceededError` for MemoryError; for the functions that programs call."""
+    try:
+        yield
+    except MemoryError:
+        raise out_of_memory() from None
+
+
 class EncodeError(RendicomError):
-    """The output format cannot hold this picture."""
+    """The output format cannot hold this picture.
+
+    Examples
+    --------
+    >>> try:
+    ...     picture = rendicom.render("ct.dcm")
+    ... except rendicom.EncodeError as error:
+    ...     print(error.code, error.hint)
+    """
 
     code = "cannot-encode"
 
@@ -187,13 +272,13 @@ class TimedOutError(RendicomError):
 
 
 class WorkerDiedError(RendicomError):
-    """The process that made a picture died of it."""
+    """The worker process ended while it made a picture."""
 
     code = "worker-died"
 
 
 class OutputExistsError(RendicomError):
-    """A picture is not written because of what stands in its place."""
+    """A picture is not written because its path is taken."""
 
     code = "output-exists"
 
@@ -217,7 +302,7 @@ class TargetInUseError(RendicomError):
 
 
 class WireError(RendicomError):
-    """What is said between a DICOMweb client and a server is wrong or cannot be done."""
+    """A request or response between a DICOMweb client and a server failed."""
 
     code = "wire-error"
 
@@ -226,6 +311,7 @@ class BadRequestError(WireError):
     """A part of the request is malformed; ``parameter`` is its name, or an empty string."""
 
     code = "bad-request"
+    _own_fields = ("parameter",)
 
     def __init__(
         self, message: str, *, hint: str = "", frame: int | None = None, parameter: str = ""
@@ -233,19 +319,15 @@ class BadRequestError(WireError):
         super().__init__(message, hint=hint, frame=frame)
         self.parameter = parameter
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle with all fields."""
-        return (_rebuild, (type(self), *self._words(), {"parameter": self.parameter}))
-
 
 class UnauthenticatedError(WireError):
-    """Nobody knows who asks: no key or token, or one that does not hold."""
+    """The client is not authenticated: no key or token, or an invalid one."""
 
     code = "unauthenticated"
 
 
 class ForbiddenError(WireError):
-    """Whoever asks may not do this."""
+    """The client is not authorised for this request."""
 
     code = "forbidden"
 
@@ -266,6 +348,7 @@ class NotAcceptableError(WireError):
     """None of the media types asked for can be made; ``available`` lists those that can."""
 
     code = "not-acceptable"
+    _own_fields = ("available",)
 
     def __init__(
         self,
@@ -277,10 +360,6 @@ class NotAcceptableError(WireError):
     ) -> None:
         super().__init__(message, hint=hint, frame=frame)
         self.available = available
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle with all fields."""
-        return (_rebuild, (type(self), *self._words(), {"available": self.available}))
 
 
 class ConflictError(WireError):
@@ -302,7 +381,7 @@ class UnsupportedMediaTypeError(WireError):
 
 
 class NotSupportedError(WireError):
-    """A sound request for what this server does not do."""
+    """A valid request that this server does not support."""
 
     code = "not-supported"
 
@@ -311,13 +390,10 @@ class OverloadedError(WireError):
     """There is too much to do already; ``retry_after`` is in seconds."""
 
     code = "overloaded"
+    _own_fields = ("retry_after",)
 
     def __init__(
         self, message: str, *, hint: str = "", frame: int | None = None, retry_after: float = 1.0
     ) -> None:
         super().__init__(message, hint=hint, frame=frame)
         self.retry_after = retry_after
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle with all fields."""
-        return (_rebuild, (type(self), *self._words(), {"retry_after": self.retry_after}))

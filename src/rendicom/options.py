@@ -7,21 +7,29 @@ iterates `parameters` and adds nothing of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
+from rendicom import option_values as read
 from rendicom.errors import OptionError
-from rendicom.values import Viewport, Window, format_number, parse_number
+from rendicom.option_values import PALETTES, Annotation, PaletteName, Reader
+from rendicom.views import Viewport, Voi, Window
 
-__all__ = ["PRESETS", "OverlayMode", "Parameter", "RenderOptions", "Voi", "parameters"]
+__all__ = ["PALETTES", "PRESETS", "OverlayMode", "Parameter", "RenderOptions", "Voi", "parameters"]
 
-VoiKind = Literal["auto", "window", "lut", "name", "minmax", "percentile", "roi", "identity"]
+Preset = Literal[
+    "abdomen", "angio", "bone", "brain", "chest", "liver", "lung", "mediastinum", "pelvis",
+    "soft-tissue", "spine", "stroke", "subdural", "temporal-bone",
+]  # fmt: skip
+BitDepth = Literal[8, 16]
+Rotation = Literal[0, 90, 180, 270]
 Values = Literal["display", "stored", "modality"]
 IccMode = Literal["no", "yes", "srgb", "adobergb", "rommrgb", "displayp3"]
 OverlayMode = Literal["replace", "threshold", "complement", "invert", "roi"]
-Annotation = Literal["patient", "technique"]
+Flip = Literal["h", "v"]
+LayerStyle = Literal["fill", "outline", "both"]
 
 PRESETS: Mapping[str, Window] = {
     "abdomen": Window(50, 400),
@@ -39,62 +47,10 @@ PRESETS: Mapping[str, Window] = {
     "subdural": Window(75, 215),
     "temporal-bone": Window(600, 2800),
 }
-"""Windows in HU that reading rooms use for CT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Voi:
-    """Which VOI transform turns modality values into display values.
-
-    ``arguments`` are the numbers behind the colon: an index counted from 1 for ``window`` and
-    ``lut``; low and high percent for ``percentile``; x, y, width, height in pixels for ``roi``.
-    ``name`` is the explanation text to look for.
-    """
-
-    kind: VoiKind = "auto"
-    arguments: tuple[float, ...] = ()
-    name: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Voi:
-        """Read ``auto|window:N|lut:N|name:TEXT|minmax|percentile:LO,HI|roi:X,Y,W,H|identity``."""
-        kind, colon, rest = text.partition(":")
-        if kind in ("auto", "minmax", "identity") and not colon:
-            return cls(cast("VoiKind", kind))
-        if kind == "name" and rest:
-            return cls("name", name=rest)
-        if kind in ("window", "lut") and rest.isascii() and rest.isdigit() and int(rest) > 0:
-            return cls(cast("VoiKind", kind), (float(rest),))
-        if kind == "percentile":
-            return cls("percentile", _percentiles(rest))
-        if kind == "roi":
-            return cls("roi", _rectangle(rest))
-        raise OptionError(
-            f"voi {text!r} is not one of auto, window:N, lut:N, name:TEXT, minmax, "
-            "percentile:LO,HI, roi:X,Y,W,H, identity"
-        )
-
-    def __str__(self) -> str:
-        """Return the canonical text."""
-        rest = self.name or ",".join(map(format_number, self.arguments))
-        return f"{self.kind}:{rest}" if rest else self.kind
-
-
-def _percentiles(text: str) -> tuple[float, ...]:
-    values = tuple(parse_number(part, what="percentile") for part in text.split(","))
-    if len(values) != 2 or not 0 <= values[0] < values[1] <= 100:
-        raise OptionError(
-            f"voi percentile {text!r} is not of the form LO,HI with 0 <= LO < HI <= 100"
-        )
-    return values
-
-
-def _rectangle(text: str) -> tuple[float, ...]:
-    values = tuple(parse_number(part, what="roi") for part in text.split(","))
-    whole = all(value == int(value) and value >= 0 for value in values)
-    if len(values) != 4 or not whole or 0 in values[2:]:
-        raise OptionError(f"voi roi {text!r} is not of the form X,Y,WIDTH,HEIGHT in whole pixels")
-    return values
+"""Common CT windows in HU, by the name that ``preset`` takes."""
+_AUTO = Voi()
+_GRAY, _SIZE, _DRAWN = "Gray values", "Size and orientation", "Shutter, overlays and text"
+_LAYERS, _FILE, _LIMITS = "Layers", "Encoding", "Limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,217 +62,241 @@ class Parameter:
     attribute: str
     """Field of `RenderOptions`: ``bit_depth``."""
     default: Any
-    parse: Callable[[str], Any]
+    read: Reader
+    """Returns the value that a text, or a value in code, stands for; the name is for messages."""
     help: str
     metavar: str
     choices: tuple[str, ...]
     is_switch: bool
+    group: str
+    """Heading it stands under in help texts."""
+
+    def parse(self, text: str) -> Any:
+        """Return the value that a text stands for; an OptionError names the parameter."""
+        return self.read(text, self.name)
 
 
 def _parameter(
     default: Any,
-    parse: Callable[[str], Any],
+    read: Reader,
     help: str,
     *,
     metavar: str = "",
-    choices: tuple[str, ...] = (),
+    choices: Sequence[object] = (),
+    group: str,
     is_switch: bool = False,
 ) -> Any:
     meta = {
-        "parse": parse, "help": help, "metavar": metavar, "choices": choices,
-        "is_switch": is_switch,
+        "read": read, "help": help, "metavar": metavar, "choices": tuple(map(str, choices)),
+        "is_switch": is_switch, "group": group,
     }  # fmt: skip
     return field(default=default, metadata=meta)
 
 
-def _choice(name: str, kind: Any) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in get_args(kind):
-            raise OptionError(f"{name} {text!r} is not one of {', '.join(get_args(kind))}")
-        return text
-
-    return parse
-
-
-def _integer(name: str, low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
-            raise OptionError(f"{name} {text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _one_of(name: str, *allowed: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if text not in map(str, allowed):
-            raise OptionError(f"{name} {text!r} is not one of {', '.join(map(str, allowed))}")
-        return int(text)
-
-    return parse
-
-
-def _switch(text: str) -> bool:
-    words = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-    if text not in words:
-        raise OptionError(f"{text!r} is not yes or no")
-    return words[text]
-
-
-def _preset(text: str) -> str:
-    if text not in PRESETS:
-        raise OptionError(f"preset {text!r} is not one of {', '.join(PRESETS)}")
-    return text
-
-
-def _planes(text: str) -> tuple[int, ...]:
-    """Read overlay groups in hexadecimal: ``6000,6002``."""
-    try:
-        groups = tuple(int(part, 16) for part in text.split(","))
-    except ValueError:
-        groups = (0,)
-    if not all(0x6000 <= group <= 0x601E and group % 2 == 0 for group in groups):
-        raise OptionError(f"overlay-planes {text!r} is not a list of groups from 6000 to 601E")
-    return tuple(sorted(set(groups)))
-
-
-def _annotation(text: str) -> str:
-    """Read one or both keywords in any order; the canonical order is that of the standard."""
-    known, given = get_args(Annotation), text.split(",")
-    if unknown := [word for word in given if word not in known]:
-        raise OptionError(f"annotation {unknown[0]!r} is not one of {', '.join(known)}")
-    return ",".join(word for word in known if word in given)
-
-
-def _colour(text: str) -> str:
-    digits = text.removeprefix("#")
-    if len(digits) != 6 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
-        raise OptionError(f"overlay-color {text!r} is not of the form #RRGGBB")
-    return f"#{digits.lower()}"
-
-
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """How to turn a frame into a picture; immutable, hashable, the same through every door.
+    """Rendering parameters; immutable, hashable, the same for library, command and server.
 
-    Each field is documented by its own help text (see `parameters`).
+    A field also takes its text form (``window="40,400"``), and ``window`` and ``viewport`` a tuple
+    of numbers (``window=(40, 400)``).
 
     Raises
     ------
     OptionError
-        Two options ask for different things (for example ``window`` and ``preset``).
+        A value has the wrong type or is out of range, and the message names the field; or two
+        fields exclude each other, such as ``window`` and ``preset``.
+
+    Examples
+    --------
+    >>> options = RenderOptions(window=(40, 400), max_size=512)
+    >>> options.canonical()
+    'window=40,400,linear&max-size=512'
+    >>> RenderOptions.parse({"preset": "lung"}).preset
+    'lung'
     """
 
     window: Window | None = _parameter(
-        None, Window.parse,
-        "VOI window in modality units (HU for CT); function linear, linear-exact or sigmoid.",
-        metavar="C,W[,FUNCTION]",
+        None, read.window,
+        "VOI window: center and width in modality units (HU for CT), and the function linear, "
+        "linear-exact or sigmoid.",
+        metavar="C,W[,FUNCTION]", group=_GRAY,
     )  # fmt: skip
     voi: Voi = _parameter(
-        Voi(), Voi.parse,
-        "Gray transform: auto, window:N, lut:N, name:TEXT, minmax, percentile:LO,HI, "
+        _AUTO, read.voi,
+        "VOI transform: auto, window:N, lut:N, name:TEXT, minmax, percentile:LO,HI, "
         "roi:X,Y,W,H or identity.",
-        metavar="HOW",
+        metavar="HOW", group=_GRAY,
     )  # fmt: skip
-    preset: str | None = _parameter(
-        None, _preset, "Named CT window.", choices=tuple(PRESETS), metavar="NAME"
+    preset: Preset | None = _parameter(
+        None, read.choice_of(Preset), "Common CT window, by name.", choices=get_args(Preset),
+        metavar="NAME", group=_GRAY,
+    )  # fmt: skip
+    invert: bool = _parameter(
+        False, read.switch, "Swap black and white.", is_switch=True, group=_GRAY
     )
-    invert: bool = _parameter(False, _switch, "Swap black and white.", is_switch=True)
-    bit_depth: int = _parameter(
-        8, _one_of("bit-depth", 8, 16), "Bits per sample of the picture.", choices=("8", "16")
-    )
+    gsdf: tuple[float, ...] | None = _parameter(
+        None, read.luminances,
+        "Calibrate for a display by the Grayscale Standard Display Function (PS3.14): its "
+        "luminances in cd/m2, ambient light included, at equal steps of the driving level from "
+        "black to white (18 are usual).",
+        metavar="LUMINANCE,...", group=_GRAY,
+    )  # fmt: skip
+    bit_depth: BitDepth = _parameter(
+        8, read.one_of(BitDepth), "Bits per sample of the picture.", choices=get_args(BitDepth),
+        group=_GRAY,
+    )  # fmt: skip
     values: Values = _parameter(
-        "display", _choice("values", Values),
-        "What the samples are: display values, or stored (16 bit) or modality (32-bit float) "
-        "values, unwindowed.",
-        choices=get_args(Values),
+        "display", read.choice_of(Values),
+        "Samples of the picture: display values, or without any window stored values (16 bit) or "
+        "modality values (32-bit float).",
+        choices=get_args(Values), group=_GRAY,
     )  # fmt: skip
     padding: bool = _parameter(
-        True, _switch, "Paint Pixel Padding Value black and keep it out of ranges.", is_switch=True
-    )
+        True, read.switch, "Show Pixel Padding Value as black, and leave it out of value ranges.",
+        is_switch=True, group=_GRAY,
+    )  # fmt: skip
     shutter: bool = _parameter(
-        True, _switch, "Cover what the display shutter of the image covers.", is_switch=True
+        True, read.switch, "Apply the display shutter of the image.", is_switch=True, group=_DRAWN
     )
     viewport: Viewport | None = _parameter(
-        None, Viewport.parse,
-        "Fit into W,H pixels; with X,Y,W,H crop first; a negative extent flips.",
-        metavar="W,H[,X,Y,W,H]",
+        None, read.viewport,
+        "Fit into W,H pixels; with X,Y,W,H crop to this region first; a negative W or H mirrors.",
+        metavar="W,H[,X,Y,W,H]", group=_SIZE,
     )  # fmt: skip
     max_size: int | None = _parameter(
-        None, _integer("max-size", 1, 65535), "Reduce so that no side is longer than N pixels.",
-        metavar="N",
+        None, read.integer_from(1, 65535),
+        "Reduce the picture so that no side is longer than N pixels.",
+        metavar="N", group=_SIZE,
     )  # fmt: skip
-    rotate: int = _parameter(
-        0, _one_of("rotate", 0, 90, 180, 270), "Turn clockwise, in degrees.",
-        choices=("0", "90", "180", "270"),
+    scale: float = _parameter(
+        1.0, read.factor, "Enlarge (2) or reduce (0.5) both sides of the picture by a factor.",
+        metavar="FACTOR", group=_SIZE,
     )  # fmt: skip
-    flip: Literal["h", "v"] | None = _parameter(
-        None, _choice("flip", Literal["h", "v"]), "Mirror left-right (h) or top-bottom (v).",
-        choices=("h", "v"),
+    fast: bool = _parameter(
+        False, read.switch,
+        "Decode no more than a smaller picture needs, where the codec can: pixels may differ.",
+        is_switch=True, group=_SIZE,
+    )  # fmt: skip
+    rotate: Rotation = _parameter(
+        0, read.one_of(Rotation), "Rotate clockwise, in degrees.", choices=get_args(Rotation),
+        group=_SIZE,
+    )  # fmt: skip
+    flip: Flip | None = _parameter(
+        None, read.choice_of(Flip), "Mirror left to right (h) or top to bottom (v).",
+        choices=get_args(Flip), group=_SIZE,
     )  # fmt: skip
     square_pixels: bool = _parameter(
-        False, _switch, "Stretch so that pixels are square (Pixel Aspect Ratio, Pixel Spacing).",
-        is_switch=True,
+        False, read.switch,
+        "Stretch so that pixels are square (Pixel Aspect Ratio, Pixel Spacing).",
+        is_switch=True, group=_SIZE,
     )  # fmt: skip
     quality: int = _parameter(
-        90, _integer("quality", 1, 100), "Quality of lossy formats.", metavar="1..100"
+        90, read.integer_from(1, 100), "Quality of lossy formats.", metavar="1..100", group=_FILE
     )
     compression: int | None = _parameter(
-        None, _integer("compression", 0, 9),
-        "Effort of lossless formats: 0 none, 9 smallest. [default: fast]", metavar="0..9",
+        None, read.integer_from(0, 9),
+        "Effort of lossless formats: 0 none, 9 smallest file. [default: fast]", metavar="0..9",
+        group=_FILE,
     )  # fmt: skip
     overlays: bool = _parameter(
-        False, _switch, "Draw overlay planes (they may hold names).", is_switch=True
-    )
+        False, read.switch, "Draw overlay planes, which may contain patient data.", is_switch=True,
+        group=_DRAWN,
+    )  # fmt: skip
     overlay_planes: tuple[int, ...] | None = _parameter(
-        None, _planes, "Overlay groups to draw, in hexadecimal. [default: all]",
-        metavar="6000,6002",
+        None, read.planes, "Overlay groups to draw, in hexadecimal. [default: all]",
+        metavar="6000,6002", group=_DRAWN,
     )  # fmt: skip
     overlay_mode: OverlayMode | None = _parameter(
-        None, _choice("overlay-mode", OverlayMode),
-        "How planes are drawn. [default: replace; roi for planes of type R]",
-        choices=get_args(OverlayMode),
+        None, read.choice_of(OverlayMode),
+        "How overlay planes are drawn. [default: replace; roi for planes of type R]",
+        choices=get_args(OverlayMode), group=_DRAWN,
     )  # fmt: skip
     overlay_color: str = _parameter(
-        "#ffffff", _colour, "Colour of overlay planes.", metavar="#RRGGBB"
+        "#ffffff", read.colour, "Color of overlay planes.", metavar="#RRGGBB", group=_DRAWN
     )
-    annotation: str | None = _parameter(
-        None, _annotation,
-        "Write into the picture who is shown (patient), how it was made (technique), or both.",
-        metavar="patient,technique",
+    annotation: Annotation | None = _parameter(
+        None, read.annotation,
+        "Write text into the corners: patient data (patient), acquisition data (technique), or "
+        "both.",
+        metavar="patient,technique", group=_DRAWN,
+    )  # fmt: skip
+    layer_opacity: float = _parameter(
+        0.4, read.share, "Opacity of masks, dose and values over the image.", metavar="0..1",
+        group=_LAYERS,
+    )  # fmt: skip
+    layer_style: LayerStyle | None = _parameter(
+        None, read.choice_of(LayerStyle),
+        "How masks, contours and dose are drawn. [default: both; outline for contours]",
+        choices=get_args(LayerStyle), group=_LAYERS,
+    )  # fmt: skip
+    layer_items: tuple[str, ...] | None = _parameter(
+        None, read.names, "Segments, regions or marks to draw, by number or name. [default: all]",
+        metavar="1,3|NAME", group=_LAYERS,
+    )  # fmt: skip
+    layer_labels: bool = _parameter(
+        False, read.switch,
+        "Write numbers and names beside what is drawn; they may contain patient data.",
+        is_switch=True, group=_LAYERS,
+    )  # fmt: skip
+    layer_palette: PaletteName = _parameter(
+        "hot-iron", read.palette, "Palette of values over the image, by name or UID.",
+        metavar="NAME", group=_LAYERS,
+    )  # fmt: skip
+    layer_window: Window | None = _parameter(
+        None, read.layer_window, "VOI window of values over the image.",
+        metavar="C,W[,FUNCTION]", group=_LAYERS,
+    )  # fmt: skip
+    legend: bool = _parameter(
+        False, read.switch, "List the colors and names of layers; names may contain patient data.",
+        is_switch=True, group=_LAYERS,
+    )  # fmt: skip
+    isodose: tuple[str, ...] | None = _parameter(
+        None, read.levels,
+        "Isodose lines; per cent are of the maximum, or of the prescription of a plan that is "
+        "named as a layer too. [default: 95%,80%,50%,30%,10%]",
+        metavar="20Gy,95%", group=_LAYERS,
+    )  # fmt: skip
+    suv: bool = _parameter(
+        False, read.switch, "Show PET as standardized uptake by body weight; windows are in SUV.",
+        is_switch=True, group=_GRAY,
     )  # fmt: skip
     icc: IccMode | None = _parameter(
-        None, _choice("icc", IccMode),
-        "ICC profile: none in the picture, the image's own, or convert to a named colour space. "
-        "[default: embed the image's own where the format can]",
-        choices=get_args(IccMode),
+        None, read.choice_of(IccMode),
+        "ICC profile of the picture: none, the image's own, or convert to a named color space. "
+        "[default: the image's own where the format supports it]",
+        choices=get_args(IccMode), group=_FILE,
     )  # fmt: skip
     strict: bool = _parameter(
-        False, _switch, "Refuse damaged or incomplete pixel data, do not render what is there.",
-        is_switch=True,
+        False, read.switch, "Refuse damaged or incomplete pixel data instead of rendering a part.",
+        is_switch=True, group=_LIMITS,
     )  # fmt: skip
     max_pixels: int = _parameter(
-        200_000_000, _integer("max-pixels", 1, 2**40),
-        "Refuse frames with more pixels than this.", metavar="N",
+        200_000_000, read.integer_from(1, 2**40),
+        "Refuse frames with more pixels than this.", metavar="N", group=_LIMITS,
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        """Refuse combinations that ask for two different things."""
+        """Read each field that is set; refuse combinations that ask for two different things."""
+        for name, reader, default in _readers():
+            value = getattr(self, name)
+            if value is not default:
+                object.__setattr__(self, name, reader(value, name))
         chosen = [
             name
             for name, is_set in (
                 ("window", self.window is not None),
                 ("preset", self.preset is not None),
-                ("voi", self.voi != Voi()),
+                ("voi", self.voi != _AUTO),
             )
             if is_set
         ]
         if len(chosen) > 1:
             raise OptionError(f"{' and '.join(chosen)} exclude each other: give one")
-        if self.values != "display" and (chosen or self.invert):
-            raise OptionError(
-                f"values {self.values} are never windowed: leave out {(chosen or ['invert'])[0]}"
-            )
+        if self.scale != 1 and self.viewport is not None:
+            raise OptionError("scale and viewport exclude each other: give one")
+        toned = [*chosen, *(name for name in ("invert", "gsdf") if getattr(self, name))]
+        if self.values != "display" and toned:
+            raise OptionError(f"values {self.values} are never windowed: leave out {toned[0]}")
         if self.values != "display" and self.annotation is not None:
             raise OptionError(f"nothing is written into {self.values} values: leave out annotation")
 
@@ -356,8 +336,13 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ",".join(f"{item:04X}" for item in value)
+        return ",".join(f"{item:04X}" if isinstance(item, int) else str(item) for item in value)
     return str(value)
+
+
+@cache
+def _readers() -> tuple[tuple[str, Reader, Any], ...]:
+    return tuple((each.attribute, each.read, each.default) for each in parameters().values())
 
 
 @cache
@@ -372,3 +357,16 @@ def parameters() -> Mapping[str, Parameter]:
         )
         for item in fields(RenderOptions)
     }
+
+
+def _document_fields() -> None:
+    """Add the fields and their help texts to the docstring of `RenderOptions`."""
+    lines = ["", "    Attributes", "    ----------"]
+    for each in parameters().values():
+        default = "" if each.default is None else f" Default: {_text(each.default)}."
+        choices = f" One of {', '.join(each.choices)}." if each.choices else ""
+        lines += [f"    {each.attribute}", f"        {each.help}{choices}{default}"]
+    RenderOptions.__doc__ = f"{RenderOptions.__doc__ or ''}{chr(10).join(lines)}\n    "
+
+
+_document_fields()

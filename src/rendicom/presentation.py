@@ -1,9 +1,9 @@
-"""A presentation state as values: how somebody wants certain images to be shown.
+"""A presentation state as values: how certain images are to be displayed.
 
-Read by `rendicom.pixels.presentations`, obeyed by `rendicom.rendering.presented`. Coordinates of
-graphics and text are x, y: in pixels of the image from its top left corner (``PIXEL``, where 0, 0
-is the corner of the first pixel and 1, 1 the opposite one), or as fractions of the displayed area
-(``DISPLAY``).
+`rendicom.pixels.presentations` reads it, `rendicom.rendering.presentation_plan` applies it.
+Coordinates of graphics and text are x, y: in pixels of the image from its top left corner
+(``PIXEL``, where 0, 0 is the corner of the first pixel and 1, 1 the opposite one), or as fractions
+of the displayed area (``DISPLAY``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
     "Shutter",
     "SizeMode",
     "SoftcopyVoi",
+    "Subtraction",
     "TextBox",
     "TextObject",
 ]
@@ -86,6 +87,8 @@ class DisplayedArea(NamedTuple):
     mode: SizeMode = "SCALE TO FIT"
     pixel_size: tuple[float, float] = (1.0, 1.0)
     magnification: float = 1.0
+    is_of_volume: bool = False
+    """For tiled images the corners are in the Total Pixel Matrix."""
 
 
 class GraphicLayer(NamedTuple):
@@ -97,7 +100,7 @@ class GraphicLayer(NamedTuple):
 
 
 class LineStyle(NamedTuple):
-    """How a line is drawn; lengths in units of the usual thickness."""
+    """The style of a line; lengths in units of the usual thickness."""
 
     thickness: float = 1.0
     is_dashed: bool = False
@@ -117,7 +120,7 @@ class GraphicObject(NamedTuple):
 
 
 class TextBox(NamedTuple):
-    """Where a text stands: two opposite corners."""
+    """The position of a text: two opposite corners."""
 
     units: Units
     top_left: Point
@@ -126,7 +129,7 @@ class TextBox(NamedTuple):
 
 
 class Anchor(NamedTuple):
-    """What a text belongs to; visible: a line leads there."""
+    """Anchor point of a text; visible: a line leads to it."""
 
     units: Units
     point: Point
@@ -155,9 +158,43 @@ def _no_planes(_frame: int) -> tuple[OverlayPlane, ...]:
     return ()
 
 
+class Subtraction(NamedTuple):
+    """Which frames are shown as differences, and from what (PS3.3 C.7.6.10).
+
+    Attributes
+    ----------
+    scope
+        The images that it is for.
+    ranges
+        First and last frame, both included; empty for all.
+    masks
+        Frames whose mean is subtracted; empty for an earlier frame of the same image.
+    offset
+        How much earlier that one is.
+    share
+        How much of the mask is subtracted, 0 to 1.
+    shift
+        Rows and columns that the mask is moved by.
+    """
+
+    scope: Scope
+    ranges: tuple[tuple[int, int], ...]
+    masks: tuple[int, ...]
+    offset: int = 1
+    share: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    def masks_of(self, instance: str, frame: int) -> tuple[int, ...]:
+        """Return the frames that are subtracted from a frame; none where it is not meant."""
+        is_meant = not self.ranges or any(low <= frame <= high for low, high in self.ranges)
+        if not (is_meant and self.scope.includes(instance, frame)):
+            return ()
+        return self.masks or ((frame - self.offset,) if frame > self.offset else ())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PresentationState:
-    """How certain images are to be shown; made by `rendicom.engine.open_presentation`.
+    """The presentation of certain images; made by `rendicom.engine.open_presentation`.
 
     Attributes
     ----------
@@ -169,6 +206,8 @@ class PresentationState:
         The images it is for, in its own order.
     slope, intercept, modality_lut
         The modality transform; without one the stored values stay.
+    subtractions
+        What is subtracted from frames before the modality transform.
     vois
         VOI transforms; the first whose scope includes a frame is its own.
     presentation_lut, is_inverse
@@ -192,6 +231,9 @@ class PresentationState:
     slope: float = 1.0
     intercept: float = 0.0
     modality_lut: LookupTable | None = None
+    keeps_modality: bool = False
+    """The modality transform of each image counts: the state has none of its own."""
+    subtractions: tuple[Subtraction, ...] = ()
     vois: tuple[SoftcopyVoi, ...] = ()
     presentation_lut: LookupTable | None = None
     is_inverse: bool = False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["discover", "load", "preload"]
+__all__ = ["declared", "discover", "load", "module_names", "preload"]
 
 
 @cache
@@ -56,6 +56,42 @@ def load(package: str, name: str, attribute: str) -> Any:
         if error.name != f"{package}.{name}":
             raise
     return discover(package, attribute)[name]
+
+
+@cache
+def declared(package: str, attribute: str, field: str) -> Mapping[str, Any]:
+    """Return the value of ``field`` of each in-tree plugin, by module name.
+
+    A literal on a line of its own, as in ``rank = 10``, is read from the source text: that takes
+    a tenth of the time of importing all modules. Where there is none the module is imported.
+    """
+    found: dict[str, Any] = {}
+    for name in module_names(package):
+        found[name] = _literal(_source(package, name), field)
+        if found[name] is None:
+            found[name] = getattr(load(package, name, attribute), field)
+    return MappingProxyType(found)
+
+
+def _literal(source: str, field: str) -> Any:
+    """Return the first literal that is assigned to an indented ``field``, None for no literal."""
+    from ast import literal_eval
+
+    for start in (f"\n    {field} = ", f"\n    {field}="):
+        _, found, rest = source.partition(start)
+        if found:
+            with suppress(ValueError, SyntaxError):
+                return literal_eval(rest.partition("\n")[0].removesuffix(","))
+    return None
+
+
+@cache
+def _source(package: str, name: str) -> str:
+    """Return the source text of a module, empty where it has none."""
+    room = importlib.import_module(package)
+    with suppress(OSError, AttributeError):
+        return str(room.__spec__.loader.get_data(f"{room.__path__[0]}/{name}.py"), "utf-8")  # type: ignore[union-attr]
+    return ""
 
 
 def preload(modules: Sequence[str]) -> None:

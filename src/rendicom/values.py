@@ -6,20 +6,22 @@ for colour.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from rendicom.errors import OptionError
+from rendicom.views import Viewport, VoiFunction, Window
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 __all__ = [
+    "Corners",
     "DisplayAttributes",
     "DisplayImage",
+    "DrawnItem",
+    "DrawnLayer",
     "Frame",
     "Ink",
     "LookupTable",
@@ -28,7 +30,7 @@ __all__ = [
     "Patient",
     "PixelDescription",
     "PixelKeyword",
-    "RenderedImage",
+    "Reduction",
     "Shutter",
     "Technique",
     "Viewport",
@@ -36,128 +38,22 @@ __all__ = [
     "Window",
 ]
 
-VoiFunction = Literal["linear", "linear-exact", "sigmoid"]
 PixelKeyword = Literal["PixelData", "FloatPixelData", "DoubleFloatPixelData"]
-
-
-def format_number(value: float) -> str:
-    """Return the shortest text that reads back as ``value``; whole numbers without a point."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-def parse_number(text: str, *, what: str) -> float:
-    """Return a finite float, or raise OptionError naming ``what``."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise OptionError(f"{what}: {text!r} is not a number") from None
-    if not math.isfinite(value):
-        raise OptionError(f"{what}: {text!r} is not a finite number")
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A VOI window in output units of the modality transform, for example HU (PS3.3 C.11.2.1.2).
-
-    Attributes
-    ----------
-    center, width
-        Window Center and Window Width. Width is at least 1 for ``linear`` and above 0 otherwise.
-    function
-        VOI LUT Function.
-    explanation
-        Window Center & Width Explanation; not part of equality.
-    """
-
-    center: float
-    width: float
-    function: VoiFunction = "linear"
-    explanation: str = field(default="", compare=False)
-
-    @classmethod
-    def parse(cls, text: str) -> Window:
-        """Read ``center,width[,function]``; raise OptionError on anything else.
-
-        >>> Window.parse("40,400")
-        Window(center=40.0, width=400.0, function='linear', explanation='')
-        """
-        parts = text.split(",")
-        if len(parts) not in (2, 3):
-            raise OptionError(f"window {text!r} is not of the form center,width[,function]")
-        center = parse_number(parts[0], what="window center")
-        width = parse_number(parts[1], what="window width")
-        function = parts[2] if len(parts) == 3 else "linear"
-        if function not in get_args(VoiFunction):
-            known = ", ".join(get_args(VoiFunction))
-            raise OptionError(f"window function {function!r} is not one of {known}")
-        if width <= 0 or (function == "linear" and width < 1):
-            least = "at least 1" if function == "linear" else "above 0"
-            raise OptionError(f"window width {parts[1]} is not {least}")
-        return cls(center, width, cast("VoiFunction", function))
-
-    def __str__(self) -> str:
-        """Return the canonical text: ``40,400,linear``."""
-        return f"{format_number(self.center)},{format_number(self.width)},{self.function}"
-
-
-@dataclass(frozen=True, slots=True)
-class Viewport:
-    """Target size and source region in the syntax of PS3.18 8.3.5.1.3.
-
-    Attributes
-    ----------
-    width, height
-        The box in output pixels that the region is fitted into, aspect kept.
-    x, y, region_width, region_height
-        Source region in image pixels; 0,0 is the top left corner. ``None`` means "as far as it
-        goes". A negative extent flips the picture along that axis.
-    """
-
-    width: int
-    height: int
-    x: float | None = None
-    y: float | None = None
-    region_width: float | None = None
-    region_height: float | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Viewport:
-        """Read ``vw,vh[,[sx],[sy],[sw],[sh]]``; raise OptionError on anything else."""
-        parts = text.split(",")
-        if not 2 <= len(parts) <= 6 or (len(parts) > 2 and not parts[-1]):
-            raise OptionError(
-                f"viewport {text!r} is not of the form width,height[,x,y,width,height]"
-            )
-        size = [_positive_integer(part, what="viewport size") for part in parts[:2]]
-        region = [
-            parse_number(part, what="viewport region") if part else None for part in parts[2:]
-        ]
-        region += [None] * (4 - len(region))
-        if region[2] == 0 or region[3] == 0:
-            raise OptionError(f"viewport {text!r} has an empty region")
-        return cls(size[0], size[1], *region)
-
-    def __str__(self) -> str:
-        """Return the canonical text, elided values empty and trailing commas left out."""
-        region = (self.x, self.y, self.region_width, self.region_height)
-        parts = [str(self.width), str(self.height)]
-        parts += ["" if value is None else format_number(value) for value in region]
-        return ",".join(parts).rstrip(",")
-
-
-def _positive_integer(text: str, *, what: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) == 0:
-        raise OptionError(f"{what}: {text!r} is not a positive whole number")
-    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
 class PixelDescription:
-    """What the header says of the pixel matrix (PS3.3 C.7.6.3): the same for all frames.
+    """The pixel matrix in the header (PS3.3 C.7.6.3): the same for all frames.
 
     ``bits_stored``, ``high_bit`` and ``signed`` mean nothing for float pixel data. The pixel
     stream may disagree; what was really decoded stands in `Frame`.
+
+    Examples
+    --------
+    >>> with rendicom.open_instance("cine.dcm") as instance:
+    ...     description = instance.description
+    >>> description.rows, description.columns, description.number_of_frames
+    (240, 320, 30)
     """
 
     sop_class: str
@@ -178,6 +74,10 @@ class PixelDescription:
     frame_durations: tuple[float, ...] = ()
     """Milliseconds each frame is shown; empty when the file says nothing of time."""
     segmentation_type: str = ""
+    is_tiled: bool = False
+    """Frames are parts of a larger Total Pixel Matrix (PS3.3 C.8.12.4)."""
+    frame_samples: int = 0
+    """Samples that one native frame stores: fewer than three a pixel where pixels share chroma."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -198,6 +98,12 @@ class PixelDescription:
     def frame_pixels(self) -> int:
         """Return rows x columns."""
         return self.rows * self.columns
+
+    @property
+    def frame_bits(self) -> int:
+        """Return the size of one native frame in bits; frames follow each other without padding."""
+        samples = self.frame_samples or self.frame_pixels * self.samples_per_pixel
+        return samples * self.bits_allocated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,14 +149,14 @@ class OverlayPlane:
 
 
 class Ink(NamedTuple):
-    """A recommended color: a P-value of 16 bits, 8-bit sRGB, or neither where nobody says."""
+    """A recommended color: a 16-bit P-value, 8-bit sRGB, or neither if not specified."""
 
     gray: int | None = None
     colour: tuple[int, int, int] | None = None
 
 
 class Shutter(NamedTuple):
-    """What of an image is covered, in pixels counted from 1 (PS3.3 C.7.6.11, C.7.6.15).
+    """The display shutter, in pixels counted from 1 (PS3.3 C.7.6.11, C.7.6.15).
 
     Of several shapes only what all of them leave open is seen.
     """
@@ -268,7 +174,7 @@ class Shutter(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DisplayAttributes:
-    """What the header says of how one frame is shown, already taken from the right place.
+    """The display attributes of one frame, functional groups resolved.
 
     Per-frame functional groups win over shared ones, shared ones over the top level of the data
     set. Which of the attributes count for a picture is for the plan to decide.
@@ -279,8 +185,12 @@ class DisplayAttributes:
     modality_lut: LookupTable | None = None
     windows: tuple[Window, ...] = ()
     voi_luts: tuple[LookupTable, ...] = ()
+    range_palette: Palette | None = None
+    """Colors of the whole range that comes out of the VOI transform (COLOR_RANGE)."""
+    suv_factor: float | None = None
+    """Turns the values of a PET image into standardized uptake."""
     padding: tuple[float, float] | None = None
-    """Stored values that are no image content, both ends included, low end first."""
+    """Range of padding values, both ends included, low end first."""
     presentation_lut_shape: str = ""
     pixel_intensity_relationship: str = ""
     palette: Palette | None = None
@@ -294,6 +204,29 @@ class DisplayAttributes:
     maximum_fractional_value: int | None = None
     dose_grid_scaling: float | None = None
     warnings: tuple[str, ...] = ()
+
+
+class Reduction(NamedTuple):
+    """Position of the samples of a frame decoded at a smaller size in the whole image."""
+
+    rows: int
+    """Rows of the whole image."""
+    columns: int
+    """Columns of the whole image."""
+    halvings: int
+    """Number of halvings of both sides, each rounded up."""
+    is_centered: bool = False
+    """Samples lie in the middle of the pixels they stand for, not at the first of them."""
+
+    @property
+    def step(self) -> int:
+        """Return the distance between samples, in pixels of the image."""
+        return 1 << self.halvings
+
+    @property
+    def offset(self) -> float:
+        """Return how far the first sample lies from the first pixel, in pixels of the image."""
+        return (self.step - 1) / 2 if self.is_centered else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -315,6 +248,15 @@ class Frame:
         A profile found in the compressed stream.
     warnings
         One sentence each, for the person: what was wrong and what was done.
+    reduction
+        Set where the frame was decoded at a smaller size.
+
+    Examples
+    --------
+    >>> with rendicom.open_instance("ct.dcm") as instance:
+    ...     frame = instance.frame(1)
+    >>> frame.samples.dtype, frame.samples.shape, frame.photometric_interpretation
+    (dtype('int16'), (128, 128), 'MONOCHROME2')
     """
 
     samples: NDArray[Any]
@@ -324,26 +266,47 @@ class Frame:
     cells: NDArray[Any] | None = None
     icc_profile: bytes | None = None
     warnings: tuple[str, ...] = ()
+    reduction: Reduction | None = None
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Return the shape that the samples of the whole image have."""
+        if self.reduction is None:
+            return self.samples.shape
+        return (self.reduction.rows, self.reduction.columns, *self.samples.shape[2:])
 
 
 class Patient(NamedTuple):
-    """Who is shown, as a person reads it; empty where the file does not say."""
+    """The patient, as written in a picture; empty where the file does not say.
+
+    ``other_names`` are the ideographic and phonetic forms of the name (PS3.5 6.2.1).
+    """
 
     name: str = ""
     identifier: str = ""
     birth_date: str = ""
     sex: str = ""
+    other_names: tuple[str, ...] = ()
+
+
+class Corners(NamedTuple):
+    """Lines of text in the corners of a picture; the first line of each corner is on top."""
+
+    top_left: tuple[str, ...] = ()
+    top_right: tuple[str, ...] = ()
+    bottom_left: tuple[str, ...] = ()
+    bottom_right: tuple[str, ...] = ()
 
 
 class Technique(NamedTuple):
-    """How a frame was made, as a person reads it; empty where the file does not say."""
+    """Acquisition data of a frame as text; empty where the file has none."""
 
     modality: str = ""
     study_date: str = ""
     series_number: str = ""
     instance_number: str = ""
     values: tuple[tuple[str, ...], ...] = ()
-    """What matters for the modality, the most important first; each line is short texts."""
+    """Values by importance for the modality; each line is a tuple of short texts."""
     position: tuple[str, ...] = ()
     """Side, view and position of the patient."""
 
@@ -355,43 +318,35 @@ class DisplayImage:
     ``samples`` is C-contiguous; (rows, columns) gray or (rows, columns, 3) RGB; uint8 or uint16
     display values over the full range of the type, or any integer or float32 where stored or
     modality values were asked for. ``icc_profile`` is to be embedded.
+
+    Examples
+    --------
+    >>> rendicom.DisplayImage(numpy.zeros((16, 16), numpy.uint8)).samples.shape
+    (16, 16)
     """
 
     samples: NDArray[Any]
     icc_profile: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedImage:
-    """One encoded picture.
+class DrawnItem(NamedTuple):
+    """A segment, region of interest, mark or level that was drawn.
 
-    Attributes
-    ----------
-    data
-        The encoded bytes; also ``bytes(image)``.
-    media_type
-        For example ``image/png``.
-    width, height
-        Size in pixels.
-    frame
-        Frame number, counted from 1; ``None`` for an animation of several frames.
-    voi
-        How gray values became display values, for a person: ``window 40,400,linear``.
-    warnings
-        What was wrong with the input, one sentence each.
-    seconds
-        What each stage took: decoding, rendering, encoding. Empty for an animation.
+    ``name`` is as the object has it and may identify the patient; ``colour`` is 8-bit sRGB.
     """
 
-    data: bytes
-    media_type: str
-    width: int
-    height: int
-    frame: int | None = 1
-    voi: str = ""
-    warnings: tuple[str, ...] = ()
-    seconds: tuple[float, ...] = field(default=(), compare=False)
+    number: int
+    name: str
+    colour: tuple[int, int, int]
 
-    def __bytes__(self) -> bytes:
-        """Return the encoded bytes."""
-        return self.data
+
+class DrawnLayer(NamedTuple):
+    """An object that was drawn over an image, and what of it."""
+
+    source: str
+    """Path or name that it was asked for by."""
+    kind: str
+    """``segmentation``, ``structure set``, ``dose``, ``report`` or ``image``."""
+    instance: str
+    """SOP Instance UID."""
+    items: tuple[DrawnItem, ...] = ()

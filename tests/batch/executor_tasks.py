@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from rendicom.batch.deadline import deadline
-from rendicom.batch.executors import process
-from rendicom.batch.executors.process import parent_is_gone
+from rendicom.workers import worker_process
+from rendicom.workers.deadline import deadline
+from rendicom.workers.worker_process import parent_is_gone
 
 
 class Unpicklable:
@@ -94,7 +94,7 @@ def leave(code: int) -> NoReturn:
 
 
 def hang_with_lock(seconds: float | None) -> None:
-    """Sleep in C without giving up the interpreter: no Python code runs in this process."""
+    """Sleep in C without giving up the interpreter: no Python code runs in this worker_process."""
     with deadline(seconds):
         ctypes.PyDLL(None).sleep(60)
 
@@ -106,7 +106,7 @@ def hang_without_lock(seconds: float) -> None:
 
 def outstay(seconds: float) -> None:
     """Hang, in a worker that is to be alone for so many seconds and no more."""
-    process._SECONDS_ALONE = seconds
+    worker_process._SECONDS_ALONE = seconds
     time.sleep(60)
 
 

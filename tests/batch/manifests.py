@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rendicom.batch.job import Failed, Outcome, Written
+from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.manifest import Manifest, open_manifest, read_manifest
-from rendicom.batch.units import Identity, Report, Unit
+from rendicom.batch.outcomes import Failed, Outcome, Written
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import UnitReport
 from rendicom.options import RenderOptions
 
 PICTURE = b"a picture"
-IDENTITY = Identity("1.2.3", "1.2.3.4", "1.2.3.4.5", "CT")
+IDENTITY = InstanceSummary("1.2.3", "1.2.3.4", "1.2.3.4.5", "CT")
 
 
 def opened(location: str | Path, **more: Any) -> Manifest:
@@ -42,22 +44,22 @@ def written(one: Unit, frame: int | None = 1, *, count: int = 1, data: bytes = P
     )
 
 
-def good(one: Unit, frames: Iterable[int] = (1,), *, count: int | None = None) -> Report:
+def good(one: Unit, frames: Iterable[int] = (1,), *, count: int | None = None) -> UnitReport:
     """Report pictures of a source that gives ``count`` in all."""
     numbers = tuple(frames)
     count = count or len(numbers)
     return report(one, *(written(one, frame, count=count) for frame in numbers), count=count)
 
 
-def bad(one: Unit, frame: int | None = None, *, count: int = 0) -> Report:
+def bad(one: Unit, frame: int | None = None, *, count: int = 0) -> UnitReport:
     """Report a picture or a source that failed."""
     outcome = Failed(one.source, frame, "corrupt-data", "the stream is cut", "get another copy")
     return report(one, outcome, count=count)
 
 
-def report(one: Unit, *outcomes: Outcome, count: int = 1) -> Report:
+def report(one: Unit, *outcomes: Outcome, count: int = 1) -> UnitReport:
     """Report these outcomes."""
-    return Report(one, outcomes, IDENTITY, count)
+    return UnitReport(one, outcomes, IDENTITY, count)
 
 
 def rows(location: str | Path, *columns: str) -> list[Any]:

@@ -9,9 +9,14 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-from rendicom.batch.sources import Ignored, Unreadable, find, is_folder_like, open_unit
+from rendicom.batch.outcomes import Ignored
+from rendicom.batch.output_paths import find
+from rendicom.batch.sources import is_folder_like, open_unit
 from rendicom.batch.units import Unit
+from rendicom.dicom.dicomdir import nothing_but
+from rendicom.dicom.folder_walk import Unreadable
 from rendicom.engine import open_instance
+from rendicom.errors import NotDicomError, UnreadableSourceError
 from rendicom.testing.writer import BIG_ENDIAN, EXPLICIT, IMPLICIT, dicom_file, element, sequence
 
 SAMPLE = Path(str(get_testdata_file("dicomdirtests/DICOMDIR", download=False)))
@@ -92,7 +97,22 @@ def test_a_copy_of_the_sample_in_another_case_gives_the_same_places() -> None:
 
 
 def test_a_directory_without_images_holds_none() -> None:
-    assert found(str(SAMPLE.with_name("DICOMDIR-empty.dcm"))) == []
+    source = str(SAMPLE.with_name("DICOMDIR-empty.dcm"))
+    assert found(source) == [Unreadable(source, "the DICOMDIR lists no files")]
+
+
+def test_what_is_said_of_a_folder_with_nothing_but_a_dicomdir() -> None:
+    missing = nothing_but(directory("IM1", ("SUB", "IM2"), None))
+    assert isinstance(missing, UnreadableSourceError)
+    assert "nothing but cd/DICOMDIR, which lists 2 files: none of them is there" in str(missing)
+    assert "lists 1 file: none" in str(nothing_but(directory("IM1")))
+    assert "the DICOMDIR lists no files" in str(nothing_but(directory(None)))
+    Path("cd/IM1").write_bytes(b"no DICOM")
+    other = nothing_but(directory("IM1", "IM2"))
+    assert isinstance(other, NotDicomError)
+    assert str(other) == "none of the files that cd/DICOMDIR lists is DICOM"
+    Path("cd/DICOMDIR").write_bytes(Path("cd/DICOMDIR").read_bytes()[:200])
+    assert "the DICOMDIR is damaged" in str(nothing_but("cd/DICOMDIR"))
 
 
 @pytest.mark.parametrize("transfer_syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN])

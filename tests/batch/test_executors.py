@@ -8,22 +8,17 @@ import sys
 import threading
 from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from batch import executor_tasks as tasks
-from rendicom.batch.cores import default_jobs
-from rendicom.batch.executors import (
-    Engine,
-    WorkerLostError,
-    end_now,
-    engines,
-    is_worker_lost,
-    open_executor,
-    width,
-)
+from rendicom.batch.executors import Engine, end_now, engines, is_worker_lost, open_executor, width
 from rendicom.errors import OptionError
+from rendicom.extras import install_command
+from rendicom.workers.calls import WorkerLostError
+from rendicom.workers.cpu_count import default_jobs
 
 
 @pytest.mark.parametrize("name", ["local", "threads", "inline"])
@@ -67,7 +62,7 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("rendicom.batch.executors.find_spec", lambda name: None)
     with pytest.raises(OptionError) as raised:
         open_executor("dask", jobs=1)
-    assert str(raised.value) == ('engine dask is not installed (pip install "rendicom[cluster]")')
+    assert str(raised.value) == f"engine dask is not installed ({install_command('cluster')})"
 
 
 def test_an_engine_of_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +110,7 @@ def test_ending_threads_cancels_what_was_not_begun() -> None:
 
 
 def test_lost_workers_are_told_by_the_name_of_the_error() -> None:
-    with ProcessPoolExecutor(1) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         error = pool.submit(os._exit, 1).exception(30)
     assert isinstance(error, BrokenProcessPool)
     assert is_worker_lost(error)
@@ -150,7 +145,7 @@ def cgroup(folder: Path, group: str, files: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def sixteen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rendicom.batch.cores._bound_to", lambda: 16)
+    monkeypatch.setattr("rendicom.workers.cpu_count._bound_to", lambda: 16)
 
 
 V1 = "3:memory:/docker/1\n2:cpu,cpuacct:/docker/1\n1:cpuset:/\n"
@@ -201,7 +196,7 @@ def test_processors_granted_by_control_groups(
 def test_processors_bound_to(tmp_path: Path) -> None:
     code = (
         "import os; os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1]); "
-        "from rendicom.batch.executors import default_jobs; print(default_jobs())"
+        "from rendicom.workers.cpu_count import default_jobs; print(default_jobs())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert run.stdout == "1\n"

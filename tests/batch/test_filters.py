@@ -7,17 +7,17 @@ import pickle
 import pytest
 
 from rendicom.batch.filters import Filters
-from rendicom.batch.units import Identity
+from rendicom.batch.identity import InstanceSummary
 from rendicom.errors import OptionError
 
-CT = Identity(series="1.2.3.4", modality="CT", burned_in="NO", has_pixels=True)
+CT = InstanceSummary(series="1.2.3.4", modality="CT", is_image=True)
 
 
 def test_nothing_asked_for_leaves_nothing_out() -> None:
     filters = Filters.parse()
     assert not filters.any
     assert filters == Filters()
-    assert filters.reason(Identity()) == ""
+    assert filters.reason(InstanceSummary()) == ""
 
 
 @pytest.mark.parametrize(
@@ -38,16 +38,14 @@ def test_nothing_asked_for_leaves_nothing_out() -> None:
         ({"series": ["1.2.3"]}, CT._replace(series=""), "another series"),
         ({"series": ["1.2.3"], "modality": ["CT"]}, CT, "another series"),
         ({"skip_burned_in": True}, CT, ""),
-        ({"skip_burned_in": True}, CT._replace(burned_in=""), ""),
-        ({"skip_burned_in": True}, CT._replace(burned_in="MAYBE"), ""),
-        ({"skip_burned_in": True}, CT._replace(burned_in="YES"), "burned-in annotation"),
-        ({}, CT._replace(burned_in="YES"), ""),
+        ({"skip_burned_in": True}, CT._replace(burned_in="label of a slide"), "label of a slide"),
+        ({}, CT._replace(burned_in="label of a slide"), ""),
         ({"only_images": True}, CT, ""),
-        ({"only_images": True}, CT._replace(has_pixels=False), "no image"),
-        ({"modality": ["CT"], "only_images": True}, CT._replace(has_pixels=False), "no image"),
+        ({"only_images": True}, CT._replace(is_image=False), "no image"),
+        ({"modality": ["CT"], "only_images": True}, CT._replace(is_image=False), "no image"),
     ],
 )
-def test_reasons(typed: dict, identity: Identity, reason: str) -> None:
+def test_reasons(typed: dict, identity: InstanceSummary, reason: str) -> None:
     filters = Filters.parse(**typed)
     assert filters.reason(identity) == reason
     assert filters.any == bool(typed)
@@ -59,14 +57,14 @@ def test_reasons(typed: dict, identity: Identity, reason: str) -> None:
         ({"modality": [""]}, "--modality ''"),
         ({"modality": ["CT,"]}, "--modality ''"),
         ({"modality": ["CT/MR"]}, "--modality 'CT/MR'"),
-        ({"modality": ["A" * 17]}, "is no modality"),
-        ({"modality": ["Größe"]}, "is no modality"),
+        ({"modality": ["A" * 17]}, "is not a modality"),
+        ({"modality": ["Größe"]}, "is not a modality"),
         ({"series": [""]}, "--series ''"),
-        ({"series": ["CT"]}, "--series 'CT' is no UID"),
-        ({"series": ["1.2."]}, "is no UID"),
-        ({"series": ["1..2"]}, "is no UID"),
-        ({"series": ["12"]}, "is no UID"),
-        ({"series": ["1." + "2" * 63]}, "is no UID"),
+        ({"series": ["CT"]}, "--series 'CT' is not a UID"),
+        ({"series": ["1.2."]}, "is not a UID"),
+        ({"series": ["1..2"]}, "is not a UID"),
+        ({"series": ["12"]}, "is not a UID"),
+        ({"series": ["1." + "2" * 63]}, "is not a UID"),
     ],
 )
 def test_what_makes_no_sense_is_refused(typed: dict, said: str) -> None:

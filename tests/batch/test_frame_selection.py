@@ -2,8 +2,8 @@
 
 import pytest
 
-from rendicom.batch.frames import FrameSelection
 from rendicom.errors import NoSuchFrameError, OptionError
+from rendicom.selection import FrameSelection
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from batch.manifests import PICTURE, bad, good, names, opened, report, rows, unit, written
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import Filtered, Ignored, Notice, Planned, Skipped
-from rendicom.batch.manifest import COLUMNS, read_manifest
+from rendicom.batch.identity import InstanceSummary
+from rendicom.batch.manifest import COLUMNS, export_manifest, read_manifest
+from rendicom.batch.outcomes import Filtered, Ignored, Notice, Planned, Skipped
 from rendicom.batch.pseudonyms import Pseudonyms
-from rendicom.batch.units import Identity, Report, Unit
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import UnitReport
 from rendicom.errors import (
     CorruptDataError,
     OptionError,
@@ -27,10 +28,10 @@ from rendicom.errors import (
     UnreadableSourceError,
     UnwritableOutputError,
 )
+from rendicom.extras import install_command
 from rendicom.options import RenderOptions
+from rendicom.selection import FrameSelection
 from rendicom.values import Window
-
-FORMS = ["jsonl", "csv", "parquet"]
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -41,11 +42,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(params=FORMS)
-def table(request: pytest.FixtureRequest) -> str:
-    if request.param == "parquet":
-        pytest.importorskip("pyarrow")
-    return f"out/manifest.{request.param}"
+@pytest.fixture
+def table() -> str:
+    return "out/manifest.jsonl"
 
 
 def test_a_record_says_all_of_a_picture(table) -> None:
@@ -90,7 +89,7 @@ def test_each_fate_of_an_input_has_its_status(table) -> None:
     manifest.add(report(unit("a"), Skipped("in/a.dcm", "out/a.png", 1)))
     manifest.add(bad(unit("b"), 3, count=5))
     manifest.add(report(unit("c"), Filtered("in/c.dcm", "its modality is MR")))
-    manifest.add(Report(Unit("in/d.txt", ""), (Ignored("in/d.txt"),)))
+    manifest.add(UnitReport(Unit("in/d.txt", ""), (Ignored("in/d.txt"),)))
     manifest.add(report(unit("e"), Notice("in/e.dcm", "frames", "has 2 frames")))
     manifest.add(report(unit("f"), Planned("in/f.dcm", "out/f.png", 1, exists=False)))
     manifest.close()
@@ -98,7 +97,7 @@ def test_each_fate_of_an_input_has_its_status(table) -> None:
         ("in/a.dcm", "skipped", "", "", "", 1, None),
         ("in/b.dcm", "failed", "corrupt-data", "the stream is cut", "get another copy", 3, None),
         ("in/c.dcm", "filtered", "filtered", "its modality is MR", "", None, None),
-        ("in/d.txt", "ignored", "not-dicom", "is no DICOM instance", "", None, None),
+        ("in/d.txt", "ignored", "not-dicom", "is not a DICOM instance", "", None, None),
     ]
     assert rows(table, "study_instance_uid", "pictures")[-1] == ("", None)
 
@@ -122,8 +121,7 @@ def test_names_that_are_no_text(table) -> None:
     manifest = opened(table)
     manifest.add(bad(Unit("bytes \udcff\udc80", "x")))
     manifest.close()
-    exact = table.endswith("jsonl")
-    assert rows(table, "source") == ["bytes \udcff\udc80" if exact else r"bytes \udcff\udc80"]
+    assert rows(table, "source") == ["bytes \udcff\udc80"]
     again = opened(table)
     again.add(bad(Unit("bytes \udcff\udc80", "x")))
     again.close()
@@ -180,35 +178,50 @@ def test_parquet_has_types() -> None:
     assert found.schema.field("bytes").type == "int64"
     assert str(found.schema.field("warnings").type).startswith("list<")
     assert found.column("bytes").to_pylist() == [len(PICTURE), None]
-    assert names() == ["m.parquet", "out"]
+    assert names() == ["m.jsonl", "m.parquet", "out"]
 
 
-def test_parquet_gathers_in_a_journal() -> None:
-    pytest.importorskip("pyarrow")
-    manifest = opened("m.parquet")
-    manifest.add(good(unit("a")))
+def exported(table: str) -> list[str]:
+    """Return the sources in a table, read by other libraries."""
+    if table.endswith(".parquet"):
+        parquet = pytest.importorskip("pyarrow.parquet")
+        return parquet.read_table(table).column("source").to_pylist()
+    with Path(table).open(newline="", encoding="utf-8") as stream:
+        return [row["source"] for row in csv.DictReader(stream, strict=True)]
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.parquet"])
+def test_a_table_is_exported_at_the_end_and_after_a_kill(name) -> None:
+    exported_at_once = f"elsewhere/{name}"
+    first, second = (good(unit(name)) for name in "ab")
+    manifest = opened(name)
+    manifest.add(first)
     manifest.flush()
-    assert not Path("m.parquet").exists()
-    assert rows("m.parquet", "source") == ["in/a.dcm"]
-    assert rows("m.parquet.journal.jsonl", "source") == ["in/a.dcm"]
+    assert not Path(name).exists()
+    export_manifest("m.jsonl", exported_at_once)
+    assert exported(exported_at_once) == rows(name, "source") == ["in/a.dcm"]
+    manifest._files.release()  # as a kill does
+    opened(name).close()
+    assert exported(name) == ["in/a.dcm"]
+    manifest = opened(name)
+    manifest.add(second)
+    manifest.flush()
+    assert not Path(name).exists()  # a table of the run before would mislead
     manifest.close(complete=False)
-    assert not Path("m.parquet.journal.jsonl").exists()
-    assert rows("m.parquet", "source") == ["in/a.dcm"]
+    assert exported(name) == ["in/a.dcm", "in/b.dcm"]
+    with pytest.raises(OptionError, match=r"\.csv or \.parquet"):
+        export_manifest("m.jsonl", "n.jsonl")
 
 
 def test_many_row_groups() -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     manifest = opened("m.parquet")
     one = good(unit("a"))
-    for number in range(9000):
+    for number in range(20_000):
         manifest.add(one._replace(unit=one.unit._replace(source=str(number))))
     manifest.close()
-    manifest = opened("m.parquet")
-    for number in range(8000, 9500):
-        manifest.add(one._replace(unit=one.unit._replace(source=str(number))))
-    manifest.close()
-    assert rows("m.parquet", "source") == [str(number) for number in range(9500)]
-    assert parquet.read_metadata("m.parquet").num_row_groups == 1
+    assert exported("m.parquet") == [str(number) for number in range(20_000)]
+    assert parquet.read_metadata("m.parquet").num_row_groups == 2
 
 
 def test_pictures_before_their_records_and_nothing_before_the_first(table) -> None:
@@ -245,7 +258,7 @@ def test_pseudonyms_stand_for_uids_everywhere(table) -> None:
     failed = bad(one).outcomes[0]._replace(frame=2, message="1.2.3.4 is odd", hint="see 1.2.3.5")
     warned = picture._replace(warnings=("1.2.3.4 is odd",))
     whole = report(one, warned, failed, count=2)
-    whole = whole._replace(identity=Identity("1.2.3.4", "1.2.3.4.1", "1.2.3.4.1.1", "CT"))
+    whole = whole._replace(identity=InstanceSummary("1.2.3.4", "1.2.3.4.1", "1.2.3.4.1.1", "CT"))
     # It is found again where the pseudonyms put it.
     for left in (one, one._replace(frames=FrameSelection.parse("2"))):
         run = manifest()
@@ -280,7 +293,7 @@ def test_capital_letters_are_no_other_extension() -> None:
 
 def test_parquet_without_its_library(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(OptionError, match=r"pip install 'rendicom\[parquet\]'"):
+    with pytest.raises(OptionError, match=re.escape(install_command("parquet"))):
         opened("out/m.parquet")
     assert names() == []
 
@@ -300,8 +313,14 @@ def test_somebody_elses_file_is_left_alone(name, data) -> None:
     for resume in (False, True):
         with pytest.raises(OutputExistsError, match=name):
             opened(name, resume=resume)
-    with pytest.raises(CorruptDataError, match="no manifest"):
-        list(read_manifest(name))
+    if name == "m.jsonl":
+        with pytest.raises(CorruptDataError, match="not a manifest"):
+            list(read_manifest(name))
+    else:
+        Path("n.jsonl").touch()
+        with pytest.raises(OutputExistsError, match=name):
+            export_manifest("n.jsonl", name)
+        Path("n.jsonl").unlink()
     assert Path(name).read_bytes() == data
     assert names() == [name]
 
@@ -330,9 +349,9 @@ def test_a_file_in_the_place_of_the_folder() -> None:
 def test_a_second_run_in_one_process_is_kept_out() -> None:
     manifest = opened("m.csv")
     with pytest.raises(
-        TargetInUseError, match=rf"m\.csv is being written by process {os.getpid()}"
+        TargetInUseError, match=rf"m\.jsonl is being written by process {os.getpid()}"
     ):
-        opened("m.csv")
+        opened("m.parquet")
     manifest.close()
     opened("m.csv").close()
     assert names() == []
@@ -350,26 +369,25 @@ def test_a_link_stays_a_link() -> None:
 
 
 def test_reading_what_is_not_there() -> None:
-    with pytest.raises(UnreadableSourceError, match=r"m\.csv does not exist"):
+    with pytest.raises(UnreadableSourceError, match=r"m\.jsonl does not exist"):
         list(read_manifest("m.csv"))
     with pytest.raises(OptionError):
         list(read_manifest("m.txt"))
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_reading_a_damaged_record(form) -> None:
-    manifest = opened(f"m.{form}")
+def test_reading_a_damaged_record() -> None:
+    manifest = opened("m.jsonl")
     for name in "abc":
         manifest.add(good(unit(name)))
     manifest.close()
-    lines = Path(f"m.{form}").read_bytes().splitlines(keepends=True)
+    lines = Path("m.jsonl").read_bytes().splitlines(keepends=True)
     lines[-2] = b"\0" * 20 + b"\n"
-    Path(f"m.{form}").write_bytes(b"".join(lines))
-    with pytest.raises(CorruptDataError, match=rf"record 2 of m\.{form} is damaged"):
-        list(read_manifest(f"m.{form}"))
-    manifest = opened(f"m.{form}")
+    Path("m.jsonl").write_bytes(b"".join(lines))
+    with pytest.raises(CorruptDataError, match=r"record 2 of m\.jsonl is damaged"):
+        list(read_manifest("m.jsonl"))
+    manifest = opened("m.jsonl")
     assert manifest.left_to_do(unit("a")) is None
     assert manifest.left_to_do(unit("b")) == unit("b")
     manifest.add(good(unit("b")))
     manifest.close()
-    assert rows(f"m.{form}", "source") == ["in/a.dcm", "in/c.dcm", "in/b.dcm"]
+    assert rows("m.jsonl", "source") == ["in/a.dcm", "in/c.dcm", "in/b.dcm"]

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from batch.manifests import PICTURE, bad, good, names, opened, rows, unit
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import Written
-from rendicom.batch.manifest import Manifest, read_manifest, remote
-from rendicom.batch.units import Report, Unit
+from rendicom.batch.manifest import Manifest, read_manifest, remote_files
+from rendicom.batch.outcomes import Written
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import UnitReport
 from rendicom.errors import (
     CorruptDataError,
     OptionError,
     OutputExistsError,
-    RendicomError,
     UnreadableSourceError,
 )
+from rendicom.selection import FrameSelection
 from rendicom.storage import list_folder, remove, write
 
 pytest.importorskip("obstore")
@@ -53,18 +53,23 @@ def stored(table: str) -> list[str]:
     return sorted(one.location.removeprefix(f"{folder}/") for one in list_folder(f"{folder}/"))
 
 
+def tables(table: str) -> set[str]:
+    """Return the names of the JSON Lines and of the table."""
+    return {"manifest.jsonl", table.rpartition("/")[2]}
+
+
 def run(table: str, **more: object) -> Manifest:
     return opened(table, **({"target": table.rpartition("/")[0]} | more))
 
 
-def sent(table: str, one: Unit, frame: int = 1, *, count: int = 1) -> Report:
+def sent(table: str, one: Unit, frame: int = 1, *, count: int = 1) -> UnitReport:
     """Report a picture that is in the store."""
     number = f"-{frame:04}" if count > 1 else ""
     output = f"{table.rpartition('/')[0]}/{one.place}{number}.png"
     write(output, PICTURE)
     size = len(PICTURE)
     made = Written(one.source, output, frame, 6, 4, "image/png", size, "window 1,2", ())
-    return Report(one, (made,), None, count)
+    return UnitReport(one, (made,), None, count)
 
 
 def test_a_table_in_the_store(table, here) -> None:
@@ -73,7 +78,7 @@ def test_a_table_in_the_store(table, here) -> None:
     manifest.flush()
     manifest.add(sent(table, unit("deep/b"), 2, count=3))
     manifest.close()
-    assert stored(table) == ["a.png", "deep/b-0002.png", table.rpartition("/")[2]]
+    assert stored(table) == sorted({"a.png", "deep/b-0002.png", *tables(table)})
     assert rows(table, "source", "frame") == [("in/a.dcm", 1), ("in/deep/b.dcm", 2)]
     manifest = run(table)
     assert manifest.left_to_do(A) is None
@@ -91,31 +96,44 @@ def test_a_table_in_the_store(table, here) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Send a part at every flush."""
-    monkeypatch.setattr(remote, "_SECONDS", -1.0)
+    """Send the lines at every flush."""
+    monkeypatch.setattr(remote_files, "_SECONDS", -1.0)
+    monkeypatch.setattr(remote_files, "_SHARE", 0.0)
     return
 
 
 @pytest.mark.usefixtures("impatient")
-def test_parts_outlive_a_kill(table) -> None:
+def test_the_lines_outlive_a_kill(table) -> None:
     killed = run(table)
     for name in "ab":
         killed.add(sent(table, unit(name)))
         killed.flush()
-    killed.flush()
-    parts = [name for name in stored(table) if not name.endswith(".png")]
-    assert [part[-11:] for part in parts] == ["00001.jsonl", "00002.jsonl"]
+    assert stored(table) == ["a.png", "b.png", "manifest.jsonl"]
     assert rows(table, "source") == ["in/a.dcm", "in/b.dcm"]
     again = run(table)
     assert again.left_to_do(A) is None
     assert again.left_to_do(unit("b")) is None
     again.add(bad(unit("c")))
     again.flush()
-    assert len(stored(table)) == 5
-    again.close()
-    assert stored(table) == ["a.png", "b.png", table.rpartition("/")[2]]
     assert rows(table, "source") == ["in/a.dcm", "in/b.dcm", "in/c.dcm"]
-    killed._place.release()
+    again.close()
+    assert stored(table) == sorted({"a.png", "b.png", *tables(table)})
+    killed._files.release()
+
+
+def test_lines_are_not_sent_all_the_time(bucket, monkeypatch) -> None:
+    clock = iter(range(0, 10_000, 4))
+    monkeypatch.setattr(remote_files, "monotonic", lambda: next(clock))
+    manifest = run(f"{bucket}/m.jsonl")
+    seen = []
+    for number in range(40):
+        manifest.add(bad(unit(str(number))))
+        manifest.flush()
+        seen.append(len(rows(f"{bucket}/m.jsonl", "source")) if stored(f"{bucket}/m.jsonl") else 0)
+    # An upload that takes 4 s is followed by 80 s without one.
+    assert sorted(set(seen)) == [0, 3, 23]
+    manifest.close()
+    assert len(rows(f"{bucket}/m.jsonl", "source")) == 40
 
 
 @pytest.mark.usefixtures("impatient")
@@ -129,21 +147,9 @@ def test_without_resume_the_old_table_goes_when_there_is_something_new(table) ->
     manifest.add(sent(table, unit("b")))
     manifest.flush()
     assert rows(table, "source") == ["in/b.dcm"]
-    assert table.rpartition("/")[2] not in stored(table)
+    assert tables(table) & set(stored(table)) == {"manifest.jsonl"}
     manifest.close()
     assert rows(table, "source") == ["in/b.dcm"]
-
-
-def test_many_records_make_a_part_before_time(bucket, monkeypatch) -> None:
-    monkeypatch.setattr(remote, "_RECORDS", 10)
-    manifest = run(f"{bucket}/m.jsonl")
-    for number in range(25):
-        manifest.add(bad(unit(str(number))))
-        manifest.flush()
-    assert len(stored(f"{bucket}/m.jsonl")) == 2
-    assert len(rows(f"{bucket}/m.jsonl", "source")) == 22
-    manifest.close()
-    assert len(rows(f"{bucket}/m.jsonl", "source")) == 25
 
 
 def test_a_local_table_of_pictures_in_the_store(bucket) -> None:
@@ -154,7 +160,7 @@ def test_a_local_table_of_pictures_in_the_store(bucket) -> None:
     assert manifest.left_to_do(A) is None
     assert manifest.left_to_do(A._replace(place="b")) == A._replace(place="b")
     manifest.close()
-    assert names() == ["m.csv"]
+    assert names() == ["m.csv", "m.jsonl"]
 
 
 def test_a_table_in_the_store_of_local_pictures(bucket) -> None:
@@ -174,8 +180,9 @@ def test_somebody_elses_object_is_left_alone(bucket, name, here) -> None:
     write(f"{bucket}/{name}", b'{"text": "a cat"}\n')
     with pytest.raises(OutputExistsError, match=name):
         opened(f"{bucket}/{name}", resume=False)
-    with pytest.raises(CorruptDataError, match="no manifest"):
-        list(read_manifest(f"{bucket}/{name}"))
+    if name == "m.jsonl":
+        with pytest.raises(CorruptDataError, match="not a manifest"):
+            list(read_manifest(f"{bucket}/{name}"))
     assert names(here) == []
 
 
@@ -191,12 +198,8 @@ def test_a_run_without_inputs_leaves_nothing(table) -> None:
 
 
 def test_a_bucket_that_is_not_there(s3, here) -> None:
-    with pytest.raises(UnreadableSourceError, match=r"nowhere/m\.jsonl\.parts/: "):
+    with pytest.raises(UnreadableSourceError, match=r"nowhere/m\.jsonl: "):
         opened("s3://nowhere/m.jsonl")
-    manifest = opened("s3://nowhere/m.jsonl", resume=False)
-    manifest.add(bad(A))
-    with pytest.raises(RendicomError, match="nowhere"):
-        manifest.close()
     assert names(here) == []
 
 
@@ -220,4 +223,4 @@ def test_memory_is_a_store_too(here) -> None:
     manifest = run(table)
     assert manifest.left_to_do(A) is None
     manifest.close()
-    assert stored(table) == ["a.png", "m.csv"]
+    assert stored(table) == ["a.png", "m.csv", "m.jsonl"]

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.pseudonyms import Pseudonyms
-from rendicom.batch.units import Identity
 from rendicom.errors import OptionError
 
 KEY = b"sesame, open yourself"
@@ -103,7 +103,7 @@ def test_other_numbers_stay(text: str) -> None:
 
 
 def test_an_identity_keeps_all_but_its_uids() -> None:
-    identity = Identity("1.2", "", "1.4", "CT", "5", "6", "NO", has_pixels=True)
+    identity = InstanceSummary("1.2", "", "1.4", "CT", "5", "6", "NO", is_image=True)
     expected = identity._replace(study=ONE.uid("1.2"), instance=ONE.uid("1.4"))
     assert ONE.identity(identity) == expected
 

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 import batch_tasks
 from rendicom.batch.executors import open_executor
-from rendicom.batch.job import Failed
+from rendicom.batch.outcomes import Failed
 from rendicom.batch.runner import Runner
-from rendicom.batch.units import Recipe, Report, Unit
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import WorkerDiedError
 from rendicom.options import RenderOptions
 
@@ -26,7 +30,7 @@ def units(count: int) -> list[Unit]:
     return [Unit(f"{number}.dcm", f"{number}") for number in range(count)]
 
 
-def outcomes(reports: list[Report]) -> Counter[tuple[str, str]]:
+def outcomes(reports: list[UnitReport]) -> Counter[tuple[str, str]]:
     return Counter(
         (outcome.source, outcome.code if isinstance(outcome, Failed) else "ok")
         for report in reports
@@ -41,7 +45,7 @@ def pool(kind: str) -> Iterator[tuple[Runner, bool]]:
 
         def opened() -> Executor:
             if kind == "foreign":
-                return stack.enter_context(ProcessPoolExecutor(2))
+                return stack.enter_context(ProcessPoolExecutor(2, mp_context=get_context("spawn")))
             if kind == "threads":
                 return stack.enter_context(ThreadPoolExecutor(2))
             return stack.enter_context(open_executor(kind, jobs=2)[1])
@@ -194,3 +198,9 @@ def broken(recipe: Recipe, units: tuple[Unit, ...]):
 def test_a_fault_of_the_task_itself_is_raised() -> None:
     with pool("threads") as (opened, _), pytest.raises(ZeroDivisionError):
         list(Runner(broken, recipe(), opened, 2).run(units(3)))
+
+
+def test_the_parent_of_workers_starts_light() -> None:
+    code = "import sys, rendicom.batch.run, rendicom.batch.manifest; print('numpy' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"

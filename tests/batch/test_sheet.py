@@ -14,19 +14,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rendicom.batch.executors import WorkerLostError, end_now, open_executor
+from rendicom.batch.captions import caption
+from rendicom.batch.executors import end_now, open_executor
 from rendicom.batch.filters import Filters
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import Failed, Filtered, Skipped, Written
+from rendicom.batch.identity import InstanceSummary
+from rendicom.batch.outcomes import Failed, Filtered, Skipped, Written
+from rendicom.batch.output_paths import find
 from rendicom.batch.pseudonyms import Pseudonyms
-from rendicom.batch.sheet import REPRESENTATIVE, SheetPlan, Tile, make_sheet
-from rendicom.batch.sources import find
-from rendicom.batch.units import Identity, Recipe, Report, Unit
+from rendicom.batch.sheet import SheetPlan
+from rendicom.batch.sheetpage import REPRESENTATIVE, Tile, make_sheet
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import OptionError, OutputExistsError, UnwritableOutputError
 from rendicom.options import RenderOptions, Voi
+from rendicom.selection import FrameSelection
 from rendicom.testing.images import image
 from rendicom.testing.writer import element
 from rendicom.values import Viewport
+from rendicom.workers.calls import WorkerLostError
 
 SERIES, OTHER = "1.2.826.0.1.3680043.10.2", "1.2.3.4.5.6"
 ROWS, COLUMNS = 10, 20
@@ -58,12 +63,12 @@ def save(path: str, pixels, number: object = 1, series: str | None = SERIES, **m
     return Unit(path, path)
 
 
-def report(unit: Unit, number: object = 1, series: str = SERIES, frames=(1,), **more) -> Report:
+def report(unit: Unit, number: object = 1, series: str = SERIES, frames=(1,), **more) -> UnitReport:
     outcomes = tuple(
         Written(unit.source, "x.png", frame, 6, 4, "image/png", 9, "", ()) for frame in frames
     )
     text = "" if number is None else str(number)
-    return Report(unit, outcomes, Identity(series=series, instance_number=text), **more)
+    return UnitReport(unit, outcomes, InstanceSummary(series=series, instance_number=text), **more)
 
 
 def opened(path: str) -> np.ndarray:
@@ -73,15 +78,26 @@ def opened(path: str) -> np.ndarray:
 
 
 def cells(sheet: np.ndarray) -> list[np.ndarray]:
-    """Return the cells of a sheet, as its rule says they lie: 160 wide, 4 between and around."""
-    rows, rest = divmod(sheet.shape[0] - 4, 164)
+    """Return the cells of a sheet: 160 square, 30 rows of a caption below, 4 between and around."""
+    rows, rest = divmod(sheet.shape[0] - 4, 194)
     columns, more = divmod(sheet.shape[1] - 4, 164)
     assert (rest, more) == (0, 0)
     return [
-        sheet[4 + 164 * row : 164 + 164 * row, 4 + 164 * column : 164 + 164 * column]
+        sheet[4 + 194 * row : 164 + 194 * row, 4 + 164 * column : 164 + 164 * column]
         for row in range(rows)
         for column in range(columns)
     ]
+
+
+def captions(sheet: np.ndarray) -> list[np.ndarray]:
+    """Return what stands below each cell, read from the sheet and blanked there."""
+    found = []
+    for row in range((sheet.shape[0] - 4) // 194):
+        for column in range((sheet.shape[1] - 4) // 164):
+            top, left = 164 + 194 * row, 4 + 164 * column
+            found.append(sheet[top : top + 30, left : left + 160].copy())
+            sheet[top : top + 30, left : left + 160] = 0
+    return found
 
 
 def middles(path: str) -> list[int]:
@@ -107,11 +123,13 @@ def test_pictures_stand_in_the_middle_of_cells_in_the_order_of_instance_numbers(
     for number in numbers:
         plan.add(report(save(f"{number}.dcm", 10 * number, number), number))
     assert write(plan, inline) == []
-    expected = np.zeros((4 + 2 * 164, 4 + 8 * 164), np.uint8)
+    expected = np.zeros((4 + 2 * 194, 4 + 8 * 164), np.uint8)
     for place in range(11):
-        top, left = 4 + 164 * (place // 8) + 75, 4 + 164 * (place % 8) + 70
+        top, left = 4 + 194 * (place // 8) + 75, 4 + 164 * (place % 8) + 70
         expected[top : top + ROWS, left : left + COLUMNS] = 10 * (place + 1)
-    assert np.array_equal(opened("sheet.png"), expected)
+    sheet = opened("sheet.png").copy()
+    captions(sheet)
+    assert np.array_equal(sheet, expected)
 
 
 def test_few_pictures_make_a_narrow_sheet(inline) -> None:
@@ -119,7 +137,7 @@ def test_few_pictures_make_a_narrow_sheet(inline) -> None:
     for number in (1, 2, 3):
         plan.add(report(save(f"{number}.dcm", 50, number), number))
     write(plan, inline)
-    assert opened("sheet.png").shape == (168, 4 + 3 * 164)
+    assert opened("sheet.png").shape == (198, 4 + 3 * 164)
 
 
 def test_same_numbers_follow_the_source_and_none_comes_last(inline) -> None:
@@ -181,6 +199,63 @@ def test_stored_values_are_shown_as_a_person_sees_them(inline) -> None:
     plan.add(report(Unit("a.dcm", "a")))
     write(plan, inline, Recipe("out", "tiff", RenderOptions(values="modality")))
     assert middles("sheet.png") == [255]
+
+
+# --- captions -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "series", "frame", "lines"),
+    [
+        ("a/b/IM1", "3", None, ("IM1", "series 3")),
+        ("IM1", "3", 12, ("IM1", "series 3, frame 12")),
+        ("IM1", "", 12, ("IM1", "frame 12")),
+        ("IM1", "", None, ("IM1",)),
+        ("a/x-\0\0\0", "", 12, ("x-12", "frame 12")),
+        ("inv\udcff\n\x1b", "", None, ("inv\ufffd\ufffd\ufffd",)),
+    ],
+)
+def test_what_a_caption_says(place, series, frame, lines) -> None:
+    assert caption(place, series, frame) == lines
+
+
+def captions_of(recipe: Recipe, *tiles: Tile) -> list[np.ndarray]:
+    Path("sheet.png").write_bytes(make_sheet(recipe, tiles))
+    sheet = opened("sheet.png").copy()
+    return captions(sheet)
+
+
+def test_captions_name_the_picture_and_nobody(inline) -> None:
+    first, second = save("DOE^JOHN.dcm", 10, 1), save("b.dcm", 10, 2)
+    one, other, same, third = captions_of(
+        RECIPE,
+        Tile(first._replace(place="one"), (1,), "3"),
+        Tile(first._replace(place="other"), (1,), "3"),
+        Tile(second._replace(place="folder/one"), (1,), "3"),
+        Tile(first._replace(place="one"), (1,), "4"),
+    )
+    # The place is what names the picture: the source may be called like a patient.
+    assert np.array_equal(one, same)
+    assert one.any(axis=1).any()
+    assert np.array_equal(one[15:], other[15:])
+    assert not np.array_equal(one[:15], other[:15])
+    assert np.array_equal(one[:15], third[:15])
+    assert not np.array_equal(one[15:], third[15:])
+    assert not one[0].any()
+    assert not one[-1].any()
+
+
+def test_captions_tell_frames_apart_and_fit_below_their_picture(inline) -> None:
+    unit = save("cine.dcm", cine(3))._replace(place="long " * 40)
+    first, second, bad = captions_of(RECIPE, Tile(unit, (1, 2, 9)))
+    assert not np.array_equal(first[15:], second[15:])
+    assert not np.array_equal(second[15:], bad[15:])
+    assert np.array_equal(first[:15], second[:15])
+    assert first[:15].any()
+    rgb = np.full((ROWS, COLUMNS, 3), (200, 100, 50), np.uint8)
+    (colour,) = captions_of(RECIPE, Tile(save("c.dcm", rgb, 2, photometric="RGB"), (1,)))
+    assert colour.any()
+    assert (colour == colour[..., :1]).all()
 
 
 # --- which pictures -----------------------------------------------------------------------
@@ -250,13 +325,13 @@ def test_an_animation_shows_the_frame_that_stands_for_all(inline) -> None:
 
 
 def test_what_gave_no_picture_is_not_shown_and_what_was_there_is(inline) -> None:
-    known = Identity(series=SERIES)
+    known = InstanceSummary(series=SERIES)
     plan = SheetPlan("sheet.png")
     plan.add(report(save("made", 10)))
-    plan.add(Report(save("there", 20), (Skipped("there", "x.png", 1),), known))
-    plan.add(Report(save("bad", 30), (Failed("bad", None, "x", "y"),), known))
-    plan.add(Report(save("unwanted", 40), (Filtered("unwanted", "x"),), known))
-    plan.add(Report(save("nameless", 50), report(Unit("nameless", "")).outcomes, None))
+    plan.add(UnitReport(save("there", 20), (Skipped("there", "x.png", 1),), known))
+    plan.add(UnitReport(save("bad", 30), (Failed("bad", None, "x", "y"),), known))
+    plan.add(UnitReport(save("unwanted", 40), (Filtered("unwanted", "x"),), known))
+    plan.add(UnitReport(save("nameless", 50), report(Unit("nameless", "")).outcomes, None))
     write(plan, inline)
     assert middles("sheet.png") == [10, 20]
 
@@ -301,6 +376,19 @@ def test_a_uid_leads_nowhere_else(inline) -> None:
     write(series_plan("../../evil", "a/b"), inline)
     assert len(sheets()) == 2
     assert not list(Path("..").glob("evil*"))
+
+
+def test_a_picture_keeps_its_name(inline) -> None:
+    unit = save("sheet.dcm", 10)
+    made = Written("sheet.dcm", "out/Sheet.png", 1, 6, 4, "image/png", 9, "", ())
+    plan = SheetPlan("out/sheet.png")
+    plan.add(UnitReport(unit._replace(place="sheet"), (made,), InstanceSummary(series=SERIES)))
+    assert write(plan, inline) == []
+    assert plan.written == ["out/sheet-2.png"]
+    again = SheetPlan("out/sheet.png")
+    again.add_done(unit._replace(place="sheet"))
+    write(again, inline)
+    assert again.written == ["out/sheet-2.png"]
 
 
 def test_only_png_is_accepted() -> None:

@@ -10,20 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from rendicom.batch import placement
+from rendicom.batch import output_paths
+from rendicom.batch.name_tree import Tree
+from rendicom.batch.outcomes import Ignored
+from rendicom.batch.output_paths import find
 from rendicom.batch.register import Register
 from rendicom.batch.safenames import safe_parts, shown
-from rendicom.batch.sources import (
-    Ignored,
-    Unreadable,
-    count_files,
-    find,
-    is_folder_like,
-    kind_of_source,
-    open_unit,
-)
-from rendicom.batch.tree import Tree
+from rendicom.batch.sources import count_files, is_folder_like, kind_of_source, open_unit
 from rendicom.batch.units import Unit
+from rendicom.dicom.folder_walk import Unreadable
 from rendicom.errors import OptionError, UnreadableSourceError
 
 DICOM = bytes(128) + b"DICM"
@@ -136,7 +131,7 @@ def test_a_link_to_the_target_is_not_walked() -> None:
     files("in/a.dcm", "pictures/b.dcm")
     Path("in/link").symlink_to(Path("pictures").resolve())
     assert placed("in", target="pictures") == {"in/a.dcm": "a"}
-    assert placed("in", target="elsewhere") == {"in/a.dcm": "a", "in/link/b.dcm": "link/b"}
+    assert placed("in", target="elsewhere") == {"in/a.dcm": "a"}, "nor one to anywhere else"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
@@ -159,8 +154,8 @@ def test_names_of_a_crowded_folder_go_to_disk_and_are_the_same(
     files(*(f"in/{n}{e}" for n in range(20) for e in (".dcm", ".img", "-0001.dcm")), "in/s/a.dcm")
     expected = placed("in")
     opened = []
-    monkeypatch.setattr(placement, "_MANY", 10)
-    monkeypatch.setattr(placement, "_register", lambda: opened.append(Register()) or opened[-1])
+    monkeypatch.setattr(output_paths, "_MANY", 10)
+    monkeypatch.setattr(output_paths, "_register", lambda: opened.append(Register()) or opened[-1])
     assert placed("in") == expected
     assert len(opened) == 1
     with pytest.raises(Exception, match="closed"):
@@ -212,7 +207,9 @@ def test_what_lies_below_an_address_is_mirrored(memory) -> None:
         "memory://sources/a/x:y?.dcm": "a/x_y_",
         "memory://sources/notes.txt": "notes.txt",
     }
-    assert not any(entry.is_known for entry in entries)
+    # Nobody looks into them from here; the name says what is meant to be DICOM.
+    unknown = [entry.source for entry in entries if not entry.is_known]
+    assert unknown == ["memory://sources/notes.txt"]
     assert all(entry.version and entry.size == 132 for entry in entries)
     assert found("memory://sources") == entries
     with open_unit(entries[1]) as file:
@@ -298,7 +295,8 @@ def test_addresses_of_other_kinds_are_refused() -> None:
         ("console", ("console",)),
         ("a\ud800b", ("a_b",)),
         ("trailing. . ", ("trailing",)),
-        ("é" * 300, ("é" * 100,)),
+        # Cut; the beginning of its SHA-256 tells it from others that begin alike.
+        ("é" * 300, ("é" * 95 + "-7250b666",)),
     ],
 )
 def test_safe_parts(name: str, parts: tuple[str, ...]) -> None:

@@ -12,13 +12,14 @@ from PIL import Image
 
 from rendicom.batch import worker
 from rendicom.batch.filters import Filters
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import Failed, Filtered, Ignored, Notice, Planned, Skipped, Written
-from rendicom.batch.units import Recipe, Unit
+from rendicom.batch.outcomes import Failed, Filtered, Ignored, Notice, Planned, Skipped, Written
+from rendicom.batch.units import Unit
 from rendicom.batch.worker import convert_units, survey_units, unexpected
+from rendicom.batch.worker_messages import Recipe
 from rendicom.engine import Instance
 from rendicom.errors import CorruptDataError
 from rendicom.options import RenderOptions
+from rendicom.selection import FrameSelection
 from rendicom.testing.images import image, overlay
 from rendicom.testing.writer import dicom_file, element
 
@@ -223,30 +224,32 @@ def test_absolute_paths_need_no_base(tmp_path, monkeypatch) -> None:
 
 def broken_display(error: Exception, *, at: int | None = None):
     """Return what stands in for rendering: it raises ``error``, at one frame or at all."""
-    render = Instance.render
+    picture = Instance.picture
 
-    def fail(self, frame, options, media_type):
-        if at is None or frame == at:
+    def fail(self, request):
+        if at is None or request.selection.frame == at:
             raise error
-        return render(self, frame, options, media_type)
+        return picture(self, request)
 
     return fail
 
 
 def test_a_fault_of_ours_names_the_place_and_no_value(monkeypatch) -> None:
-    monkeypatch.setattr(Instance, "render", broken_display(ValueError("PAT-4711 is no number")))
+    monkeypatch.setattr(Instance, "picture", broken_display(ValueError("PAT-4711 is no number")))
     units = made("a.dcm"), made("b.dcm")
     found = outcomes(*units)
     assert [(each.source, each.code) for each in found] == [
         ("a.dcm", "internal-error"),
         ("b.dcm", "internal-error"),
     ]
-    assert found[0].message.startswith("unexpected ValueError inside Rendicom at batch/job.py:")
+    assert found[0].message.startswith(
+        "unexpected ValueError inside Rendicom at batch/picture_job.py:"
+    )
     assert "4711" not in repr(found)
 
 
 def test_memory_that_runs_out_is_no_fault_of_ours(monkeypatch) -> None:
-    monkeypatch.setattr(Instance, "render", broken_display(MemoryError()))
+    monkeypatch.setattr(Instance, "picture", broken_display(MemoryError()))
     (failed,) = outcomes(made("a.dcm"))
     assert (failed.code, failed.message) == ("limit-exceeded", "there is not enough memory")
 
@@ -260,7 +263,7 @@ def test_memory_that_runs_out_is_no_fault_of_ours(monkeypatch) -> None:
     ],
 )
 def test_one_bad_frame_costs_only_itself(monkeypatch, error, code) -> None:
-    monkeypatch.setattr(Instance, "render", broken_display(error, at=2))
+    monkeypatch.setattr(Instance, "picture", broken_display(error, at=2))
     (report,) = convert_units(recipe(), (cine("cine.dcm", 3),)).reports
     assert [type(each) for each in report.outcomes] == [Written, Failed, Written]
     assert (report.outcomes[1].frame, report.outcomes[1].code) == (2, code)
@@ -285,13 +288,13 @@ def test_a_fault_elsewhere_has_no_place() -> None:
 
 
 def test_an_interrupt_is_nobodys_outcome(monkeypatch) -> None:
-    monkeypatch.setattr(Instance, "render", broken_display(KeyboardInterrupt()))  # type: ignore[arg-type]
+    monkeypatch.setattr(Instance, "picture", broken_display(KeyboardInterrupt()))  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
         outcomes(made("a.dcm"))
 
 
 def test_a_worker_stops_early_where_its_run_has_ended(monkeypatch) -> None:
-    monkeypatch.setattr("rendicom.batch.executors.process.parent_is_gone", lambda: True)
+    monkeypatch.setattr("rendicom.workers.worker_process.parent_is_gone", lambda: True)
     units = made("a.dcm"), made("b.dcm")
     assert convert_units(recipe(), units).left == units[1:]
 
@@ -305,7 +308,7 @@ def test_a_survey_says_what_names_are_made_of_and_nothing_of_patients() -> None:
     assert (report.unit, report.outcomes) == (unit, ())
     assert report.identity is not None
     assert (report.identity.modality, report.identity.instance_number) == ("MR", "7")
-    assert report.identity.has_pixels
+    assert report.identity.is_image
     assert report.patient == {}
     assert b"DOE" not in pickle.dumps(report)
     assert not Path("out").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rendicom.batch.write import Existing, may_write, write_picture
+from rendicom.engine.picture_file import Existing, may_write, write_picture
 from rendicom.errors import OutputExistsError, UnwritableOutputError
 from rendicom.storage.backends import local
 

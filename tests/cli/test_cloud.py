@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,9 +14,9 @@ import pytest
 
 from objectstore import ACCESS_KEY, SECRET_KEY, free_port
 from rendicom.batch.executors import open_executor
+from rendicom.batch.output_paths import find
 from rendicom.batch.run import Run
-from rendicom.batch.sources import find
-from rendicom.batch.units import Recipe
+from rendicom.batch.worker_messages import Recipe
 from rendicom.options import RenderOptions
 from rendicom.storage import head, list_folder, remove, write
 from rendicom.testing.images import image
@@ -96,6 +97,22 @@ def pictures_at(location: str) -> dict[str, bytes]:
         pictures[name] = head(place, 1 << 24)
     del pictures["manifest.jsonl"]
     return pictures
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_no_text_have_escapes_in_a_store(s3, here) -> None:
+    names = (b"inv\xff.dcm", b"inv\xfe.dcm", rb"back\udcff.dcm", b"a" * 255)
+    Path("in").mkdir()
+    for number, name in enumerate(names):
+        Path("in", os.fsdecode(name)).write_bytes(instance(number))
+    command = ("in", f"{s3}/odd/", "--engine", "inline")
+    result = convert(*command)
+    assert result.returncode == 0, result.stderr
+    made = set(pictures_at(f"{s3}/odd"))
+    assert len(made) == len(names)
+    assert {r"inv\udcff.jpg", r"inv\udcfe.jpg", r"back\\udcff.jpg"} < made
+    again = convert(*command, "--resume")
+    assert again.stderr == "rendicom: 0 pictures written, 4 files done before\n"
 
 
 def manifest_of(location: str) -> list[dict[str, object]]:

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from rendicom.batch.job import Failed, Filtered, Ignored, Notice, Planned, Skipped, Written
-from rendicom.batch.tally import Tally
-from rendicom.batch.units import Report, Unit
+from rendicom.batch.counters import Counters
+from rendicom.batch.outcomes import Failed, Filtered, Ignored, Notice, Planned, Skipped, Written
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import UnitReport
 from rendicom.cli.console import Console, complain, counted, duration, printable, speed
 
 
@@ -154,7 +155,7 @@ def test_verbose_says_what_was_left_out(said) -> None:
     console.show(Filtered("a", "modality SR"))
     console.show(Skipped("a", "b.png", None))
     assert said()[1] == [
-        "rendicom: notes.txt: no DICOM instance, ignored",
+        "rendicom: notes.txt: not a DICOM instance, ignored",
         "rendicom: a: left out: modality SR",
         "rendicom: a -> b.png: there already, left as it is",
     ]
@@ -163,10 +164,10 @@ def test_verbose_says_what_was_left_out(said) -> None:
 # --- summary ------------------------------------------------------------------------------
 
 
-def tally_of(*outcomes, sources: int | None = None) -> Tally:
-    tally = Tally()
-    for outcome in outcomes:
-        tally.add(Report(Unit("a", "a"), (outcome,)))
+def tally_of(*outcomes, sources: int | None = None) -> Counters:
+    tally = Counters()
+    for number, outcome in enumerate(outcomes):
+        tally.add(UnitReport(Unit(f"{number}", "a"), (outcome,)))
     tally.sources = sources if sources is not None else tally.sources
     return tally
 
@@ -181,7 +182,7 @@ def test_the_summary_of_a_long_run(said) -> None:
     out, (first, second) = said()
     assert out == []
     assert first == (
-        "rendicom: 1934 pictures written of 1890 files in 9.8 s (197/s), 12 there already, "
+        "rendicom: 1934 pictures written from 1934 files in 9.8 s (197/s), 12 there already, "
         "61 other files ignored, 5 left out (modality SR 5)"
     )
     assert second == (
@@ -192,13 +193,18 @@ def test_the_summary_of_a_long_run(said) -> None:
 def test_the_summary_of_a_short_run(said) -> None:
     console = Console()
     console.summarise(tally_of(written(), Ignored("x")), seconds=0.2)
-    console.summarise(tally_of(), seconds=0.2, done_before=1)
-    console.summarise(tally_of(Planned("a", "b", 1, exists=False)), seconds=60)
+    before = tally_of()
+    before.done_before = 1
+    console.summarise(before, seconds=0.2)
+    planned = tally_of(Planned("a", "b", 1, exists=False))
+    console.summarise(planned, seconds=60, is_rehearsal=True)
+    console.summarise(tally_of(), seconds=60, is_rehearsal=True)
     console.summarise(tally_of(failed()), seconds=60)
     assert said()[1] == [
         "rendicom: 1 picture written, 1 other file ignored",
         "rendicom: 0 pictures written, 1 file done before",
         "rendicom: 1 picture would be written",
+        "rendicom: 0 pictures would be written",
         "rendicom: 0 pictures written",
         "rendicom: 1 failed: 1 corrupt-data",
     ]
@@ -206,7 +212,7 @@ def test_the_summary_of_a_short_run(said) -> None:
 
 def test_the_summary_of_a_slow_run(said) -> None:
     Console().summarise(tally_of(*[written()] * 100), seconds=4000)
-    assert said()[1] == ["rendicom: 100 pictures written of 100 files in 1 h 7 min (1.5/min)"]
+    assert said()[1] == ["rendicom: 100 pictures written from 100 files in 1 h 7 min (1.5/min)"]
 
 
 def test_the_summary_names_few_reasons(said) -> None:

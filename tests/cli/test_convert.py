@@ -173,7 +173,9 @@ def test_failures_have_their_own_codes_and_do_not_stop_the_others(here, samples,
     samples.gray("study/zero.dcm", without=[0x00280010, 0x00280011])
     result = run("convert", "note.txt", "missing.dcm", "study", "out", "--json")
     assert result.status == 1
-    codes = {Path(line["source"]).name: line.get("code", "ok") for line in result.lines}
+    *lines, summary = result.lines
+    assert summary["no_pixels"] == 1
+    codes = {Path(line["source"]).name: line.get("code", "ok") for line in lines}
     assert codes == {
         "note.txt": "not-dicom",
         "missing.dcm": "cannot-read",
@@ -249,7 +251,7 @@ def test_skip_does_not_even_decode(here, samples, run, monkeypatch) -> None:
 
     samples.gray("a.dcm")
     Path("a.png").write_bytes(b"old")
-    monkeypatch.setattr(Instance, "render", lambda *_: pytest.fail("rendered"))
+    monkeypatch.setattr(Instance, "picture", lambda *_: pytest.fail("rendered"))
     assert run("convert", "a.dcm", "a.png", "--existing", "skip").status == 0
     assert Path("a.png").read_bytes() == b"old"
 
@@ -358,21 +360,21 @@ def test_a_fault_of_ours_fails_one_picture_on_one_line(
 ) -> None:
     from rendicom.engine import Instance
 
-    real_render = Instance.render
+    real_picture = Instance.picture
 
-    def render(instance: Instance, frame: int, *more: Any) -> Any:
+    def picture(instance: Instance, *more: Any) -> Any:
         if instance.description.number_of_frames == 5:
             raise ZeroDivisionError("the name of a patient")
-        return real_render(instance, frame, *more)
+        return real_picture(instance, *more)
 
-    monkeypatch.setattr(Instance, "render", render)
+    monkeypatch.setattr(Instance, "picture", picture)
     samples.gray("a.dcm", frames=5)
     samples.gray("b.dcm", frames=frames)
     result = run("convert", "a.dcm", "b.dcm", "out", "--json", "--quiet", "--engine", "inline")
     assert result.status == 1
     assert result.lines[0]["code"] == "internal-error"
     assert "ZeroDivisionError" in result.lines[0]["message"]
-    assert " at batch/job.py:" in result.lines[0]["message"]
+    assert " at batch/picture_job.py:" in result.lines[0]["message"]
     assert result.lines[-1]["status"] == "ok"
     assert result.err.count("\n") == 6  # the frames, and the summary
     assert "patient" not in result.out + result.err
@@ -386,7 +388,7 @@ def test_too_little_memory_fails_one_file(here, samples, run, monkeypatch) -> No
         raise MemoryError
 
     samples.gray("a.dcm")
-    monkeypatch.setattr(Instance, "render", render)
+    monkeypatch.setattr(Instance, "picture", render)
     assert run("convert", "a.dcm", "x.png", "--json").lines[0]["code"] == "limit-exceeded"
 
 

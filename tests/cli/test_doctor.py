@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import tomllib
 from pathlib import Path
 
 import rendicom
 from rendicom.cli import doctor as doctor_module
 from rendicom.errors import EncodeError
+from rendicom.extras import install_command
 
 
 def modules_of(room: str) -> set[str]:
@@ -93,3 +96,26 @@ def test_a_plugin_that_cannot_be_imported_does_not_hide_the_others(run, monkeypa
     assert result.status == 1
     assert "third-party  ImportError: no such symbol" in result.out
     assert "PNG" in result.out
+
+
+def test_every_extra_and_the_fonts_are_listed(run) -> None:
+    (report,) = run("doctor", "--json").lines
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    assert set(report["extras"]) == set(extras) - {"all"}
+    for extra, wanted in extras.items():
+        names = {re.match(r"[A-Za-z0-9.-]+", each)[0] for each in wanted}
+        assert extra == "all" or set(report["extras"][extra]) == names
+    assert "Arimo" in report["fonts"]["Latin"]
+    assert "\nExtras\n" in run("doctor").out
+    assert "\nFonts\n" in run("doctor").out
+
+
+def test_a_missing_extra_says_how_to_install_it(run, monkeypatch) -> None:
+    versions = doctor_module._version_of
+    monkeypatch.setattr(
+        doctor_module, "_version_of", lambda name: None if name == "pyarrow" else versions(name)
+    )
+    result = run("doctor")
+    assert result.status == 0
+    assert f"missing pyarrow: {install_command('parquet')}" in result.out

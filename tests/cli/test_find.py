@@ -69,8 +69,15 @@ def test_csv_holds_every_result(find):
 
 
 def test_an_address_with_its_own_query(find, made_server):
-    _, out, _ = find("--csv", url=f"{made_server.base}/studies?PatientID={PATIENT_ID}&limit=1")
-    assert len(list(csv.DictReader(io.StringIO(out)))) > 1, "the limit is that of the command"
+    def number(limit, *flags):
+        url = f"{made_server.base}/studies?PatientID={PATIENT_ID}{limit}"
+        return len(list(csv.DictReader(io.StringIO(find("--csv", *flags, url=url)[1]))))
+
+    every = number("")
+    assert every > 1
+    assert number("&limit=1") == 1
+    assert number("&limit=1", "--limit", "2") == 2
+    assert number("&offset=1") == every - 1
     _, out, _ = find("--csv", url=f"{made_server.base}/instances?SOPInstanceUID={LOOP}")
     assert [row["SOPInstanceUID"] for row in csv.DictReader(io.StringIO(out))] == [LOOP]
 
@@ -93,7 +100,7 @@ def test_values_cannot_steer_a_terminal(find, made_server, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--include", "Nonsense"], "no keyword"),
+        (["--include", "Nonsense"], "Nonsense is neither a keyword nor a tag"),
         (["--match", "PatientID"], "KEY=VALUE"),
         (["--limit", "0"], "--limit"),
         (["--level", "frames"], "--level"),
@@ -111,8 +118,8 @@ def test_a_level_above_the_address(find, made_server):
     assert (status, "already below" in err) == (2, True)
 
 
-def test_what_the_server_refuses(find):
+def test_values_that_no_server_could_read(find):
     status, out, err = find("--match", "StudyDate=yesterday")
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert "StudyDate is no date" in err
     assert err.count("\n") == 1

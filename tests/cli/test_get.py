@@ -136,14 +136,15 @@ def test_a_study(get, expected, tmp_path, rendering):
     assert manifest(tmp_path)[WIDE]["options"] == WINDOW.canonical()
 
 
-def test_what_is_not_an_image_fails_alone(get, tmp_path):
+def test_what_is_not_an_image_is_counted_apart(get, tmp_path):
     status, _, err = get(f"/studies/{GRAY}", tmp_path, "--format", "png", *HERE)
-    assert status == 1
+    assert status == 0
     assert "3 pictures written" in err
+    assert "1 object has no pixels" in err
     assert {Path(name).stem for name in written(tmp_path)} == {WIDE, SQUARE, FIRST}
     assert {Path(name).parent.name for name in written(tmp_path)} == {f"{GRAY}.1"}
-    (failed,) = (each for each in manifest(tmp_path).values() if each["status"] == "failed")
-    assert failed["code"] == "no-pixel-data"
+    (other,) = (each for each in manifest(tmp_path).values() if each["status"] == "no-pixels")
+    assert other["code"] == "no-pixel-data"
 
 
 def test_a_report_becomes_a_page(get, tmp_path):
@@ -159,6 +160,21 @@ def test_what_a_search_finds(get, tmp_path):
     assert len(lines) == len(written(tmp_path)) == 2
     assert {Path(name).parts[:2] for name in written(tmp_path)} == {(GRAY, f"{GRAY}.1")}
     assert all(line["status"] == "ok" for line in lines)
+
+
+@pytest.mark.parametrize(("search", "pictures"), [
+    (f"/studies/{GRAY}/series/{GRAY}.1/instances?limit=2", 2),
+    (f"/instances?PatientID={PATIENT_ID}&Modality=CT&limit=1", 1),
+    (f"/studies?PatientID={PATIENT_ID}&ModalitiesInStudy=CT&limit=1", 3),
+])  # fmt: skip
+def test_the_limit_of_a_search_is_kept(get, search, pictures, tmp_path):
+    status, _, err = get(search, tmp_path, "--format", "jpg", *HERE)
+    assert (status, len(written(tmp_path))) == (0, pictures), err
+
+
+def test_an_unusable_limit_is_refused(get, tmp_path):
+    status, _, err = get("/studies?limit=many", tmp_path, *HERE)
+    assert (status, "limit is not a whole number" in err) == (2, True)
 
 
 def test_flags_name_what_the_url_may(get, expected, tmp_path):

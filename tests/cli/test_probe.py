@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi")
@@ -15,7 +16,11 @@ pytest.importorskip("psutil")
 import rendicom
 from clientserver import path_of
 from rendicom.cli.main import main
+from rendicom.client.server_profiles import profile_of
+from rendicom.testing.images import image
+from rendicom.testing.writer import Element, element
 from servedfiles import GRAY, PAPERS, PATIENT, PATIENT_ID, SQUARE, path
+from serverprocess import served
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ def test_a_table(probe, made_server):
     status, out, _ = probe(made_server.base, "--match", f"StudyInstanceUID={GRAY}")
     assert status == 0
     lines = out.splitlines()
-    assert lines[0] == f"{made_server.base}: rendicom serve, by its address"
+    assert lines[0] == f"{made_server.base}: rendicom serve, by its own word"
     services = [line for line in lines if line and not line.startswith(" ")][1:]
     assert services == ["service", "search", "retrieve", "rendered", "parameters", "thumbnails",
                         "service"]  # fmt: skip
@@ -167,9 +172,36 @@ def test_nothing_to_try(probe, made_server):
     ],
 )  # fmt: skip
 def test_what_cannot_be(probe, url, status, said, monkeypatch):
-    from rendicom.client import connection
+    from rendicom.client import connection_settings as connection
 
-    monkeypatch.setattr(connection, "_PATIENCE", connection.Patience(attempts=1))
+    monkeypatch.setattr(connection, "_RETRY_POLICY", connection.RetryPolicy(attempts=1))
     got, out, err = probe(url)
     assert (got, said in err, err.count("\n")) == (status, True, 1)
     assert out == ""
+
+
+def test_a_gray_image_of_some_size_is_tried_and_named(probe, tmp_path):
+    series = {
+        1: image(np.zeros((300, 300, 3), np.uint8), photometric="RGB", extra=_of(1)),
+        2: image(np.zeros((64, 64), np.uint8), extra=_of(2)),
+        3: image(np.zeros((300, 400), np.uint8), extra=_of(3)),
+        4: image(np.zeros((300, 300), np.uint8), extra=_of(4)),
+    }
+    for number, data in series.items():
+        (tmp_path / f"{number}.dcm").write_bytes(data)
+    with served(tmp_path, "--rescan", "0") as running:
+        running.wait_for_index(len(series))
+        _, out, _ = probe(running.base, "--json")
+    details = {each["name"]: each["detail"] for each in json.loads(out)["findings"]}
+    assert details["an instance to try"] == "1.2.3.3.1, OT, 400 x 300, MONOCHROME2"
+
+
+def _of(series: int) -> tuple[Element, ...]:
+    return (
+        element(0x00080018, "UI", f"1.2.3.{series}.1"), element(0x0020000D, "UI", "1.2.3"),
+        element(0x0020000E, "UI", f"1.2.3.{series}"), element(0x00200011, "IS", str(series)),
+    )  # fmt: skip
+
+
+def test_an_address_is_no_proof():
+    assert profile_of("https://pacs.example/dicomweb").server == "any other"

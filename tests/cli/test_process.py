@@ -40,6 +40,18 @@ def test_standard_input_to_a_folder(here, samples) -> None:
     assert json.loads(result.stdout)["output"] == "out/stdin.jpg"
 
 
+@pytest.mark.parametrize(("target", "status"), [("-", 1), ("out.png", 0)])
+def test_standard_output_that_is_closed(here, samples, target, status) -> None:
+    samples.gray("a.dcm")
+    words = [*COMMAND, "convert", "a.dcm", target, "--format", "png"]
+    shell = ["sh", "-c", '"$@" >&-', "sh", *words]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == status
+    expected = b"rendicom: cannot write the output: standard output is closed\n" if status else b""
+    assert done.stderr == expected
+    assert Path("out.png").exists() == (status == 0)
+
+
 def test_what_is_no_dicom_on_standard_input(here) -> None:
     result = run("convert", "-", "x.png", input=b"nothing of the kind")
     assert (result.returncode, result.stdout) == (1, b"")
@@ -137,7 +149,17 @@ def test_devices_as_target(here, samples) -> None:
     assert (full.returncode, full.stderr.count(b"\n")) == (1, 1)
 
 
-FORBIDDEN = {"pydicom", "rich", "fastapi", "av", "xml", "asyncio", "multiprocessing", "PIL"}
+FORBIDDEN = {
+    "pydicom",
+    "rich",
+    "fastapi",
+    "av",
+    "xml",
+    "asyncio",
+    "multiprocessing",
+    "PIL",
+    "jinja2",
+}
 
 
 @pytest.mark.parametrize("target", ["x.png", "x.jpg"])

@@ -22,7 +22,22 @@ def test_an_existing_file_stays(tmp_path: Path, capsys: pytest.CaptureFixture[st
     target.write_bytes(b"mine")
     assert main(["sample", str(target)]) == 1
     assert target.read_bytes() == b"mine"
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert "choose another FILE" in error
+    assert "--existing" not in error
+
+
+def test_a_second_sample_says_what_can_be_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "sample.dcm"
+    assert main(["sample", str(target)]) == 0
+    capsys.readouterr()
+    assert main(["sample", str(target)]) == 1
+    error = capsys.readouterr().err
+    assert "choose another FILE" in error
+    assert "TARGET" not in error
 
 
 def test_a_place_that_cannot_be_written_is_one_line(

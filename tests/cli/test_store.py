@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_one_file(send, store, tmp_path):
 def test_folders_and_archives(send, store, tmp_path):
     wanted = [made(tmp_path / "in" / f"{n % 3}" / f"{n}.dcm") for n in range(7)]
     (tmp_path / "in" / "note.txt").write_text("no DICOM")
-    (tmp_path / "in" / "empty.dcm").touch()
+    (tmp_path / "in" / "empty").touch()
     status, _, err = send(tmp_path / "in")
     assert (status, err) == (0, "rendicom: 7 instances stored\n")
     assert all(stored(store, uid) == path.read_bytes() for path, uid in wanted)
@@ -152,9 +153,9 @@ def test_a_server_that_stores_nothing(tmp_path, capsys):
     ],
 )  # fmt: skip
 def test_what_cannot_be(arguments, status, said, tmp_path, capsys, monkeypatch):
-    from rendicom.client import connection
+    from rendicom.client import connection_settings as connection
 
-    monkeypatch.setattr(connection, "_PATIENCE", connection.Patience(attempts=1))
+    monkeypatch.setattr(connection, "_RETRY_POLICY", connection.RetryPolicy(attempts=1))
     path, _ = made(tmp_path / "a.dcm")
     assert main(["store", *(each.format(path) for each in arguments)]) == status
     assert said in capsys.readouterr().err
@@ -164,3 +165,21 @@ def test_a_folder_without_dicom(send, tmp_path):
     (tmp_path / "note.txt").write_text("no DICOM")
     status, _, err = send(tmp_path)
     assert (status, "no DICOM file" in err) == (1, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links need a right there")
+def test_links_out_of_a_folder_are_followed_only_when_asked(store, send, tmp_path):
+    inside, own = made(tmp_path / "folder" / "a.dcm")
+    _, linked = made(tmp_path / "elsewhere" / "b.dcm")
+    _, single = made(tmp_path / "c.dcm")
+    (tmp_path / "folder" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "folder" / "one.dcm").symlink_to(tmp_path / "c.dcm")
+    (tmp_path / "folder" / "same.dcm").symlink_to(inside)
+    status, _, err = send(tmp_path / "folder")
+    assert status == 1
+    assert "stored, 2 failed" in err
+    assert err.count("--follow-links") == 2
+    assert [bool(stored(store, uid)) for uid in (own, linked, single)] == [True, False, False]
+    status, _, err = send(tmp_path / "folder", "--follow-links")
+    assert (status, "--follow-links" in err) == (0, False)
+    assert all(stored(store, uid) for uid in (own, linked, single))

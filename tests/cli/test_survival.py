@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 from rendicom.batch.manifest import read_manifest
-from rendicom.testing.images import image, rle
+from rendicom.testing.images import image
+from rendicom.testing.rle import rle
 from rendicom.testing.writer import encapsulate
 
 COMMAND = [sys.executable, "-m", "rendicom"]
@@ -75,9 +76,10 @@ def statuses(manifest: Path) -> Counter[tuple[str, str]]:
 @pytest.mark.parametrize("whole_family", [False, True])
 def test_a_run_killed_half_way_goes_on_to_the_same_pictures(here, whole_family) -> None:
     archive(here / "study", 400)
+    manifest = str(here / "out" / "manifest.jsonl")
     with started("convert", "study", "out", "--format", "png", "--jobs", "2") as process:
         wait_for(lambda: len(list(here.glob("out/*/*.png"))) > 60)
-        wait_for((here / "out/manifest.jsonl").exists)
+        wait_for(lambda: list(here.glob("out/manifest.jsonl")) and any(read_manifest(manifest)))
         victims = family(process) if whole_family else []
         process.kill()
         for victim in victims:

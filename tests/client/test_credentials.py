@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from rendicom.client.connection import Patience, open_connection
+from rendicom.client.connection_settings import RetryPolicy, connection_to
 from rendicom.client.credentials import Certificate, Credentials, TokenFile, of_netrc, secret
 from rendicom.client.session import Session
 from rendicom.errors import OptionError, UnauthenticatedError
 from scriptedserver import Place, Scripted, answer, scripted
 
 SECRET = "sesame-0pen-4711"  # noqa: S105 - nobody's
-QUICK = Patience(attempts=2, first=0.01, longest=0.02, connect=5.0, read=5.0)
+QUICK = RetryPolicy(attempts=2, first=0.01, longest=0.02, connect=5.0, read=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def nobody_at_home(tmp_path, monkeypatch):
 
 def session(place: Place, credentials: Credentials | None = None, **more: object) -> Session:
     said = {} if credentials is None else {"credentials": credentials}
-    return Session(open_connection(place.base, patience=QUICK, **said, **more))
+    return Session(connection_to(place.base, retry_policy=QUICK, **said, **more))
 
 
 def sent(place: Place, credentials: Credentials | None = None, **more: object) -> dict[str, str]:
@@ -284,7 +284,7 @@ def test_variables_that_hold_no_secret(monkeypatch):
 def over_tls(certificate: Certificate, **more: object) -> Session:
     credentials = Credentials.of(certificate=certificate)
     base = "https://127.0.0.1:9"
-    return Session(open_connection(base, credentials=credentials, patience=QUICK, **more))
+    return Session(connection_to(base, credentials=credentials, retry_policy=QUICK, **more))
 
 
 def test_a_certificate_that_is_none(tmp_path):
@@ -321,7 +321,7 @@ def test_nothing_shows_a_secret(place, tmp_path):
         Credentials.of(user=f"sancho:{SECRET}"),
         Credentials.of(certificate=certificate),
     ):
-        connection = open_connection("https://pacs.example.org/rs", credentials=credentials)
+        connection = connection_to("https://pacs.example.org/rs", credentials=credentials)
         for each in (credentials, certificate, connection):
             for shown in (repr(each), str(each), f"{each}", f"{each!r:>3}"):
                 assert SECRET not in shown
@@ -329,7 +329,7 @@ def test_nothing_shows_a_secret(place, tmp_path):
 
 
 def test_workers_have_them(place):
-    connection = open_connection(place.base, credentials=Credentials.of(api_key=SECRET))
+    connection = connection_to(place.base, credentials=Credentials.of(api_key=SECRET))
     opened = Session(pickle.loads(pickle.dumps(connection)))
     opened.get(opened.url("/"), "*/*")
     opened.close()

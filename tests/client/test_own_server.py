@@ -165,3 +165,37 @@ def test_a_server_that_dies_in_the_middle(own, folder, tmp_path):
 def instances(relay: Relay) -> list[str]:
     """Return which instances were asked for."""
     return [path for path in relay.paths if "/instances/" in path]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "status", "count"),
+    [
+        ("PatientID", "LaMancha4711", 0, COUNT),
+        ("PatientName", "Toboso^Dulcinea", 0, COUNT),
+        ("PatientName", "Toboso^D*", 0, COUNT),
+        ("00100020", "LaMancha*", 0, COUNT),
+        ("0020000d", STUDY, 0, COUNT),
+        ("SeriesNumber", "2", 0, COUNT // 2),
+        ("InstanceNumber", "3", 0, 2),
+        ("Columns", "56", 0, COUNT),
+        ("BitsStored", "12", 0, COUNT),
+        ("PatientID", "LaMancha4712", 1, 0),
+        ("InstanceNumber", "99", 1, 0),
+        # Neither server keeps it where it is searched, and both return it.
+        ("WindowCenter", "2000", 0, COUNT),
+        ("WindowCenter", "2001", 1, 0),
+    ],
+)
+def test_what_is_asked_for_is_what_comes(
+    own, orthanc, folder, tmp_path, capsys, key, value, status, count
+):
+    assert main(["store", orthanc, str(folder)]) == 0
+    for name, url in (
+        ("own", own.base), ("orthanc", orthanc), ("own study", f"{own.base}/studies/{STUDY}"),
+        ("orthanc study", f"{orthanc}/studies/{STUDY}"),
+    ):  # fmt: skip
+        target = tmp_path / name
+        command = ["get", url, str(target), "--match", f"{key}={value}", "--format", "png"]
+        done = main([*command, "--render", "local", "--engine", "inline"])
+        said = capsys.readouterr().err
+        assert (done, len(pictures(target)) if target.exists() else 0) == (status, count), said

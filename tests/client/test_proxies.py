@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from rendicom.client.connection import Patience, open_connection
+from rendicom.client.connection_settings import RetryPolicy, connection_to
 from rendicom.client.credentials import Credentials
 from rendicom.client.session import Session
 from rendicom.errors import UnreadableSourceError
 from scriptedserver import Scripted, answer, scripted
 
-QUICK = Patience(attempts=2, first=0.01, longest=0.02, connect=5.0, read=5.0)
+QUICK = RetryPolicy(attempts=2, first=0.01, longest=0.02, connect=5.0, read=5.0)
 # Reserved names (RFC 2606): nobody is asked where they are.
 FAR = "http://pacs.invalid/rs"
 KEY, PASSWORD = "sesame-open-4711", "proxy-pass-0815"
@@ -35,7 +35,7 @@ def nothing_said(monkeypatch):
 
 def body_of(base: str) -> bytes:
     credentials = Credentials.of(api_key=KEY)
-    session = Session(open_connection(base, credentials=credentials, patience=QUICK))
+    session = Session(connection_to(base, credentials=credentials, retry_policy=QUICK))
     try:
         return session.get(session.url("/studies"), "*/*").body
     finally:

@@ -60,12 +60,12 @@ def test_as_converted(orthanc, files, tmp_path, kind):
 
 def test_stored_as_they_are(orthanc, files):
     """What comes back has the same data set, in the same transfer syntax."""
-    from rendicom.client.connection import open_connection
+    from rendicom.client.connection_settings import connection_to
     from rendicom.client.server import Server
     from rendicom.dicomweb.resources import Resource
 
     assert main(["store", orthanc, str(next(iter(files.values())).parent)]) == 0
-    server = Server(open_connection(orthanc))
+    server = Server(connection_to(orthanc))
     for path, file in files.items():
         _, _, study, _, series, _, instance = path.split("/")
         body = server.instance(Resource(study, series, instance))

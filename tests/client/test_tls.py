@@ -17,13 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rendicom.client.connection import Patience, open_connection
+from rendicom.client.connection_settings import RetryPolicy, connection_to
 from rendicom.client.credentials import Certificate, Credentials
 from rendicom.client.session import Session
 from rendicom.errors import OptionError, UnreadableSourceError, WireError
 from scriptedserver import Place, Scripted, answer, scripted
 
-QUICK = Patience(attempts=3, first=0.01, longest=0.02, connect=5.0, read=5.0)
+QUICK = RetryPolicy(attempts=3, first=0.01, longest=0.02, connect=5.0, read=5.0)
 PASSWORD = "sesame-0pen-4711"  # noqa: S105 - nobody's
 PEM = serialization.Encoding.PEM
 
@@ -118,9 +118,9 @@ def asked(certificates, monkeypatch):
     bundle = str(certificates["server"].certificate)
 
     def ask(place: Place, credentials: Credentials | None = None, ca_bundle: str = bundle) -> bytes:
-        connection = open_connection(
+        connection = connection_to(
             place.base, credentials=credentials or Credentials(), ca_bundle=ca_bundle,
-            patience=QUICK, has_netrc=False,
+            retry_policy=QUICK, has_netrc=False,
         )  # fmt: skip
         session = Session(connection)
         try:

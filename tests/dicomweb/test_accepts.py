@@ -34,6 +34,7 @@ def test_media_types_read_back(essence: str, parameters: dict[str, str]) -> None
         ('a/b; c="d;e, \\"f\\" \\\\"', "a/b", {"c": 'd;e, "f" \\'}),
         ("a/b; c=1; C=2", "a/b", {"c": "1"}),
         ("a/b;;c; =d", "a/b", {"c": ""}),
+        ('a/b; q"=0; "q"=0; q\"x=0;é=1; d e=1; f =1', "a/b", {"f": "1"}),
         ("multipart/related; type=application/dicom+json", "multipart/related",
          {"type": "application/dicom+json"}),
     ],

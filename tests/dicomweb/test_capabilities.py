@@ -6,7 +6,13 @@ import json
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from rendicom.dicomweb.capabilities import Method, Parameter, resource_tree, wadl_json, wadl_xml
+from rendicom.dicomweb.capabilities import (
+    Method,
+    ParameterDescription,
+    resource_tree,
+    wadl_json,
+    wadl_xml,
+)
 
 WADL = "{http://wadl.dev.java.net/2009/02}"
 BASE = "http://host/dicomweb"
@@ -15,10 +21,12 @@ SEARCH = Method(
     "SearchForStudies",
     "Finds <studies> & more",
     parameters=(
-        Parameter("limit", kind="int", doc="At most this many"),
-        Parameter("includefield", is_repeating=True),
-        Parameter("fuzzymatching", kind="boolean", default="false", options=("true", "false")),
-        Parameter("Accept", "header", is_required=True),
+        ParameterDescription("limit", kind="int", doc="At most this many"),
+        ParameterDescription("includefield", is_repeating=True),
+        ParameterDescription(
+            "fuzzymatching", kind="boolean", default="false", options=("true", "false")
+        ),
+        ParameterDescription("Accept", "header", is_required=True),
     ),
     produces=("application/dicom+json", 'multipart/related; type="application/dicom+xml"'),
     statuses=(200, 204),

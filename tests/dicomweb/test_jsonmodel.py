@@ -16,7 +16,8 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from rendicom.dicomweb.datasets import open_dataset, read_dataset
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.data_sets import open_dataset, read_dataset
 from rendicom.dicomweb.jsonmodel import from_json_model, model_of, to_json_model
 from rendicom.errors import (
     BadRequestError,
@@ -25,7 +26,6 @@ from rendicom.errors import (
     NotDicomError,
     RendicomError,
 )
-from rendicom.pixels.bytesource import open_source
 from rendicom.testing import dicom_file, element, encapsulate, sequence
 from rendicom.testing.writer import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, UNDEFINED, Element
 
@@ -346,14 +346,14 @@ def test_sequences_too_deep_are_refused() -> None:
     for _ in range(100):
         nested = sequence(0x00081140, [nested], length=UNDEFINED)
     with pytest.raises(CorruptDataError):
-        open_dataset(dicom_file([nested]))
+        model_of(open_dataset(dicom_file([nested])))
 
 
 def test_more_elements_than_any_header_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rendicom.dicomweb.dataelements._MAX_ELEMENTS", 100)
+    monkeypatch.setattr("rendicom.dicom.element_walker._MAX_ELEMENTS", 100)
     items = [[element(0x00081155, "UI", "1.2")] for _ in range(101)]
     with pytest.raises(LimitExceededError):
-        open_dataset(dicom_file([sequence(0x00081140, *items)]))
+        model_of(open_dataset(dicom_file([sequence(0x00081140, *items)])))
     flat = [element(0x00090010 + number, "LO", "x") for number in range(101)]
     with pytest.raises(LimitExceededError):
         open_dataset(dicom_file(flat))
@@ -458,13 +458,13 @@ def test_the_model_is_dcmtks(
 
 @pytest.mark.corpus
 def test_both_readers_of_a_file_say_the_same(corpus: Path) -> None:
-    from rendicom.dicomweb import datasets
+    from rendicom.dicom.data_sets import read_with_pydicom, walk_file
 
     compared = 0
     for path in sorted(corpus.glob("*.dcm"))[::12]:
         try:
-            plain = datasets._read_plain(open_source(path), up_to_pixels=True)
-            second = datasets._read_with_pydicom(open_source(path))
+            plain = walk_file(open_source(path))
+            second = read_with_pydicom(open_source(path))
         except RendicomError:
             continue  # one of them does not know such files
         ours, other = model_of(plain, bulk_uri=str), model_of(second, bulk_uri=str)
@@ -563,6 +563,9 @@ def test_bulk_data_are_asked_for() -> None:
         {"7FE00010": {"vr": "OW", "InlineBinary": 5}},
         {"7FE00010": {"vr": "OW", "Value": [1]}},
         {"7FE00010": {"vr": "OW", "BulkDataURI": 5}},
+        {"00280010": {"vr": {"a": 1}, "Value": [1]}},
+        {"00280010": {"vr": ["US"], "Value": [1]}},
+        {"00280010": {"vr": 5, "Value": [1]}},
     ],
 )
 def test_what_is_no_model_is_refused(wrong: Any) -> None:

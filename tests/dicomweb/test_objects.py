@@ -7,10 +7,12 @@ import io
 import struct
 import subprocess
 import warnings
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -42,6 +44,7 @@ from rendicom.errors import (
     RendicomError,
     TooLargeError,
     UnreadableSourceError,
+    UnsupportedImageError,
 )
 from rendicom.testing import dicom_file, element, encapsulate, image, rle, sequence
 from rendicom.testing.images import pack_bits
@@ -481,15 +484,55 @@ def test_stored_streams_come_without_fragments_box_or_padding(pydicom_file: Find
     assert codestream.data.endswith(b"\xff\xd9")
 
 
-@pytest.mark.parametrize(
-    ("syntax", "media_type"),
-    [(RLE, "image/dicom-rle"), ("1.2.840.10008.1.2.8.1", "application/octet-stream")],
-)
-def test_streams_have_the_media_type_of_their_transfer_syntax(syntax: str, media_type: str) -> None:
+def test_rle_has_the_media_type_of_its_transfer_syntax() -> None:
     data = image(encapsulate([rle(GRAY[0])]), rows=4, columns=5, bits_allocated=16,
-                 transfer_syntax=syntax)  # fmt: skip
+                 transfer_syntax=RLE)  # fmt: skip
     (part,) = frame_bytes(data, [1], "*")
-    assert (part.media_type, part.transfer_syntax) == (media_type, syntax)
+    assert (part.media_type, part.transfer_syntax) == ("image/dicom-rle", RLE)
+
+
+def test_streams_without_a_media_type_come_uncompressed() -> None:
+    squeezed = zlib.compressobj(wbits=-15)
+    stream = squeezed.compress(GRAY[0].tobytes()) + squeezed.flush()
+    deflated = image(encapsulate([stream]), rows=4, columns=5, bits_allocated=16,
+                     transfer_syntax="1.2.840.10008.1.2.8.1")  # fmt: skip
+    (part,) = frame_bytes(deflated, [1], "*")
+    assert (part.media_type, part.transfer_syntax) == ("application/octet-stream", EXPLICIT)
+    assert part.data == GRAY[0].tobytes()
+
+
+@pytest.mark.parametrize("syntax", ["51", "55", "70", "80", "90", "110"])
+def test_streams_that_are_not_what_the_file_says_come_uncompressed(syntax: str) -> None:
+    pixels = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    uid = f"1.2.840.10008.1.2.4.{syntax}"
+    kinds = {"80": imagecodecs.ljpeg_encode, "70": imagecodecs.jpegls_encode}
+    stream = kinds.get(syntax, imagecodecs.jpegls_encode)(pixels)
+    data = image(encapsulate([bytes(stream)]), rows=4, columns=5, transfer_syntax=uid)
+    (part,) = frame_bytes(data, [1], "*")
+    assert (part.media_type, part.transfer_syntax) == ("application/octet-stream", EXPLICIT)
+    assert part.data == pixels.tobytes()
+    with pytest.raises(NotAcceptableError):
+        frame_bytes(data, [1], uid)
+
+
+@pytest.mark.parametrize("columns", [4, 5])
+def test_native_pixels_that_share_their_chroma(columns: int) -> None:
+    luma = np.arange(2 * columns, dtype=np.uint8).reshape(2, columns) * 9 + 60
+    pairs = -(-columns // 2)
+    padded = np.pad(luma, ((0, 0), (0, 2 * pairs - columns)), mode="edge")
+    cells = np.empty((2, pairs, 4), np.uint8)
+    cells[..., :2] = padded.reshape(2, pairs, 2)
+    cells[..., 2:] = (128, 140)
+    data = image(cells.tobytes(), rows=2, columns=columns, samples=3, photometric="YBR_FULL_422")
+    (part,) = frame_bytes(data, [1])
+    assert part.data == cells.tobytes(), "asked for by name it is as it lies"
+    (part,) = frame_bytes(data, [1], "*")
+    assert (part.media_type, part.transfer_syntax) == ("image/jp2", J2K)
+    shown = np.asarray(imagecodecs.jpeg2k_decode(part.data)).astype(int)
+    # PS3.3 C.7.6.3.1.2: R = Y + 1.402 (Cr - 128), and so on; Cb is 128.
+    wanted = np.stack([luma + 1.402 * 12, luma - 0.714136 * 12, luma + 0.0], axis=-1)
+    assert np.abs(shown - wanted).max() <= 1
+    assert part.warnings
 
 
 def test_frames_in_fragments_that_are_not_compressed_are_not_called_so() -> None:
@@ -536,6 +579,16 @@ def test_a_stream_of_another_size_than_the_metadata_say_is_refused(pydicom_file:
     dataset.save_as(out)
     with pytest.raises(CorruptDataError):
         frame_bytes(out.getvalue(), [1])
+
+
+@pytest.mark.parametrize("bits", [7, 12, 24, 40, 128])
+def test_streams_in_cells_that_no_client_reads_are_refused(bits: int) -> None:
+    coded = image(
+        encapsulate([rle(GRAY[0])]), rows=GRAY.shape[1], columns=GRAY.shape[2],
+        transfer_syntax=RLE, extra=[element(0x00280100, "US", bits)],
+    )  # fmt: skip
+    with pytest.raises((UnsupportedImageError, CorruptDataError)):
+        frame_bytes(coded, [1])
 
 
 # What a client makes of metadata and frames is what is in the file.

@@ -225,25 +225,27 @@ def test_of_several_errors_a_status_stands_for_one_of_the_wire() -> None:
 def test_a_warning() -> None:
     text = "The following annotation values are not supported: foo,bar"
     assert warning_header([text], service="http://h/dicomweb") == (f"299 http://h/dicomweb: {text}")
-    assert warning_header([]) == ""
+    assert warning_header([], service="x") == ""
 
 
 def test_warnings_are_one_line_of_ascii_each_once() -> None:
-    got = warning_header(["a\r\nSet-Cookie: b", "Größe\t\0\x7f", "a\r\nSet-Cookie: b"])
+    got = warning_header(
+        ["a\r\nSet-Cookie: b", "Größe\t\0\x7f", "a\r\nSet-Cookie: b"], service="rendicom"
+    )
     assert got == "299 rendicom: a Set-Cookie: b, 299 rendicom: Gr??e ??"
 
 
 def test_many_and_long_warnings_fit_a_header() -> None:
-    got = warning_header("x" * 10_000 + str(number) for number in range(100))
+    got = warning_header(("x" * 10_000 + str(number) for number in range(100)), service="rendicom")
     assert len(got) < 400
-    got = warning_header(str(number) for number in range(100))
+    got = warning_header(map(str, range(100)), service="rendicom")
     assert got.startswith("299 rendicom: 0, 299 rendicom: 1, ")
     assert got.endswith("299 rendicom: 96 more warnings")
 
 
 @given(texts=st.lists(st.text(max_size=30), max_size=8))
 def test_any_warning_is_a_header(texts: list[str]) -> None:
-    got = warning_header(texts)
+    got = warning_header(texts, service="rendicom")
     assert got.isascii()
     assert got.isprintable()
     assert got.startswith("299 rendicom: ") == bool(texts)

@@ -17,7 +17,7 @@ def only(*pairs: tuple[str, str], level: str = "instances") -> Match:
 
 
 def test_an_empty_search_is_for_everything() -> None:
-    assert parse_query([], level="studies") == Query((), (), None, 0, fuzzy=False, warnings=())
+    assert parse_query([], level="studies") == Query()
 
 
 @pytest.mark.parametrize("name", ["PatientID", "00100020"])
@@ -55,6 +55,12 @@ def test_tags_may_be_written_in_small_letters_and_be_private() -> None:
         ("InstanceNumber", " 7", "single", ("7",)),
         ("SOPClassUID", "1.2.840", "single", ("1.2.840",)),
         ("FrameIncrementPointer", "00181063", "single", ("00181063",)),
+        # Leading spaces are significant in long texts, and in no other (PS3.5 Table 6.2-1)
+        ("AdditionalPatientHistory", "  ill ", "single", ("  ill",)),
+        ("InstitutionAddress", " a*", "wildcard", (" a*",)),
+        ("TextValue", "  a\r\n b ", "single", ("  a\r\n b",)),
+        ("PatientID", "  4711 ", "single", ("4711",)),
+        ("StudyDescription", " CT head ", "single", ("CT head",)),
         # Universal (C.2.2.2.3)
         ("PatientName", "", "universal", ()),
         ("PatientName", "*", "universal", ()),
@@ -234,3 +240,28 @@ def test_keys_of_the_tables() -> None:
     for level in LEVELS:
         returned = set(RETURNED_KEYS[level])
         assert {path[0] for path in REQUIRED_KEYS[level]} <= returned
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("+0100", "+0100"), (" 0100", "+0100"), ("-0530", "-0530"), ("", ""), ("*", "")],
+)
+def test_an_offset_from_utc_is_no_condition(text: str, wanted: str) -> None:
+    query = parse_query([("TimezoneOffsetFromUTC", text)], level="instances")
+    assert (query.timezone, query.matches) == (wanted, ())
+    assert parse_query([("00080201", text)], level="studies").timezone == wanted
+
+
+@pytest.mark.parametrize("text", ["0100", "+100", "+0160", "+1500", "UTC", "+01:00"])
+def test_offsets_that_are_none(text: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        parse_query([("TimezoneOffsetFromUTC", text)], level="studies")
+    assert caught.value.parameter == "TimezoneOffsetFromUTC"
+
+
+@pytest.mark.parametrize("name", ["PatientName", "StudyDate", "00100020", "SeriesNumber"])
+def test_bytes_that_are_no_text_are_refused(name: str) -> None:
+    """The command line gives what is no UTF-8 as lone surrogates; databases refuse them."""
+    with pytest.raises(BadRequestError) as caught:
+        parse_query([(name, "a\udcffb")], level="instances")
+    assert caught.value.parameter == name

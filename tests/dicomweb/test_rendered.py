@@ -18,6 +18,7 @@ from rendicom.dicomweb.rendered import (
 from rendicom.encode import formats
 from rendicom.errors import BadRequestError
 from rendicom.options import RenderOptions, parameters
+from rendicom.selection import Selection
 from rendicom.values import Viewport, Window
 
 
@@ -228,7 +229,7 @@ def test_what_is_too_long_is_refused() -> None:
 
 def test_charset_and_frames_are_handed_on() -> None:
     found = parsed("charset=iso-8859-1&frames=1-3,7")
-    assert (found.charset, found.frames) == ("iso-8859-1", "1-3,7")
+    assert (found.charset, found.selection) == ("iso-8859-1", Selection("frames", "1-3,7"))
 
 
 # --- presentation states and thumbnails -------------------------------------------------------
@@ -250,7 +251,7 @@ def test_presentation_states_have_no_region() -> None:
 
 def test_thumbnails() -> None:
     found = parsed("viewport=64,32&charset=utf-8", is_thumbnail=True)
-    assert found.options == RenderOptions(viewport=Viewport(64, 32))
+    assert found.options == RenderOptions(viewport=Viewport(64, 32), fast=True)
     assert found.charset == "utf-8"
     small = parsed("", is_thumbnail=True).options
     assert small.max_size is not None
@@ -275,7 +276,7 @@ def test_every_option_is_a_parameter_but_limits() -> None:
         "accept", "annotation", "charset", "iccprofile", "quality", "viewport", "window"
     }  # fmt: skip
     extensions = set(parameters()) - standard - {"icc", "max-pixels"}
-    assert set(known) - standard == extensions | {"frames"}
+    assert set(known) - standard == extensions | {"frames", "layer"}
     assert all(item.help for item in known.values())
     names = [item.is_extension for item in rendered_parameters()]
     assert names == sorted(names)
@@ -305,3 +306,12 @@ def test_any_values_are_read_or_refused_by_name(
         assert RenderOptions.parse(dict(parse_qsl(text))) == found.options
         blamed = pairs[0][0] if pairs else ""
     assert blamed in {name for name, _value in pairs} | {""}
+
+
+def test_layers_are_uids_each_once() -> None:
+    assert parse_rendered([("layer", "1.2,1.3,1.2")]).layers == ("1.2", "1.3")
+    assert parse_rendered([("layer", "")]).layers == ()
+    for text in ("1.2,,1.3", "a", "1" * 65):
+        with pytest.raises(BadRequestError) as caught:
+            parse_rendered([("layer", text)])
+        assert caught.value.parameter == "layer"

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rendicom.dicomweb.headers import link_header
 from rendicom.dicomweb.resources import Resource, check_uid, parse_frames, parse_resource
 from rendicom.errors import BadRequestError
 
@@ -115,10 +114,3 @@ def test_the_bad_part_of_a_path_is_named(path: str, parameter: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         parse_resource(path)
     assert caught.value.parameter == parameter
-
-
-def test_link_header() -> None:
-    plain = link_header("/studies/1", relation="collection")
-    typed = link_header("/studies/1/rendered", relation="alternate", media_type="image/png")
-    assert plain == '</studies/1>; rel="collection"'
-    assert typed == '</studies/1/rendered>; rel="alternate"; type="image/png"'

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from pydicom import Dataset
 
-from rendicom.dicomweb.datasets import open_dataset
+from rendicom.dicom.data_sets import open_dataset
 from rendicom.dicomweb.jsonmodel import model_of, to_json_model
 from rendicom.dicomweb.xmlmodel import NAMESPACE, from_native_xml, to_native_xml
 from rendicom.errors import BadRequestError

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from rendicom.batch.executors import engines
-from rendicom.batch.layout import FIELDS
 from rendicom.batch.manifest import COLUMNS
+from rendicom.batch.name_template import FIELDS
 from rendicom.batch.runner import CHUNK_SECONDS
 from rendicom.cli.folderflags import DEFAULT_TIMEOUT, folder_flags
 
-PAGE = (Path(__file__).parents[2] / "docs" / "folders.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "folders.md").read_text(encoding="utf-8")
 
 
 def test_every_flag_on_the_page_exists() -> None:
@@ -30,7 +30,7 @@ def test_every_flag_for_folders_is_on_the_page() -> None:
 
 
 def test_the_fields_of_a_layout_are_those_of_the_program() -> None:
-    table = PAGE[PAGE.index("| field |") : PAGE.index("Where two sources")]
+    table = PAGE[PAGE.index("| field |") : PAGE.index("If two sources")]
     assert set(re.findall(r"\{(\w+)\}", table)) == set(FIELDS)
 
 

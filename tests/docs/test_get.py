@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from rendicom.cli import find, get, probe, remoteflags, store
-from rendicom.client.habits import HABITS
+from rendicom.client.server_profiles import SERVER_PROFILES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "get.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "get.md").read_text("utf-8")
 
 
 def flags_of(parameters: list[click.Parameter]) -> set[str]:
@@ -32,7 +32,7 @@ def test_every_way_to_say_who_asks_is_named() -> None:
     assert flags_of(remoteflags.connection_flags()) <= named
 
 
-def test_what_is_known_of_servers_is_one_table() -> None:
-    rows = [f"| {each.server} | {'; '.join(each.notes)} | {each.known_from} |" for each in HABITS]
-    assert "\n".join(rows) in PAGE
-    assert all(each.known_from and each.notes for each in HABITS)
+def test_every_server_profile_is_described() -> None:
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| [^|]+ \|$", PAGE, re.MULTILINE)
+    named = [name for name in rows if name in {each.server for each in SERVER_PROFILES}]
+    assert named == [each.server for each in SERVER_PROFILES]

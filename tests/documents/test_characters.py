@@ -14,15 +14,15 @@ SETS = {
     "ISO_IR 126": ("Διονυσιος", "Διονυσιος"),
     "ISO_IR 127": ("قباني^لنزار", "قباني, لنزار"),
     "ISO_IR 138": ("שרון^דבורה", "שרון, דבורה"),
-    "ISO_IR 192": ("Wang^XiaoDong=王^小东", "Wang, XiaoDong (王, 小东)"),
-    "GB18030": ("Wang^XiaoDong=王^小东", "Wang, XiaoDong (王, 小东)"),
+    "ISO_IR 192": ("Wang^XiaoDong=王^小东", "Wang, XiaoDong (王 小东)"),
+    "GB18030": ("Wang^XiaoDong=王^小东", "Wang, XiaoDong (王 小东)"),
     "\\ISO 2022 IR 87": (
         "Yamada^Tarou=山田^太郎=やまだ^たろう",
-        "Yamada, Tarou (山田, 太郎, やまだ, たろう)",
+        "Yamada, Tarou (山田 太郎, やまだ たろう)",
     ),
     "\\ISO 2022 IR 149": (
         "Hong^Gildong=洪^吉洞=홍^길동",
-        "Hong, Gildong (洪, 吉洞, 홍, 길동)",
+        "Hong, Gildong (洪 吉洞, 홍 길동)",
     ),
 }
 

@@ -34,7 +34,7 @@ def test_without_a_length_one_zero_byte_is_padding() -> None:
 def test_a_length_beyond_the_end_is_noted() -> None:
     made = part10(encapsulated(PDF, 1, EncapsulatedDocumentLength=10**6))
     assert render_document(made, "application/pdf").data == PDF
-    note = b"the encapsulated document is shorter than it is said to be"
+    note = b"the encapsulated document is shorter than its Encapsulated Document Length"
     assert note in render_document(made, "text/html").data
 
 
@@ -71,7 +71,7 @@ def test_texts_about_a_pdf() -> None:
 def test_what_is_no_pdf_is_noted_and_comes_out_all_the_same() -> None:
     made = part10(encapsulated(b"<html>", 1))
     assert render_document(made, "application/pdf").data == b"<html>"
-    assert b"does not start as a PDF does" in render_document(made, "text/html").data
+    assert b"does not start with a PDF header" in render_document(made, "text/html").data
 
 
 def test_models() -> None:

@@ -158,7 +158,7 @@ def test_an_object_with_nothing_in_it() -> None:
 def test_content_of_an_unknown_type() -> None:
     shown = render_document(report(item("HOLOGRAM", "New")), "text/plain").data.decode()
     assert "New: (no value)" in shown
-    assert "some content is of a type that is not known" in shown
+    assert "some content has an unknown value type" in shown
 
 
 def test_messages_hold_nothing_of_the_patient() -> None:

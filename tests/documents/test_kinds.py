@@ -6,7 +6,7 @@ import pytest
 from pydicom.uid import UID_dictionary
 
 from rendicom.documents import (
-    Reference,
+    ObjectReference,
     document_format_named,
     document_format_of_extension,
     document_formats,
@@ -98,7 +98,7 @@ def test_all_sources_give_the_same_bytes(tmp_path) -> None:
 
 def test_what_has_no_picture_has_no_address() -> None:
     def url(sop_class: str, *uids: str) -> str | None:
-        return Reference(sop_class, *uids).url("https://x/dicomweb/")
+        return ObjectReference(sop_class, *uids).url("https://x/dicomweb/")
 
     found = url("1.2.840.10008.5.1.4.1.1.2", "1.4", "1.3", "1.2")
     assert found == "https://x/dicomweb/studies/1.2/series/1.3/instances/1.4/rendered"

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from pydicom.dataset import Dataset
 
-from rendicom.documents import Reference, render_document, style_source
+from rendicom.documents import ObjectReference, render_document, style_source
 from reportmaker import KEY_OBJECTS, code, container, item, number, objects, report, sequence_of
 
 VOID = {"meta", "br", "hr"}
@@ -80,7 +80,7 @@ def test_people() -> None:
     author.PersonName = "Chase^Robert"
     device = Dataset()
     device.Manufacturer = "Acme"
-    device.ManufacturerModelName = "Reader 9"
+    device.ManufacturerModelName = "DatasetReader 9"
     entered = Dataset()
     entered.ParticipationType = "ENT"
     entered.PersonName = "Cuddy^Lisa"
@@ -98,7 +98,7 @@ def test_people() -> None:
         "Verified by", "Author", "Author", "Entered by", "Kept by",
     ]  # fmt: skip
     assert people.texts("dd")[-5:] == [
-        "House, Gregory, PPTH, 2024-03-01 12:00:00 +01:00", "Chase, Robert", "Acme Reader 9",
+        "House, Gregory, PPTH, 2024-03-01 12:00:00 +01:00", "Chase, Robert", "Acme DatasetReader 9",
         "Cuddy, Lisa", "(no name), Archive",
     ]  # fmt: skip
 
@@ -118,7 +118,7 @@ def test_rows_of_every_simple_type() -> None:
             item("TIME", "Hour", Time="1430"),
             item("DATETIME", "Instant", DateTime="20240229143015-0500"),
             item("UIDREF", "Tracked", UID="1.2.3.99"),
-            item("PNAME", "Reader", PersonName="Roe^Richard"),
+            item("PNAME", "DatasetReader", PersonName="Roe^Richard"),
             item("TEXT", "Nothing"),
         )
     ).rows()
@@ -128,7 +128,7 @@ def test_rows_of_every_simple_type() -> None:
     assert (rows["Unmeasured"], rows["Ratio"]) == ("not possible", "0.5")
     assert (rows["Day"], rows["Hour"]) == ("2024-02-29", "14:30")
     assert rows["Instant"] == "2024-02-29 14:30:15 -05:00"
-    assert (rows["Tracked"], rows["Reader"]) == ("1.2.3.99", "Roe, Richard")
+    assert (rows["Tracked"], rows["DatasetReader"]) == ("1.2.3.99", "Roe, Richard")
     assert rows["Nothing"] == "(no value)"
 
 
@@ -226,9 +226,9 @@ def test_a_reference_to_an_item_is_a_link_to_it_and_a_loop_is_none() -> None:
 
 def test_references_are_linked_by_the_evidence() -> None:
     evidence = sequence_of("1.2", "1.3", "1.4.1", "1.4.2")
-    asked: list[Reference] = []
+    asked: list[ObjectReference] = []
 
-    def link(reference: Reference) -> str | None:
+    def link(reference: ObjectReference) -> str | None:
         asked.append(reference)
         return reference.url("/dicomweb")
 
@@ -317,6 +317,8 @@ def test_a_table() -> None:
         numbered("Row", 1, TableColumnNumber=2, NumericValue="3.5"),
         numbered("Row", 2, TableColumnNumber=1, TextValue="<b>"),
         numbered("Row", 7, TableColumnNumber=1, TextValue="outside"),
+        numbered("Row", 1, TableColumnNumber=0, TextValue="before the first column"),
+        numbered("Row", 0, TableColumnNumber=2, TextValue="before the first row"),
     ]
     table.CellValuesSequence = cells
     shown = page(report(item("TABLE", "Sizes", TabulatedValuesSequence=[table])))
@@ -329,7 +331,7 @@ def test_a_table_larger_than_can_be_shown_is_noted() -> None:
     table.NumberOfTableRows = table.NumberOfTableColumns = 2**31
     shown = page(report(item("TABLE", "Huge", TabulatedValuesSequence=[table])))
     assert shown.rows()["Huge"] == "(no value)"
-    assert "a table is empty, or larger than can be shown" in shown.texts("li")
+    assert "a table is empty or too large" in shown.texts("li")
 
 
 EVIL = """"'><script>alert(1)</script><img src=x onerror=alert(2)>&lt;&amp;"""

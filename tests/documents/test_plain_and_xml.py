@@ -142,8 +142,13 @@ def test_xml_keeps_what_the_page_leaves_out() -> None:
 
 
 def test_characters_that_xml_cannot_hold_are_replaced() -> None:
-    dataset = report(item("TEXT", "Odd", TextValue="a\x01b\x1bc\ufffed & <x> ]]>"))
-    found = tree(dataset).find(".//item[@type='TEXT']/value")
+    evil = """"'/><x a='b'>&lt;&amp;"""
+    odd = item("TEXT", "Odd", TextValue="a\x01b\x1bc\ufffed & <x> ]]>")
+    root = tree(report(odd, objects("IMAGE", "1.4", sop_class=evil), title=evil, PatientID=evil))
+    assert root.attrib["title"] == evil
+    assert evil in {reference.get("sop-class") for reference in root.iter("reference")}
+    assert evil in {fact.text for fact in root.iter("fact")}
+    found = root.find(".//item[@type='TEXT']/value")
     assert found is not None
     assert found.text == "a\ufffdb\ufffdc\ufffdd & <x> ]]>"
 

@@ -8,9 +8,10 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -236,3 +237,30 @@ def test_strict_refuses_what_only_the_decoder_notices() -> None:
     assert "not compressed" in rendicom.render(data).warnings[0]
     with pytest.raises(rendicom.CorruptDataError, match="not compressed"):
         rendicom.render(data, options=rendicom.RenderOptions(strict=True))
+
+
+@pytest.fixture
+def loop() -> Iterator[rendicom.Instance]:
+    with rendicom.open_instance(image(np.stack([RAMP, RAMP]))) as instance:
+        yield instance
+
+
+@pytest.mark.parametrize("frame", ["1", None, 1.0, True, b"1", (1,), np.array([1]), object()])
+def test_frame_numbers_that_are_none(loop: rendicom.Instance, frame: Any) -> None:
+    for call in (loop.render, loop.display, lambda number: loop.render_animation([1, number])):
+        with pytest.raises(rendicom.OptionError, match=r"^frame"):
+            call(frame)
+
+
+@pytest.mark.parametrize("frames", ["12", 5, (), object(), {1, 2}])
+def test_frames_of_a_loop_that_are_none(loop: rendicom.Instance, frames: Any) -> None:
+    with pytest.raises(rendicom.OptionError, match=r"^frame"):
+        loop.render_animation(frames)
+
+
+def test_numbers_of_numpy_and_short_names() -> None:
+    plain = rendicom.render(image(RAMP), media_type="image/png")
+    assert rendicom.render(image(RAMP), np.int64(1), media_type="png").data == plain.data
+    assert rendicom.render(image(RAMP), media_type="image/jpg").media_type == "image/jpeg"
+    with pytest.raises(rendicom.OptionError, match=r"^options"):
+        rendicom.render(image(RAMP), 1, {"quality": 5})  # type: ignore[arg-type]

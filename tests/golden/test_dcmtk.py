@@ -19,6 +19,8 @@ from golden.images import files, frames_of
 from rendicom.engine import Instance, open_instance
 from rendicom.errors import RendicomError
 from rendicom.options import RenderOptions, Voi
+from rendicom.testing.images import image
+from rendicom.testing.writer import element
 from rendicom.values import Window
 
 pytestmark = pytest.mark.dcmtk
@@ -61,6 +63,9 @@ EXCEPTIONS = {
     "fodicom__multiframe.dcm": (
         "frame 70 is a stream of 55 columns under a header of 240: DCMTK fills the rest, "
         "Rendicom shows the stream and warns"
+    ),
+    "pylibjpegdata__SC_rgb_jpeg_lossy_gdcm.dcm": (
+        "subsampled YCbCr that the header calls RGB: Rendicom converts it and warns"
     ),
 }
 
@@ -173,3 +178,46 @@ def test_dose(file: str, dcmtk: Callable[..., CompletedProcess[bytes]]) -> None:
     with open_instance(path) as instance:
         ours = instance.display(1, RenderOptions(voi=Voi("minmax")))
     assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+_RAMP = np.array([[0, 10, 20, 30, 40, 50, 255, 255]], np.uint8).repeat(8, axis=0)
+_PADDED = (element(0x00280120, "US", 255),)
+
+
+@pytest.mark.parametrize(
+    ("flags", "photometric", "options"),
+    [
+        (["+Wm"], "MONOCHROME2", {"voi": "minmax", "padding": False}),
+        (["-W"], "MONOCHROME2", {"voi": "identity", "padding": False}),
+        (["-W", "+Pid"], "MONOCHROME1", {"voi": "identity", "padding": False, "invert": True}),
+        (["-W", "+Pid"], "MONOCHROME2", {"voi": "identity", "padding": False}),
+    ],
+)
+def test_rows_of_the_table_in_the_readme(
+    dcmtk: Callable[..., CompletedProcess[bytes]],
+    tmp_path: Path,
+    flags: list[str],
+    photometric: str,
+    options: dict[str, Any],
+) -> None:
+    """What the table says of DCMTK's flags holds for a padded ramp."""
+    path = tmp_path / "ramp.dcm"
+    path.write_bytes(image(_RAMP, photometric=photometric, extra=_PADDED))
+    done = dcmtk("dcmj2pnm", "-q", "+op", "-O", *flags, path)
+    theirs = np.asarray(Image.open(io.BytesIO(done.stdout))).astype(int)
+    with open_instance(path) as instance:
+        assert np.abs(instance.display(1, RenderOptions(**options)) - theirs).max() <= 1
+        shown = instance.display(1, RenderOptions(**{**options, "padding": True}))
+        assert np.abs(shown - theirs).max() > 1, "the padding is why --no-padding is needed"
+
+
+def test_a_range_of_frames_is_a_start_and_a_count(
+    dcmtk: Callable[..., CompletedProcess[bytes]], tmp_path: Path
+) -> None:
+    path = tmp_path / "loop.dcm"
+    frames = np.arange(1, 13, dtype=np.uint8)[:, np.newaxis, np.newaxis] * 20
+    path.write_bytes(image(frames.repeat(4, axis=1).repeat(4, axis=2)))
+    dcmtk("dcmj2pnm", "-q", "+op", "-W", "+Fr", "3", "4", path, tmp_path / "out")
+    shown = [np.asarray(Image.open(io.BytesIO(each.read_bytes()))) for each in
+             sorted(tmp_path.glob("out*"))]  # fmt: skip
+    assert [each[0, 0] // 20 for each in shown] == [3, 4, 5, 6]

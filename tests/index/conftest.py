@@ -10,7 +10,7 @@ import pytest
 from indexedfiles import IMAGE, copy_of, indexed
 from postgresserver import postgres_server
 from rendicom.index.catalogue import Catalogue
-from rendicom.index.values import Indexed
+from rendicom.index.records import Indexed
 
 __all__ = ["postgres_server"]
 

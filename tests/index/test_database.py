@@ -18,8 +18,8 @@ from indexedfiles import check_counts, listed
 from postgresserver import postgres_server
 from rendicom.errors import OptionError, OverloadedError
 from rendicom.index.catalogue import Catalogue
+from rendicom.index.records import Indexed
 from rendicom.index.schema import VERSION
-from rendicom.index.values import Indexed
 
 __all__ = ["postgres_server"]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +18,8 @@ from postgresserver import postgres_server
 from rendicom.dicomweb.query import parse_query
 from rendicom.errors import OptionError
 from rendicom.index.catalogue import Catalogue
-from rendicom.index.scan import Scanner
+from rendicom.index.file_listing import walk
+from rendicom.index.scan_scheduler import Scanner
 
 __all__ = ["postgres_server"]
 
@@ -328,6 +331,27 @@ def test_what_comes_changes_and_goes_is_noticed(looking):
     until(lambda: listed(catalogue) == {"1.2.3.1.7"})
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_no_text_are_listed(looking):
+    catalogue, folder, scanner = looking
+    names = (b"inv\xff.dcm", b"inv\xfe.dcm", b"new\nline.dcm", rb"back\udcff.dcm", b"d\xfd/x.dcm")
+    paths = [folder / os.fsdecode(name) for name in names]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        write(path, SOPInstanceUID=f"1.2.3.1.{number}", **IMAGE)
+    until(lambda: len(listed(catalogue)) == len(names))
+    places = {each.location for each in catalogue.entries("1.2.3")}
+    assert places == {str(path) for path in paths}
+    assert {Path(each).stat().st_size > 0 for each in places} == {True}
+    # FileRecord again, and known to be gone.
+    version = catalogue.entry("1.2.3", "1.2.3.1", "1.2.3.1.1").version
+    paths[0].unlink()
+    paths[4].unlink()
+    until(lambda: listed(catalogue) == {"1.2.3.1.1", "1.2.3.1.2", "1.2.3.1.3"})
+    assert catalogue.entry("1.2.3", "1.2.3.1", "1.2.3.1.1").version == version
+    assert not scanner.progress().unreachable
+
+
 def test_a_folder_that_is_gone_takes_nothing_with_it(looking):
     catalogue, folder, scanner = looking
     for number in range(3):
@@ -340,6 +364,21 @@ def test_a_folder_that_is_gone_takes_nothing_with_it(looking):
     away.rename(folder)
     write(folder / "3.dcm", SOPInstanceUID="1.2.3.1.3", **IMAGE)
     until(lambda: len(listed(catalogue)) == 4)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("follow_links", [True, False])
+def test_links_that_lead_out_of_the_folder(tmp_path, follow_links):
+    root = tmp_path / "served"
+    write(root / "a.dcm", SOPInstanceUID="1.2.3.1.1", **IMAGE)
+    for number, where in ((2, "secret/b.dcm"), (3, "secret/below/c.dcm")):
+        write(tmp_path / where, SOPInstanceUID=f"1.2.3.1.{number}", **IMAGE)
+    (root / "file").symlink_to(tmp_path / "secret" / "b.dcm")
+    (root / "folder").symlink_to(tmp_path / "secret" / "below")
+    (root / "same").symlink_to(root / "a.dcm")
+    listings = list(walk(str(root), is_ended=lambda: False, follow_links=follow_links))
+    seen = {each.name for listing in listings for each in listing.files}
+    assert seen == {"a.dcm", "same", *(("file", "c.dcm") if follow_links else ())}
 
 
 def test_links_that_lead_back(looking):

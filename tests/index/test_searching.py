@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -17,7 +18,7 @@ from postgresserver import postgres_server
 from rendicom.dicomweb.query import parse_query
 from rendicom.errors import BadRequestError
 from rendicom.index.catalogue import Catalogue
-from rendicom.index.values import Found, Indexed
+from rendicom.index.records import Indexed, SearchResult
 from searchedarchive import ARCHIVE, ASKED
 
 __all__ = ["postgres_server"]
@@ -45,11 +46,13 @@ def filled(request: pytest.FixtureRequest, read: list[Indexed]) -> Iterator[Cata
     catalogue.close()
 
 
-def searched(catalogue: Catalogue, level: Any, *pairs: tuple[str, str], **scope: str) -> Found:
+def searched(
+    catalogue: Catalogue, level: Any, *pairs: tuple[str, str], **scope: str
+) -> SearchResult:
     return catalogue.search(level, parse_query(pairs, level=level), **scope)
 
 
-def uids(found: Found, level: str) -> list[str]:
+def uids(found: SearchResult, level: str) -> list[str]:
     return [model[TAGS[level]]["Value"][0] for model in found.models]
 
 
@@ -101,6 +104,153 @@ def test_any_conditions_together_on_any_level(filled):
         chosen = {key: draw.choice(ASKED[key][1]) for key in draw.sample(may, draw.randint(1, 3))}
         numbers.append(check(filled, level, {k: askable(k, v) for k, v in chosen.items()}))
     assert sum(map(bool, numbers)) > 20, "not only nothing is found"
+
+
+@pytest.mark.parametrize(
+    "dates", ["20240101-20240229", "20240101-", "-20240229", "20240229-20240229"]
+)
+@pytest.mark.parametrize(
+    "times",
+    ["1015-1015", "10-101500", "101500.6-", "-1015", "000000-235959", "2359-00", "1016-"],
+)
+@pytest.mark.parametrize("level", LEVELS)
+def test_ranges_of_a_date_and_its_time_are_one_range(filled, level, dates, times):
+    check(filled, level, {"StudyDate": dates, "StudyTime": times})
+    if level == "instances":
+        check(filled, level, {"ContentDate": dates, "ContentTime": times})
+
+
+def test_moments_are_one_range_and_not_two(catalogue, tmp_path):
+    """From the evening of one day to the morning of the next: nothing of the days' middles."""
+    kept = {"20240101": ("1959", "2000", "2359"), "20240102": ("0000", "0800", "0801"),
+            "20240103": ("0700",)}  # fmt: skip
+    moments = [(day, time) for day, times in kept.items() for time in times]
+    put_moments(catalogue, tmp_path, moments)
+    found = searched(catalogue, "studies", ("StudyDate", "20240101-20240102"),
+                     ("StudyTime", "2000-0800"))  # fmt: skip
+    wanted = {("20240101", "2000"), ("20240101", "2359"), ("20240102", "0000"),
+              ("20240102", "0800")}  # fmt: skip
+    assert dated(found) == wanted
+    # One of them is no range: two conditions.
+    found = searched(catalogue, "studies", ("StudyDate", "20240101"), ("StudyTime", "2000-"))
+    assert dated(found) == {("20240101", "2000"), ("20240101", "2359")}
+
+
+def test_an_offset_from_utc_says_how_moments_are_meant(catalogue, tmp_path):
+    moments = [("20240101", "0030", "+0100"), ("20240101", "0030", "-0500"),
+               ("20240101", "0030", None), ("20231231", "2330", "+0000"),
+               ("20240101", "0030", "nonsense")]  # fmt: skip
+    put_moments(catalogue, tmp_path, moments)
+
+    def asked(*pairs: tuple[str, str]) -> set[str]:
+        return set(uids(searched(catalogue, "studies", *pairs), "studies"))
+
+    everything = {f"1.2.{number}" for number in range(5)}
+    assert asked(("TimezoneOffsetFromUTC", "+0100")) == everything
+    # 00:30 at +0100 is 23:30 UTC of the day before, and so is 23:30 at +0000; 00:30 at -0500 is
+    # 05:30 UTC. Who says nothing is taken for local.
+    utc = ("TimezoneOffsetFromUTC", "+0000")
+    assert asked(utc, ("StudyDate", "20231231")) == {"1.2.0", "1.2.3"}
+    assert asked(utc, ("StudyDate", "20240101")) == {"1.2.1", "1.2.2", "1.2.4"}
+    night = (("StudyDate", "20231231-20231231"), ("StudyTime", "2329-2331"))
+    assert asked(utc, *night) == {"1.2.0", "1.2.3"}
+    here = ("TimezoneOffsetFromUTC", "-0500")
+    assert asked(here, ("StudyDate", "20231231"), ("StudyTime", "1830")) == {"1.2.0", "1.2.3"}
+    assert asked(here, ("StudyDate", "20240101-"), ("StudyTime", "0030-")) == {
+        "1.2.1", "1.2.2", "1.2.4",
+    }  # fmt: skip
+    assert asked(here, ("StudyDate", "-20231231")) == {"1.2.0", "1.2.3"}
+
+
+@pytest.mark.parametrize(
+    ("offset", "time", "wanted"),
+    [
+        # PS3.4 C.2.2.2.5.2: times, and midnight, are in the zone of the query.
+        ("+0000", "2330", "0 3"),
+        ("+0000", "2300-2345", "0 3"),
+        ("+0000", "0015-0045", "2 4"),
+        ("+0000", "-0045", "2 4"),
+        ("+0000", "05-", "0 1 3"),
+        ("-0500", "1830", "0 3"),
+        ("+0100", "0030", "0 2 3 4"),
+        ("+0530", "11-", "1"),
+        ("+0530", "0500", "0 3"),
+        ("+0000", "2345-2300", ""),
+    ],
+)
+def test_a_time_without_a_date_is_in_the_zone_of_the_search(
+    catalogue, tmp_path, offset, time, wanted
+):
+    moments = [("20240101", "0030", "+0100"), ("20240101", "003000", "-0500"),
+               ("20240101", "0030", None), ("20231231", "2330.0", "+0000"),
+               ("20240101", "0030", "nonsense"), ("20240101", "", "+0100")]  # fmt: skip
+    put_moments(catalogue, tmp_path, moments)
+    for level in LEVELS:
+        found = searched(catalogue, level, ("TimezoneOffsetFromUTC", offset), ("StudyTime", time))
+        assert set(uids(found, level)) == {
+            f"1.2.{each}" + ".1" * LEVELS.index(level) for each in wanted.split()
+        }
+
+
+@pytest.mark.parametrize(
+    ("offset", "moment", "wanted"),
+    [
+        # PS3.3 C.12.1.1.8: the attribute is not for a DT with an offset of its own.
+        ("+0000", "202312312330", "0 1 3"),
+        ("+0100", "202401010030", "0 1 2 3"),
+        ("+0100", "202401010030+0100", "0 1 2 3"),
+        ("-0500", "202401010030+0100", "0 1 3"),
+        ("-0500", "20231231", "0 1 3"),
+        ("-0500", "20240101-", "2 4"),
+        ("+0000", "20240101", "2 4"),
+        ("+0000", "202312", "0 1 3"),
+        ("+0000", "2024", "2 4"),
+        ("+0000", "-202312312329", ""),
+        ("+0000", "202312312330-202401010100", "0 1 2 3"),
+    ],
+)
+def test_a_date_time_without_an_offset_is_in_the_zone_of_the_search(
+    catalogue, tmp_path, offset, moment, wanted
+):
+    stored = [("202401010030", "+0100"), ("202401010030+0100", "-0500"), ("202401010030", None),
+              ("202312312330+0000", None), ("20240101153000.5", "-0500")]  # fmt: skip
+    for number, (date_time, zone) in enumerate(stored):
+        uid = f"1.2.{number}"
+        found = indexed(
+            tmp_path / f"{number}.dcm", StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.1",
+            SOPInstanceUID=f"{uid}.1.1", AcquisitionDateTime=date_time, TimezoneOffsetFromUTC=zone,
+        )  # fmt: skip
+        catalogue.put([found])
+    pairs = (("TimezoneOffsetFromUTC", offset), ("AcquisitionDateTime", moment))
+    found = uids(searched(catalogue, "instances", *pairs), "instances")
+    assert set(found) == {f"1.2.{each}.1.1" for each in wanted.split()}
+
+
+def test_a_date_without_a_time_has_no_zone(catalogue, tmp_path):
+    put_moments(catalogue, tmp_path, [("20240101", "", "+0100"), ("20240101", "", None)])
+    for offset in ("-0500", "+0100", "+1400"):
+        zone = ("TimezoneOffsetFromUTC", offset)
+        found = searched(catalogue, "studies", zone, ("StudyDate", "20240101"))
+        assert uids(found, "studies") == ["1.2.0", "1.2.1"]
+        assert not searched(catalogue, "studies", zone, ("StudyDate", "20231231")).models
+
+
+def put_moments(catalogue: Catalogue, folder: Path, moments: Iterable[tuple[Any, ...]]) -> None:
+    """List a study for each date and time, and its offset from UTC."""
+    for number, (date, time, *offset) in enumerate(moments):
+        uid = f"1.2.{number}"
+        found = indexed(
+            folder / f"{number}.dcm", StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.1",
+            SOPInstanceUID=f"{uid}.1.1", StudyDate=date, StudyTime=time,
+            TimezoneOffsetFromUTC=offset[0] if offset else None,
+        )  # fmt: skip
+        catalogue.put([found])
+
+
+def dated(found: Any) -> set[tuple[str, str]]:
+    return {
+        (model["00080020"]["Value"][0], model["00080030"]["Value"][0]) for model in found.models
+    }
 
 
 @pytest.mark.parametrize(
@@ -312,3 +462,67 @@ def test_what_is_not_kept_is_told(filled):
     assert len(found.warnings) == 1
     assert "00102160" in found.warnings[0]
     assert set(uids(found, "studies")) == found_by(DATASETS, "studies", {"PatientID": "A1"})
+
+
+ORDERED = {
+    "PatientID": lambda ds: str(ds.get("PatientID") or "").strip(),
+    "AccessionNumber": lambda ds: str(ds.get("AccessionNumber") or "").strip(),
+    "StudyDate": lambda ds: str(ds.get("StudyDate") or ""),
+}
+
+
+@pytest.mark.parametrize("keyword", ORDERED)
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_studies_are_sorted_as_asked(filled, keyword, sign):
+    of_study = {str(ds.StudyInstanceUID): ORDERED[keyword](ds) for ds in DATASETS}
+    found = searched(filled, "studies", ("orderby", f"{sign}{keyword}"))
+    values = [of_study[uid] for uid in uids(found, "studies")]
+    assert sorted(of_study.values(), reverse=bool(sign)) == values
+    assert found.warnings == ()
+    pages = [
+        uid
+        for offset in range(0, len(values), 5)
+        for uid in uids(
+            searched(
+                filled, "studies", ("orderby", f"{sign}{keyword}"), ("limit", "5"),
+                ("offset", str(offset)),
+            ),
+            "studies",
+        )
+    ]  # fmt: skip
+    assert pages == uids(found, "studies")
+
+
+def test_studies_are_sorted_by_what_their_series_hold(filled):
+    def modality(ds: Any) -> str:
+        return str(ds.get("Modality") or "")
+
+    least: dict[str, str] = {}
+    many: dict[str, int] = {}
+    for ds in DATASETS:
+        uid = str(ds.StudyInstanceUID)
+        least[uid] = min(least.get(uid, modality(ds)), modality(ds))
+        many[uid] = many.get(uid, 0) + 1
+    found = uids(searched(filled, "studies", ("orderby", "ModalitiesInStudy")), "studies")
+    assert [least[uid] for uid in found] == sorted(least.values())
+    by_number = ("orderby", "-NumberOfStudyRelatedInstances")
+    found = uids(searched(filled, "studies", by_number), "studies")
+    assert [many[uid] for uid in found] == sorted(many.values(), reverse=True)
+
+
+def test_studies_without_a_description_are_last_either_way(filled):
+    described = {
+        str(ds.StudyInstanceUID): str(ds.get("StudyDescription") or "").lower() for ds in DATASETS
+    }
+    for sign in ("", "-"):
+        found = searched(filled, "studies", ("orderby", f"{sign}StudyDescription"))
+        values = [described[uid] for uid in uids(found, "studies")]
+        said = [each for each in values if each]
+        assert said == sorted(said, reverse=bool(sign))
+        assert not any(values[len(said) :])
+
+
+def test_an_order_that_is_not_known_is_a_warning(filled):
+    found = searched(filled, "studies", ("orderby", "PatientWeight,Nonsense"))
+    assert len(found.models) == len(everything("studies"))
+    assert "PatientWeight" in found.warnings[0] or "00101030" in found.warnings[0]

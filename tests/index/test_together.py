@@ -74,3 +74,21 @@ def test_both_know_at_once_what_one_has_changed(two, some):
     second.delete("1.2.0", "1.2.0.0")
     assert first.stamp("1.2.0") not in ("", stamp)
     assert first.status("1.2.0", "1.2.0.0") == "deleted"
+
+
+def test_the_state_differs_after_each_change_and_only_then(two, some):
+    first, second = two
+    before = [each.state() for each in two]
+    listed(first)
+    assert [each.state() for each in two] == before
+    for change in (
+        lambda: first.put(some),
+        lambda: second.delete("1.2.0", "1.2.0.0"),
+        lambda: first.forget([some[-1].location]),
+    ):
+        change()
+        after = [each.state() for each in two]
+        assert after[0] != before[0]
+        assert after[1] != before[1]
+        assert [each.state() for each in two] == after
+        before = after

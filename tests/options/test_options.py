@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 from urllib.parse import parse_qsl
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rendicom import OptionError, RenderOptions, Viewport, Voi, Window
-from rendicom.options import PRESETS, parameters
+from rendicom.options import PALETTES, PRESETS, PaletteName, Preset, parameters
 
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 windows = st.builds(
@@ -76,6 +77,25 @@ def test_annotation_knows_no_order(text: str) -> None:
     assert options.cache_key() != RenderOptions(annotation="patient").cache_key()
 
 
+def test_types_list_every_choice() -> None:
+    assert get_args(Preset) == tuple(PRESETS)
+    assert get_args(PaletteName) == tuple(PALETTES)
+
+
+def test_help_explains_every_field() -> None:
+    text = RenderOptions.__doc__ or ""
+    for each in parameters().values():
+        assert f"\n    {each.attribute}\n        {each.help}" in text
+
+
+def test_scale_and_display_are_texts_and_numbers() -> None:
+    options = RenderOptions(scale=2, gsdf=(0.5, 10, 350))
+    assert options.canonical() == "gsdf=0.5,10.0,350.0&scale=2.0"
+    assert RenderOptions.parse({"gsdf": "0.5,10,350", "scale": "2"}) == options
+    with pytest.raises(OptionError, match="scale and viewport exclude each other"):
+        RenderOptions(scale=2, viewport=(10, 10))  # type: ignore[arg-type]
+
+
 def test_defaults_are_empty_text() -> None:
     assert RenderOptions().canonical() == ""
 
@@ -95,6 +115,7 @@ def test_cache_key_is_equal_in_another_process() -> None:
         ("window", "1,2,linear,3"), ("viewport", "0,10"), ("viewport", "10"),
         ("viewport", "10,a"), ("viewport", "10,10,"), ("viewport", "-5,5"),
         ("viewport", "1,2,3,4,5,6,7"), ("viewport", "5,5,0,0,0,5"), ("viewport", "1.5,2"),
+        ("scale", "0"), ("scale", "x"), ("scale", "nan"), ("scale", "1001"),
         ("quality", "0"), ("quality", "101"), ("quality", "1.5"), ("quality", ""),
         ("voi", "window:0"), ("voi", "window"), ("voi", "percentile:5"),
         ("voi", "percentile:90,10"), ("voi", "roi:1,2,3"), ("voi", "roi:0,0,0,5"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from layeredstudy import write_layered
 from pagescreen import Served, check, watched
 from pagestudies import write_studies
 
@@ -59,6 +60,17 @@ def guarded(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     )  # fmt: skip
     process, url = _start(served.folder, "--workers", "1", "--api-key-file", keys)
     yield Served(url, served.folder, made.stdout.split()[-1])
+    _stop(process)
+
+
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve a CT, objects that lie on it, and objects without a picture; clients may store."""
+    folder = tmp_path_factory.mktemp("layered")
+    write_layered(folder)
+    data = tmp_path_factory.mktemp("data")
+    process, url = _start(folder, "--workers", "1", "--writable", "--data", data)
+    yield Served(url, folder)
     _stop(process)
 
 

@@ -1,146 +1,246 @@
-"""Another viewer, OHIF from the npm registry, shows what our server serves."""
+"""OHIF from the npm registry shows what our server sends as we show it.
+
+RENDICOM_OHIF names the folder of its build. RENDICOM_OHIF_ALL=1 tries every series of the shared
+real files instead of a few, which takes half an hour and reports what OHIF itself cannot show.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import subprocess
-import sys
-import tarfile
-import threading
-import time
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import numpy as np
+import pydicom
 import pytest
-from PIL import Image
 
-PACKAGE = "@ohif/app@3.13.2"
-SOURCE = {
-    "namespace": "@ohif/extension-default.dataSourcesModule.dicomweb",
-    "sourceName": "ours",
-    "configuration": {
-        "friendlyName": "ours", "name": "ours", "imageRendering": "wadors",
-        "thumbnailRendering": "thumbnail", "thumbnailRequestStrategy": "fetch",
-        "qidoSupportsIncludeField": True, "enableStudyLazyLoad": True,
-        "supportsFuzzyMatching": True, "supportsWildcard": True, "singlepart": "bulkdata,video",
-        "bulkDataURI": {"enabled": True},
-    },
+from npmpackages import npm_package
+from ohifviewer import Viewer, fitted, grid_of, lit_part, opened_viewer, site
+from pagestudies import PDF_BYTES, REPORTS
+from viewedstudies import PLAYED, SLIDE, STUDY, Viewed, slide_matrix, write_slide, write_viewed
+
+ALL = bool(os.environ.get("RENDICOM_OHIF_ALL"))
+SOME = (
+    "pydicom__SC_rgb_rle.dcm", "fodicom-codecs__PM5644-960x540_JPEG2000-Lossless.dcm",
+    "pydicom__SC_ybr_full_422_uncompressed.dcm",
+    "pydicom__examples_palette.dcm", "pydicomdata__emri_small_jpeg_ls_lossless.dcm",
+)  # fmt: skip
+NOT_ALONE = (
+    "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7",
+    "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.77.1.6",
+    "1.2.840.10008.5.1.4.1.1.3",
+)  # fmt: skip
+"""Segmentations and dose, shown on other images only; slides; a retired class it refuses."""
+ON_CT = {"SEG": "seg_binary.dcm", "RTSTRUCT": "rtstruct.dcm", "SR": "sr_tid1500.dcm"}
+EDGES = {
+    "SEG": (25, 13, 104, 116), "RTSTRUCT": (24.5, 12.5, 104.5, 116.5),
+    "SR": (55.5, 37.5, 69.5, np.nan),
 }  # fmt: skip
+"""Top, left, bottom and right in pixels of the CT, as the folder's own README has them.
+
+To the right of the measurement there is a line to its text.
+"""
+ALIKE = 0.1
+CLOSE = 8.0
+"""Largest difference of means: the viewer interpolates, and blurs the edges that are in a cell."""
+
+playwright = pytest.importorskip("playwright.sync_api")
 
 
-@pytest.fixture(scope="session")
-def viewer(pytestconfig: pytest.Config) -> Path:
-    """Return the folder of OHIF's packaged build; RENDICOM_OHIF names one that is there."""
+@pytest.fixture(scope="module")
+def build(pytestconfig: pytest.Config) -> Path:
+    """Return the folder of OHIF's packaged build."""
     named = os.environ.get("RENDICOM_OHIF")
-    if named:
-        return Path(named)
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    folder = pytestconfig.cache.mkdir("ohif")
-    if not (folder / "package/dist/index.html").exists():
-        packed = subprocess.run(
-            ["npm", "pack", PACKAGE, "--silent", "--pack-destination", str(folder)],
-            capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-        if packed.returncode:
-            pytest.skip("the npm registry does not answer")
-        archive = folder / packed.stdout.split()[-1]
-        with tarfile.open(archive) as opened:
-            opened.extractall(folder, filter="data")
-        archive.unlink()
-    return folder / "package/dist"
+    return Path(named) if named else npm_package(pytestconfig.cache, "@ohif/app") / "dist"
 
 
-class _Site(SimpleHTTPRequestHandler):
-    """The files of the viewer, its own configuration, and its start page for all its paths."""
-
-    config = b""
-
-    def do_GET(self) -> None:
-        if self.path.startswith("/app-config.js"):
-            self.send_response(200)
-            self.send_header("Content-Type", "text/javascript")
-            self.send_header("Content-Length", str(len(self.config)))
-            self.end_headers()
-            self.wfile.write(self.config)
-            return
-        if not Path(self.translate_path(self.path)).is_file():
-            self.path = "/index.html"
-        super().do_GET()
-
-    def log_message(self, *_: object) -> None:
-        pass
+@pytest.fixture(scope="module")
+def viewed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Viewed]]:
+    folder = tmp_path_factory.mktemp("viewed")
+    write_slide(folder / "slide")
+    return folder, write_viewed(folder / "series")
 
 
-@pytest.fixture
-def site(viewer: Path, served: Any) -> Iterator[tuple[str, str]]:
-    """Serve the viewer, and our server again with leave for its pages; return both addresses."""
-
-    class Site(_Site):
-        pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=str(viewer)))
-    address = f"http://localhost:{server.server_port}"
-    command = [
-        sys.executable, "-m", "rendicom", "serve", str(served.folder), "--port", "0",
-        "--workers", "1", "--cors", address,
-    ]  # fmt: skip
-    ours = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert ours.stdout is not None
-    root = ours.stdout.readline().strip()
-    while not json.load(urlopen(f"{root}page/status.json"))["indexing"]["is_complete"]:  # noqa: S310
-        time.sleep(0.1)
-    base = f"{root}dicomweb"
-    roots = dict.fromkeys(("qidoRoot", "wadoRoot", "wadoUriRoot"), base)
-    source = {**SOURCE, "configuration": {**SOURCE["configuration"], **roots}}  # type: ignore[dict-item]
-    config = {
-        "routerBasename": None, "extensions": [], "modes": [], "showStudyList": True,
-        "maxNumberOfWebWorkers": 2, "showCPUFallbackMessage": False,
-        "showWarningMessageForCrossOrigin": False, "defaultDataSourceName": "ours",
-        "investigationalUseDialog": {"option": "never"}, "dataSources": [source],
-    }  # fmt: skip
-    Site.config = f"window.config = {json.dumps(config)};".encode()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield address, base
-    server.shutdown()
-    server.server_close()
-    ours.terminate()
-    ours.communicate(timeout=30)
+@pytest.fixture(scope="module")
+def whole(corpus: Path) -> Path:
+    """Return the folder of shared objects that lie on images."""
+    folder = corpus.parent / "whole"
+    if not folder.is_dir():
+        pytest.skip(f"there is no folder {folder}")
+    return folder
 
 
-def test_ohif_lists_and_shows_a_study(browser: Any, site: tuple[str, str]) -> None:
-    address, base = site
-    page = browser.new_context(viewport={"width": 1200, "height": 800}).new_page()
-    search = f"{base}/studies?ModalitiesInStudy=CT&includefield=StudyDescription"
-    studies = page.request.get(search, headers={"Accept": "*/*"})
-    study = studies.json()[0]
-    uid = study["0020000D"]["Value"][0]
-    refusals: list[str] = []
-    page.on(
-        "response",
-        lambda answer: (
-            refusals.append(f"{answer.status} {answer.url}")
-            if answer.url.startswith(base) and answer.status >= 400
-            else None
-        ),
+@pytest.fixture(scope="module")
+def viewer(
+    browser: Any, build: Path, served: Any, viewed: tuple[Path, list[Viewed]]
+) -> Iterator[Viewer]:
+    with (
+        site(build, served.folder, viewed[0]) as (address, base),
+        opened_viewer(browser, address, base) as found,
+    ):
+        yield found
+
+
+def test_studies_are_listed(viewer: Viewer) -> None:
+    viewer.page.goto(viewer.address)
+    for name in ("Thorax", "Heart", "Every kind"):
+        viewer.page.get_by_text(name).first.wait_for(timeout=180_000)
+    assert viewer.complained() == []
+
+
+def test_every_coding_and_modality_looks_like_our_picture(
+    viewer: Viewer, viewed: tuple[Path, list[Viewed]]
+) -> None:
+    viewer.open(STUDY)
+    assert viewer.complained() == []
+    faults = {}
+    for each in viewed[1]:
+        series = f"/studies/{STUDY}/series/{each.series}"
+        wanted = viewer.picture(f"{series}/instances/{each.series}.1/frames/1/rendered")
+        # The browser itself decodes and scales what is played.
+        most = 2 * CLOSE if each.name in PLAYED else CLOSE
+        far = viewer.chosen(each.name, viewer.far_from(wanted), most=most)
+        complaints = viewer.complained()
+        if far > most or complaints:
+            faults[each.name] = (far, complaints)
+    assert faults == {}
+
+
+def test_thumbnails_are_ours(viewer: Viewer, viewed: tuple[Path, list[Viewed]]) -> None:
+    viewer.open(STUDY)
+    images = viewer.page.locator("[data-cy=study-browser-thumbnail] img")
+    # It makes the thumbnails of what it plays itself, or none.
+    pictures = len(viewed[1]) - len(PLAYED)
+    images.nth(pictures - 1).wait_for(state="attached", timeout=60_000)
+    assert images.count() == pictures
+    assert viewer.complained() == []
+
+
+def test_a_pdf_is_shown(viewer: Viewer) -> None:
+    viewer.open(REPORTS)
+    viewer.choose("Letter")
+    held = viewer.page.locator("object[type='application/pdf']")
+    held.wait_for(state="attached", timeout=60_000)
+    address = held.get_attribute("data")
+    octets = viewer.page.evaluate(
+        "async (url) => [...new Uint8Array(await (await fetch(url)).arrayBuffer())]", address
     )
-    page.goto(address)
-    page.get_by_text(study["00081030"]["Value"][0]).first.wait_for(timeout=90_000)
-    page.goto(f"{address}/viewer?StudyInstanceUIDs={uid}")
-    canvas = page.locator("canvas").first
-    canvas.wait_for(timeout=90_000)
-    for _ in range(60):
-        shown = np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("L"))
-        if shown.std() > 10:
-            break
-        page.wait_for_timeout(1000)
-    assert shown.std() > 10, "OHIF shows nothing"
-    assert refusals == []
+    # A value has an even length (PS3.5 7.1.1).
+    assert bytes(octets).rstrip(b"\0") == PDF_BYTES
+    assert viewer.complained() == []
+
+
+@pytest.fixture(scope="module")
+def real(
+    browser: Any, build: Path, corpus: Path, whole: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Viewer]:
+    """Return the viewer over a few shared real files, or over all."""
+    folders = [corpus, whole]
+    if not ALL:
+        folders = [tmp_path_factory.mktemp("real")]
+        shutil.copytree(whole / "ct", folders[0] / "ct")
+        for path in (*(corpus / name for name in SOME), *(whole / name for name in ON_CT.values())):
+            shutil.copy(path, folders[0])
+    with (
+        site(build, *folders) as (address, base),
+        opened_viewer(browser, address, base) as found,
+    ):
+        yield found
+
+
+@pytest.mark.parametrize("kind", ON_CT)
+def test_objects_lie_on_their_images(real: Viewer, whole: Path, kind: str) -> None:
+    study = str(pydicom.dcmread(whole / ON_CT[kind], stop_before_pixels=True).StudyInstanceUID)
+    real.open(study)
+    wanted = np.array(EDGES[kind])
+
+    def far() -> float:
+        shown = fitted(real.screen(), 128, 128)
+        scale = shown.shape[0] / 128
+        around = (np.nan_to_num(wanted, nan=51.5) + np.array((-3, -3, 3, 3))) * scale
+        top, left, bottom, right = around.round().astype(int)
+        part = shown[top:bottom, left:right]
+        rows, columns = np.nonzero(part.max(axis=-1) - part.min(axis=-1) > 60)
+        if not len(rows):
+            return 255.0
+        edges = (rows.min() + top, columns.min() + left, rows.max() + top, columns.max() + left)
+        return float(np.nanmax(abs(np.array(edges) / scale - wanted)))
+
+    assert real.chosen(kind, far, most=1) <= 1
+    assert real.complained() == []
+
+
+def series_of(viewer: Viewer) -> dict[tuple[str, str], list[str]]:
+    """Return study and series of the images that the server has, with their instances."""
+    found: dict[tuple[str, str], list[str]] = {}
+    asked = f"{viewer.base}/instances?includefield=00280010&includefield=00080016"
+    for each in json.load(urlopen(asked)):  # noqa: S310
+        value = {tag: (held.get("Value") or [""])[0] for tag, held in each.items()}
+        # It opens no study without a modality.
+        is_opened = value.get("00280010") and value.get("00080060")
+        if is_opened and value["00080016"] not in NOT_ALONE:
+            found.setdefault((value["0020000D"], value["0020000E"]), []).append(value["00080018"])
+    return found
+
+
+def alike(shown: Any, wanted: Any) -> float:
+    """Return how far two pictures are from each other, whatever the window: 0 to 2."""
+    parts = min(8, *shown.shape[:2], *wanted.shape[:2])
+    one, other = (grid_of(each, parts).mean(axis=-1).ravel() for each in (shown, wanted))
+    if min(one.std(), other.std()) < 2:
+        return float(abs(one - other).max()) / 128
+    return 1 - float(np.corrcoef(one, other)[0, 1])
+
+
+def distance(viewer: Viewer, study: str, series: str, instances: list[str]) -> float | None:
+    """Return how far a series is from the nearest of our pictures; None where there are none."""
+    wanted = []
+    for each in instances[:12]:
+        path = f"/studies/{study}/series/{series}/instances/{each}/frames/1/rendered"
+        try:
+            wanted.append(viewer.picture(path))
+        except HTTPError as error:
+            error.close()
+    if not wanted:
+        return None
+    try:
+        viewer.open(study, series=series)
+    except playwright.TimeoutError:
+        return 9.0
+
+    def far() -> float:
+        shown = viewer.shown()
+        if shown is None:
+            return 2.0
+        return min(alike(fitted(shown, *each.shape[:2]), each) for each in wanted)
+
+    return viewer.settled(far, most=ALIKE, seconds=20)
+
+
+def test_real_series_look_like_our_pictures(real: Viewer) -> None:
+    faults = {}
+    for (study, series), instances in series_of(real).items():
+        far = distance(real, study, series, instances)
+        complaints = real.complained()
+        if far is not None and (far > ALIKE or complaints):
+            faults[series] = (study, far, complaints)
+    assert faults == {}
+
+
+def test_a_slide_is_shown(viewer: Viewer) -> None:
+    viewer.open_slide(SLIDE)
+    # It turns slides so that their label is at the top: half a turn for this orientation.
+    wanted = grid_of(slide_matrix()[::-1, ::-1].astype(float))
+
+    def far() -> float:
+        inside = viewer.screen(".DicomMicroscopyViewer")[4:-4, 4:-4]
+        part = lit_part(inside)
+        return float(abs(grid_of(part) - wanted).max()) if part.size else 255.0
+
+    assert viewer.settled(far, most=CLOSE) <= CLOSE
+    assert viewer.complained() == []

@@ -165,7 +165,7 @@ def test_neighbours_are_fetched_ahead_and_not_twice(screen: Any, served: Any) ->
 
 
 def test_zoomed_out_asks_for_device_pixels_and_zoomed_in_for_all(screen: Any, served: Any) -> None:
-    screen.set_viewport_size({"width": 360, "height": 240})
+    screen.set_viewport_size({"width": 360, "height": 300})
     open_at(screen, served, f"{AXIAL}/instances/{slice_uid(1)}")
     quiet(screen)
     size = screen.evaluate("() => [document.querySelector('#canvas').height]")[0]

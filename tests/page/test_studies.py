@@ -26,7 +26,7 @@ def _search(page: Any, **fields: str) -> list[str]:
 def test_the_newest_study_comes_first(screen: Any) -> None:
     assert _names(screen) == ["Lovelace, Ada", "Harvey, William", "Röntgen, Wilhelm"]
     first = screen.locator(".studies tbody tr").first.inner_text()
-    for text in ("RC-42", "2024-03-12", "14:30", "CT", "OT", "Thorax", "A1001", "7 instances"):
+    for text in ("RC-42", "2024-03-12", "14:30", "CT", "OT", "Thorax", "A1001", "16 instances"):
         assert text in first
 
 
@@ -77,3 +77,66 @@ def test_an_empty_server_says_so_and_fills_by_itself(browser: Any, empty: Served
     write_thorax(empty.folder)
     context.close()
     check(complaints, empty.url)
+
+
+def _ordered(page: Any, column: str) -> list[str]:
+    with page.expect_response(lambda answer: "orderby=" in answer.url):
+        page.get_by_role("button", name=column, exact=True).click()
+    page.wait_for_function("() => !document.querySelector('#results').ariaBusy")
+    return _names(page)
+
+
+def test_columns_are_sorted_by_the_server(screen: Any) -> None:
+    names = ["Harvey, William", "Lovelace, Ada", "Röntgen, Wilhelm"]
+    assert _ordered(screen, "Patient") == names
+    heading = screen.locator("th", has_text="Patient")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert _ordered(screen, "Patient") == names[::-1]
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert screen.evaluate("() => document.activeElement.textContent") == "Patient"
+    assert _ordered(screen, "Content")[-1] == "Lovelace, Ada"
+    assert _ordered(screen, "Modality")[0] == "Lovelace, Ada"
+    assert _ordered(screen, "Date")[0] == "Lovelace, Ada"
+
+
+def test_all_studies_are_counted(screen: Any) -> None:
+    screen.locator("#index-state", has_text="3 studies").wait_for()
+    assert screen.locator("#pager-text").inner_text() == "3 studies"
+    _search(screen, PatientName="love")
+    assert screen.locator("#pager-text").inner_text() == "1 study"
+
+
+def test_pages_of_studies_say_how_many_there_are(screen: Any) -> None:
+    """Answer with a page of a longer list, as a server with many studies does."""
+    warning = "299 rendicom: There are 151 additional results that can be requested"
+    screen.route(
+        "**/dicomweb/studies?*",
+        lambda route: route.fulfill(
+            response=(answer := route.fetch()), headers={**answer.headers, "warning": warning}
+        ),
+    )
+    screen.locator("#search [type=submit]").click()
+    screen.get_by_text("1–3 of 154 studies").wait_for()
+    assert screen.get_by_role("button", name="Older").is_enabled()
+    assert screen.get_by_role("button", name="Newer").is_disabled()
+
+
+def test_the_list_is_light_and_images_are_dark(browser: Any, served: Served) -> None:
+    context = browser.new_context(color_scheme="light")
+    page, complaints = watched(context)
+    page.goto(served.url)
+    page.locator(".studies tbody tr").first.wait_for()
+    room = "() => getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(room) == "rgb(255, 255, 255)"
+    page.locator(".studies .patient a").first.click()
+    page.locator("#rail a").first.wait_for()
+    assert page.evaluate(room) == "rgb(10, 12, 14)"
+    page.go_back()
+    page.locator(".studies tbody tr").first.wait_for()
+    page.get_by_role("button", name="Show the list dark").click()
+    assert page.evaluate(room) == "rgb(10, 12, 14)"
+    page.reload()
+    page.locator(".studies tbody tr").first.wait_for()
+    assert page.evaluate(room) == "rgb(10, 12, 14)"
+    context.close()
+    check(complaints, served.url)

@@ -438,3 +438,14 @@ def test_missing_planes_of_rle_are_not_green() -> None:
     frame = coded(bytes(stream[:start_of_cr]), description)
     assert (frame.samples == 90).all()
     assert "32 of 48" in frame.warnings[0]
+
+
+@pytest.mark.parametrize(("samples", "bits"), [(2, 32), (3, 32), (4, 64)])
+def test_floating_point_pixels_of_several_samples_are_refused(samples: int, bits: int) -> None:
+    keyword = "FloatPixelData" if bits == 32 else "DoubleFloatPixelData"
+    description = described(
+        4, 5, bits_allocated=bits, pixel_keyword=keyword, samples_per_pixel=samples,
+        photometric_interpretation="RGB" if samples == 3 else "MONOCHROME2",
+    )  # fmt: skip
+    with pytest.raises(UnsupportedImageError, match="samples"):
+        native(bytes(20 * samples * bits // 8), description)

@@ -7,12 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.header import read_header
 from rendicom.errors import CorruptDataError, NoPixelDataError
-from rendicom.pixels.bytesource import open_source
 from rendicom.pixels.cielab import srgb_of_dicom_lab
-from rendicom.pixels.describe import describe, display_attributes
-from rendicom.pixels.header import read_header
-from rendicom.testing import dicom_file, element, functional_groups, image, sequence
+from rendicom.pixels.describe import describe
+from rendicom.pixels.display import display_attributes
+from rendicom.testing import (
+    BIG_ENDIAN,
+    EXPLICIT,
+    IMPLICIT,
+    dicom_file,
+    element,
+    functional_groups,
+    image,
+    palette,
+    sequence,
+)
 from rendicom.values import DisplayAttributes, PixelDescription, Window
 
 PIXELS = np.arange(64, dtype=np.int16).reshape(8, 8)
@@ -206,12 +217,108 @@ def test_short_lut_repeats_its_last_entry() -> None:
     [
         ((65535, 0x8080, 0x8080), (255, 255, 255)),
         ((0, 0x8080, 0x8080), (0, 0, 0)),
-        # CIELab (D50) of sRGB red, green and blue: 54.29 80.80 69.89; 87.82 -79.27 80.99;
-        # 29.57 68.30 -112.03
-        ((35579, 53662, 50858), (255, 0, 0)),
-        ((57553, 12523, 53711), (0, 255, 0)),
-        ((19379, 50450, 4104), (0, 0, 255)),
+        # CIELab (D65) of sRGB red, green and blue: 53.24 80.09 67.20; 87.73 -86.18 83.18;
+        # 32.30 79.19 -107.86
+        ((34891, 53479, 50167), (255, 0, 0)),
+        ((57494, 10748, 54274), (0, 255, 0)),
+        ((21168, 53248, 5176), (0, 0, 255)),
     ],
 )
 def test_cielab_to_srgb(lab: tuple[int, int, int], rgb: tuple[int, int, int]) -> None:
     assert srgb_of_dicom_lab(*lab) == pytest.approx(rgb, abs=1)
+
+
+# --- functional groups ----------------------------------------------------------------------
+
+BLANK = element(0x00281050, "DS", b"")
+
+
+def _spacing(*sizes: float) -> list[Any]:
+    return [element(0x00280030, "DS", list(sizes))]
+
+
+def _rescaled(slope: str) -> list[Any]:
+    return [element(0x00281052, "DS", "0"), element(0x00281053, "DS", slope)]
+
+
+def _window(center: str) -> list[Any]:
+    return [element(0x00281050, "DS", center), element(0x00281051, "DS", "20")]
+
+
+MACROS = [
+    (0x00289132, _window("10"), _window("90"), lambda shown: shown.windows[0].center, 10, 90),
+    (0x00289145, _rescaled("3"), _rescaled("9"), lambda shown: shown.slope, 3, 9),
+    (0x00289110, _spacing(2, 1), _spacing(4, 1), lambda shown: shown.pixel_aspect_ratio[0], 2, 4),
+    (
+        0x00189472,
+        [element(0x00181600, "CS", "CIRCULAR"), element(0x00181610, "IS", [1, 1]),
+         element(0x00181612, "IS", 5)],
+        [element(0x00181600, "CS", "CIRCULAR"), element(0x00181610, "IS", [1, 1]),
+         element(0x00181612, "IS", 7)],
+        lambda shown: shown.shutter.circle[2], 5, 7,
+    ),
+    (
+        0x00289443, [element(0x00281040, "CS", "LOG")], [element(0x00281040, "CS", "LIN")],
+        lambda shown: shown.pixel_intensity_relationship, "LOG", "LIN",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("empty", [[], [BLANK], [element(0x00204000, "LT", "a comment")]])
+@pytest.mark.parametrize(("macro", "shared", "top", "read", "first", "last"), MACROS)
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN])
+def test_an_item_without_the_attributes_of_its_macro_is_absent(
+    empty: list[Any], macro: int, shared: list[Any], top: list[Any], read: Any, first: Any,
+    last: Any, syntax: str,
+) -> None:  # fmt: skip
+    """The next level counts: the shared groups, then the top level (PS3.3 C.7.6.16)."""
+    pixels = np.stack([PIXELS] * 3)
+    per_frame = [[sequence(macro, empty)], [sequence(macro, top)], []]
+    groups = functional_groups(shared=[sequence(macro, shared)], per_frame=per_frame)
+    data = image(pixels, extra=groups, transfer_syntax=syntax)
+    assert [read(shown(data, frame)) for frame in (1, 2, 3)] == [first, last, first]
+    nothing = functional_groups(shared=[sequence(macro, empty)], per_frame=per_frame)
+    data = image(pixels, extra=[*nothing, *top], transfer_syntax=syntax)
+    assert [read(shown(data, frame)) for frame in (1, 2, 3)] == [last] * 3
+
+
+@pytest.mark.parametrize("spacing", [
+    (0, 0), (-1, 1), (1e308, 1e-308), (1e-320, 1), (1, 5000), (1,), (1, 1, 1),
+])  # fmt: skip
+def test_sizes_that_no_pixel_has_are_named_and_not_used(spacing: tuple[float, ...]) -> None:
+    found = shown(image(PIXELS, extra=_spacing(*spacing)))
+    assert found.pixel_aspect_ratio == (1, 1)
+    assert found.warnings == (
+        "a size or an aspect ratio of pixels makes no sense and was not used",
+    )
+    found = shown(image(PIXELS, extra=[*_spacing(*spacing), element(0x00181164, "DS", [3, 1])]))
+    assert found.pixel_aspect_ratio == (3, 1)
+
+
+@pytest.mark.parametrize("extra", [
+    element(0x00181063, "DS", "1e300"), element(0x00181063, "FD", 1e300),
+    element(0x00082144, "DS", "1e-300"), element(0x00181065, "DS", ["0", "1e308", "1e308"]),
+])  # fmt: skip
+def test_times_without_end_are_none(extra: Any) -> None:
+    assert described(image(np.zeros((3, 8, 8), np.uint8), extra=[extra])).frame_durations == ()
+
+
+@pytest.mark.parametrize("samples", [-1, -(1 << 62), 0x10000, 1 << 40])
+def test_samples_that_no_image_has_count_as_missing(samples: int) -> None:
+    found = described(image(PIXELS, extra=[element(0x00280002, "SV", samples)]))
+    assert found.samples_per_pixel == 1
+    assert found.warnings == ("Samples per Pixel is missing",)
+
+
+@pytest.mark.parametrize(("planar", "wanted"), [(-1, 0), (0, 0), (1, 1), (2, 0), (257, 0)])
+def test_a_planar_configuration_is_zero_or_one(planar: int, wanted: int) -> None:
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    given = element(0x00280006, "SS", planar)
+    assert described(image(pixels, photometric="RGB", extra=[given])).planar_configuration == wanted
+
+
+@pytest.mark.parametrize("bits", [0, 17, 62, 65535])
+def test_a_segmented_palette_of_impossible_bits_is_damaged(bits: int) -> None:
+    tables = palette(*[[0, 2, 0, 65535, 1, 2, 0]] * 3, segmented=True, count=4, bits=bits)
+    data = image(PIXELS.astype(np.uint8), photometric="PALETTE COLOR", extra=tables)
+    assert shown(data).palette is None

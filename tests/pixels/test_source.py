@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.header import read_header
 from rendicom.errors import CorruptDataError, NoSuchFrameError
-from rendicom.pixels.bytesource import open_source
 from rendicom.pixels.describe import describe
-from rendicom.pixels.header import read_header
 from rendicom.pixels.source import FrameSource
 from rendicom.testing import element, encapsulate, image
 

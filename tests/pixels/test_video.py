@@ -20,6 +20,7 @@ from rendicom.errors import (
     LimitExceededError,
     UnsupportedTransferSyntaxError,
 )
+from rendicom.extras import install_command
 from rendicom.pixels.codecs import DecodeRequest, ffmpeg
 from rendicom.testing import encapsulate, image
 
@@ -53,7 +54,12 @@ def moving(count: int = COUNT, rows: int = ROWS, columns: int = COLUMNS) -> np.n
 
 @cache
 def encoded(
-    encoder: str, container: str, count: int = COUNT, rows: int = ROWS, columns: int = COLUMNS
+    encoder: str,
+    container: str,
+    count: int = COUNT,
+    rows: int = ROWS,
+    columns: int = COLUMNS,
+    title: str = "",
 ) -> bytes:
     """Return a video with frames that are stored in another order than they are shown in."""
     if encoder not in av.codecs_available:
@@ -61,6 +67,7 @@ def encoded(
     buffer = io.BytesIO()
     options = {"bf": "2", "g": "6", "x265-params": "log-level=none"}
     with av.open(buffer, "w", format=container) as output:
+        output.metadata["title"] = title
         stream = output.add_stream(encoder, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = columns, rows, "yuv420p"
         stream.bit_rate = 4_000_000
@@ -160,6 +167,7 @@ def test_frames_in_any_order(order: tuple[int, ...]) -> None:
 
 
 def test_frames_in_order_open_the_video_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = instance(encoded("libx264", "h264"), "102")
     opened = []
     really = av.open
 
@@ -168,13 +176,21 @@ def test_frames_in_order_open_the_video_once(monkeypatch: pytest.MonkeyPatch) ->
         return really(*given, **named)
 
     monkeypatch.setattr(av, "open", counted)
-    with open_instance(instance(encoded("libx264", "h264"), "102")) as opened_file:
+    with open_instance(stored) as opened_file:
         for number in range(1, COUNT + 1):
             opened_file.frame(number)
             opened_file.frame(number)
         assert len(opened) == 1
         opened_file.frame(3)
         assert len(opened) == 2
+
+
+def test_title_that_is_not_utf_8() -> None:
+    titled = encoded("libx264", "mp4", title="Stra.e")
+    latin = titled.replace(b"Stra.e", b"Stra\xdfe")
+    assert latin != titled
+    samples = [ffmpeg.CODEC.decode(video, request()).samples for video in (titled, latin)]
+    assert np.array_equal(*samples)
 
 
 def test_each_thread_reads_its_own_video() -> None:
@@ -254,7 +270,7 @@ def test_video_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     data = instance(b"\0\0\1\xb3" + bytes(60), "100")
     with open_instance(data) as opened, pytest.raises(UnsupportedTransferSyntaxError) as caught:
         opened.frame(1)
-    assert caught.value.hint == "pip install 'rendicom[video]'"
+    assert caught.value.hint == install_command("video")
 
 
 @pytest.mark.parametrize("video", [b"", b"\0" * 500, bytes(range(256)) * 8, b"\0\0\1\xb3" * 99])

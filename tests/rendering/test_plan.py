@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rendicom.errors import LimitExceededError, OptionError
+from rendicom.errors import CorruptDataError, LimitExceededError, OptionError
 from rendicom.options import RenderOptions, Voi
 from rendicom.rendering.plan import compile_plan
 from rendicom.values import (
@@ -28,6 +28,11 @@ WINDOWS = (
     Window(100, 200, "linear-exact", "BONE"),
 )
 FALLING = LookupTable(np.arange(101, dtype=np.uint16)[::-1], 0, 8, "FALLING")
+
+
+def stated(center: float, width: float) -> Window:
+    """Return a window as a file may have it."""
+    return Window.stated(center, width, "linear")
 
 
 def _attributes(**more: Any) -> DisplayAttributes:
@@ -86,8 +91,8 @@ def test_what_the_file_does_not_have_is_listed(voi: str, planned: Show) -> None:
 
 
 @pytest.mark.parametrize("window", [
-    Window(40, 0), Window(40, -1), Window(40, 0.5), Window(float("nan"), 10),
-    Window(10, float("inf")), Window(100000, 10), Window(-100000, 10),
+    stated(40, 0), stated(40, -1), stated(40, 0.5), stated(float("nan"), 10),
+    stated(10, float("inf")), Window(100000, 10), Window(-100000, 10),
 ])  # fmt: skip
 def test_senseless_windows_are_passed_over(window: Window, planned: Show) -> None:
     shown, voi, warnings = planned(GRAY, _attributes(windows=(window,)))
@@ -99,10 +104,10 @@ def test_senseless_windows_are_passed_over(window: Window, planned: Show) -> Non
 
 
 def test_senseless_window_asked_for_by_number(planned: Show) -> None:
-    for window in (Window(float("nan"), 10), Window(40, 0)):
-        with pytest.raises(OptionError, match="no sense"):
+    for window in (stated(float("nan"), 10), stated(40, 0)):
+        with pytest.raises(OptionError, match="is invalid"):
             planned(GRAY, _attributes(windows=(window,)), voi="window:1")
-    shown, _, warnings = planned(GRAY, _attributes(windows=(Window(50, 0.5),)), voi="window:1")
+    shown, _, warnings = planned(GRAY, _attributes(windows=(stated(50, 0.5),)), voi="window:1")
     assert shown == [[0, 255, 255]]
     assert warnings
 
@@ -127,21 +132,6 @@ def test_window_asked_for_replaces_the_files(planned: Show) -> None:
     assert voi == "window 0,100,linear-exact (asked for)"
 
 
-@pytest.mark.parametrize("window", [
-    Window(0, 0, "sigmoid"), Window(0, -1), Window(float("inf"), 1), Window(0, float("nan")),
-])  # fmt: skip
-def test_senseless_window_asked_for(window: Window, make_frame: Callable[..., Frame]) -> None:
-    """A window made in code has not been through the parser."""
-    with pytest.raises(OptionError, match="asked for"):
-        compile_plan(
-            PixelDescription(
-                "", "", "CT", 1, 3, 1, "MONOCHROME2", 0, 16, 16, 15, True, 1, "PixelData"
-            ),
-            DisplayAttributes(), RenderOptions(window=window), frame=make_frame(GRAY),
-            value_range=lambda voi: (0, 1),
-        )  # fmt: skip
-
-
 def test_pixels_are_asked_only_when_needed(make_frame: Callable[..., Frame]) -> None:
     asked = []
     description = PixelDescription(
@@ -163,7 +153,7 @@ def test_pixels_are_asked_only_when_needed(make_frame: Callable[..., Frame]) -> 
             description, DisplayAttributes(), options, frame=make_frame(GRAY),
             value_range=value_range,
         )  # fmt: skip
-    assert asked == ["minmax", "minmax", "percentile:1,99", "roi:0,0,1,1"]
+    assert asked == ["auto", "minmax", "percentile:1,99", "roi:0,0,1,1"]
 
 
 def test_presets_are_for_ct(planned: Show) -> None:
@@ -184,8 +174,28 @@ def test_range_of_the_pixels(planned: Show) -> None:
         planned(samples, voi="roi:3,0,2,1")
 
 
-def test_flat_image_is_black(planned: Show) -> None:
-    assert planned(np.full((1, 3), 7, np.int16))[0] == [[0, 0, 0]]
+@pytest.mark.parametrize("voi", ["auto", "minmax"])
+def test_an_image_of_one_value_is_not_hidden(voi: str, planned: Show) -> None:
+    """Without contrast the value is as bright as among all of its bits, or gray on padding."""
+    shown, text, warnings = planned(np.full((1, 2), 300, np.uint16), bits=12, voi=voi)
+    assert (shown, text) == ([[19, 19]], "min..max 300..300")  # 300 * 255 / 4095 = 18.7
+    assert warnings == ("all pixels have the value 300",)
+    assert planned(np.zeros((1, 2), np.uint8), voi=voi)[0] == [[0, 0]]
+    assert planned(np.full((1, 2), 255, np.uint8), voi=voi)[0] == [[255, 255]]
+    padded = _attributes(padding=(0.0, 0.0))
+    for photometric in ("MONOCHROME1", "MONOCHROME2"):
+        shown, _, warnings = planned(
+            np.array([[0, 1]], np.uint8), padded, photometric=photometric, voi=voi
+        )
+        assert shown in ([[0, 128]], [[0, 127]])
+        assert warnings == ("all pixels have the value 1: shown as gray",)
+    assert planned(np.array([[np.nan, 1e9]], np.float32), voi=voi)[0] == [[0, 128]]
+
+
+def test_percentiles_and_regions_of_one_value_are_thresholds(planned: Show) -> None:
+    samples = np.array([[7, 7, 9]], np.uint8)
+    assert planned(samples, voi="roi:0,0,2,1")[0] == [[0, 0, 255]]
+    assert planned(samples, voi="percentile:0,50")[0] == [[0, 0, 255]]
 
 
 def test_identity(planned: Show) -> None:
@@ -196,11 +206,61 @@ def test_identity(planned: Show) -> None:
     assert planned(np.array([[0.5, 1]], np.float32), voi="identity")[1] == "min..max 0.5..1"
 
 
-def test_voi_lut_with_more_bits_than_it_says(planned: Show) -> None:
-    lut = LookupTable(np.array([0, 4095], np.uint16), 0, 8)
-    shown, _, warnings = planned(np.array([[0, 1]], np.uint8), _attributes(voi_luts=(lut,)))
-    assert shown == [[0, 255]]
-    assert any("12" in warning for warning in warnings)
+NARROW = "0.5,1,linear"
+FRACTIONS = {"slope": 0.001}
+
+
+@pytest.mark.parametrize(("samples", "more"), [
+    (np.array([[0.0, 0.25, 0.5, 1.0]], np.float32), {}),
+    (np.array([[0.0, 0.25, 0.5, 1.0]], np.float64), {}),
+    (np.array([[0, 250, 500, 1000]], np.uint16), FRACTIONS),
+    (np.array([[-500, -250, 0, 500]], np.int16), {"intercept": 0.5, **FRACTIONS}),
+])  # fmt: skip
+@pytest.mark.parametrize("how", [{"window": NARROW}, {"voi": "window:1"}, {}])
+def test_narrow_linear_windows_on_fractions(
+    samples: Any, more: dict[str, float], how: dict[str, str], planned: Show
+) -> None:
+    """LINEAR would be white from the first value on; LINEAR_EXACT is (x - 0.5) / 1 + 0.5."""
+    display = _attributes(windows=(Window(0.5, 1),), **more)
+    shown, voi, warnings = planned(samples, display, **how)
+    assert shown == [[0, 64, 128, 255]]
+    assert "0.5,1,linear-exact" in voi
+    assert len(warnings) == 1
+    assert "LINEAR_EXACT" in warnings[0]
+    assert planned(samples, display, strict="yes", **how)[0] == shown
+
+
+def test_windows_narrower_than_one_on_fractions(planned: Show) -> None:
+    samples = np.array([[0.0, 0.1, 0.2, 0.3]], np.float32)
+    shown, voi, warnings = planned(samples, _attributes(windows=(stated(0.15, 0.2),)))
+    assert shown == [[0, 64, 191, 255]]  # (x - 0.05) / 0.2
+    assert voi == "window 1 of the file 0.15,0.2,linear-exact"
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("samples", [
+    np.array([[0, 1]], np.uint8), np.array([[0, 1]], np.int32), np.array([[0, 1]], np.float32),
+])  # fmt: skip
+@pytest.mark.parametrize("display", [{}, {"slope": 1.0, "intercept": -7.0}, {"slope": 3.0}])
+def test_narrow_linear_windows_on_whole_numbers_are_thresholds(
+    samples: Any, display: dict[str, float], planned: Show
+) -> None:
+    center = display.get("slope", 1.0) + display.get("intercept", 0.0)
+    shown, voi, warnings = planned(samples, _attributes(**display, windows=(Window(center, 1),)))
+    assert (shown, warnings) == ([[0, 255]], ())
+    assert voi.endswith(",1,linear")
+
+
+def test_strict_refuses_what_was_wrong_with_the_attributes(planned: Show) -> None:
+    broken = (
+        _attributes(warnings=("the VOI LUT is damaged and was not used",)),
+        _attributes(windows=(stated(float("nan"), 1),)),
+        _attributes(slope=0.0),
+    )
+    for display in broken:
+        assert planned(GRAY, display)[2]
+        with pytest.raises(CorruptDataError):
+            planned(GRAY, display, strict="yes")
 
 
 def test_explanations_are_cut_to_what_can_be_printed(planned: Show) -> None:
@@ -264,13 +324,43 @@ def test_label_map_colours(planned: Show) -> None:
     said = {"segmentation_type": "LABELMAP"}
     samples = np.array([[0, 1, 2, 3, 9]], np.uint16)
     display = _attributes(segment_colours={1: (255, 0, 0), 3: (1, 2, 3)})
-    shown, voi, _ = planned(samples, display, said)
-    gray = [128] * 3
-    assert shown == [[[0, 0, 0], [255, 0, 0], gray, [1, 2, 3], gray]]
-    assert voi == "none (segment colors)"
+    shown, voi, warnings = planned(samples, display, said)
+    assert shown[0][0] == [0, 0, 0]
+    assert shown[0][1] == [255, 0, 0]
+    assert shown[0][3] == [1, 2, 3]
+    assert len({tuple(colour) for colour in shown[0]}) == 5
+    assert (voi, warnings) == ("none (segment colors)", ())
     wide = planned(samples, display, said, bit_depth="16")[0]
     assert wide[0][3] == [257, 514, 771]
-    assert planned(samples, None, said)[0] == [[0, 28, 57, 85, 255]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_every_label_has_a_color_of_its_own(dtype: type, planned: Show) -> None:
+    """Also without colors, and where the file gives some that are on the list."""
+    said = {"segmentation_type": "LABELMAP"}
+    count = 256 if dtype is np.uint8 else 65536
+    samples = np.arange(count, dtype=dtype).reshape(1, -1)
+    first = tuple(planned(samples, None, said)[0][0][1])
+    own = {200: first, 77: (64, 64, 64), 9: (255, 255, 255)}
+    for given in ({}, own):
+        display = _attributes(segment_colours=given, padding=(0.0, 0.0))
+        colours = np.array(planned(samples, display, said)[0][0])
+        assert len(np.unique(colours, axis=0)) == count
+        assert colours[0].tolist() == [0, 0, 0]
+        assert colours[1:].max(axis=1).min() >= 64  # none is nearly black
+        for label, colour in given.items():
+            assert colours[label].tolist() == list(colour)
+
+
+def test_padding_of_a_label_map_is_black(planned: Show) -> None:
+    said = {"segmentation_type": "LABELMAP"}
+    samples = np.array([[0, 1, 254, 255]], np.uint8)
+    display = _attributes(padding=(254.0, 255.0))
+    shown = planned(samples, display, said)[0][0]
+    assert shown[0] == shown[2] == shown[3] == [0, 0, 0]
+    assert any(shown[1])
+    assert any(planned(samples, display, said, padding="no")[0][0][2])
+    assert planned(samples, display, said, window="1,2")[2]
 
 
 # --- color ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -20,6 +21,7 @@ from rendicom.testing.writer import DEFLATED
 from servedfiles import GRAY, PHI, WIDE, made, path
 from serverprocess import until
 from troubledserver import (
+    BOASTFUL,
     CLOSE,
     DICOM,
     FAULTS,
@@ -27,7 +29,9 @@ from troubledserver import (
     JSON,
     LONGEST,
     MAX_BODY,
+    MAX_FRAMES,
     MEMORY,
+    SHOWN,
     WIDEST,
     body,
     gray,
@@ -151,7 +155,8 @@ def test_paths_lead_nowhere_else(target, room):
             assert b"root:" not in answer, where
             if answer and status_of(answer) not in (400, 403, 404, 405, 406, 410, 414, 431):
                 assert status_of(answer) in (200, 204), (where, answer[:300])
-                assert where.split("?")[0].rstrip("/").endswith("rendered"), (where, answer[:300])
+                plain = unquote(where.split("?")[0]).rstrip("/")
+                assert plain.endswith(("rendered", "/studies")), (where, answer[:300])
     for method in ("DELETE", "POST"):
         for where in TARGETS[::5]:
             line = f"{method} /dicomweb{where} HTTP/1.1\r\nHost: localhost\r\n".encode()
@@ -159,6 +164,15 @@ def test_paths_lead_nowhere_else(target, room):
             assert not answer or 400 <= status_of(answer) < 500, (where, answer[:300])
     assert stored_files(room) == before
     assert Path("/etc/passwd").exists()
+
+
+ALL = ",".join(map(str, range(1, 2 * MAX_FRAMES + 1)))
+
+
+def wado(instance: str) -> str:
+    """Return the target of WADO-URI for an instance among the faults."""
+    names = f"studyUID={FAULTS}&seriesUID={FAULTS}.1&objectUID={instance}"
+    return f"?requestType=WADO&{names}&contentType=image/gif"
 
 
 # --- too much -------------------------------------------------------------------------------
@@ -170,16 +184,59 @@ def test_paths_lead_nowhere_else(target, room):
         (path(FAULTS, WIDEST) + "/rendered", 413),
         (path(FAULTS, WIDEST) + "/frames/1/rendered", 413),
         (path(FAULTS, WIDEST) + "/thumbnail", 413),
+        (path(FAULTS, WIDEST) + "/frames/1", 413),
         (path(FAULTS, LONGEST) + "/rendered", 413),
+        (path(FAULTS, LONGEST) + "/rendered?frames=1-60", 413),
+        (path(FAULTS, LONGEST) + "/rendered?frames=1-2147483647,1-2147483647", 413),
+        (wado(LONGEST), 413),
         (f"{GOOD}?viewport=60000,60000", 400),
         (f"{GOOD}?max-size=99999999", 400),
     ],
 )
 def test_what_is_too_large_is_refused(target, where, status):
-    answer = target.get(where, "image/png, image/gif")
+    is_stored = where.endswith("/frames/1")
+    answer = target.get(where, "application/octet-stream" if is_stored else "image/png, image/gif")
     assert answer.status_code in (status, 413), answer.text[:300]
     # To who takes no text at all a problem is told in HTML (PS3.18 8.6.3).
     assert "Detail" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"), [("", "application/octet-stream"), ("/rendered", "image/png")]
+)
+def test_a_list_of_too_many_frames_is_refused(target, end, kind):
+    where = f"{path(FAULTS, LONGEST)}/frames/{ALL}{end}"
+    assert target.get(where, f'multipart/related; type="{kind}"').status_code == 413
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["/rendered", "/thumbnail", "/frames/1", "/frames/1/rendered", "/metadata", "/pixeldata", "",
+     "/rendered?frames=1-2147483647", "/rendered?frames=all", "/frames/1,2147483647/rendered",
+     "/frames/2147483647", "/frames/2147483647/thumbnail"],
+)  # fmt: skip
+@pytest.mark.parametrize("accept", ["*/*", "image/gif", "multipart/related"])
+def test_frames_that_are_not_there_cost_nothing(target, end, accept):
+    before = target.memory()
+    answer = target.get(path(FAULTS, BOASTFUL) + end, accept)
+    assert answer.status_code in (200, 400, 404, 406, 413, 500), answer.text[:300]
+    assert target.memory() < before + MEMORY
+
+
+def test_what_is_there_of_frames_that_are_not_is_shown(target):
+    for end in ("/thumbnail", "/rendered", "/frames/1/rendered"):
+        answer = target.get(path(FAULTS, BOASTFUL) + end, "image/png")
+        assert answer.status_code == 200, (end, answer.text[:300])
+
+
+@pytest.mark.parametrize(
+    ("where", "statuses"),
+    [(path(FAULTS, SHOWN) + "/rendered", {413}), (wado(BOASTFUL), {200, 413, 500})],
+)
+def test_frames_that_are_not_there_cost_nothing_elsewhere(target, where, statuses):
+    before = target.memory()
+    assert target.get(where).status_code in statuses
+    assert target.memory() < before + MEMORY
 
 
 def bomb_of(study: str) -> bytes:

@@ -40,7 +40,7 @@ def filled(text: str, values: dict[str, str]) -> str:
 def test_it_is_a_collection(collection):
     assert collection["info"]["schema"].endswith("/collection/v2.1.0/collection.json")
     names = {each["key"] for each in collection["variable"]}
-    assert names == {"baseUrl", "apiKey", "study", "series", "instance"}
+    assert names == {"baseUrl", "apiKey", "study", "series", "instance", "writable"}
     for item in requests_of(collection["item"]):
         url = item["request"]["url"]
         said = "&".join(f"{each['key']}={each['value']}" for each in url.get("query", ()))
@@ -48,6 +48,14 @@ def test_it_is_a_collection(collection):
         assert url["raw"] == whole, item["name"]
         headers = {each["key"]: each["value"] for each in item["request"]["header"]}
         assert headers["apikey"] == "{{apiKey}}"
+
+
+def test_every_request_asserts_status_type_and_content(collection):
+    for item in requests_of(collection["item"]):
+        scripts = [each["script"]["exec"] for each in item["event"] if each["listen"] == "test"]
+        text = "\n".join(line for lines in scripts for line in lines)
+        assert text.count("pm.test(") >= 3, item["name"]
+        assert "pm.response" in text
 
 
 def test_every_request_is_answered(collection, archive):

@@ -350,7 +350,7 @@ def test_annotation(server):
     assert foreign.status_code == 200
     assert foreign.content == named.content
     said = foreign.headers["warning"]
-    assert said.startswith("299 rendicom: ")
+    assert said.startswith(f"299 {server.base}: ")
     assert "The following annotation values are not supported: foo" in said
 
 
@@ -550,7 +550,7 @@ def test_a_mixed_study_says_what_it_leaves_out(server):
     assert {part.location for part in parts(response)} == {
         server.base + path(PAPERS, each) for each in (REPORT, SELECTION, LETTER)
     }
-    assert "299 rendicom: 1 of 4 instances are left out" in response.headers["warning"]
+    assert f"299 {server.base}: 1 of 4 instances are left out" in response.headers["warning"]
 
 
 # --- thumbnails (E 53) ----------------------------------------------------------------------

@@ -15,7 +15,7 @@ from rendicom.cli.main import main
 from rendicom.dicomweb.problems import status_of
 from rendicom.dicomweb.rendered import rendered_parameters
 from rendicom.errors import RendicomError
-from rendicom.index.scan import read_indexed
+from rendicom.index.scan_scheduler import read_indexed
 from servedfiles import GRAY, LOOP, LOOPS, WIDE, path
 from serverprocess import served
 
@@ -137,9 +137,13 @@ def test_every_parameter_does_the_same(server, folder):
         "viewport": "50,50", "max-size": "99", "rotate": "270", "flip": "v",
         "square-pixels": "yes", "quality": "10", "compression": "9", "overlays": "yes",
         "overlay-planes": "6000", "overlay-mode": "invert", "overlay-color": "#ff0000",
-        "annotation": "patient", "iccprofile": "yes", "strict": "yes",
+        "annotation": "patient", "iccprofile": "yes", "strict": "yes", "fast": "yes",
+        # Without layers on the image these change nothing.
+        "layer-opacity": "0.5", "layer-style": "fill", "layer-items": "1,2", "layer-labels": "yes",
+        "layer-palette": "HOT_IRON", "layer-window": "10,20", "legend": "yes",
+        "isodose": "20Gy,95%", "suv": "yes", "gsdf": "0.5,500", "scale": "2",
     }  # fmt: skip
-    known = {each.name for each in rendered_parameters()} - {"accept", "charset", "frames"}
+    known = {each.name for each in rendered_parameters()} - {"accept", "charset", "frames", "layer"}
     assert known == set(values), "a new parameter wants a value here"
     for name, text in values.items():
         options = RenderOptions.parse({"icc" if name == "iccprofile" else name: text})

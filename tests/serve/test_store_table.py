@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import socket
 import time
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
 
-from rendicom.dicomweb.multipart import MultipartWriter
 from rendicom.dicomweb.xmlmodel import to_native_xml
-from rendicom.testing.writer import element
+from rendicom.testing.writer import UNDEFINED, element, sequence
 from servedfiles import (
     GRAY,
     PATIENT,
     PHI,
-    ROOT,
     WIDE,
     dataset,
     identity,
@@ -31,61 +27,24 @@ from servedfiles import (
     report,
     written,
 )
-
-DICOM = "application/dicom"
-JSON = "application/dicom+json"
-XML = "application/dicom+xml"
-SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
-_numbers = itertools.count(100)
-
-
-def new_study() -> str:
-    """Return a UID that no other test has."""
-    return f"{ROOT}.{time.time_ns()}.{next(_numbers)}"
+from storedparts import (
+    DICOM,
+    JSON,
+    SECONDARY,
+    XML,
+    body,
+    failures,
+    files,
+    new_study,
+    of_study,
+    place,
+    store,
+    stored,
+)
 
 
 def gray(study: str, instance: str, value: int = 100, **more: Any) -> bytes:
     return made(study, instance, np.full((16, 16), value, np.uint8), **more)
-
-
-def body(parts: list[tuple[bytes, str, str]], kind: str = DICOM) -> tuple[bytes, str]:
-    """Return a multipart message of parts: data, media type, location."""
-    writer = MultipartWriter(kind)
-    pieces = [writer.part(data, media_type, where or None) for data, media_type, where in parts]
-    return b"".join((*pieces, writer.end())), writer.content_type
-
-
-def store(server: Any, *files: bytes, where: str = "/studies", accept: str | None = JSON) -> Any:
-    content, kind = body([(data, DICOM, "") for data in files])
-    return server.request("POST", where, accept, content=content, headers={"content-type": kind})
-
-
-def failures(response: Any) -> list[int]:
-    """Return the failure reasons of an answer, in order."""
-    said = response.json()
-    items = [*said.get("00081198", {}).get("Value", ()), *said.get("0008119A", {}).get("Value", ())]
-    return [item["00081197"]["Value"][0] for item in items]
-
-
-def stored(response: Any) -> list[str]:
-    """Return the SOP Instance UIDs that an answer says are stored."""
-    items = response.json().get("00081199", {}).get("Value", ())
-    return [item["00081155"]["Value"][0] for item in items]
-
-
-def files(data: Path) -> dict[str, bytes]:
-    """Return what lies in the store, by name below it."""
-    root = data / "store"
-    found = (each for each in root.rglob("*") if each.is_file())
-    return {str(each.relative_to(root)): each.read_bytes() for each in found}
-
-
-def of_study(data: Path, study: str) -> dict[str, bytes]:
-    return {name: held for name, held in files(data).items() if Path(name).parts[0] == study}
-
-
-def place(study: str, instance: str) -> str:
-    return str(Path(study, f"{study}.1", f"{instance}.dcm"))
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +89,28 @@ def test_the_same_again_is_stored_once(archive, data):
         response = store(archive, held, held)
         assert (response.status_code, failures(response)) == (200, [])
     assert len(of_study(data, study)) == 1
+
+
+@pytest.mark.parametrize("kind", ["unknown VR", "UN in big endian"])
+def test_unusual_headers_are_no_reason_to_refuse(archive, data, kind):
+    study = new_study()
+    syntax = "1.2.840.10008.1.2.2" if kind == "UN in big endian" else "1.2.840.10008.1.2.1"
+    unusual = {
+        "unknown VR": element(0x00090010, "??", "12345678"),
+        "UN in big endian": sequence(
+            0x00090010, [element(0x00090011, "LO", "abc")], vr="UN", length=UNDEFINED
+        ),
+    }[kind]
+    sent = made(
+        study, f"{study}.1.1", np.full((16, 16), 9, np.uint8), unusual, transfer_syntax=syntax
+    )
+    response = store(archive, sent)
+    assert (response.status_code, stored(response)) == (200, [f"{study}.1.1"])
+    assert of_study(data, study) == {place(study, f"{study}.1.1"): sent}
+    shown = archive.get(path(study, f"{study}.1.1") + "/rendered", "image/png")
+    assert shown.status_code == 200
+    # pydicom, which looks at what is left behind, cannot read it.
+    (data / "store" / place(study, f"{study}.1.1")).unlink()
 
 
 def test_other_bytes_under_the_same_uid_are_refused(archive, data):

@@ -164,7 +164,8 @@ def test_both_answer_when_the_database_comes_back(nodes, postgres_server):
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
         assert int(answer.headers["retry-after"]) > 0
         assert nodes.other.get(f"{nodes.other.url}/healthz").status_code == 200
-        assert nodes.other.get(f"{nodes.other.url}/readyz").status_code == 503
+        ready = f"{nodes.other.url}/readyz"
+        until(lambda: nodes.other.get(ready).status_code == 503, what="not ready")
     finally:
         postgres_server.start()
     for node in nodes[:2]:

@@ -80,6 +80,14 @@ def test_a_page_of_an_origin_that_is_allowed_may_ask(archive, method):
     assert "apikey" in answer.headers["access-control-allow-headers"].lower()
 
 
+def test_a_cached_answer_to_no_page_is_not_given_to_a_page(archive):
+    for headers in ({}, {"origin": VIEWER}, {"origin": "https://elsewhere.example"}):
+        answer = archive.get(PICTURE, "image/png", headers=headers)
+        named = [each.strip() for each in answer.headers["vary"].lower().split(",")]
+        assert named.count("origin") == 1
+        assert "accept" in named
+
+
 def test_pages_of_other_origins_get_to_see_nothing(archive):
     seen = archive.get(PICTURE, "image/png", headers={"origin": VIEWER})
     assert seen.headers["access-control-allow-origin"] == VIEWER

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from rendicom.errors import ForbiddenError, OptionError, UnauthenticatedError
 from rendicom.server import auth, tokens
-from rendicom.server.auth import Authenticator, Identity
+from rendicom.server.auth import Authenticator, Principal
 from rendicom.server.keys import add_key
 from rendicom.server.tokens import Tokens
 
@@ -62,8 +62,8 @@ def key_set(tmp_path) -> Path:
     return path
 
 
-def identify(authenticator: Authenticator, headers: dict[str, str]) -> Identity:
-    async def run() -> Identity:
+def identify(authenticator: Authenticator, headers: dict[str, str]) -> Principal:
+    async def run() -> Principal:
         await authenticator.start()
         try:
             return await authenticator.identify(headers)
@@ -73,7 +73,7 @@ def identify(authenticator: Authenticator, headers: dict[str, str]) -> Identity:
     return asyncio.run(run())
 
 
-def of_token(text: str, location: Path | str, **settings: Any) -> Identity:
+def of_token(text: str, location: Path | str, **settings: Any) -> Principal:
     checker = Tokens(str(location), audience=_AUDIENCE, issuer=_ISSUER)
     return identify(Authenticator(tokens=checker, **settings), {"authorization": f"Bearer {text}"})
 
@@ -298,11 +298,29 @@ def test_other_tokens_do_not_hold(key_set, make, reason):
     assert "user-1" not in str(caught.value)
 
 
+@pytest.mark.parametrize("algorithm", ["RS512", "PS256"])
+def test_a_key_is_used_with_the_algorithm_that_it_names(key_set, algorithm):
+    with pytest.raises(UnauthenticatedError, match="algorithm"):
+        of_token(token(_RSA, "r1", algorithm), key_set)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256"])
+def test_a_key_without_an_algorithm_is_used_with_those_of_its_kind(tmp_path, algorithm):
+    path = tmp_path / "jwks.json"
+    open_to_all = {**jwk(_RSA, "r1", "RS256")}
+    del open_to_all["alg"]
+    path.write_text(json.dumps({"keys": [open_to_all]}), encoding="utf-8")
+    assert of_token(token(_RSA, "r1", algorithm), path).name == "user-1"
+
+
 def test_keys_that_cannot_sign_are_not_used(tmp_path):
     path = tmp_path / "jwks.json"
     secret = {"kty": "oct", "kid": "s1", "alg": "HS256", "k": _base64(b"s" * 32)}
     keys = [secret, {**jwk(_RSA, "r1", "RS256"), "use": "enc"}]
+    keys += [{**jwk(_EC, "e1", "ES256"), "key_ops": ["encrypt"]}]
     path.write_text(json.dumps({"keys": keys}), encoding="utf-8")
+    with pytest.raises(UnauthenticatedError):
+        of_token(token(_EC, "e1", "ES256"), path)
     with pytest.raises(UnauthenticatedError):
         of_token(token(b"s" * 32, "s1", "HS256"), path)
     with pytest.raises(UnauthenticatedError):

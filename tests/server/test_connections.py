@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
 
 from liveserver import Live, living
+from rendicom.server.crowd import Crowd
 
 _GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 _LARGE = 64 << 20
@@ -154,3 +155,98 @@ def test_who_reads_slowly_is_waited_for(impatient):
                 time.sleep(_PATIENCE / 2)
     assert taken > size
     assert pauses >= 5, "it took longer than the server waits for one that does not read"
+
+
+# --- too many -------------------------------------------------------------------------------
+
+
+def _closing(target: bytes = b"/2") -> bytes:
+    return b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET ", _GET])
+def test_one_client_does_not_have_all_connections(sent, caplog):
+    crowd = Crowd(most=100, most_of_one=5)
+    with living(application, crowd=crowd, limit_concurrency=100) as live, ExitStack() as stack:
+        held = [stack.enter_context(live.raw(sent)) for _ in range(5)]
+        refused = [live.exchange(_closing()) for _ in range(20)]
+        assert {_status(answer) for answer in refused} == {503}
+        assert all(b"Retry-After: 1\r\n" in answer for answer in refused)
+        assert len(held) == 5
+    said = [
+        each for each in caplog.records if "too many simultaneous connections" in each.getMessage()
+    ]
+    assert len(said) == 1, "a line a minute"
+
+
+def test_who_left_is_counted_no_more():
+    with living(application, crowd=Crowd(most=100, most_of_one=3)) as live:
+        for _ in range(20):
+            assert _status(live.exchange(_closing())) == 200
+
+
+def test_half_a_head_makes_room_for_those_who_ask():
+    crowd = Crowd(most=20)
+    with living(application, crowd=crowd, limit_concurrency=20) as live, ExitStack() as stack:
+        held = [stack.enter_context(live.raw(_GET)) for _ in range(60)]
+        assert {_status(live.exchange(_closing())) for _ in range(20)} == {200}
+        # The longest wait ends first: those of the first are gone by now.
+        with suppress(ConnectionError):
+            assert held[0].recv(12) == b""
+
+
+def test_a_request_under_way_makes_no_room():
+    crowd = Crowd(most=10)
+    with living(application, crowd=crowd, limit_concurrency=10) as live, ExitStack() as stack:
+        request = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % _LARGE
+        slow = stack.enter_context(live.raw(request))
+        taken = len(slow.recv(100))
+        for _ in range(30):
+            stack.enter_context(live.raw(_GET))
+        assert _status(live.exchange(_closing())) == 200
+        while taken < _LARGE:
+            piece = slow.recv(1 << 20)
+            assert piece, "the answer goes on"
+            taken += len(piece)
+
+
+def test_proxies_speak_for_many():
+    crowd = Crowd(most=100, most_of_one=2, unlimited=["127.0.0.0/8"])
+    with living(application, crowd=crowd) as live, ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(live.raw(_GET))
+        assert _status(live.exchange(_closing())) == 200
+
+
+def test_a_network_of_ipv6_is_one_client():
+    class Connection:
+        def make_room(self) -> None:
+            raise AssertionError
+
+    crowd = Crowd(most_of_one=2)
+    admitted = [crowd.admit(Connection(), f"2001:db8::{number}") for number in range(4)]
+    assert admitted == [True, True, False, False]
+    assert crowd.admit(Connection(), "2001:db8:0:1::1")
+
+
+# --- the end --------------------------------------------------------------------------------
+
+
+def test_a_request_that_comes_just_when_the_server_ends_is_answered(monkeypatch):
+    monkeypatch.setattr("rendicom.server.connections._LAST_SECONDS", 1.5)
+    with living(application) as live, ExitStack() as stack:
+        silent, begun, kept = (stack.enter_context(live.raw()) for _ in range(3))
+        begun.sendall(_GET)
+        kept.sendall(_GET + b"\r\n")
+        assert kept.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        live.end()
+        with suppress(ConnectionError):
+            while True:
+                live.raw().close()
+        silent.sendall(_GET + b"\r\n")
+        begun.sendall(b"\r\n")
+        kept.sendall(_GET + b"\r\n")
+        for connection in (silent, begun, kept):
+            answer = connection.recv(1 << 16)
+            assert _status(answer) == 200
+            assert b"connection: close" in answer

@@ -27,11 +27,11 @@ from rendicom.server.cache import ByteCache
 from rendicom.server.keys import add_key
 from rendicom.server.middlewares import middlewares
 from rendicom.server.middlewares.observer import NOTES
-from rendicom.server.renderers import Renderers
 from rendicom.server.routes import service
-from rendicom.server.settings import load_settings
+from rendicom.server.settings_table import load_settings
 from rendicom.server.singleflight import SingleFlight
 from rendicom.server.telemetry import Telemetry
+from rendicom.server.worker_pool import WorkerPool
 
 _STUDY = "1.2.840.99"
 _PATH = f"/dicomweb/studies/{_STUDY}/series/1.2.3"
@@ -43,7 +43,7 @@ class Server:
     def __init__(self, **settings: Any) -> None:
         self.settings = load_settings({"folders": ("a",), **settings})
         self.telemetry = Telemetry()
-        self.renderers = Renderers(1, engine="threads", telemetry=self.telemetry)
+        self.renderers = WorkerPool(1, engine="threads", metrics=self.telemetry)
         self.telemetry.watch(renderers=self.renderers, cache=ByteCache(100), flights=SingleFlight())
         self.audit = Audit(self.settings.audit_log)
         self.authenticator = Authenticator.of(self.settings)
@@ -54,6 +54,9 @@ class Server:
 
     async def answers(self) -> bool:
         return self.index_answers
+
+    async def has_spool(self) -> bool:
+        return True
 
     async def count_index(self) -> None:
         self.telemetry.indexed(studies=1, series=2, instances=3)
@@ -188,7 +191,7 @@ def _parts(server: Server) -> dict[str, Any]:
 
 
 def until(is_so: Any) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.005)
@@ -289,9 +292,7 @@ def test_documents_may_run_nothing(client):
     assert policy.startswith("default-src 'none'")
     assert "sandbox" in policy
     assert "script-src" not in policy
-    own = client.get("/").headers["Content-Security-Policy"]
-    assert "default-src 'self'" in own
-    assert "sandbox" not in own
+    assert client.get("/").headers["Content-Security-Policy"] == policy, "whatever the path"
 
 
 def test_a_fault_of_ours_tells_nothing(client, caplog):
@@ -408,7 +409,9 @@ def test_who_has_no_key_is_told_what_to_send(guarded):
     assert 'error="invalid_token"' in wrong.headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/dicomweb/studies", "/none", "/wado", "/dicomweb"])
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/dicomweb/studies", "/none", "/wado", "/dicomweb?x=1"]
+)
 def test_all_that_is_not_public_needs_a_key(guarded, path):
     _, client, _ = guarded
     assert client.get(path).status_code == 401
@@ -462,16 +465,22 @@ def test_metrics_tell_of_refusals_and_have_nothing_of_patients(guarded):
 def test_the_audit_log_says_who_did_what(guarded):
     server, client, keys = guarded
     path = Path(server.settings.audit_log)
-    path.unlink()
+
+    def lines() -> list[str]:
+        """Return the lines after the marker; the thread may still write those of other tests."""
+        return path.read_text("utf-8").partition(f'"{mark}"')[2].splitlines()[1:]
+
+    mark = "1.2.3.4.5.6.7"
+    client.get(f"/dicomweb/studies/{_STUDY}/series/{mark}", headers={"apikey": keys["read"]})
     client.get(_PATH, headers={"apikey": keys["read"]}, params={"PatientName": "DOE^JOHN"})
     client.post("/dicomweb/studies", content=b"x", headers={"apikey": keys["write"]})
     client.get(_PATH, headers={"apikey": "wrong-key"})
     wado = {"requestType": "WADO", "studyUID": _STUDY, "objectUID": "DOE^JOHN"}
     client.get("/dicomweb/picture", headers={"apikey": keys["read"]}, params=wado)
     client.get("/dicomweb/studies/DOE^JOHN/series/1.2", headers={"apikey": keys["read"]})
-    until(lambda: path.exists() and path.read_text("utf-8").count("\n") == 5)
-    text = path.read_text("utf-8")
-    read, stored, refused, by_uri, odd = map(json.loads, text.splitlines())
+    until(lambda: len(lines()) == 5)
+    text = "\n".join(lines())
+    read, stored, refused, by_uri, odd = map(json.loads, lines())
     assert read["who"] == "reader"
     assert read["client"] == "127.0.0.1"
     assert (read["method"], read["status"]) == ("GET", 200)
@@ -586,7 +595,9 @@ def test_health(open_server, client):
     server.index_answers = False
     broken = client.get("/readyz")
     assert broken.status_code == 503
-    assert broken.json()["checks"] == {"workers": True, "index": False, "open": True}
+    assert broken.json()["checks"] == {
+        "workers": True, "index": False, "spool": True, "open": True,
+    }  # fmt: skip
     server.index_answers, server.is_draining = True, True
     assert client.get("/readyz").status_code == 503
     server.is_draining = False

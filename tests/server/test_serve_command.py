@@ -15,9 +15,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,11 @@ import httpx2
 import numpy as np
 import psutil
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from rendicom.cli.main import main
 from rendicom.server.keys import add_key, find_key, parse_keys
 from rendicom.testing.images import image
+from tlscertificate import write_certificate
 
 COMMAND = [sys.executable, "-m", "rendicom"]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
@@ -146,19 +143,20 @@ def test_a_port_that_is_taken(folder, refused):
         port = taken.getsockname()[1]
         status, out, err = refused(folder, "--port", str(port))
     assert (status, out) == (1, "")
-    expected = (
-        f"rendicom: port {port} is taken by another program (--port 0 takes one that is free)"
-    )
+    expected = f"rendicom: port {port} is taken by another program (--port 0 chooses a free one)"
     assert err.splitlines() == [expected]
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--host", "0.0.0.0"], "lets other machines in"),  # noqa: S104 - it is refused
+        (["--host", "0.0.0.0"], "reached from other machines"),  # noqa: S104 - it is refused
         (["--port", "many"], "--port 'many' is not usable"),
-        (["--host", "192.0.2.1", "--insecure-no-auth"], "is no address of this machine"),
-        (["--host", "no.such.host.invalid", "--insecure-no-auth"], "is no address of this machine"),
+        (["--host", "192.0.2.1", "--insecure-no-auth"], "is not an address of this machine"),
+        (
+            ["--host", "no.such.host.invalid", "--insecure-no-auth"],
+            "is not an address of this machine",
+        ),
         (["--tls-cert", "none", "--tls-key", "none"], "cannot be used: No such file"),
         (["--api-key-file", "none"], "none cannot be read"),
         (["--jwks", "none", "--jwt-audience", "a"], "--jwks none cannot be read"),
@@ -189,7 +187,7 @@ def test_all_may_come_in_if_told_so(folder):
         with server.client() as client:
             assert client.get("metrics").status_code == 200
         assert server.end(signal.SIGINT) == 0
-    assert any("everybody" in line for line in server.errors)
+    assert any("requires no key" in line for line in server.errors)
 
 
 def test_a_key_lets_in(folder, tmp_path):
@@ -208,30 +206,7 @@ def test_a_key_lets_in(folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> tuple[Path, Path]:
-    root = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    cert_path, key_path = root / "cert.pem", root / "key.pem"
-    cert_path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return cert_path, key_path
+    return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_https(folder, certificate):
@@ -242,6 +217,83 @@ def test_https(folder, certificate):
         with server.client(verify=context) as client:
             assert client.get("healthz").status_code == 200
         assert server.end(signal.SIGHUP if os.name == "posix" else signal.SIGTERM) == 0
+
+
+def test_who_does_not_end_tls_holds_up_no_end(folder, certificate):
+    """Such a client neither answers what closes the connection, nor closes it."""
+    cert, key = certificate
+    with serving(folder, "--tls-cert", cert, "--tls-key", key) as server:
+        host, port = port_of(server)
+        context = ssl.create_default_context(cafile=str(cert))
+        with (
+            socket.create_connection((host, port), timeout=20) as plain,
+            context.wrap_socket(plain, server_hostname=host) as connection,
+        ):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+            assert server.end() == 0
+
+
+def port_of(server: Running) -> tuple[str, int]:
+    host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
+    return host, int(port)
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    """Return what arrives until the server closes the connection."""
+    pieces = []
+    with suppress(ConnectionError):
+        while piece := connection.recv(1 << 16):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+HELLO = b"\x16\x03\x01\x02\x00\x01"
+
+
+def test_handshakes_that_do_not_end_count_for_their_client(folder, certificate):
+    cert, key = certificate
+    more = ("--tls-cert", cert, "--tls-key", key, "--max-connections-per-client", "5")
+    with serving(folder, *more) as server, ExitStack() as stack:
+        where = port_of(server)
+        held = [stack.enter_context(socket.create_connection(where, 20)) for _ in range(5)]
+        for number, connection in enumerate(held):
+            connection.sendall(HELLO[:number])
+        for _ in range(5):
+            with socket.create_connection(where, 20) as refused:
+                assert rest_of(refused) == b""
+        held.pop().close()
+        context = ssl.create_default_context(cafile=str(cert))
+        statuses = []
+        while len(statuses) < 20:
+            # The server notices in its own time that a connection has ended.
+            with suppress(httpx2.TransportError), server.client(verify=context) as client:
+                statuses.append(client.get("healthz").status_code)
+        assert set(statuses) == {200}
+        assert server.end() == 0, "handshakes do not hold it up"
+
+
+def test_a_handshake_has_an_end(folder, certificate):
+    cert, key = certificate
+    with serving(folder, "--tls-cert", cert, "--tls-key", key, "--idle", "1") as server:
+        for sent in (b"", HELLO, b"GET / HTTP/1.1\r\n\r\n"):
+            with socket.create_connection(port_of(server), 20) as connection:
+                connection.sendall(sent)
+                assert len(rest_of(connection)) < 100
+
+
+def test_handshakes_make_room_for_others(folder, certificate):
+    cert, key = certificate
+    more = ("--tls-cert", cert, "--tls-key", key, "--max-connections", "10",
+            "--max-connections-per-client", "100")  # fmt: skip
+    with serving(folder, *more) as server, ExitStack() as stack:
+        held = [
+            stack.enter_context(socket.create_connection(port_of(server), 20)) for _ in range(30)
+        ]
+        context = ssl.create_default_context(cafile=str(cert))
+        with server.client(verify=context) as client:
+            assert client.get("healthz").status_code == 200
+        assert rest_of(held[0]) == b""
 
 
 def test_a_certificate_that_is_none(folder, refused, certificate):
@@ -259,17 +311,19 @@ def test_a_certificate_that_is_none(folder, refused, certificate):
 def test_requests_under_way_finish_and_new_ones_are_refused(folder):
     with serving(folder, "--writable", "--data", folder.parent / "data", "--drain", "20") as server:
         host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, port), timeout=20) as connection:
             connection.sendall(
                 b"POST /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
-                b"Content-Type: application/nonsense\r\n\r\nab"
+                b'Content-Type: multipart/related; type="application/dicom"; boundary=x\r\n'
+                b"Expect: 100-continue\r\n\r\n"
             )
-            time.sleep(0.2)
+            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 100"), "it reads the body"
+            connection.sendall(b"ab")
             server.process.send_signal(signal.SIGTERM)
             until = time.monotonic() + 10
             while time.monotonic() < until:
                 try:
-                    socket.create_connection((host, int(port)), timeout=5).close()
+                    socket.create_connection((host, port), timeout=5).close()
                 except ConnectionRefusedError:
                     break
                 time.sleep(0.01)
@@ -286,7 +340,7 @@ def test_requests_under_way_finish_and_new_ones_are_refused(folder):
 def test_what_does_not_finish_is_ended_after_a_while(folder):
     with serving(folder, "--drain", "1", "--writable", "--data", folder.parent / "data") as server:
         host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, port), timeout=20) as connection:
             connection.sendall(
                 b"POST /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
                 b'Content-Type: multipart/related; type="application/dicom"; boundary=a\r\n\r\nab'
@@ -304,7 +358,7 @@ def test_a_second_signal_ends_it_at_once(folder, tmp_path):
         workers = server.workers()
         assert list(tmp_path.iterdir()) != []
         host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, port), timeout=20) as connection:
             connection.sendall(
                 b"POST /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n"
                 b'Content-Type: multipart/related; type="application/dicom"; boundary=a\r\n\r\nab'
@@ -343,12 +397,13 @@ def test_other_commands_load_nothing_of_it():
 
 def test_what_is_missing_is_said(monkeypatch, capsys):
     from rendicom.cli import serve
+    from rendicom.extras import install_command
 
     monkeypatch.setattr(serve, "_REQUIRED", ("fastapi", "no_such_library"))
     monkeypatch.setattr(serve.command, "params", [])
     assert main(["serve", "."]) == 2
     err = capsys.readouterr().err
-    assert "serve needs no_such_library: pip install 'rendicom[server]'" in err
+    assert f"serve needs no_such_library: {install_command('server')}" in err
 
 
 # Keys

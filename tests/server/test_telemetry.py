@@ -3,9 +3,9 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from rendicom.server.cache import ByteCache
-from rendicom.server.renderers import Renderers
 from rendicom.server.singleflight import SingleFlight
 from rendicom.server.telemetry import Telemetry
+from rendicom.server.worker_pool import WorkerPool
 
 
 def samples(telemetry: Telemetry) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -50,7 +50,7 @@ def test_decode_failures_are_by_transfer_syntax(caplog):
 
 def test_what_others_count_is_read_when_asked_for():
     telemetry = Telemetry()
-    cache, flights, renderers = ByteCache(1000), SingleFlight(), Renderers(3, engine="threads")
+    cache, flights, renderers = ByteCache(1000), SingleFlight(), WorkerPool(3, engine="threads")
     telemetry.watch(renderers=renderers, cache=cache, flights=flights)
     cache.put("a", "A", 100)
     cache.get("a")

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rendicom.engine import open_instance
+from rendicom.engine.rendered_image import RenderedImage
 from rendicom.options import RenderOptions
-from rendicom.values import RenderedImage
 
 
 def _options(texts: dict[str, str]) -> RenderOptions:

@@ -190,6 +190,15 @@ def test_sixteen_bit_colour(display: Show) -> None:
     assert display(twelve).tolist() == [[[0, 128, 255]]]
 
 
+def test_colour_of_few_bits_spans_the_whole_range(display: Show) -> None:
+    six = image(np.array([[[0, 32, 63]]], np.uint8), photometric="RGB", bits_stored=6)
+    assert display(six).tolist() == [[[0, 130, 255]]]  # 32 * 255 / 63 = 129.5
+    shifted = image(
+        np.array([[[0, 65, 127]]], np.uint8), photometric="RGB", bits_stored=7, high_bit=7
+    )
+    assert display(shifted).tolist() == [[[0, 131, 255]]]  # 65 * 255 / 127 = 130.5
+
+
 def test_one_bit_frames_start_in_the_middle_of_a_byte(stored: Show, display: Show) -> None:
     bits = [1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 1]
     data = image(

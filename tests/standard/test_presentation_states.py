@@ -303,6 +303,22 @@ def test_corners_are_named_after_turning(present: Present) -> None:
     assert present(image(values), told).tolist() == [[9, 5], [10, 6]]
 
 
+def test_area_in_the_whole_of_an_image_that_is_no_tile(present: Present) -> None:
+    """Only for tiles it is another place than in the frame (PS3.3 C.10.4)."""
+    data = _twelve(np.arange(16).reshape(4, 4) * 273)
+    told = state(area((2, 1), (3, 2), element(0x00480301, "CS", "VOLUME")))
+    assert np.array_equal(present(data, told), present(data, state(area((2, 1), (3, 2)))))
+    tile = _twelve(
+        np.arange(16).reshape(4, 4) * 273,
+        element(0x00480006, "UL", 100), element(0x00480007, "UL", 100),
+    )  # fmt: skip
+    assert np.array_equal(present(tile, told), present(tile, state()))
+    for file, said in ((data, 0), (tile, 1)):
+        with open_instance(file) as instance:
+            found = instance.explain(presentation=open_presentation(told))
+        assert len([text for text in found.warnings if "whole slide" in text]) == said
+
+
 def test_viewport_scales_the_area_as_large_as_possible(present: Present) -> None:
     values = np.arange(64, dtype=np.uint8).reshape(8, 8)
     told = state(area((1, 1), (4, 2)))

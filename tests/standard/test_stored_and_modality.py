@@ -180,6 +180,9 @@ def test_modality_lut_wins_over_rescale(display: Show) -> None:
     (XA, "DISP", False),
     (XA, "LIN", True),
     (XRF, "LOG", False),
+    *((f"1.2.840.10008.5.1.4.1.1.12.{last}", relationship, applied)
+      for last in ("1.1", "2.1", "3")  # enhanced XA and XRF, and the retired biplane class
+      for relationship, applied in (("LOG", False), ("DISP ", False), ("LIN", True))),
     ("1.2.840.10008.5.1.4.1.1.7", "LOG", True),
 ])  # fmt: skip
 def test_angiography_shows_the_logarithm(

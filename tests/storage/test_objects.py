@@ -17,8 +17,8 @@ import pytest
 
 from objectstore import PAGE, Server
 from rendicom import storage
-from rendicom.batch.write import may_write, write_picture
 from rendicom.engine import open_instance
+from rendicom.engine.picture_file import may_write, write_picture
 from rendicom.errors import (
     NotDicomError,
     OutputExistsError,

@@ -10,7 +10,7 @@ import pytest
 
 from objectstore import SECRET_KEY, Server, free_port
 from rendicom import storage
-from rendicom.batch.write import may_write
+from rendicom.engine.picture_file import may_write
 from rendicom.errors import (
     OptionError,
     RendicomError,

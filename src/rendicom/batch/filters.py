@@ -1,4 +1,4 @@
-"""Which instances are wanted, by what their headers say."""
+"""Filters of instances by their headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.batch.units import Identity
+    from rendicom.batch.identity import InstanceSummary
 
 __all__ = ["Filters"]
 
@@ -18,7 +18,7 @@ _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)+")
 
 
 class Filters(NamedTuple):
-    """What is left out.
+    """Which instances are left out.
 
     Attributes
     ----------
@@ -27,10 +27,10 @@ class Filters(NamedTuple):
     series
         Series Instance UIDs; only these are kept, all where empty.
     skip_burned_in
-        Leave out what says YES in Burned In Annotation (0028,0301). A header without it says
-        nothing of the pixels, as many have none, and is kept (PS3.3 C.7.6.1).
+        Leave out images whose pixels may identify the patient, by
+        `rendicom.pixels.burnedin.burned_in`. A header that says nothing of it is kept.
     only_images
-        Leave out objects without pixel data.
+        Leave out objects without pixels; an image whose pixel data are lost is kept, and fails.
     """
 
     modalities: frozenset[str] = frozenset()
@@ -47,12 +47,12 @@ class Filters(NamedTuple):
         skip_burned_in: bool = False,
         only_images: bool = False,
     ) -> Filters:
-        """Return the filters from what was typed; each text may hold several with commas between.
+        """Return the filters from command-line values; each may be a comma-separated list.
 
         Raises
         ------
         OptionError
-            A modality is no Code String, or a series no UID (PS3.5 6.2).
+            A modality is not a Code String, or a series not a UID (PS3.5 6.2).
         """
         return cls(
             frozenset(map(_modality, _split(modality))),
@@ -66,17 +66,15 @@ class Filters(NamedTuple):
         """Tell whether anything could be left out."""
         return bool(self.modalities or self.series or self.skip_burned_in or self.only_images)
 
-    def reason(self, identity: Identity) -> str:
+    def reason(self, identity: InstanceSummary) -> str:
         """Return why an instance is left out, or an empty string where it is wanted."""
         if self.modalities and identity.modality.upper() not in self.modalities:
             return f"modality {identity.modality}" if identity.modality else "no modality"
         if self.series and identity.series not in self.series:
             return "another series"
-        if self.only_images and not identity.has_pixels:
+        if self.only_images and not identity.is_image:
             return "no image"
-        if self.skip_burned_in and identity.burned_in.upper() == "YES":
-            return "burned-in annotation"
-        return ""
+        return identity.burned_in if self.skip_burned_in else ""
 
 
 def _split(texts: Iterable[str]) -> Iterator[str]:
@@ -87,7 +85,7 @@ def _modality(text: str) -> str:
     name = text.upper()
     if not _CODE_STRING.fullmatch(name):
         raise OptionError(
-            f"--modality {text!r} is no modality", hint="such as CT, or CT,MR for two"
+            f"--modality {text!r} is not a modality", hint="such as CT, or CT,MR for two"
         )
     return name
 
@@ -95,7 +93,7 @@ def _modality(text: str) -> str:
 def _series(text: str) -> str:
     if not _UID.fullmatch(text):
         raise OptionError(
-            f"--series {text!r} is no UID",
+            f"--series {text!r} is not a UID",
             hint="numbers with dots between, as in Series Instance UID (0020,000E)",
         )
     return text

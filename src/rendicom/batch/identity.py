@@ -1,44 +1,64 @@
-"""What an instance is, for names, filters and the manifest."""
+"""Summaries of instances, for names, filters and the manifest."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.batch.units import Identity
+from rendicom.batch.safenames import hash_of
+from rendicom.pixels.burnedin import burned_in
+from rendicom.pixels.describe import is_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rendicom.batch.origin import Subject
-    from rendicom.pixels.bytesource import ByteSource, Readable
+    from rendicom.batch.subject import Subject
+    from rendicom.dicom.byte_source import ByteSource, Readable
 
-__all__ = ["hash_of", "identity_of", "patient_fields"]
+__all__ = ["InstanceSummary", "identity_of", "patient_fields"]
 
 _STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
 _MODALITY, _SERIES_NUMBER, _INSTANCE_NUMBER = 0x00080060, 0x00200011, 0x00200013
-_BURNED_IN = 0x00280301
+_CHARACTER_SET = 0x00080005
 _LONGEST_UID = 128
 """Twice what PS3.5 9.1 allows, for those that are longer and still tell instances apart."""
 _LONGEST = 32
 _LONGEST_PATIENT_FIELD = 1024
 
 
-def identity_of(instance: Subject) -> Identity:
-    """Return what the header says an instance is; no value in it is a patient's.
+class InstanceSummary(NamedTuple):
+    """Identifiers of an instance, for names, filters and the manifest.
+
+    UIDs, Modality, Series Number and Instance Number are text as in the file, empty where absent;
+    none is a patient's. ``burned_in`` is why the pixels may identify the patient, empty
+    where nothing says so. ``is_image`` is true of an image whose pixel data are lost, too.
+    """
+
+    study: str = ""
+    series: str = ""
+    instance: str = ""
+    modality: str = ""
+    series_number: str = ""
+    instance_number: str = ""
+    burned_in: str = ""
+    is_image: bool = False
+
+
+def identity_of(instance: Subject) -> InstanceSummary:
+    """Return the summary of an instance from its header; it holds no patient's data.
 
     Of several values the first counts. Whatever a file holds there becomes printable ASCII of at
     most 128 characters; what is cut ends in a hash of the whole.
     """
     text = instance.header.attributes.text
-    return Identity(
+    return InstanceSummary(
         study=_plain(text(_STUDY), _LONGEST_UID),
         series=_plain(text(_SERIES), _LONGEST_UID),
         instance=_plain(text(_INSTANCE), _LONGEST_UID),
         modality=_plain(text(_MODALITY), _LONGEST),
         series_number=_plain(text(_SERIES_NUMBER), _LONGEST),
         instance_number=_plain(text(_INSTANCE_NUMBER), _LONGEST),
-        burned_in=_plain(text(_BURNED_IN), _LONGEST),
-        has_pixels=instance.header.pixel is not None,
+        burned_in=burned_in(instance.header.attributes),
+        is_image=is_image(instance.header),
     )
 
 
@@ -52,22 +72,20 @@ def patient_fields(source: Readable | ByteSource, keywords: Iterable[str]) -> di
     ------
     UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
     """
-    from rendicom.pixels.bytesource import ByteSource, open_source
-    from rendicom.pixels.headerpydicom import read_texts
+    from pydicom.datadict import tag_for_keyword
 
+    from rendicom.dicom.byte_source import ByteSource, open_source
+    from rendicom.dicom.header import read_header
+
+    tags = {keyword: tag_for_keyword(keyword) or 0 for keyword in keywords}
     opened = source if isinstance(source, ByteSource) else open_source(source)
     try:
-        values = read_texts(opened, keywords)
+        attributes = read_header(opened, wanted={_CHARACTER_SET, *tags.values()}).attributes
+        return {
+            keyword: attributes.text(tag)[:_LONGEST_PATIENT_FIELD] for keyword, tag in tags.items()
+        }
     finally:
         opened.close()
-    return {keyword: value[:_LONGEST_PATIENT_FIELD] for keyword, value in values.items()}
-
-
-def hash_of(text: str) -> str:
-    """Return eight hexadecimal digits that tell long texts apart once they are cut."""
-    import hashlib
-
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def _plain(text: str, most: int) -> str:

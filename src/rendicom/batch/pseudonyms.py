@@ -1,11 +1,11 @@
-"""Keyed hashes in place of UIDs: whoever has no key cannot tell which UID one stands for."""
+"""Pseudonyms: keyed hashes in place of UIDs, which only the key relates to them."""
 
 from __future__ import annotations
 
 import re
 from typing import NoReturn
 
-from rendicom.batch.units import Identity
+from rendicom.batch.identity import InstanceSummary
 from rendicom.errors import OptionError
 
 __all__ = ["Pseudonyms"]
@@ -20,7 +20,7 @@ Those made of a UUID have three components (PS3.5 B.2), as short versions have.
 
 
 class Pseudonyms:
-    """What stands for UIDs, by one key: the same key gives the same pseudonym, always.
+    """Pseudonyms by one key: the same key always gives the same pseudonym.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Pseudonyms:
 
     @classmethod
     def from_file(cls, path: str) -> Pseudonyms:
-        """Return the pseudonyms by the key in a file; one newline at its end does not count.
+        """Return the pseudonyms by the key in a file, less one newline at its end.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class Pseudonyms:
             with open(path, "rb") as stream:
                 data = stream.read()
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "is no path"
+            reason = getattr(error, "strerror", None) or "is not a path"
             raise OptionError(f"--hash-uids {path}: {reason}") from None
         try:
             return cls(data.removesuffix(b"\n").removesuffix(b"\r"))
@@ -64,15 +64,15 @@ class Pseudonyms:
             raise OptionError(f"--hash-uids {path}: {error.message}", hint=error.hint) from None
 
     def __repr__(self) -> str:
-        """Return a text that does not tell the key."""
+        """Return a text without the key."""
         return "Pseudonyms(...)"
 
     def __reduce__(self) -> NoReturn:
-        """Refuse: the key stays where it was read."""
+        """Refuse to pickle the key."""
         raise TypeError("a key is not pickled")
 
     def uid(self, uid: str) -> str:
-        """Return what stands for a UID, itself a UID (PS3.5 B.2); empty for an empty one."""
+        """Return the pseudonym of a UID, itself a UID (PS3.5 B.2); empty for an empty one."""
         if not uid:
             return ""
         import hmac
@@ -88,7 +88,7 @@ class Pseudonyms:
         """
         return _UID_RUN.sub(lambda run: self.uid(run[0]), text)
 
-    def identity(self, identity: Identity) -> Identity:
+    def identity(self, identity: InstanceSummary) -> InstanceSummary:
         """Return an identity with pseudonyms for its UIDs."""
         return identity._replace(
             study=self.uid(identity.study),

@@ -1,4 +1,4 @@
-"""Who has which name, for more names than memory should hold."""
+"""A register of names in use, for more names than memory should hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OWNER = "SELECT owner FROM taken WHERE key = ?"
 
 
 class Register:
-    """A set of keys, each with who took it; most of a large one lies on disk.
+    """A set of keys with their owners; most of a large one is on disk.
 
     For one thread; use it as a context manager, or call ``close``.
     """
@@ -36,15 +36,15 @@ class Register:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self.close()
 
     def close(self) -> None:
-        """Forget everything, on disk as well; a second call does nothing."""
+        """Delete everything; a second call does nothing."""
         self._database.close()
 
     def take(self, key: str, owner: str = "") -> bool:
-        """Return True when nobody had ``key``: it is ``owner``'s from now on.
+        """Give ``key`` to ``owner``; return False where it has an owner.
 
         Keys are compared as they are: fold them first where case makes no difference.
 
@@ -56,12 +56,12 @@ class Register:
         return self._run(_TAKE, (_bytes(key), _bytes(owner))).rowcount == 1
 
     def owner_of(self, key: str) -> str:
-        """Return who has ``key``, or an empty string."""
+        """Return the owner of ``key``, or an empty string."""
         row = self._run(_OWNER, (_bytes(key),)).fetchone()
         return "" if row is None else row[0].decode("utf-8", "surrogatepass")
 
     def __contains__(self, key: str) -> bool:
-        """Tell whether somebody has ``key``."""
+        """Tell whether ``key`` has an owner."""
         return self._run(_OWNER, (_bytes(key),)).fetchone() is not None
 
     def _run(self, statement: str, values: Sequence[bytes]) -> sqlite3.Cursor:
@@ -75,5 +75,5 @@ class Register:
 
 
 def _bytes(text: str) -> bytes:
-    """Return text as bytes: a file name may hold what is no text for a database."""
+    """Return text as bytes: a file name may not be valid text for a database."""
     return text.encode("utf-8", "surrogatepass")

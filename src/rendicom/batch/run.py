@@ -1,4 +1,4 @@
-"""A run over many sources: from what was found to pictures, manifest and contact sheets.
+"""A run over many sources: pictures, manifest and contact sheets.
 
 The one batch runner: every door that converts more than one instance goes through `Run`.
 """
@@ -7,38 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rendicom.batch.job import Failed, Ignored, Written, failure
-from rendicom.batch.layout import claim
+from rendicom.batch.name_template import claim
+from rendicom.batch.outcomes import Failed, Ignored, Written, failure
 from rendicom.batch.runner import CHUNK_SECONDS, Runner
-from rendicom.batch.sources import Unreadable
-from rendicom.batch.units import Recipe, Report, Unit
+from rendicom.batch.units import Unit
 from rendicom.batch.worker import convert_units, survey_units
+from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import OutputCollisionError, UnreadableSourceError, UnwritableOutputError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from rendicom.batch.layout import Layout
     from rendicom.batch.manifest import Manifest
+    from rendicom.batch.name_template import NameTemplate
     from rendicom.batch.pseudonyms import Pseudonyms
     from rendicom.batch.register import Register
+    from rendicom.batch.shards import ShardWriter
     from rendicom.batch.sheet import SheetPlan
+    from rendicom.batch.sources import Entry
 
-__all__ = ["Entry", "Run"]
-
-Entry = Unit | Ignored | Unreadable
+__all__ = ["Run"]
 
 _FLUSH_SECONDS = 0.25
 _FAILED_WRITES = 10
-"""So many pictures in a row that cannot be written mean that none can."""
+"""A run stops after so many pictures in a row that cannot be written."""
 
 
 @dataclass(slots=True)
 class Run:
-    """Converts what is found, a report at a time.
+    """Converts sources and reports on each.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class Run:
     jobs
         Workers behind it.
     on_report
-        Is told what became of each source, in the order in which it becomes known; a long source
+        Receives a report for each source, in the order in which they finish; a long source
         comes in several reports.
     on_done_before
         Is called for each source that the manifest of an earlier run says is done.
@@ -55,19 +56,22 @@ class Run:
         Work aimed at in what a worker gets at once.
     layout, register
         How pictures are named, if not after their sources, and who has which name.
+    shards
+        Puts pictures into tar files; `Recipe.target` is its temporary folder then.
     """
 
     recipe: Recipe
     open_executor: Callable[[], Executor]
     jobs: int
-    on_report: Callable[[Report], None]
+    on_report: Callable[[UnitReport], None]
     is_contained: bool = True
     on_done_before: Callable[[], None] | None = None
-    layout: Layout | None = None
+    layout: NameTemplate | None = None
     register: Register | None = None
     pseudonyms: Pseudonyms | None = None
     manifest: Manifest | None = None
     sheet: SheetPlan | None = None
+    shards: ShardWriter | None = None
     chunk_seconds: float = CHUNK_SECONDS
     _flushed: float = field(default_factory=monotonic, init=False)
     _failed_writes: int = field(default=0, init=False)
@@ -81,10 +85,14 @@ class Run:
             The manifest cannot be written, or no picture can any more; what is done stays done.
         """
         units = self._wanted(entries)
+        if self.shards is not None:
+            self.shards.tell(partial(self._write_down, at_once=True))
         if self.layout is not None:
             units = self._named(units, self.layout)
         for report in self._runner(convert_units).run(self._left_to_do(units)):
             self.record(report)
+        if self.shards is not None:
+            self.shards.finish()
         if self.manifest is not None:
             self.manifest.flush()
 
@@ -107,19 +115,19 @@ class Run:
                 case Unit():
                     yield self._disguised(entry)
                 case Ignored():
-                    self.record(Report(Unit(entry.source, ""), (entry,)))
+                    self.record(UnitReport(Unit(entry.source, ""), (entry,)))
                 case _:
                     error = UnreadableSourceError(entry.reason)
                     outcome = failure(entry.source, error)
-                    self.record(Report(Unit(entry.source, ""), (outcome,)))
+                    self.record(UnitReport(Unit(entry.source, ""), (outcome,)))
 
     def _disguised(self, unit: Unit) -> Unit:
         if self.pseudonyms is None:
             return unit
         return unit._replace(place=self.pseudonyms.text(unit.place))
 
-    def _named(self, units: Iterable[Unit], layout: Layout) -> Iterator[Unit]:
-        """Yield the units with the places the layout gives them; the first to come keeps a name.
+    def _named(self, units: Iterable[Unit], layout: NameTemplate) -> Iterator[Unit]:
+        """Yield the units with the paths of the template; the first source keeps a name.
 
         Sources that are done already are named as well: their names must not go to others.
         """
@@ -156,19 +164,27 @@ class Run:
 
     # --- out ------------------------------------------------------------------------------
 
-    def record(self, report: Report) -> None:
-        """Take note of what became of a source: in the manifest, for the sheets, to the caller."""
-        if self.manifest is not None:
-            self.manifest.add(report)
-            if monotonic() - self._flushed > _FLUSH_SECONDS:
-                self.manifest.flush()
-                self._flushed = monotonic()
+    def record(self, report: UnitReport) -> None:
+        """Pass a report to the manifest, the contact sheets and the caller."""
+        if self.shards is not None:
+            report = self.shards.add(report)
+        else:
+            self._write_down((report,))
         if self.sheet is not None:
             self.sheet.add(report)
         self.on_report(report)
         self._stop_when_nothing_can_be_written(report)
 
-    def _stop_when_nothing_can_be_written(self, report: Report) -> None:
+    def _write_down(self, reports: Iterable[UnitReport], *, at_once: bool = False) -> None:
+        if self.manifest is None:
+            return
+        for report in reports:
+            self.manifest.add(report)
+        if at_once or monotonic() - self._flushed > _FLUSH_SECONDS:
+            self.manifest.flush()
+            self._flushed = monotonic()
+
+    def _stop_when_nothing_can_be_written(self, report: UnitReport) -> None:
         for outcome in report.outcomes:
             if isinstance(outcome, Written):
                 self._failed_writes = 0

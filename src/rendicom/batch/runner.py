@@ -14,26 +14,27 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rendicom.batch.executors import is_worker_lost
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import failure
-from rendicom.batch.units import Chunk, Recipe, Report, Unit
+from rendicom.batch.outcomes import failure
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
 from rendicom.errors import RendicomError, TimedOutError, WorkerDiedError
+from rendicom.selection import FrameSelection
 
 __all__ = ["CHUNK_SECONDS", "Runner", "Task"]
 
-Task = Callable[[Recipe, tuple[Unit, ...]], Chunk]
-"""What runs in a worker; found by its name there, so it lives at the top of a module."""
+Task = Callable[[Recipe, tuple[Unit, ...]], ChunkReports]
+"""A function for workers, at the top level of a module, where they find it by its name."""
 
 CHUNK_SECONDS = 0.4
-"""Work aimed at in a chunk; sending one costs a few milliseconds, on a cluster tens."""
+"""Target duration of a chunk; sending one costs a few milliseconds, on a cluster tens."""
 _MOST_UNITS = 1000
 _CHUNKS_PER_WORKER = 2
 _LIVES = 2
 _PIECE_SECONDS = 2.0
 
 
-class _Parcel(NamedTuple):
-    """A chunk on its way.
+class _SentChunk(NamedTuple):
+    """A chunk that was sent.
 
     ``sequence`` numbers its units; ``deaths`` counts the workers it cost for certain; a suspect is
     a unit alone, after a death that it may have been the cause of.
@@ -70,15 +71,15 @@ class Runner:
     in_order: bool = False
     chunk_seconds: float = CHUNK_SECONDS
     _executor: Executor | None = None
-    _flying: dict[Future[Chunk], _Parcel] = field(default_factory=dict)
-    _again: deque[_Parcel] = field(default_factory=deque)
-    _suspects: deque[_Parcel] = field(default_factory=deque)
+    _in_flight: dict[Future[ChunkReports], _SentChunk] = field(default_factory=dict)
+    _again: deque[_SentChunk] = field(default_factory=deque)
+    _suspects: deque[_SentChunk] = field(default_factory=deque)
     _ahead: deque[tuple[int, Unit]] = field(default_factory=deque)
     _unit_seconds: float = 0.0
-    _ready: dict[int, Report] = field(default_factory=dict)
+    _ready: dict[int, UnitReport] = field(default_factory=dict)
     _next_out: int = 0
 
-    def run(self, units: Iterable[Unit]) -> Iterator[Report]:
+    def run(self, units: Iterable[Unit]) -> Iterator[UnitReport]:
         """Yield a report for each unit, and more where a source is worked on in pieces.
 
         Closing the iterator cancels what was not begun; the executor stays open.
@@ -86,38 +87,38 @@ class Runner:
         numbered = enumerate(units)
         try:
             self._fill(numbered)
-            while self._flying:
-                done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
+            while self._in_flight:
+                done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
                 # In the order they were sent, as far as can be: wait() has none.
-                landed = [future for future in self._flying if future in done]
-                reports = [report for future in landed for report in self._land(future)]
+                finished = [future for future in self._in_flight if future in done]
+                reports = [report for future in finished for report in self._collect(future)]
                 # Workers get something to do before anybody looks at what they did.
                 self._fill(numbered)
                 yield from reports
         finally:
-            for future in self._flying:
+            for future in self._in_flight:
                 future.cancel()
 
     # --- out ------------------------------------------------------------------------------
 
     def _fill(self, numbered: Iterator[tuple[int, Unit]]) -> None:
-        while len(self._flying) < _CHUNKS_PER_WORKER * self.jobs:
-            parcel = self._next_parcel(numbered)
-            if parcel is None:
+        while len(self._in_flight) < _CHUNKS_PER_WORKER * self.jobs:
+            chunk = self._next_chunk(numbered)
+            if chunk is None:
                 return
-            self._send(parcel)
+            self._send(chunk)
 
-    def _next_parcel(self, numbered: Iterator[tuple[int, Unit]]) -> _Parcel | None:
+    def _next_chunk(self, numbered: Iterator[tuple[int, Unit]]) -> _SentChunk | None:
         if self._again:
             return self._again.popleft()
         if self._suspects and self.is_contained:
             return self._suspects.popleft()
         if self._suspects:
-            # A death here would take all others with it, and nobody knew whose fault it was.
-            return self._suspects.popleft() if not self._flying else None
-        return self._fresh_parcel(numbered)
+            # A crash here would end all others, and its source would be unknown.
+            return self._suspects.popleft() if not self._in_flight else None
+        return self._fresh_chunk(numbered)
 
-    def _fresh_parcel(self, numbered: Iterator[tuple[int, Unit]]) -> _Parcel | None:
+    def _fresh_chunk(self, numbered: Iterator[tuple[int, Unit]]) -> _SentChunk | None:
         if self.in_order and self._is_far_ahead():
             return None
         wanted = self._chunk_size()
@@ -134,7 +135,7 @@ class Runner:
         if not self._ahead:
             return None
         taken = [self._ahead.popleft() for _ in range(min(wanted, len(self._ahead)))]
-        return _Parcel(tuple(unit for _, unit in taken), tuple(number for number, _ in taken))
+        return _SentChunk(tuple(unit for _, unit in taken), tuple(number for number, _ in taken))
 
     def _chunk_size(self) -> int:
         if not self._unit_seconds:
@@ -144,62 +145,62 @@ class Runner:
     def _is_far_ahead(self) -> bool:
         return len(self._ready) > 2 * _CHUNKS_PER_WORKER * self.jobs * self._chunk_size()
 
-    def _send(self, parcel: _Parcel) -> None:
+    def _send(self, chunk: _SentChunk) -> None:
         for _ in range(2):
             if self._executor is None:
                 self._executor = self.open_executor()
             try:
-                future = self._executor.submit(self.task, self.recipe, parcel.units)
+                future = self._executor.submit(self.task, self.recipe, chunk.units)
             except BrokenExecutor:
                 self._executor = None
                 continue
-            self._flying[future] = parcel
+            self._in_flight[future] = chunk
             return
         raise WorkerDiedError("the workers die as soon as they start")
 
     # --- back -----------------------------------------------------------------------------
 
-    def _land(self, future: Future[Chunk]) -> list[Report]:
-        parcel = self._flying.pop(future)
+    def _collect(self, future: Future[ChunkReports]) -> list[UnitReport]:
+        chunk = self._in_flight.pop(future)
         error = future.exception() if not future.cancelled() else None
         if error is None and not future.cancelled():
-            return self._take(future.result(), parcel)
+            return self._take(future.result(), chunk)
         if error is not None and not is_worker_lost(error):
             raise error
-        return self._mourn(parcel, error)
+        return self._retry_or_fail(chunk, error)
 
-    def _take(self, chunk: Chunk, parcel: _Parcel) -> list[Report]:
-        for report in chunk.reports:
+    def _take(self, answer: ChunkReports, chunk: _SentChunk) -> list[UnitReport]:
+        for report in answer.reports:
             if report.rest is not None:
                 self._again.extend(_pieces(report))
             elif report.unit.frames is None:
                 self._learn(report.seconds)
-        done = len(chunk.reports)
-        if chunk.left:
-            self._again.append(_Parcel(chunk.left, parcel.sequence[done:]))
-        return self._ordered(list(chunk.reports), parcel.sequence[:done])
+        done = len(answer.reports)
+        if answer.left:
+            self._again.append(_SentChunk(answer.left, chunk.sequence[done:]))
+        return self._ordered(list(answer.reports), chunk.sequence[:done])
 
     def _learn(self, seconds: float) -> None:
-        """Follow the time a unit takes: quickly upwards, since a long chunk hurts more."""
+        """Update the mean time of a unit: quickly upwards, since a long chunk hurts more."""
         known = self._unit_seconds or seconds
         weight = 0.3 if seconds > known else 0.05
         self._unit_seconds = max(1e-5, known + weight * (seconds - known))
 
-    def _mourn(self, parcel: _Parcel, error: BaseException | None) -> list[Report]:
+    def _retry_or_fail(self, chunk: _SentChunk, error: BaseException | None) -> list[UnitReport]:
         has_timed_out = getattr(error, "timed_out", False)
-        is_its_own = parcel.is_suspect or self.is_contained
-        if len(parcel.units) > 1 or not is_its_own:
-            alone = zip(parcel.units, parcel.sequence, strict=True)
-            self._suspects.extend(_Parcel((u,), (number,), 0, True) for u, number in alone)
+        is_its_own = chunk.is_suspect or self.is_contained
+        if len(chunk.units) > 1 or not is_its_own:
+            alone = zip(chunk.units, chunk.sequence, strict=True)
+            self._suspects.extend(_SentChunk((u,), (number,), 0, True) for u, number in alone)
             return []
-        if not has_timed_out and parcel.deaths + 1 < _LIVES:
-            self._suspects.append(parcel._replace(deaths=parcel.deaths + 1, is_suspect=True))
+        if not has_timed_out and chunk.deaths + 1 < _LIVES:
+            self._suspects.append(chunk._replace(deaths=chunk.deaths + 1, is_suspect=True))
             return []
-        unit = parcel.units[0]
+        unit = chunk.units[0]
         outcome = failure(unit.source, _cause(self.recipe, error, has_timed_out=has_timed_out))
-        return self._ordered([Report(unit, (outcome,))], parcel.sequence)
+        return self._ordered([UnitReport(unit, (outcome,))], chunk.sequence)
 
-    def _ordered(self, reports: list[Report], sequence: tuple[int, ...]) -> list[Report]:
+    def _ordered(self, reports: list[UnitReport], sequence: tuple[int, ...]) -> list[UnitReport]:
         if not self.in_order:
             return reports
         self._ready.update(zip(sequence, reports, strict=True))
@@ -210,15 +211,15 @@ class Runner:
         return out
 
 
-def _pieces(report: Report) -> Iterator[_Parcel]:
-    """Cut what is left of a long source into pieces, so that all workers share it."""
+def _pieces(report: UnitReport) -> Iterator[_SentChunk]:
+    """Split the rest of a long source into pieces for all workers."""
     assert report.rest is not None  # noqa: S101
     frames = report.rest.resolve(max(high for _, high in report.rest.ranges))
     each = report.seconds / max(1, len(report.outcomes))
     size = max(1, round(_PIECE_SECONDS / max(each, 1e-5)), -(-len(frames) // _MOST_UNITS))
     for start in range(0, len(frames), size):
         selection = FrameSelection.of(frames[start : start + size])
-        yield _Parcel((report.unit._replace(frames=selection),), (-1,))
+        yield _SentChunk((report.unit._replace(frames=selection),), (-1,))
 
 
 def _cause(recipe: Recipe, error: BaseException | None, *, has_timed_out: bool) -> RendicomError:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["UNNAMED", "safe_parts", "shown"]
+__all__ = ["UNNAMED", "hash_of", "safe_parts", "shortened", "shown"]
 
 UNNAMED = "unnamed"
-"""Stands for a name of which nothing safe is left."""
+"""Replaces a name of which nothing safe is left."""
 
 _SEPARATORS = re.compile(r"[/\\]+")
 _DRIVE = re.compile(r"\A[A-Za-z]:")
@@ -19,7 +19,7 @@ _DEVICE = re.compile(
     r"\A(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(\..*)?\Z", re.IGNORECASE
 )
 _LONGEST_PART = 200
-"""Bytes in UTF-8: 255 is what file systems hold, and a frame number and an ending are to come."""
+"""Bytes in UTF-8: file systems hold 255, and a frame number and an extension follow."""
 _LONGEST_PATH = 1000
 
 
@@ -48,11 +48,34 @@ def _safe(part: str) -> str:
     part = _FORBIDDEN.sub("_", part).rstrip(" .").lstrip(" ")
     if _DEVICE.match(part):
         part = f"_{part}"
-    if len(part.encode()) > _LONGEST_PART:
-        part = part.encode()[-_LONGEST_PART:].decode("utf-8", "ignore").lstrip(" ")
-    return part or UNNAMED
+    return shortened(part) or UNNAMED
+
+
+def shortened(part: str, most: int = _LONGEST_PART) -> str:
+    """Return part of a path in at most so many bytes of UTF-8; what is cut ends in a hash.
+
+    The hash is of the whole, so that the same part gives the same name, and others give others.
+    """
+    if len(part) <= most and len(_bytes(part)) <= most:
+        return part
+    # A byte of a name that is not UTF-8 counts as three: a store may need them.
+    start, left = 0, most - 9
+    while start < len(part) and (left := left - len(_bytes(part[start]))) >= 0:
+        start += 1
+    return f"{part[:start].rstrip(' .')}-{hash_of(part)}"
+
+
+def hash_of(text: str) -> str:
+    """Return eight hexadecimal digits that distinguish long texts once they are cut."""
+    import hashlib
+
+    return hashlib.sha256(_bytes(text)).hexdigest()[:8]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def shown(name: str) -> str:
-    """Return a name as it can be shown on a line: what would move the cursor is replaced."""
+    """Return a name for display on one line, without control characters."""
     return _UNPRINTABLE.sub("\ufffd", name)

@@ -1,4 +1,4 @@
-"""Tables for what grows with the number of files, and is not needed after the run."""
+"""Temporary tables for data that grow with the number of files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def scratch_database(*schema: str) -> sqlite3.Connection:
     Raises
     ------
     sqlite3.Error
-        There is no room for it.
+        There is no space for it.
     """
     import sqlite3
 

@@ -1,87 +1,80 @@
-"""Contact sheets: a page of small pictures for each series, for who would rather look."""
+"""Contact sheets: a page of small pictures for each series."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
-from dataclasses import replace
-from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
+from itertools import chain, islice
+from itertools import count as count_from
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from rendicom.batch.executors import is_worker_lost
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import Skipped, Written
+from rendicom.batch.file_names import folded
+from rendicom.batch.identity import InstanceSummary
+from rendicom.batch.outcomes import Skipped, Written
 from rendicom.batch.scratch import scratch_database
-from rendicom.batch.units import Identity, Recipe, Report, Unit
-from rendicom.batch.write import may_write, write_picture
+from rendicom.batch.sheetpage import REPRESENTATIVE, Tile, make_sheet, opened
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import Recipe, UnitReport
+from rendicom.engine.picture_file import may_write, write_picture
 from rendicom.errors import OptionError, RendicomError
+from rendicom.selection import FrameSelection
+from rendicom.storage.names import escaped
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from rendicom.batch.pseudonyms import Pseudonyms
-    from rendicom.engine import Instance
-    from rendicom.options import RenderOptions
 
-__all__ = ["REPRESENTATIVE", "Seen", "SheetPlan", "Tile", "look", "make_sheet"]
-
-REPRESENTATIVE = 0
-"""Stands for the frame that stands for all, where a picture shows them all."""
+__all__ = ["EarlierSource", "SheetPlan", "earlier_sources"]
 
 _SCHEMA = (
     """
     CREATE TABLE piece (
-        series TEXT, number INTEGER, source BLOB, first INTEGER,
-        frames TEXT, count INTEGER, unit BLOB,
+        series TEXT, number INTEGER, source TEXT, first INTEGER,
+        frames TEXT, count INTEGER, unit BLOB, label TEXT,
         PRIMARY KEY (series, number, source, first)
     ) WITHOUT ROWID
     """,
     "CREATE TABLE done (unit BLOB)",
 )
-_ADD = "INSERT OR REPLACE INTO piece VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ADD = "INSERT OR REPLACE INTO piece VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _FORGET = "DELETE FROM piece WHERE series = ? AND number = ? AND source = ?"
-_PIECES = "SELECT frames, count, unit FROM piece WHERE series = ? ORDER BY number, source, first"
+_PIECES = (
+    "SELECT frames, count, unit, label FROM piece WHERE series = ? ORDER BY number, source, first"
+)
 _MOST_TILES = 48
-_COLUMNS = 8
-_SIDE = 160
-_GAP = 4
-_PAPER, _FAULT, _CROSS = 0, 60, 140
 _UNKNOWN = "unknown"
 _AHEAD = 8
 """Tasks sent ahead."""
 _SOURCES_A_TASK = 100
+_OURS = re.compile(r"(-[1-9][0-9]{0,2}|-[0-2](\.[0-9]+)+)?")
+"""Suffix of a sheet's name: a small number, or a UID."""
 _LAST = 1 << 62
-"""Instance Number of those that have none."""
+"""Sort key of instances without Instance Number."""
 
 _T = TypeVar("_T")
 
 
-class Tile(NamedTuple):
-    """Small pictures of one source: frame numbers counted from 1, or `REPRESENTATIVE`."""
+class EarlierSource(NamedTuple):
+    """A source that an earlier run converted; ``frames`` is None for an animation."""
 
     unit: Unit
-    frames: tuple[int, ...]
-
-
-class Seen(NamedTuple):
-    """What a source that was converted earlier is; ``frames`` is None for an animation."""
-
-    unit: Unit
-    identity: Identity
+    identity: InstanceSummary
     frames: FrameSelection | None
 
 
 class SheetPlan:
-    """Remembers what a run converts, in a temporary file, and makes the sheets at its end.
+    """Records what a run converts, in a temporary file, and makes the sheets at its end.
 
     Use it as a context manager, or call ``close``.
 
     Parameters
     ----------
     path
-        Of the sheet; with several series ``-SERIES`` comes before its ending.
+        Of the sheet; with several series ``-SERIES`` comes before its ending. Where a picture has
+        that name the sheet is numbered.
     pseudonyms
         Stand for the UIDs in the names.
 
@@ -100,6 +93,9 @@ class SheetPlan:
             raise OptionError(f"--contact-sheet {path} does not end in .png")
         may_write(path, "overwrite")
         self._path, self._pseudonyms = path, pseudonyms
+        self._start = _stem(path)
+        self._pictures: set[str] = set()
+        self.written: list[str] = []
         self._database = scratch_database(*_SCHEMA)
 
     def __enter__(self) -> Self:
@@ -107,39 +103,52 @@ class SheetPlan:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Forget everything."""
+        """Delete everything."""
         self.close()
 
     def close(self) -> None:
-        """Forget everything; a second call does nothing."""
+        """Delete everything; a second call does nothing."""
         self._database.close()
 
     # --- during the run -------------------------------------------------------------------
 
-    def add(self, report: Report) -> None:
-        """Remember the pictures of a report, also those that were there already."""
-        if report.identity is None:
+    def add(self, report: UnitReport) -> None:
+        """Record the pictures of a report, also those that existed already."""
+        pictures = [each for each in report.outcomes if isinstance(each, Written | Skipped)]
+        for each in pictures:
+            if each.output is not None and each.output.lower().endswith(".png"):
+                self._avoid(each.output)
+        if report.identity is None or not pictures:
             return
-        made = [each.frame for each in report.outcomes if isinstance(each, Written | Skipped)]
-        if not made:
-            return
+        made = [each.frame for each in pictures]
         # A source of one frame has a number, too; an animation has none.
         frames = FrameSelection.of(sorted(frame for frame in made if frame is not None))
         self._remember(report.unit, report.identity, frames if frames.ranges else None)
 
     def add_done(self, unit: Unit) -> None:
-        """Remember a source that an earlier run converted, or did so in part."""
+        """Record a source that an earlier run converted, or converted in part."""
         import pickle
 
+        self._avoid(unit.place)
         self._database.execute("INSERT INTO done VALUES (?)", (pickle.dumps(unit),))
 
-    def _remember(self, unit: Unit, identity: Identity, frames: FrameSelection | None) -> None:
+    def _avoid(self, name: str) -> None:
+        """Reserve the name of a picture, so that no sheet gets it."""
+        stem = _stem(name)
+        is_like_ours = stem.startswith(self._start) and _OURS.fullmatch(stem, len(self._start))
+        if is_like_ours or self._start.endswith(f"/{stem}"):
+            self._pictures.add(stem)
+
+    def _remember(
+        self, unit: Unit, identity: InstanceSummary, frames: FrameSelection | None
+    ) -> None:
         import pickle
 
         first, count = (frames.ranges[0][0], _count(frames)) if frames is not None else (0, 1)
         text = str(frames) if frames is not None else ""
         plain = pickle.dumps(unit._replace(frames=None))
-        self._database.execute(_ADD, (*_key(unit, identity), first, text, count, plain))
+        row = (*_key(unit, identity), first, text, count, plain, identity.series_number)
+        self._database.execute(_ADD, row)
 
     # --- at its end -----------------------------------------------------------------------
 
@@ -160,6 +169,7 @@ class SheetPlan:
                 else:
                     may_write(name, "overwrite")
                     write_picture(name, data)
+                    self.written.append(name)
         except BrokenExecutor:
             yield f"{self._path} could not be made: the workers died"
 
@@ -169,24 +179,34 @@ class SheetPlan:
         rows = self._database.execute("SELECT unit FROM done")
         units = (pickle.loads(row[0]) for row in rows)  # noqa: S301 - written by add_done
         batches = iter(lambda: tuple(islice(units, _SOURCES_A_TASK)), ())
-        tasks = (("", look, (recipe, batch)) for batch in batches)
+        tasks = (("", earlier_sources, (recipe, batch)) for batch in batches)
         for _, found in _results(executor, tasks):
-            for seen in found if not isinstance(found, Exception) else ():
-                self._database.execute(_FORGET, _key(seen.unit, seen.identity))
-                self._remember(*seen)
+            for source in found if not isinstance(found, Exception) else ():
+                self._database.execute(_FORGET, _key(source.unit, source.identity))
+                self._remember(*source)
 
     def _tasks(self, recipe: Recipe) -> Iterator[_Task[bytes]]:
         (count,) = self._database.execute("SELECT COUNT(DISTINCT series) FROM piece").fetchone()
         for (series,) in self._database.execute("SELECT DISTINCT series FROM piece"):
-            name = self._name(series) if count > 1 else self._path
+            name = self._free(self._name(series) if count > 1 else self._path)
             yield name, make_sheet, (recipe, tuple(self._tiles(series)))
 
     def _name(self, series: str) -> str:
-        from rendicom.batch.layout import safe_part
+        from rendicom.batch.name_template import safe_part
 
         uid = self._pseudonyms.uid(series) if self._pseudonyms is not None else series
         stem, extension = os.path.splitext(self._path)
         return f"{stem}-{safe_part(uid) if uid else _UNKNOWN}{extension}"
+
+    def _free(self, name: str) -> str:
+        """Return the name, or a numbered one where a picture has it."""
+        stem, extension = os.path.splitext(name)
+        numbered = (f"{stem}-{number}{extension}" for number in count_from(2))
+        return next(each for each in chain([name], numbered) if not self._is_picture(each))
+
+    def _is_picture(self, name: str) -> bool:
+        stem = _stem(name)
+        return any(stem == each or stem.endswith(f"/{each}") for each in self._pictures)
 
     def _tiles(self, series: str) -> Iterator[Tile]:
         """Yield the tiles of a series, evenly spread, in the order of its instances."""
@@ -196,13 +216,14 @@ class SheetPlan:
         (pictures,) = self._database.execute(total, (series,)).fetchone()
         wanted = deque(_spread(pictures))
         passed = 0
-        for text, count, unit in self._database.execute(_PIECES, (series,)):
+        for text, count, unit, label in self._database.execute(_PIECES, (series,)):
             places = []
             while wanted and wanted[0] < passed + count:
                 places.append(wanted.popleft() - passed)
             passed += count
             if places:
-                yield Tile(pickle.loads(unit), _frames_at(text, places))  # noqa: S301 - our own
+                plain = pickle.loads(unit)  # noqa: S301 - our own
+                yield Tile(plain, _frames_at(text, places), label)
 
 
 _Task = tuple[str, Callable[..., _T], tuple[Any, ...]]
@@ -211,7 +232,7 @@ _Task = tuple[str, Callable[..., _T], tuple[Any, ...]]
 def _results(
     executor: Executor, tasks: Iterator[_Task[_T]]
 ) -> Iterator[tuple[str, _T | Exception]]:
-    """Run the tasks, a few at a time; yield each one's name and result, or what went wrong.
+    """Run the tasks, a few at a time; yield the name and the result or error of each.
 
     Raises
     ------
@@ -240,12 +261,16 @@ def _reason(error: Exception) -> str:
     return error.message if isinstance(error, RendicomError) else type(error).__name__
 
 
-def _key(unit: Unit, identity: Identity) -> tuple[str, int, bytes]:
+def _key(unit: Unit, identity: InstanceSummary) -> tuple[str, int, str]:
     try:
         number = int(identity.instance_number)
     except ValueError:
         number = _LAST
-    return identity.series, max(-_LAST, min(_LAST, number)), os.fsencode(unit.source)
+    return identity.series, max(-_LAST, min(_LAST, number)), escaped(unit.source)
+
+
+def _stem(path: str) -> str:
+    return folded(os.path.splitext(path)[0].replace(os.sep, "/"))
 
 
 def _count(frames: FrameSelection) -> int:
@@ -275,101 +300,24 @@ def _frames_at(text: str, places: Sequence[int]) -> tuple[int, ...]:
 # --- in a worker --------------------------------------------------------------------------
 
 
-def look(recipe: Recipe, units: tuple[Unit, ...]) -> tuple[Seen, ...]:
-    """Return what the units are, less those that are not wanted or cannot be read."""
-    return tuple(seen for unit in units if (seen := _seen(recipe, unit)) is not None)
+def earlier_sources(recipe: Recipe, units: tuple[Unit, ...]) -> tuple[EarlierSource, ...]:
+    """Return the sources of the units, less those that are filtered or unreadable."""
+    return tuple(source for unit in units if (source := _earlier_source(recipe, unit)) is not None)
 
 
-def _seen(recipe: Recipe, unit: Unit) -> Seen | None:
+def _earlier_source(recipe: Recipe, unit: Unit) -> EarlierSource | None:
     from rendicom.batch.identity import identity_of
     from rendicom.encode import format_named
 
     try:
-        with _opened(recipe, unit) as instance:
+        with opened(recipe, unit) as instance:
             identity = identity_of(instance)
             if recipe.filters is not None and recipe.filters.reason(identity):
                 return None
             if format_named(recipe.format).encode_animation is not None:
-                return Seen(unit, identity, None)
+                return EarlierSource(unit, identity, None)
             count = instance.description.number_of_frames
             frames = (recipe.frames or FrameSelection()).resolve(count)
-            return Seen(unit, identity, FrameSelection.of(sorted(frames)))
+            return EarlierSource(unit, identity, FrameSelection.of(sorted(frames)))
     except Exception:  # noqa: BLE001 - a door: what is wrong with a source was said long ago
         return None
-
-
-def make_sheet(recipe: Recipe, tiles: tuple[Tile, ...]) -> bytes:
-    """Return a PNG with the tiles in rows of up to eight; one that fails is a cross.
-
-    Each tile is 160 x 160 pixels with the picture in its middle, as ``recipe.options`` show it.
-    """
-    import numpy as np
-
-    from rendicom.encode import encode, format_named
-    from rendicom.encode.formats import EncodeSettings
-    from rendicom.values import DisplayImage
-
-    pictures = [picture for tile in tiles for picture in _pictures(recipe, tile)]
-    is_colour = any(picture.ndim == 3 for picture in pictures)
-    columns = min(_COLUMNS, len(pictures))
-    rows = -(-len(pictures) // columns)
-    step = _SIDE + _GAP
-    shape = (rows * step + _GAP, columns * step + _GAP, *([3] if is_colour else []))
-    sheet = np.full(shape, _PAPER, np.uint8)
-    for position, picture in enumerate(pictures):
-        row, column = divmod(position, columns)
-        height, width = picture.shape[:2]
-        top = _GAP + row * step + (_SIDE - height) // 2
-        left = _GAP + column * step + (_SIDE - width) // 2
-        shown = picture[..., np.newaxis] if is_colour and picture.ndim == 2 else picture
-        sheet[top : top + height, left : left + width] = shown
-    return encode(DisplayImage(sheet), format_named("png"), EncodeSettings())
-
-
-def _pictures(recipe: Recipe, tile: Tile) -> Iterator[NDArray[Any]]:
-    """Yield the samples of each frame, uint8, gray or RGB, no side longer than a tile's."""
-    from rendicom.batch.deadline import Watch
-
-    options = _small(recipe.options)
-    done = 0
-    try:
-        with Watch(recipe.timeout) as watch, _opened(recipe, tile.unit) as instance:
-            for frame in tile.frames:
-                watch.restart()
-                yield _picture(instance, frame, options)
-                done += 1
-    except Exception:  # noqa: BLE001 - a door, as that of the worker; the run said what is wrong
-        yield from [_cross()] * (len(tile.frames) - done)
-
-
-def _picture(instance: Instance, frame: int, options: RenderOptions) -> NDArray[Any]:
-    number = frame or instance.description.representative_frame
-    try:
-        return instance.display(number, options)
-    except (RendicomError, MemoryError):
-        return _cross()
-
-
-def _small(options: RenderOptions) -> RenderOptions:
-    """Return the options for a tile; a region asked for stays, its size does not."""
-    viewport = options.viewport
-    if viewport is not None:
-        viewport = replace(viewport, width=_SIDE, height=_SIDE)
-    return replace(options, max_size=_SIDE, viewport=viewport, bit_depth=8, values="display")
-
-
-def _opened(recipe: Recipe, unit: Unit) -> Instance:
-    from rendicom.batch.origin import supply_of
-    from rendicom.engine import open_instance
-
-    with supply_of(recipe, (unit,)) as supply:
-        return open_instance(cast("bytes", supply.content(unit)))
-
-
-def _cross() -> NDArray[Any]:
-    import numpy as np
-
-    cell = np.full((_SIDE, _SIDE), _FAULT, np.uint8)
-    diagonal = np.arange(_SIDE)
-    cell[diagonal, diagonal] = cell[diagonal, _SIDE - 1 - diagonal] = _CROSS
-    return cell

@@ -1,15 +1,16 @@
-"""What was typed, as a stream of units: folders, files, archives, DICOMDIRs, lists, addresses."""
+"""Kinds of sources: folders, files, archives, DICOMDIRs and URIs."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
-from rendicom.batch.sniff import look
+from rendicom.batch.outcomes import Ignored
 from rendicom.batch.units import Unit
-from rendicom.batch.walk import Ignored, Unreadable
+from rendicom.dicom.file_kind import look
+from rendicom.dicom.folder_walk import Unreadable
 from rendicom.errors import UnreadableSourceError
 
 if TYPE_CHECKING:
@@ -17,12 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Entry",
-    "Ignored",
     "SourceKind",
-    "Unreadable",
     "count_files",
-    "find",
-    "find_listed",
     "is_address",
     "is_folder_like",
     "kind_of_source",
@@ -38,57 +35,13 @@ SourceKind = Literal["folder", "archive", "directory", "prefix", "object", "file
 STREAM = "-"
 
 
-def find(sources: Sequence[str], target: str, *, extension: str) -> Iterator[Entry]:
-    """Yield the units of ``sources`` in a stable order, each with its place below ``target``.
-
-    A folder, or what is like one, is mirrored into ``target`` when it is alone; of several sources
-    each gets a folder of its own there, under its own name. The same sources give the same
-    places, whatever lies in ``target`` already. A folder that is ``target`` is not entered.
-
-    Parameters
-    ----------
-    sources
-        Files are taken as they are, whatever they hold. ``-`` is standard input.
-    target
-        Folder or address of the pictures; need not exist.
-    extension
-        Of the pictures, with its dot.
-
-    Raises
-    ------
-    OptionError
-        An address is of a kind that is not read.
-    """
-    from rendicom.batch.placement import placements
-
-    return placements(sources, target, extension=extension)
-
-
-def find_listed(
-    lines: BinaryIO | Iterable[bytes] | Iterable[str], target: str, *, extension: str
-) -> Iterator[Entry]:
-    """Yield the units of the sources in a list, one a line or NUL-separated.
-
-    A relative path keeps its folders below ``target``, an absolute one all but its root. Folders,
-    archives and DICOMDIRs in the list are walked.
-
-    Raises
-    ------
-    OptionError
-        It is no list.
-    """
-    from rendicom.batch.lists import listed
-
-    return listed(lines, target, extension=extension)
-
-
 def open_unit(unit: Unit, *, base: str = "") -> str | BinaryIO:
-    """Return what `rendicom.engine.open_instance` takes, for a worker.
+    """Return the argument for `rendicom.engine.open_instance`, in a worker.
 
     Parameters
     ----------
     unit
-        Of `find` or `find_listed`, here or in another process.
+        Found here or in another process.
     base
         Folder that relative paths count from; empty for the current one.
 
@@ -97,7 +50,7 @@ def open_unit(unit: Unit, *, base: str = "") -> str | BinaryIO:
     UnreadableSourceError, CorruptDataError, LimitExceededError
     """
     if unit.member is not None:
-        from rendicom.batch.archives import open_member
+        from rendicom.archives import open_member
 
         archive = os.path.join(base, unit.member.archive)
         _check_unchanged(archive, unit.version)
@@ -110,7 +63,7 @@ def open_unit(unit: Unit, *, base: str = "") -> str | BinaryIO:
 
 
 def _check_unchanged(archive: str, version: str) -> None:
-    """Refuse an archive of another size: something else would be where the member was."""
+    """Refuse an archive whose size changed: the offsets of its members are no longer valid."""
     try:
         size = os.stat(archive).st_size
     except OSError as error:
@@ -128,18 +81,18 @@ def is_folder_like(source: str) -> bool:
     Raises
     ------
     OptionError
-        It is an address of a kind that is not read.
+        It is a URI with a scheme that is not supported.
     """
     return kind_of_source(source) not in ("file", "object")
 
 
 def kind_of_source(source: str) -> SourceKind:
-    """Return what a source is by its content; whatever cannot be read counts as one file.
+    """Return the kind of a source by its content; an unreadable one counts as one file.
 
     Raises
     ------
     OptionError
-        It is an address of a kind that is not read.
+        It is a URI with a scheme that is not supported.
     """
     if source == STREAM:
         return "file"
@@ -153,7 +106,7 @@ def kind_of_source(source: str) -> SourceKind:
         # A pipe would wait, and lose what is read from it.
         kind = look(path).kind if stat.S_ISREG(mode) else "other"
         if kind == "archive":
-            from rendicom.batch.archives import is_archive
+            from rendicom.archives import is_archive
 
             return "archive" if is_archive(path) else "file"
     except (OSError, ValueError):
@@ -162,12 +115,12 @@ def kind_of_source(source: str) -> SourceKind:
 
 
 def is_address(source: str) -> bool:
-    """Tell an address of a store from a path; a ``file://`` one is a path.
+    """Tell whether a source is a URI of an object store; ``file://`` is a path.
 
     Raises
     ------
     OptionError
-        It is an address of a kind that is not read.
+        It is a URI with a scheme that is not supported.
     """
     if "://" not in source:
         return False
@@ -182,7 +135,7 @@ def local_path(source: str) -> str:
     Raises
     ------
     OptionError
-        It is an address of a kind that is not read.
+        It is a URI with a scheme that is not supported.
     """
     if "://" not in source:
         return source
@@ -204,7 +157,7 @@ def _kind_of_address(source: str) -> SourceKind:
 
 
 def count_files(sources: Iterable[str]) -> Iterator[int]:
-    """Yield how many files the local ones of ``sources`` hold, more with every folder.
+    """Yield the number of files in the local ``sources``, updated with every folder.
 
     For a guess at the time left: nothing is opened, links are not followed, an archive counts as
     one file. Let a thread take it from here.
@@ -227,7 +180,7 @@ def count_files(sources: Iterable[str]) -> Iterator[int]:
 
 
 def _counted(folder: str) -> tuple[list[str], int]:
-    """Return the subfolders of a folder, and how much else is in it."""
+    """Return the subfolders of a folder, and the number of other entries."""
     folders: list[str] = []
     others = 0
     try:

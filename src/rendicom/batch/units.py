@@ -1,42 +1,19 @@
-"""What travels between the run and its workers: text and numbers, never pixels.
-
-Named tuples and not dataclasses, which take seven times as long to define.
-"""
+"""Units of work: one source each, with the place of its pictures."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.names import FRAME_MARK
+from rendicom.batch.file_names import FRAME_MARK
+from rendicom.selection import FrameSelection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from rendicom.archives.entries import Member
 
-    from rendicom.batch.filters import Filters
-    from rendicom.batch.job import Outcome
-    from rendicom.batch.origin import Origin
-    from rendicom.batch.write import Existing
-    from rendicom.options import RenderOptions
-
-__all__ = ["FRAME_MARK", "MEMBER_MARK", "Chunk", "Identity", "Member", "Recipe", "Report", "Unit"]
+__all__ = ["FRAME_MARK", "MEMBER_MARK", "Unit"]
 
 MEMBER_MARK = "!/"
-"""Stands between an archive and the name of a file in it: ``scans.zip!/a/b.dcm``."""
-
-
-class Member(NamedTuple):
-    """Where in an archive a file lies.
-
-    ``number`` counts the archive's entries from 0; ``offset`` is where the bytes of a tar member
-    start in the stream, decompressed, and where the header before them starts in a zip; ``size`` is
-    in bytes, decompressed.
-    """
-
-    archive: str
-    number: int
-    offset: int
-    size: int
+"""Separates an archive from the name of a file in it: ``scans.zip!/a/b.dcm``."""
 
 
 class Unit(NamedTuple):
@@ -59,10 +36,10 @@ class Unit(NamedTuple):
     frames
         Which frames, instead of those the recipe says: what was left over.
     is_known
-        Its first bytes were seen to be DICOM. Otherwise the worker looks, and what is no DICOM is
+        Its first bytes were seen to be DICOM. Otherwise the worker looks, and what is not DICOM is
         ignored, not a failure.
     about
-        What is known of it before it is opened, in words of `Recipe.origin`.
+        Data for `Recipe.input_source`, empty for files.
     """
 
     source: str
@@ -73,92 +50,3 @@ class Unit(NamedTuple):
     frames: FrameSelection | None = None
     is_known: bool = True
     about: str = ""
-
-
-class Identity(NamedTuple):
-    """What an instance is, in the terms that names, filters and the manifest use.
-
-    UIDs, Modality, Series Number and Instance Number are text as in the file, empty where absent;
-    nothing here is a patient's. ``burned_in`` is Burned In Annotation (0028,0301).
-    """
-
-    study: str = ""
-    series: str = ""
-    instance: str = ""
-    modality: str = ""
-    series_number: str = ""
-    instance_number: str = ""
-    burned_in: str = ""
-    has_pixels: bool = False
-
-
-class Recipe(NamedTuple):
-    """What is done to every source; goes to the workers once a chunk.
-
-    Attributes
-    ----------
-    target
-        Folder or URI of the pictures, as given.
-    format
-        Name of the output format.
-    frames
-        None for what fits: every frame, or the whole loop in an animated format.
-    timeout
-        Seconds one picture may take; None for no limit.
-    base
-        Folder that relative paths count from; empty for the current one.
-    is_rehearsal
-        Nothing is written; each picture is `Planned`.
-    patient_fields
-        Keywords of patients' attributes that a layout asks for; empty unless somebody allowed it.
-    presentation
-        Where the presentation state lies that images it refers to are shown by, or empty.
-    origin
-        Where units are from that are no files.
-    """
-
-    target: str
-    format: str
-    options: RenderOptions
-    frames: FrameSelection | None = None
-    existing: Existing = "overwrite"
-    filters: Filters | None = None
-    timeout: float | None = None
-    base: str = ""
-    is_rehearsal: bool = False
-    patient_fields: tuple[str, ...] = ()
-    presentation: str = ""
-    origin: Origin | None = None
-
-
-class Report(NamedTuple):
-    """What became of a unit.
-
-    Attributes
-    ----------
-    identity
-        None where the header could not be read.
-    pictures
-        How many pictures the source gives in all; 0 where unknown.
-    rest
-        Frames not done because the worker's time was up: to be sent again.
-    seconds
-        Time it took.
-    patient
-        Values of `Recipe.patient_fields`, for names only: never for the manifest or a message.
-    """
-
-    unit: Unit
-    outcomes: tuple[Outcome, ...]
-    identity: Identity | None = None
-    pictures: int = 0
-    rest: FrameSelection | None = None
-    seconds: float = 0.0
-    patient: Mapping[str, str] = {}
-
-
-class Chunk(NamedTuple):
-    """What a worker sends back: reports, and the units it had no time for."""
-
-    reports: tuple[Report, ...]
-    left: tuple[Unit, ...] = ()

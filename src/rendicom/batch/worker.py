@@ -1,7 +1,6 @@
-"""What runs in a worker: a chunk of units in, reports out; the same wherever the worker is.
+"""The tasks of workers: a chunk of units in, reports out.
 
-A door of its own: whatever goes wrong with a unit, also a fault of ours, becomes an outcome of that
-unit, and the next one is taken.
+Any exception, also an unexpected one, becomes an outcome of its unit, and the next unit follows.
 """
 
 from __future__ import annotations
@@ -11,69 +10,74 @@ from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rendicom.batch.deadline import Watch
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import (
-    Failed,
-    Filtered,
-    Ignored,
-    Job,
-    Outcome,
-    OutputFolder,
-    convert_frames,
-    failure,
-    notices,
-    pictures,
-    rendering_notice,
-)
-from rendicom.batch.origin import supply_of
-from rendicom.batch.units import Chunk, Identity, Recipe, Report, Unit
+from rendicom.batch.composed_job import composed
+from rendicom.batch.identity import InstanceSummary
+from rendicom.batch.input_source import open_units
+from rendicom.batch.job import Job, OutputFolder
+from rendicom.batch.outcomes import Failed, Filtered, Ignored, NoPixels, Outcome, failure
+from rendicom.batch.picture_job import convert_frames, notices, pictures, rendering_notice
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
+from rendicom.documents.sop_classes import document_types
 from rendicom.encode.formats import Format
-from rendicom.errors import NotDicomError, RendicomError
+from rendicom.errors import NoPixelDataError, NotDicomError, RendicomError, out_of_memory
+from rendicom.pixels.describe import is_image
+from rendicom.selection import FrameSelection
+from rendicom.workers.deadline import RepeatedDeadline
 
 if TYPE_CHECKING:
-    from rendicom.batch.origin import Subject, Supply
+    from rendicom.batch.input_source import UnitOpener
+    from rendicom.batch.subject import Subject
 
 __all__ = ["CHUNK_LIMIT", "convert_units", "survey_units", "unexpected"]
 
 CHUNK_LIMIT = 5.0
-"""Seconds after which a worker sends back what it has, and what it has not come to."""
+"""Seconds after which a worker returns its reports, and the units it has not begun."""
 
 
-def convert_units(recipe: Recipe, units: tuple[Unit, ...], limit: float = CHUNK_LIMIT) -> Chunk:
+def convert_units(
+    recipe: Recipe, units: tuple[Unit, ...], limit: float = CHUNK_LIMIT
+) -> ChunkReports:
     """Convert the units in turn, for ``limit`` seconds or little more."""
-    from rendicom.batch.executors.process import parent_is_gone
+    from rendicom.workers.worker_process import parent_is_gone
 
     until = monotonic() + limit
-    reports: list[Report] = []
-    with Watch(recipe.timeout) as watch, supply_of(recipe, units) as supply:
+    reports: list[UnitReport] = []
+    with (
+        RepeatedDeadline(recipe.timeout) as watch,
+        open_units(recipe.input_source, units, base=recipe.base) as opener,
+    ):
         for position, unit in enumerate(units):
             if position and (monotonic() > until or parent_is_gone()):
-                return Chunk(tuple(reports), units[position:])
-            reports.append(_Conversion(recipe, unit, watch, supply, until).run())
-    return Chunk(tuple(reports))
+                return ChunkReports(tuple(reports), units[position:])
+            reports.append(_ConversionTask(recipe, unit, watch, opener, until).run())
+    return ChunkReports(tuple(reports))
 
 
-def survey_units(recipe: Recipe, units: tuple[Unit, ...]) -> Chunk:
-    """Read what names are made of: a report's outcomes say why a unit is left out, if it is."""
-    with Watch(recipe.timeout) as watch, supply_of(recipe, units) as supply:
-        return Chunk(tuple(_Survey(recipe, unit, watch, supply).run() for unit in units))
+def survey_units(recipe: Recipe, units: tuple[Unit, ...]) -> ChunkReports:
+    """Read the headers for names; outcomes in a report say why a unit is left out."""
+    with (
+        RepeatedDeadline(recipe.timeout) as watch,
+        open_units(recipe.input_source, units, base=recipe.base) as opener,
+    ):
+        return ChunkReports(tuple(_SurveyTask(recipe, unit, watch, opener).run() for unit in units))
 
 
 def unexpected(source: str, error: Exception) -> Failed:
-    """Return the outcome that stands for a fault of ours.
+    """Return the outcome for an unexpected exception.
 
     The message of a foreign exception may quote a value of the file, so it names the type and the
     place only.
     """
     if isinstance(error, MemoryError):
-        return Failed(source, None, "limit-exceeded", "there is not enough memory")
+        known = out_of_memory()
+        return Failed(source, None, known.code, known.message, known.hint)
     message = f"unexpected {type(error).__name__} inside Rendicom{_place_of(error)}"
     return Failed(source, None, "internal-error", message, "a fault to report")
 
 
 def _place_of(error: Exception) -> str:
-    """Return the innermost line of ours that the exception came through."""
+    """Return the innermost line of Rendicom in the traceback."""
     import rendicom
 
     home = os.path.dirname(rendicom.__file__)
@@ -86,20 +90,22 @@ def _place_of(error: Exception) -> str:
     return place
 
 
-class _Task:
-    """One unit being worked on: what is known of it so far."""
+class _UnitTask:
+    """The work on one unit."""
 
-    def __init__(self, recipe: Recipe, unit: Unit, watch: Watch, supply: Supply) -> None:
-        self.recipe, self.unit, self.watch, self.supply = recipe, unit, watch, supply
+    def __init__(
+        self, recipe: Recipe, unit: Unit, watch: RepeatedDeadline, opener: UnitOpener
+    ) -> None:
+        self.recipe, self.unit, self.watch, self.opener = recipe, unit, watch, opener
         self.began = monotonic()
         self.outcomes: list[Outcome] = []
-        self.identity: Identity | None = None
+        self.identity: InstanceSummary | None = None
         self.pictures = 0
         self.rest: FrameSelection | None = None
         self.patient: dict[str, str] = {}
 
-    def _report(self) -> Report:
-        return Report(
+    def _report(self) -> UnitReport:
+        return UnitReport(
             self.unit,
             tuple(self.outcomes),
             self.identity,
@@ -110,8 +116,21 @@ class _Task:
         )
 
     def open(self) -> Subject:
-        """Return what the unit is."""
-        return self.supply.instance(self.unit)
+        """Open the unit."""
+        return self.opener.instance(self.unit)
+
+    def has_no_pixels(self, instance: Subject) -> bool:
+        """Add the outcome for an object that is not an image, in a run for pictures."""
+        from rendicom.batch.output_formats import output_format_named
+
+        if self.recipe.is_alone or is_image(instance.header):
+            return False
+        if not isinstance(output_format_named(self.recipe.format), Format):
+            return False
+        from rendicom.batch.document_job import without_pixels
+
+        self.outcomes.append(without_pixels(self.unit.source, instance))
+        return True
 
     def _opened(self) -> Subject | None:
         """Return the instance, or None when the outcomes say why there is none."""
@@ -134,8 +153,8 @@ class _Task:
             stack.pop_all()
         return instance
 
-    def run(self) -> Report:
-        """Work on the unit to its end; what is raised becomes an outcome."""
+    def run(self) -> UnitReport:
+        """Process the unit; an exception becomes an outcome."""
         try:
             instance = self._opened()
             if instance is not None:
@@ -148,24 +167,27 @@ class _Task:
         return self._report()
 
     def work(self, instance: Subject) -> None:
-        """Do what there is to do with an instance that is wanted."""
+        """Process an instance that the filters let pass."""
         raise NotImplementedError
 
 
-class _Survey(_Task):
+class _SurveyTask(_UnitTask):
     def open(self) -> Subject:
-        return self.supply.summary(self.unit)
+        return self.opener.summary(self.unit)
 
-    def work(self, instance: Subject) -> None:  # noqa: ARG002
+    def work(self, instance: Subject) -> None:
+        # Sources without pictures take no name; summaries of a server may lack pixels.
+        if self.recipe.input_source is None and self.has_no_pixels(instance):
+            return
         if self.recipe.patient_fields:
-            self.patient = self.supply.texts(self.unit, self.recipe.patient_fields)
+            self.patient = self.opener.texts(self.unit, self.recipe.patient_fields)
 
 
-class _Conversion(_Task):
+class _ConversionTask(_UnitTask):
     def __init__(
-        self, recipe: Recipe, unit: Unit, watch: Watch, supply: Supply, until: float
+        self, recipe: Recipe, unit: Unit, watch: RepeatedDeadline, opener: UnitOpener, until: float
     ) -> None:
-        super().__init__(recipe, unit, watch, supply)
+        super().__init__(recipe, unit, watch, opener)
         self.until = until
 
     def work(self, instance: Subject) -> None:
@@ -173,6 +195,10 @@ class _Conversion(_Task):
         if not isinstance(job.format, Format):
             self._write_document(instance, job)
             return
+        shown = self._composed(instance, job)
+        if shown is None or (shown is instance and self.has_no_pixels(instance)):
+            return
+        instance = shown
         loops = self._loops(instance, job)
         for position, frames in enumerate(loops):
             if position and monotonic() > self.until:
@@ -182,15 +208,28 @@ class _Conversion(_Task):
             self.outcomes.append(self._shown(self._converted(instance, job, frames)))
         self.outcomes.extend(rendering_notice(instance, job))
 
-    def _write_document(self, instance: Subject, job: Job) -> None:
-        from rendicom.batch.reports import convert_document
+    def _composed(self, instance: Subject, job: Job) -> Subject | None:
+        """Return an object as its pictures; None where the outcomes say that its images lack."""
+        is_asked = self.recipe.frames is not None
+        try:
+            return composed(instance, job, is_asked=is_asked)
+        except RendicomError as error:
+            if self.recipe.is_alone:
+                raise
+            if isinstance(error, NoPixelDataError) and not document_types(instance.sop_class):
+                self.outcomes.append(NoPixels(self.unit.source, error.message, error.hint))
+                return None
+            return instance
 
-        outcome = convert_document(instance.sop_class, self.supply.content(self.unit), job)
+    def _write_document(self, instance: Subject, job: Job) -> None:
+        from rendicom.batch.document_job import convert_document
+
+        outcome = convert_document(instance.sop_class, self.opener.content(self.unit), job)
         self.pictures = 0 if isinstance(outcome, Filtered) else 1
         self.outcomes.append(self._shown(outcome))
 
     def _converted(self, instance: Subject, job: Job, frames: tuple[int, ...]) -> Outcome:
-        """Return what came of one picture; a fault of ours costs that picture only."""
+        """Convert one picture; an unexpected exception costs that picture only."""
         try:
             return convert_frames(instance, job, frames)
         except Exception as error:
@@ -208,7 +247,7 @@ class _Conversion(_Task):
         return loops
 
     def _job(self) -> Job:
-        from rendicom.batch.outputs import output_format_named
+        from rendicom.batch.output_formats import output_format_named
 
         recipe, unit = self.recipe, self.unit
         return Job(
@@ -220,7 +259,10 @@ class _Conversion(_Task):
             recipe.existing,
             is_rehearsal=recipe.is_rehearsal,
             has_digest=True,
+            among=recipe.among,
             presentation=recipe.presentation,
+            layers=recipe.layers,
+            on=recipe.on,
         )
 
     def _folder(self) -> str:
@@ -232,7 +274,7 @@ class _Conversion(_Task):
         return os.path.join(recipe.base, recipe.target)
 
     def _shown(self, outcome: Outcome) -> Outcome:
-        """Return the outcome with its output named as the person would: below the target given."""
+        """Return the outcome with its output named below the target as given."""
         output = getattr(outcome, "output", None)
         folder = self._folder()
         if output is None or folder == self.recipe.target or not output.startswith(folder):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from rendicom.cli.choices import NearestChoice
+from rendicom.cli.flags import FlagCommand
+
 __all__ = ["command"]
 
 _HELP = """\
@@ -13,6 +16,11 @@ Print the completion script for a shell.
   bash   eval "$(rendicom completion bash)"           in ~/.bashrc
   zsh    eval "$(rendicom completion zsh)"            in ~/.zshrc
   fish   rendicom completion fish > ~/.config/fish/completions/rendicom.fish
+"""
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom completion bash >> ~/.bash_completion
 """
 
 
@@ -28,10 +36,11 @@ def completion(shell: str) -> None:
     click.echo(kind(commands, {}, "rendicom", "_RENDICOM_COMPLETE").source())
 
 
-command = click.Command(
+command = FlagCommand(
     "completion",
-    params=[click.Argument(["shell"], type=click.Choice(["bash", "zsh", "fish"]))],
+    params=[click.Argument(["shell"], type=NearestChoice(["bash", "zsh", "fish"]))],
     callback=completion,
     help=_HELP,
+    epilog=_EXAMPLES,
     short_help="Print the completion script for a shell.",
 )

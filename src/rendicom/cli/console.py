@@ -6,12 +6,17 @@ A line of ``--json`` is one of these; keys are never removed, new ones may come:
      "voi", "warnings"}
     {"source", "output", "frame", "status": "skipped"}
     {"source", "output", "frame", "status": "planned", "exists"}
+    {"source", "status": "no-pixels", "code", "message", "hint"}
     {"source", "status": "filtered", "reason"}
     {"source", "frame", "status": "failed", "code", "message", "hint"}
+    {"source": null, "status": "summary", "written", "skipped", "planned", "done_before",
+     "no_pixels", "documents", "ignored", "filtered", "failed"}
 
-An ignored file has no line, and a notice has none. ``frame`` is null for an animation, and in a
-failure that is not one frame's of several. ``source`` is null where the command line itself is at
-fault. ``code`` is one of those in `rendicom.errors`, or ``internal-error``.
+The last one ends a run over many sources of which some have no pixels; all of it are counts,
+``documents`` of the ``no_pixels``, ``failed`` by code. An ignored file has no line, and a notice
+has none. ``frame`` is null for an animation, and in a failure that is not one frame's of several.
+``source`` is null where the command line itself is at fault. ``code`` is one of those in
+`rendicom.errors`, or ``internal-error``.
 """
 
 from __future__ import annotations
@@ -21,10 +26,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rendicom.batch.job import Failed, Filtered, Ignored, Notice, Outcome, Planned, Skipped, Written
+from rendicom.batch.outcomes import (
+    Failed,
+    Filtered,
+    Ignored,
+    NoPixels,
+    Notice,
+    Outcome,
+    Planned,
+    Skipped,
+    Written,
+)
 
 if TYPE_CHECKING:
-    from rendicom.batch.tally import Tally
+    from collections.abc import Sequence
+
+    from rendicom.batch.counters import Counters
 
 __all__ = ["Console", "complain", "counted", "duration", "print_json", "printable", "speed"]
 
@@ -40,7 +57,7 @@ def printable(text: str) -> str:
     """Return ``text`` on one line, with nothing in it that could steer a terminal."""
     if text.isprintable():
         return text
-    # "\udc80" and the like stand for bytes of a file name that are no UTF-8.
+    # "\udc80" and the like stand for bytes of a file name that are not UTF-8.
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
@@ -114,6 +131,8 @@ class Console:
         What lists every outcome, if anything does.
     thing
         What is made: a picture or a document.
+    is_telling
+        A line on standard error with the name of each picture.
     """
 
     is_json: bool = False
@@ -122,6 +141,7 @@ class Console:
     silenced: frozenset[str] = frozenset()
     manifest: str | None = None
     thing: str = "picture"
+    is_telling: bool = False
     failed: int = field(default=0, init=False)
     _shown: Counter[str] = field(default_factory=Counter, init=False)
     _said: tuple[str, set[str]] = field(default=("", set()), init=False)
@@ -138,6 +158,8 @@ class Console:
                 self._show_failed(outcome)
             case Planned():
                 self._show_planned(outcome)
+            case NoPixels():
+                self._show_without_pixels(outcome)
             case Filtered():
                 self._show_filtered(outcome)
             case Notice():
@@ -147,7 +169,7 @@ class Console:
                     self._note(outcome.source, outcome.text, kind=kind, most=most, is_listed=False)
             case Ignored():
                 if self.is_verbose:
-                    complain("no DICOM instance, ignored", about=outcome.source)
+                    complain(f"{outcome.what}, ignored", about=outcome.source)
 
     def _may_show(self, kind: str, *, most: int, is_listed: bool = True) -> bool:
         """Tell whether to show one more of a kind; at the first that is not, say that there are."""
@@ -160,39 +182,56 @@ class Console:
             complain(f"further {kind} are not shown one by one ({where})")
         return self._shown[kind] <= most
 
-    def summarise(self, tally: Tally, *, seconds: float, done_before: int = 0) -> None:
-        """Say on a line or two what came of a folder.
-
-        It took ``seconds``; with ``done_before`` files an earlier run was done.
-        """
+    def summarise(self, tally: Counters, *, seconds: float, is_rehearsal: bool = False) -> None:
+        """Say on a few lines what came of many sources in so many seconds."""
         if not self.is_quiet:
-            complain(", ".join(self._parts(tally, seconds=seconds, done_before=done_before)))
+            complain(", ".join(self._parts(tally, seconds=seconds, is_rehearsal=is_rehearsal)))
+            if tally.no_pixels:
+                complain(_without_pixels(tally))
         if tally.failed:
             codes = ", ".join(f"{count} {code}" for code, count in tally.failed.most_common())
             where = f"; see {self.manifest}" if self.manifest else ""
             complain(f"{tally.failed.total()} failed: {codes}{where}")
+        if self.is_json and tally.no_pixels:
+            print_json({
+                "source": None, "status": "summary", "written": tally.written,
+                "skipped": tally.skipped, "planned": tally.planned,
+                "done_before": tally.done_before, "no_pixels": tally.no_pixels,
+                "documents": tally.documents, "ignored": tally.ignored,
+                "filtered": tally.filtered.total(), "failed": dict(tally.failed),
+            })  # fmt: skip
 
-    def _parts(self, tally: Tally, *, seconds: float, done_before: int) -> list[str]:
-        parts = [self._made(tally, seconds)]
+    def say_sheets(self, sheets: Sequence[str]) -> None:
+        """Say which contact sheets were made."""
+        if sheets and not self.is_quiet:
+            others = f" and {len(sheets) - 1} more there" if len(sheets) > 1 else ""
+            complain(f"{counted(len(sheets), 'contact sheet')} written: {sheets[0]}{others}")
+
+    def _parts(self, tally: Counters, *, seconds: float, is_rehearsal: bool) -> list[str]:
+        if is_rehearsal:
+            parts = [f"{counted(tally.planned, self.thing)} would be written"]
+        else:
+            parts = [self._made(tally, seconds)]
+        before = tally.done_before
         parts += [f"{tally.skipped} there already"] if tally.skipped else []
-        parts += [f"{counted(done_before, 'file')} done before"] if done_before else []
+        parts += [f"{counted(before, 'file')} done before"] if before else []
         parts += [f"{counted(tally.ignored, 'other file')} ignored"] if tally.ignored else []
         parts += [_left_out(tally.filtered)] if tally.filtered else []
         return parts
 
-    def _made(self, tally: Tally, seconds: float) -> str:
-        if tally.planned:
-            return f"{counted(tally.planned, self.thing)} would be written"
+    def _made(self, tally: Counters, seconds: float) -> str:
         made = f"{counted(tally.written, self.thing)} written"
         if seconds < _LONG_RUN or not tally.written:
             return made
         time = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
-        files = counted(tally.converted, "file")
-        return f"{made} of {files} in {time} ({speed(tally.written / seconds)})"
+        files = counted(tally.files, "file")
+        return f"{made} from {files} in {time} ({speed(tally.written / seconds)})"
 
     def _show_written(self, done: Written) -> None:
         for warning in done.warnings:
             self._note(done.source, f"warning: {warning}", kind="warnings")
+        if self.is_telling and not (self.is_verbose or self.is_quiet or self.is_json):
+            complain(f"{done.output} written")
         if self.is_verbose:
             whole = "all frames" if done.width else done.media_type
             frame = whole if done.frame is None else f"frame {done.frame}"
@@ -210,7 +249,7 @@ class Console:
             )  # fmt: skip
 
     def _show_skipped(self, skipped: Skipped) -> None:
-        if self.is_verbose:
+        if self.is_verbose or (self.is_telling and not (self.is_quiet or self.is_json)):
             complain(f"{skipped.source} -> {skipped.output}: there already, left as it is")
         if self.is_json:
             print_json(
@@ -244,6 +283,17 @@ class Console:
             there = " (exists)" if planned.exists else ""
             _print(f"{planned.source} -> {planned.output}{there}")
 
+    def _show_without_pixels(self, found: NoPixels) -> None:
+        if self.is_verbose:
+            complain(found.message, about=found.source, hint=found.hint)
+        if self.is_json:
+            print_json(
+                {
+                    "source": found.source, "status": "no-pixels", "code": found.code,
+                    "message": found.message, "hint": found.hint,
+                }
+            )  # fmt: skip
+
     def _show_filtered(self, filtered: Filtered) -> None:
         if self.is_verbose:
             complain(f"left out: {filtered.reason}", about=filtered.source)
@@ -275,6 +325,18 @@ def _print(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     line = printable(text).encode(encoding, "backslashreplace").decode(encoding)
     sys.stdout.write(line + "\n")
+
+
+def _without_pixels(tally: Counters) -> str:
+    """Return how many objects have no pixels, and what can be done about them."""
+    one, documents = tally.no_pixels == 1, tally.documents
+    have = f"{counted(tally.no_pixels, 'object')} {'has' if one else 'have'} no pixels"
+    leaves = f"--only-images leaves {'it' if one else 'them'} out"
+    if not documents:
+        return f"{have} ({leaves})"
+    if documents < tally.no_pixels:
+        have += f", {documents} of them {'is a document' if documents == 1 else 'are documents'}"
+    return f"{have} (--format html writes {'it' if one else 'documents'}, {leaves})"
 
 
 def _left_out(reasons: Counter[str]) -> str:

@@ -9,36 +9,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.job import Job, OneFile, OneFileError, Outcome, run_job
+from rendicom.batch.job import Job, OneFile, OneFileError
+from rendicom.batch.outcomes import Filtered, Outcome, failure
+from rendicom.batch.picture_job import run_job
 from rendicom.cli import exitcodes
+from rendicom.cli.choices import FormatName, NearestChoice
 from rendicom.cli.console import Console
-from rendicom.cli.flags import FlagCommand, FormatName, rendering_flags, rendering_options
+from rendicom.cli.flags import Flag, FlagCommand, rendering_flags, rendering_options
 from rendicom.cli.folderflags import FolderFlags, folder_flags
 from rendicom.cli.target import STREAM, Target, choose_target
 from rendicom.encode.formats import Format
 from rendicom.errors import OptionError
+from rendicom.selection import FrameSelection
 
 if TYPE_CHECKING:
-    from rendicom.batch.outputs import OutputFormat
-    from rendicom.batch.write import Existing
+    from rendicom.batch.output_formats import OutputFormat
+    from rendicom.engine.picture_file import Existing
     from rendicom.options import RenderOptions
 
-__all__ = ["check_target", "command", "file_flags", "outcomes", "pass_on"]
+__all__ = ["check_target", "command", "file_flags", "is_told", "outcomes", "pass_on"]
 
 _HELP = """\
 Turn DICOM files into pictures, and reports into pages.
 
 Of two or more paths the last is TARGET. One path alone writes NAME.jpg into the current folder.
-Several sources, a folder, a zip or tar archive, a DICOMDIR or a list need a folder as TARGET; it is
-made if missing. Sources and TARGET may be s3://, gs://, az:// or file:// addresses. - is standard
-input or output. A DICOM file is never overwritten.
+Several sources, a folder, a zip or tar archive, a DICOMDIR or a list need a folder as TARGET, which
+is created if missing. Sources and TARGET may be s3://, gs://, az:// or file:// addresses. - is
+standard input or output. A DICOM file is never overwritten.
 
-A folder gets every frame, as NAME-0001.jpg and so on, and manifest.jsonl, a table that says what
-became of each source; a file gets the whole loop where its format is animated, else the
-representative frame. Exit status: 0 all good, 1 some inputs failed, 2 usage, 130 interrupted.
+A folder as TARGET gets all frames, named NAME-0001.jpg and so on, and manifest.jsonl, a list of the
+outcome of each source. A file as TARGET gets all frames if its format is animated, else the
+representative frame. Exit status: 0 success, 1 some inputs failed, 2 usage, 130 interrupted.
 """
 
+_OBJECTS, _MESSAGES = "Other objects", "Messages"
 _EXAMPLES = """\
 \b
 Examples:
@@ -47,11 +51,13 @@ Examples:
   rendicom convert ct.dcm small.jpg --window 40,400 --max-size 512
   rendicom convert study/ pictures/ --format png       every frame of every file
   rendicom convert cine.dcm loop.gif --frames 1-30
-  rendicom convert archive/ pictures/ --resume         go on where an earlier run stopped
+  rendicom convert archive/ pictures/ --resume         continue an earlier run
   rendicom convert scans.zip s3://bucket/out/ --layout {SOPInstanceUID}.{ext}
   rendicom convert xray.dcm xray.png --bit-depth 16
   rendicom convert mr.dcm mr.png --presentation-state state.dcm
-  rendicom convert report.dcm report.html              also txt, xml, and pdf where it holds one
+  rendicom convert ct.dcm ct.png --layer seg.dcm --layer dose.dcm
+  rendicom convert seg.dcm pictures/ --on ct/          the images it refers to
+  rendicom convert report.dcm report.html              also txt, xml, and pdf if it contains one
   rendicom convert ct.dcm hu.tiff --values modality
   curl -s URL | rendicom convert - - --format png > picture.png
 """
@@ -73,35 +79,47 @@ def file_flags() -> list[click.Parameter]:
     return [
         click.Argument(
             ["paths"], nargs=-1, required=True, metavar="[SOURCE...] [TARGET]",
-            type=click.Path(path_type=str),
+            type=click.Path(path_type=str, readable=False),
         ),
-        click.Option(
+        Flag(
             ["file_format", "--format"], type=FormatName(),
             help="Output format.  [default: TARGET's extension, else jpg]",
         ),
-        click.Option(
+        Flag(
             ["frames", "--frames"], metavar="7|1-10,15|all", callback=_read_frames,
             help="Frames to convert, counted from 1.",
         ),
-        click.Option(
-            ["presentation", "--presentation-state"], metavar="FILE", default="",
-            help="Show the images that this presentation state refers to as it says.",
+        Flag(
+            ["presentation", "--presentation-state"], metavar="FILE", default="", section=_OBJECTS,
+            help="Apply this presentation state to the images it refers to.",
         ),
-        click.Option(
-            ["existing", "--existing"], type=click.Choice(["overwrite", "skip", "fail"]),
+        Flag(
+            ["layers", "--layer"], metavar="SOURCE", multiple=True, section=_OBJECTS,
+            help="Draw this segmentation, structure set, dose, report or series (a folder) on the "
+            "images.  [repeatable]",
+        ),
+        Flag(
+            ["on", "--on"], metavar="IMAGES", multiple=True, section=_OBJECTS,
+            help="Draw SOURCE (a segmentation, structure set, report, key object selection or "
+            "presentation state) on the images it refers to among these files and folders.  "
+            "[repeatable]",
+        ),
+        Flag(
+            ["existing", "--existing"], type=NearestChoice(["overwrite", "skip", "fail"]),
             default="overwrite",
-            help="What to do where a picture is there already.  [default: overwrite]",
+            help="What to do if a picture already exists.  [default: overwrite]",
         ),
-        click.Option(
-            ["is_json", "--json"], is_flag=True,
-            help="Print one JSON line for each picture and each failure on standard output.",
+        Flag(
+            ["is_json", "--json"], is_flag=True, section=_MESSAGES,
+            help="Print one JSON line for each picture and each failure to standard output.",
         ),
-        click.Option(
-            ["is_verbose", "-v", "--verbose"], is_flag=True,
-            help="Say of each picture which frame and which window it shows.",
+        Flag(
+            ["is_verbose", "-v", "--verbose"], is_flag=True, section=_MESSAGES,
+            help="Report the frame and the window of each picture.",
         ),
-        click.Option(
-            ["is_quiet", "-q", "--quiet"], is_flag=True, help="Say nothing but failures."
+        Flag(
+            ["is_quiet", "-q", "--quiet"], is_flag=True, section=_MESSAGES,
+            help="Report failures only.",
         ),
     ]  # fmt: skip
 
@@ -112,24 +130,38 @@ def convert(
     file_format: OutputFormat | None,
     frames: FrameSelection | None,
     presentation: str,
+    layers: tuple[str, ...],
+    on: tuple[str, ...],
     existing: Existing,
     is_json: bool,
     is_verbose: bool,
     is_quiet: bool,
+    threads: int | None = None,
     **more: Any,
 ) -> int:
     """Run the command and return its exit status."""
     folder = FolderFlags(**{name: more.pop(name) for name in FolderFlags._fields})
     options = rendering_options(more)
+    if on:
+        from rendicom.cli.about import about_images
+
+        paths, said_layers, said_state = about_images(paths, on, has_state=bool(presentation))
+        layers, presentation = (*said_layers, *layers), said_state or presentation
+        on = tuple(map(os.path.abspath, on))
     target = choose_target(paths, wanted=file_format, has_list=folder.from_file is not None)
     check_target(options, frames, target, folder, is_json=is_json)
-    # Whoever types --no-overlays knows of them.
+    # With --no-overlays the hint is not needed.
     silenced = frozenset({"overlays"} if more.get("overlays") is False else ())
     if presentation:
         presentation = _checked_presentation(presentation, options, target.format)
+    layers = check_layers(layers, on, options, target.format)
     thing = "picture" if isinstance(target.format, Format) else "document"
-    console = Console(is_json, is_verbose, is_quiet, silenced, thing=thing)
+    console = Console(
+        is_json, is_verbose, is_quiet, silenced, thing=thing, is_telling=is_told(target)
+    )
     if target.is_folder:
+        if threads is not None:
+            raise click.UsageError("--threads is for one picture: --jobs is for a folder")
         from rendicom.cli.workers import open_workers
 
         with open_workers(folder, target) as workers:
@@ -139,6 +171,7 @@ def convert(
             return convert_folder(
                 target, options, folder, workers,
                 frames=frames, existing=existing, console=console, presentation=presentation,
+                layers=layers, on=on,
             )  # fmt: skip
     if not _is_missing(target.sources[0]):
         folder.refuse_without_folder()
@@ -146,13 +179,22 @@ def convert(
     source = target.sources[0]
     job = Job(
         source, output, target.format, options, frames, existing, _content(source),
-        presentation=presentation,
+        presentation=presentation, layers=layers, on=on, threads=threads,
     )  # fmt: skip
     for outcome in outcomes(job, is_verbose=is_verbose):
+        if on and isinstance(outcome, Filtered):
+            from rendicom.batch.layered_job import nothing_said
+
+            outcome = failure((*layers, presentation)[0], nothing_said(1))  # noqa: PLW2901
         console.show(outcome)
         if target.is_stream:
             pass_on(outcome)
     return exitcodes.FAILED if console.failed else exitcodes.OK
+
+
+def is_told(target: Target) -> bool:
+    """Tell whether the name of the one file that is written is said: to a person, at a terminal."""
+    return sys.stderr.isatty() and not (target.is_folder or target.is_stream)
 
 
 def _is_missing(source: str) -> bool:
@@ -230,9 +272,9 @@ def _check_samples(options: RenderOptions, file_format: OutputFormat) -> None:
 
 def _checked_presentation(location: str, options: RenderOptions, file_format: OutputFormat) -> str:
     """Return where the presentation state lies, wherever a worker is, once it can be used."""
-    from rendicom.batch.presenting import presentation_in
+    from rendicom.batch.presented_job import presentation_in
     from rendicom.errors import RendicomError
-    from rendicom.rendering.presented import refuse_clashes
+    from rendicom.rendering.presentation_plan import refuse_clashes
 
     if not isinstance(file_format, Format):
         raise click.UsageError(f"--presentation-state shows pictures, not {file_format.name}")
@@ -246,6 +288,30 @@ def _checked_presentation(location: str, options: RenderOptions, file_format: Ou
     except RendicomError as error:
         raise click.UsageError(f"--presentation-state {location}: {error}") from None
     return location
+
+
+def check_layers(
+    locations: tuple[str, ...],
+    on: tuple[str, ...],
+    options: RenderOptions,
+    file_format: OutputFormat,
+) -> tuple[str, ...]:
+    """Return where the layers lie, wherever a worker is, once they can be drawn."""
+    if not locations:
+        return ()
+    from rendicom.batch.layered_job import layers_at
+    from rendicom.errors import RendicomError
+
+    if not isinstance(file_format, Format):
+        raise click.UsageError(f"--layer is drawn on pictures, not on {file_format.name}")
+    if options.values != "display":
+        raise click.UsageError(f"--layer and --values {options.values} exclude each other")
+    absolute = tuple(each if "://" in each else os.path.abspath(each) for each in locations)
+    try:
+        layers_at(absolute, on)
+    except RendicomError as error:
+        raise click.UsageError(f"--layer: {error}") from None
+    return absolute
 
 
 def _check_frames(frames: FrameSelection | None, target: Target) -> None:
@@ -276,9 +342,17 @@ def _check_streams(target: Target, *, is_json: bool) -> None:
         raise click.UsageError("no picture is written to a terminal: redirect standard output")
 
 
+def _threads_flag() -> click.Parameter:
+    return Flag(
+        ["threads", "--threads"], type=click.IntRange(min=1), metavar="N",
+        help="Threads that work on one picture; workers of a folder have one each.  "
+        "[default: all processors]",
+    )  # fmt: skip
+
+
 command = FlagCommand(
     "convert",
-    params=[*file_flags(), *folder_flags(), *rendering_flags()],
+    params=[*file_flags(), _threads_flag(), *folder_flags(), *rendering_flags()],
     callback=convert,
     help=_HELP,
     short_help="Turn DICOM files into pictures.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rendicom.cli import exitcodes
+from rendicom.cli.flags import Flag, FlagCommand
+from rendicom.cli.font_report import fonts_of_scripts
+from rendicom.extras import distributions_of_extras, install_command
 from rendicom.registry import load, module_names
 
 if TYPE_CHECKING:
@@ -21,20 +25,26 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _HELP = """\
-Say what this installation can read and write: every codec and every format, the library behind it
-and its version, or how to get it. Each format is tried on a small picture.
+List the codecs, formats, extras and fonts of this installation, with the library and version of
+each, or how to install it. Each format is tested with a small picture.
 
-Exit status: 0 when everything but optional extras is there, else 1.
+Exit status: 0 if all but optional extras are installed, else 1.
+"""
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom doctor
+  rendicom doctor --json
 """
 
-_LIBRARIES = ("numpy", "imagecodecs", "pydicom", "isal", "click", "rich", "av")
+_LIBRARIES = ("numpy", "imagecodecs", "pydicom", "isal", "pillow", "click")
 _CODECS, _FORMATS = "rendicom.pixels.codecs", "rendicom.encode.formats"
-_EXTRA = "rendicom["
-"""Install hints with this name an extra, which may be missing."""
+_EXTRA = re.compile(r"\[\w+\]")
+"""Install commands with this name an extra, which may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One codec or format. ``problem`` says what is wrong; ``is_optional`` makes it harmless."""
 
     name: str
@@ -52,6 +62,7 @@ def doctor(*, is_json: bool) -> int:
     sound = bool(codecs and formats) and not any(
         each.problem and not each.is_optional for each in (*codecs, *formats)
     )
+    fonts = fonts_of_scripts()
     versions = {name: _version_of(name) for name in _LIBRARIES}
     if is_json:
         report = {
@@ -62,6 +73,8 @@ def doctor(*, is_json: bool) -> int:
             "libraries": versions,
             "codecs": [asdict(each) for each in codecs],
             "formats": [asdict(each) for each in formats],
+            "extras": _extras(),
+            "fonts": fonts,
         }
         click.echo(json.dumps(report))
     else:
@@ -72,10 +85,28 @@ def doctor(*, is_json: bool) -> int:
         )
         _print_table("Reads", [_row(each) for each in codecs])
         _print_table("Writes", [_row(each) for each in formats])
+        _print_table("Extras", [(name, _state(name, had)) for name, had in _extras().items()])
+        _print_table("Fonts", [(script, path or "no font") for script, path in fonts.items()])
     return exitcodes.OK if sound else exitcodes.FAILED
 
 
-def _findings(room: str, attribute: str, examine: Callable[[Any], Finding]) -> list[Finding]:
+def _extras() -> dict[str, dict[str, str | None]]:
+    """Return the libraries of each extra, with their versions or None."""
+    return {
+        extra: {name: _version_of(name) for name in names}
+        for extra, names in sorted(distributions_of_extras().items())
+        if extra != "all"
+    }
+
+
+def _state(extra: str, versions: dict[str, str | None]) -> str:
+    lacking = [name for name, version in versions.items() if version is None]
+    if lacking:
+        return f"missing {', '.join(lacking)}: {install_command(extra)}"
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _findings(room: str, attribute: str, examine: Callable[[Any], Check]) -> list[Check]:
     """Return a finding for each plugin; one that cannot even be imported is a finding, too."""
     found = []
     for name, plugin in _plugins(room, attribute):
@@ -83,7 +114,7 @@ def _findings(room: str, attribute: str, examine: Callable[[Any], Finding]) -> l
             found.append(examine(plugin()))
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
-            found.append(Finding(name, "", "", None, problem))
+            found.append(Check(name, "", "", None, problem))
     return found
 
 
@@ -96,20 +127,20 @@ def _plugins(room: str, attribute: str) -> list[tuple[str, Callable[[], Any]]]:
     return [*modules, *((entry.name, entry.load) for entry in entries)]
 
 
-def _codec(codec: Codec) -> Finding:
+def _codec(codec: Codec) -> Check:
     version = codec.version()
-    return Finding(
+    return Check(
         name=codec.name,
         does=", ".join(codec.streams),
         library=codec.name,
         version=version,
         problem="" if version else f"missing: {codec.install}",
-        is_optional=_EXTRA in codec.install,
+        is_optional=bool(_EXTRA.search(codec.install)),
     )
 
 
-def _format(file_format: Format) -> Finding:
-    return Finding(
+def _format(file_format: Format) -> Check:
+    return Check(
         name=file_format.name,
         does=", ".join(_abilities(file_format)),
         library=file_format.library,
@@ -151,7 +182,7 @@ def _version_of(distribution: str) -> str | None:
         return None
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def _row(finding: Check) -> tuple[str, ...]:
     found = [finding.library, finding.version or ""]
     state = finding.problem or " ".join(part for part in found if part != finding.name).strip()
     return finding.name, state, finding.does
@@ -165,10 +196,11 @@ def _print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
         click.echo("  " + "  ".join(cells).rstrip())
 
 
-command = click.Command(
+command = FlagCommand(
     "doctor",
-    params=[click.Option(["is_json", "--json"], is_flag=True, help="Print one JSON object.")],
+    params=[Flag(["is_json", "--json"], is_flag=True, help="Print one JSON object.")],
     callback=doctor,
     help=_HELP,
-    short_help="Say what this installation can read and write.",
+    epilog=_EXAMPLES,
+    short_help="List what this installation can read and write.",
 )

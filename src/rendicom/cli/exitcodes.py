@@ -1,4 +1,4 @@
-"""What the process says to the shell when it ends."""
+"""Exit codes of the process."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from rendicom.cli import exitcodes
+from rendicom.cli.choices import NearestChoice
 from rendicom.cli.console import complain, print_json, printable
-from rendicom.cli.flags import FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.cli.remoteflags import (
     SECRETS,
     ConnectionFlags,
@@ -19,24 +20,25 @@ from rendicom.cli.remoteflags import (
     match_flags,
     matches_of,
     reached,
+    was_ignored,
 )
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
     from rendicom.client.addresses import Address
-    from rendicom.client.models import Model
-    from rendicom.client.searching import Level, Search
+    from rendicom.client.response_models import Model
+    from rendicom.client.searching import Level, SearchRequest
 
 __all__ = ["command"]
 
 _HELP = f"""\
 Search a DICOMweb server (QIDO-RS).
 
-URL is that of a server, a study or a series; what lies right below it is listed, unless --level
-says otherwise. A URL copied with its query (?PatientID=4711) works, too.
+URL names a server, a study or a series. The level below it is listed unless --level names another.
+The URL may contain a query (?PatientID=4711).
 
-The result holds what the server says of patients: a table, with --json a line of DICOM JSON for
-each result, with --csv a row. Exit status: 0 also when nothing matches.
+The result is a table; with --json a line of DICOM JSON for each match, with --csv a row. It
+contains patient data as the server returns it. Exit status: 0 also if nothing matches.
 
 {SECRETS}"""
 
@@ -49,7 +51,7 @@ Examples:
   rendicom find https://pacs/dicomweb --include PatientBirthDate --json | jq .
 """
 _ROWS = 100
-"""Rows of a table that nobody set a limit for."""
+"""Rows of a table without ``--limit``."""
 _WIDEST = 40
 """Letters of a column; UIDs are shown whole, to be copied."""
 _TITLES = {
@@ -60,7 +62,7 @@ _TITLES = {
     "NumberOfFrames": "Frames",
     "SOPClassUID": "SOPClass",
 }
-"""What keywords are shortened to at the head of a column."""
+"""Short column headings, by keyword."""
 _BELOW: dict[str, Level] = {"": "studies", "study": "series", "series": "instances"}
 
 
@@ -82,22 +84,26 @@ def find(
     if address.is_wado_uri:
         raise click.UsageError("a WADO-URI link searches nothing: give the URL of a server")
     asked = _asked(address, level, matches_of(match), modality, include)
-    asked = asked._replace(limit=limit, offset=offset, is_fuzzy=is_fuzzy)
+    limit = limit or address.limit
+    asked = asked._replace(limit=limit, offset=offset or address.offset, is_fuzzy=is_fuzzy)
+    from rendicom.client.matching import MatchReport
     from rendicom.client.server import Server
 
-    server = Server(connection)
+    server, report = Server(connection), MatchReport()
     try:
         if form == "json":
-            for model in server.search(asked):
+            for model in server.search(asked, report):
                 print_json(dict(model))
         elif form == "csv":
-            _print_csv(server.search(asked), _columns(asked))
+            _print_csv(server.search(asked, report), _columns(asked))
         else:
             wanted = asked if limit is not None else asked._replace(limit=_ROWS + 1)
-            _print_table(server.search(wanted), _columns(asked), limit=limit)
+            _print_table(server.search(wanted, report), _columns(asked), limit=limit)
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
     finally:
         server.close()
-    return exitcodes.OK
+    return exitcodes.FAILED if was_ignored(report, server.host) else exitcodes.OK
 
 
 def _asked(
@@ -106,15 +112,15 @@ def _asked(
     matches: tuple[tuple[str, str], ...],
     modality: str,
     include: tuple[str, ...],
-) -> Search:
+) -> SearchRequest:
     from rendicom.client.columns import COLUMNS, keyword_of
-    from rendicom.client.searching import Search
+    from rendicom.client.searching import SearchRequest
 
     below = address.resource
     if below.instance:
         raise click.UsageError("below an instance is nothing to search for")
     place = "series" if below.series else "study" if below.study else ""
-    chosen = level or cast("Level", address.collection or _BELOW[place])
+    chosen = level or cast("Level", address.level)
     order: tuple[Level, ...] = ("studies", "series", "instances")
     if order.index(chosen) < order.index(_BELOW[place]):
         raise click.UsageError(f"--level {chosen}: the URL is already below that")
@@ -126,10 +132,10 @@ def _asked(
     except OptionError as error:
         raise click.UsageError(f"--include: {error}") from None
     beyond = tuple(name for name in COLUMNS[chosen] if name not in wanted)
-    return Search(chosen, below, (*address.matches, *matches), (*wanted, *beyond))
+    return SearchRequest(chosen, below, (*address.matches, *matches), (*wanted, *beyond))
 
 
-def _columns(asked: Search) -> tuple[str, ...]:
+def _columns(asked: SearchRequest) -> tuple[str, ...]:
     """Return the keywords of the columns: those asked for stand before the UIDs."""
     from rendicom.client.columns import COLUMNS
 
@@ -161,7 +167,7 @@ def _print_table(models: Iterator[Model], columns: tuple[str, ...], *, limit: in
     if not rows:
         complain("nothing matches")
         return
-    # What no result has is no column.
+    # Attributes that no result has get no column.
     kept = [at for at in range(len(columns)) if any(line[at] for line in rows)]
     table = [
         tuple(_TITLES.get(columns[at], columns[at]) for at in kept),
@@ -189,31 +195,31 @@ def _cell(column: str, text: str) -> str:
 def _flags() -> list[click.Parameter]:
     return [
         click.Argument(["url"], metavar="URL"),
-        click.Option(
-            ["level", "--level"], type=click.Choice(["studies", "series", "instances"]),
-            help="What to list.  [default: what is right below URL]",
+        Flag(
+            ["level", "--level"], type=NearestChoice(["studies", "series", "instances"]),
+            help="Level to list.  [default: the level below URL]",
         ),
         *match_flags(),
-        click.Option(
+        Flag(
             ["modality", "--modality"], default="", metavar="CODE", help="Only this modality."
         ),
-        click.Option(
+        Flag(
             ["include", "--include"], multiple=True, metavar="KEY",
-            help="Attribute, by keyword or tag, that is wanted, too.",
+            help="Additional attribute to return, by keyword or tag.",
         ),
-        click.Option(
+        Flag(
             ["limit", "--limit"], type=click.IntRange(min=1), metavar="N",
             help=f"List N results at most.  [default: {_ROWS} rows of a table, else all]",
         ),
-        click.Option(
+        Flag(
             ["offset", "--offset"], type=click.IntRange(min=0), default=0, metavar="N",
-            help="Pass over the first N results.",
+            help="Skip the first N results.",
         ),
-        click.Option(
+        Flag(
             ["form", "--json"], flag_value="json",
             help="Print a line of DICOM JSON for each result.",
         ),
-        click.Option(["form", "--csv"], flag_value="csv", help="Print rows of CSV."),
+        Flag(["form", "--csv"], flag_value="csv", help="Print rows of CSV."),
         *connection_flags(),
     ]  # fmt: skip
 

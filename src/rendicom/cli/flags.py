@@ -1,89 +1,125 @@
-"""Command line flags that derive from other tables: the rendering parameters, the formats."""
+"""Commands with options under headings, and the options of the rendering parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rendicom.cli.choices import NearestChoice, completed_paths
 from rendicom.errors import OptionError
 from rendicom.options import Parameter, RenderOptions, parameters
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from rendicom.batch.outputs import OutputFormat
+__all__ = [
+    "Flag",
+    "FlagCommand",
+    "looks_like_fraction",
+    "rendering_flags",
+    "rendering_options",
+]
 
-__all__ = ["FlagCommand", "FormatName", "rendering_flags", "rendering_options"]
+
+_LIKE_A_VALUE = re.compile(
+    r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)%?|yes|no|true|false|on|off|#[0-9a-f]{3,8}",
+    re.IGNORECASE,
+)
+_FRACTION = re.compile(r"[+-]?[0-9]*[.,][0-9]+%?")
+
+
+def looks_like_fraction(path: str) -> bool:
+    """Tell whether a path is a number such as 0.9, which some option was meant to have."""
+    return _FRACTION.fullmatch(path) is not None
+
+
+class Flag(click.Option):
+    """An option with a heading in help texts, whose value is completed where it is a path."""
+
+    def __init__(self, *args: Any, section: str = "", **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.section = section
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return names and help; many choices stand in the help, as the names have no room."""
+        record = super().get_help_record(ctx)
+        found = _LONG_CHOICES.fullmatch(record[0]) if record else None
+        if record is None or found is None:
+            return record
+        name = self.opts[-1].lstrip("-").upper()
+        choices = ", ".join(found[2].split("|"))
+        return f"{found[1]}{name}", f"{record[1]}  [one of: {choices}]"
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return paths where the metavar says so, else what the type knows."""
+        paths = completed_paths(self.metavar or "", incomplete)
+        return paths or super().shell_complete(ctx, incomplete)
+
+
+_LONG_CHOICES = re.compile(r"(.* )\[([^\]]{48,})\]")
 
 
 class FlagCommand(click.Command):
-    """A command whose help lists rendering flags apart from its own."""
+    """A command whose help lists options under headings."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take in the arguments; refuse values of switches, and options of other programs."""
+        self._refuse_values_of_switches(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def _refuse_values_of_switches(self, context: click.Context, args: list[str]) -> None:
+        """Raise a usage error for ``-q 0.9``: the number would be taken for a path."""
+        options = [each for each in self.get_params(context) if isinstance(each, click.Option)]
+        named = {name: each for each in options for name in (*each.opts, *each.secondary_opts)}
+        before, typed = None, ""
+        for each in args:
+            if each == "--":
+                return
+            if before is not None and not before.is_flag:
+                before = None
+                continue
+            if each.startswith("+") and not os.path.lexists(each):
+                _refuse_foreign(each, context)
+            if before is not None and _LIKE_A_VALUE.fullmatch(each) and not os.path.lexists(each):
+                raise click.UsageError(_no_value(each, typed, before, options), context)
+            is_cluster = each.startswith("-") and not each.startswith("--")
+            typed = f"-{each[-1]}" if is_cluster else each
+            before = named.get(typed)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write two lists of options."""
-        records: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
+        """Write a list of options for each heading, those without one first."""
+        sections: dict[str, list[tuple[str, str]]] = {"": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                records[isinstance(parameter, _RenderingFlag)].append(record)
-        for is_rendering, title in ((False, "Options"), (True, "Rendering")):
-            if records[is_rendering]:
-                with formatter.section(title):
-                    formatter.write_dl(records[is_rendering])
+                sections.setdefault(getattr(parameter, "section", ""), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title or "Options"):
+                formatter.write_dl(records, col_max=max(30, formatter.width // 3))
 
 
-class _RenderingFlag(click.Option):
-    """One rendering parameter; None when it was not given."""
+def _refuse_foreign(typed: str, context: click.Context) -> None:
+    from rendicom.cli.suggestions import advice_on_option
+
+    if advice_on_option(typed):
+        raise click.NoSuchOption(typed, ctx=context)
 
 
-if TYPE_CHECKING:
-    _FormatParameter = click.ParamType[OutputFormat]
-else:
-    _FormatParameter = click.ParamType  # generic since click 8.3 only
-
-
-class FormatName(_FormatParameter):
-    """The name of an output format; becomes the format."""
-
-    name = "format"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> OutputFormat:
-        """Return the format called ``value``; only its own module is imported."""
-        from rendicom.batch.outputs import output_format_named
-
-        try:
-            return output_format_named(value)
-        except OptionError as error:
-            self.fail(str(error), param, ctx)
-
-    def get_metavar(
-        self,
-        param: click.Parameter,  # noqa: ARG002
-        ctx: click.Context | None = None,  # noqa: ARG002
-    ) -> str:
-        """Return the names, for the help text."""
-        return f"[{'|'.join(_format_names())}]"
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Return the names that start with what was typed."""
-        from click.shell_completion import CompletionItem
-
-        return [CompletionItem(name) for name in _format_names() if name.startswith(incomplete)]
-
-
-def _format_names() -> tuple[str, ...]:
-    from rendicom.batch.outputs import output_format_names
-
-    return output_format_names()
+def _no_value(value: str, typed: str, flag: click.Option, options: Sequence[click.Option]) -> str:
+    """Return why a value is refused, and which options the person may have meant."""
+    start = f"--{typed.lstrip('-')[0]}"
+    meant = [
+        each.opts[-1] for each in options
+        if len(typed) == 2 and not each.is_flag and each.opts[-1].startswith(start)
+    ]  # fmt: skip
+    long = flag.opts[-1]
+    name = typed if typed in (long, *flag.secondary_opts) else f"{typed} is {long} and"
+    question = f": did you mean {' or '.join(meant)}?" if meant else ""
+    return f"{name} takes no value{question} (a path of that name is {os.curdir}{os.sep}{value})"
 
 
 def rendering_flags() -> list[click.Parameter]:
@@ -95,12 +131,13 @@ def _flag(parameter: Parameter) -> click.Option:
     name = f"--{parameter.name}"
     if parameter.is_switch:
         name = f"{name}/--no-{parameter.name}"
-    return _RenderingFlag(
+    return Flag(
         [parameter.attribute, name],
+        section=parameter.group,
         default=None,
         help=_help(parameter),
         metavar=_metavar(parameter),
-        type=click.Choice(parameter.choices) if parameter.choices else None,
+        type=NearestChoice(parameter.choices) if parameter.choices else None,
     )
 
 
@@ -112,6 +149,7 @@ def _help(parameter: Parameter) -> str:
     if parameter.default is None or (parameter.is_switch and not parameter.default):
         return parameter.help
     default = parameter.name if parameter.is_switch else parameter.default
+    default = f"{default:g}" if isinstance(default, float) else default
     return f"{parameter.help}  [default: {default}]"
 
 
@@ -125,10 +163,17 @@ def rendering_options(given: Mapping[str, str | bool | None]) -> RenderOptions:
     """
     names = {parameter.attribute: parameter.name for parameter in parameters().values()}
     texts = {names[key]: _text(value) for key, value in given.items() if value is not None}
+    overlay = next((name for name in texts if name.startswith("overlay-")), "")
+    # The mode of drawing matters only if they are drawn.
+    if overlay and texts.setdefault("overlays", "yes") == "no":
+        raise click.UsageError(f"--no-overlays and --{overlay} exclude each other")
     try:
         return RenderOptions.parse(texts)
     except OptionError as error:
-        raise click.UsageError(str(error)) from None
+        # With dcm2jpg, --window 2 is the second window of the file.
+        number = texts.get("window", "")
+        meant = f": did you mean --voi window:{number}?" if number.isdecimal() else ""
+        raise click.UsageError(f"{error}{meant}") from None
 
 
 def _text(value: str | bool) -> str:

@@ -5,24 +5,31 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
+from rendicom.batch.conversion import parse_template, places_among, recipe_words
+from rendicom.batch.counters import Counters
 from rendicom.batch.executors import Engine, end_now
-from rendicom.batch.job import Job, OutputFolder, failure, run_job
-from rendicom.batch.run import Entry, Run
+from rendicom.batch.job import DEFAULT_TIMEOUT, MANIFEST, Job, OutputFolder, is_shard_template
+from rendicom.batch.outcomes import Ignored, failure
+from rendicom.batch.output_paths import find
+from rendicom.batch.picture_job import run_job
+from rendicom.batch.run import Run
 from rendicom.batch.runner import CHUNK_SECONDS
-from rendicom.batch.sources import count_files, find, find_listed
-from rendicom.batch.tally import Tally
-from rendicom.batch.units import Recipe, Report, Unit
+from rendicom.batch.source_lists import find_listed
+from rendicom.batch.sources import Entry, count_files, is_folder_like
+from rendicom.batch.units import Unit
+from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.cli import exitcodes
-from rendicom.cli.console import Console, complain
-from rendicom.cli.folderflags import DEFAULT_TIMEOUT, MANIFEST, FolderFlags
+from rendicom.cli.console import Console, complain, counted
+from rendicom.cli.folderflags import FolderFlags, opened_list
 from rendicom.cli.progress import Progress
 from rendicom.cli.target import STREAM, Target
+from rendicom.dicom.folder_walk import Unreadable
 from rendicom.errors import (
     NoSuchResourceError,
     NotDicomError,
@@ -30,22 +37,19 @@ from rendicom.errors import (
     RendicomError,
     UnreadableSourceError,
 )
-from rendicom.storage import join, version_of
+from rendicom.storage import join
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
-    from rendicom.batch.filters import Filters
-    from rendicom.batch.frames import FrameSelection
-    from rendicom.batch.layout import Layout
     from rendicom.batch.manifest import Manifest
     from rendicom.batch.pseudonyms import Pseudonyms
     from rendicom.batch.register import Register
+    from rendicom.batch.shards import ShardWriter
     from rendicom.batch.sheet import SheetPlan
-    from rendicom.batch.write import Existing
     from rendicom.cli.remotesource import RemoteSource
     from rendicom.cli.workers import Workers
+    from rendicom.engine.picture_file import Existing
     from rendicom.options import RenderOptions
+    from rendicom.selection import FrameSelection
 
 __all__ = ["convert_folder"]
 
@@ -63,13 +67,16 @@ def convert_folder(
     existing: Existing,
     console: Console,
     presentation: str = "",
+    layers: tuple[str, ...] = (),
+    layer_words: str = "",
+    on: tuple[str, ...] = (),
     source: RemoteSource | None = None,
 ) -> int:
     """Convert all sources into a folder and return the exit status."""
     with ExitStack() as stack:
         try:
             work = _FolderRun(target, flags, console, workers, stack, source)
-            work.prepare(options, frames, existing, presentation)
+            work.prepare(options, frames, existing, presentation, layers, layer_words, on)
         except OptionError as error:
             raise click.UsageError(str(error)) from None
         return work.run()
@@ -89,8 +96,11 @@ class _FolderRun:
     ) -> None:
         self.target, self.flags, self.console = target, flags, console
         self.workers, self.stack, self.source = workers, stack, source
-        self.tally = Tally()
+        self.tally = Counters()
         self.manifest: Manifest | None = None
+        self.shards: ShardWriter | None = None
+        self.folder = target.path
+        self.dicomdir = ""
         self.began = monotonic()
 
     def prepare(
@@ -99,6 +109,9 @@ class _FolderRun:
         frames: FrameSelection | None,
         existing: Existing,
         presentation: str,
+        layers: tuple[str, ...],
+        layer_words: str,
+        on: tuple[str, ...],
     ) -> None:
         """Open everything the run needs, so that what is wrong is said before any work.
 
@@ -108,11 +121,13 @@ class _FolderRun:
             The flags make no sense.
         """
         flags, target = self.flags, self.target
-        pseudonyms, layout = _pseudonyms(flags), _layout(flags, target)
-        filters = _filters(flags)
         engine = self.workers.engine
+        self.shards = self._opened_shards(options)
+        pseudonyms = flags.pseudonyms()
+        layout = parse_template(flags.layout, target.format.extensions, allow_phi=flags.allow_phi)
+        filters = flags.filters()
         recipe = Recipe(
-            target=target.path,
+            target=self.folder if self.shards is None else self.shards.staging,
             format=target.format.name,
             options=options,
             frames=frames,
@@ -123,10 +138,18 @@ class _FolderRun:
             is_rehearsal=flags.dry_run,
             patient_fields=layout.patient_fields if layout is not None else (),
             presentation=presentation,
-            origin=self.source.remote if self.source is not None else None,
+            layers=layers,
+            layer_words=layer_words,
+            on=on,
+            among=self._among() if layout is None else None,
+            input_source=self.source.remote if self.source is not None else None,
+            is_alone=self._is_alone(),
         )
         sheet = self._sheet(pseudonyms)
         self.manifest = self._manifest(recipe, pseudonyms)
+        if self.shards is not None:
+            first = self.manifest.first_shard if self.manifest is not None else 0
+            self.shards.begin(first, is_resumed=flags.resume)
         self.progress = self.stack.enter_context(Progress(is_quiet=self.console.is_quiet))
         if self.source is None:
             self.progress.count(count_files(target.sources))
@@ -142,8 +165,44 @@ class _FolderRun:
             pseudonyms=pseudonyms,
             manifest=self.manifest,
             sheet=sheet,
+            shards=self.shards,
             chunk_seconds=CHUNK_SECONDS if self.source is None else REMOTE_CHUNK_SECONDS,
         )
+
+    def _opened_shards(self, options: RenderOptions) -> ShardWriter | None:
+        flags, target = self.flags, self.target
+        if not is_shard_template(target.path):
+            if flags.shard_size is not None:
+                raise OptionError("--shard-size needs a TARGET such as shards/{shard:06}.tar")
+            return None
+        from rendicom.batch.shards import DEFAULT_SIZE, NO_CLUSTER, open_shards
+
+        if flags.contact_sheet or flags.dry_run:
+            name = "--contact-sheet" if flags.contact_sheet else "--dry-run"
+            raise OptionError(f"{name} and a TARGET of shards exclude each other")
+        if self.workers.engine.name == "dask":
+            raise OptionError(NO_CLUSTER)
+        shards = self.stack.enter_context(
+            open_shards(
+                target.path,
+                flags.shard_size or DEFAULT_SIZE,
+                options=options.canonical(),
+                format=target.format.name,
+                pseudonyms=flags.pseudonyms(),
+            )
+        )
+        self.folder = shards.template.folder
+        return shards
+
+    def _among(self) -> tuple[str, ...] | None:
+        return places_among(self.target.sources) if self.source is None else None
+
+    def _is_alone(self) -> bool:
+        if self.source is not None:
+            return bool(self.source.wanted.resource.instance)
+        sources = self.target.sources
+        is_one = len(sources) == 1 and self.flags.from_file is None
+        return is_one and not is_folder_like(sources[0])
 
     def _timeout(self, engine: Engine) -> float | None:
         if engine.has_own_processes:
@@ -164,7 +223,10 @@ class _FolderRun:
             return None
         from rendicom.batch.sheet import SheetPlan
 
-        plan = SheetPlan(self.flags.contact_sheet, pseudonyms=pseudonyms)
+        path = self.flags.contact_sheet
+        if not os.path.dirname(path):
+            path = join(self.folder, path)
+        plan = SheetPlan(path, pseudonyms=pseudonyms)
         return self.stack.enter_context(plan)
 
     def _manifest(self, recipe: Recipe, pseudonyms: Pseudonyms | None) -> Manifest | None:
@@ -177,16 +239,17 @@ class _FolderRun:
             return None
         from rendicom.batch.manifest import open_manifest
 
-        self.console.manifest = flags.manifest or join(recipe.target, MANIFEST)
+        self.console.manifest = flags.manifest or join(self.folder, MANIFEST)
         manifest = open_manifest(
             self.console.manifest,
             options=recipe.options,
             format=recipe.format,
-            recipe=_in_words(recipe, flags),
-            target=recipe.target,
+            recipe=recipe_words(recipe, flags.layout),
+            target=self.folder,
             frames=recipe.frames,
             resume=flags.resume,
             pseudonyms=pseudonyms,
+            shards=None if self.shards is None else self.shards.template,
         )
         self.stack.callback(self._leave_manifest)
         return manifest
@@ -206,7 +269,7 @@ class _FolderRun:
             stopped = error
             self._leave_manifest()
         except BaseException:
-            # Somebody wants us gone, or nobody reads our output any more.
+            # The process was told to end, or its output is no longer read.
             self._leave_manifest()
             raise
         self.progress.stop()
@@ -215,14 +278,24 @@ class _FolderRun:
         elif not (self.tally.converted or self.tally.filtered or self.tally.done_before):
             what = ", ".join(self.target.sources) or f"--from-file {self.flags.from_file}"
             self.console.show(failure(what, self._nothing()))
-        self.console.summarise(
-            self.tally, seconds=monotonic() - self.began, done_before=self.tally.done_before
-        )
+        elif self.runs.recipe.on and not (self.tally.converted or self.tally.done_before):
+            from rendicom.batch.layered_job import nothing_said
+
+            about = ", ".join(self.runs.recipe.layers) or self.runs.recipe.presentation
+            self.console.show(failure(about, nothing_said(len(self.target.sources))))
+        seconds = monotonic() - self.began
+        self.console.summarise(self.tally, seconds=seconds, is_rehearsal=self.flags.dry_run)
+        if self.runs.sheet is not None:
+            self.console.say_sheets(self.runs.sheet.written)
         return exitcodes.FAILED if stopped or self.console.failed else exitcodes.OK
 
     def _nothing(self) -> RendicomError:
         if self.source is not None:
             return NoSuchResourceError("the server has nothing that matches")
+        if self.dicomdir:
+            from rendicom.dicom.dicomdir import nothing_but
+
+            return nothing_but(self.dicomdir)
         return NotDicomError("no DICOM file is in there", hint="files are known by content")
 
     def _entries(self) -> Iterator[Entry]:
@@ -241,11 +314,19 @@ class _FolderRun:
             self.progress.total(self.source.total, is_final=True)
             return
         target, listed = self.target, self.flags.from_file
+        follow_links = self.flags.follow_links
         if target.sources:
-            yield from find(target.sources, target.path, extension=extension)
+            yield from find(
+                target.sources, self.folder, extension=extension, follow_links=follow_links
+            )
         if listed is not None:
-            with _opened_list(listed) as lines:
-                yield from find_listed(lines, target.path, extension=extension)
+            try:
+                with opened_list(listed) as lines:
+                    yield from find_listed(
+                        lines, self.folder, extension=extension, follow_links=follow_links
+                    )
+            except (OptionError, UnreadableSourceError) as error:
+                yield Unreadable(listed, str(error))
 
     def _convert_stream(self, unit: Unit) -> None:
         """Convert standard input here: no worker could read it."""
@@ -261,8 +342,10 @@ class _FolderRun:
             is_rehearsal=recipe.is_rehearsal,
             has_digest=True,
             presentation=recipe.presentation,
+            layers=recipe.layers,
+            on=recipe.on,
         )
-        self.runs.record(Report(unit, tuple(run_job(job))))
+        self.runs.record(UnitReport(unit, tuple(run_job(job))))
 
     def _make_sheets(self) -> None:
         if self.runs.sheet is not None:
@@ -270,10 +353,12 @@ class _FolderRun:
             for warning in self.runs.sheet.write(self.runs.recipe, self.workers.executor):
                 complain(warning)
 
-    def _on_report(self, report: Report) -> None:
+    def _on_report(self, report: UnitReport) -> None:
         self.tally.add(report)
         for outcome in report.outcomes:
             self.console.show(outcome)
+            if isinstance(outcome, Ignored) and outcome.what == "a DICOMDIR":
+                self.dicomdir = outcome.source
         self.progress.update(self.tally)
 
     def _on_done_before(self) -> None:
@@ -295,65 +380,7 @@ class _FolderRun:
         self.progress.stop()
         self._leave_manifest()
         goes_on = "; --resume goes on from here" if self.manifest is not None else ""
-        done = self.tally.written
-        are = "picture is" if done == 1 else "pictures are"
-        complain(f"interrupted: {done} {are} written{goes_on}")
+        done = self.tally.written if self.shards is None else self.shards.written
+        are = "is" if done == 1 else "are"
+        complain(f"interrupted: {counted(done, self.console.thing)} {are} written{goes_on}")
         return exitcodes.INTERRUPTED
-
-
-def _in_words(recipe: Recipe, flags: FolderFlags) -> str:
-    """Return what decides of the pictures beside the options: with another, none is done yet."""
-    if recipe.origin is not None:
-        return f"{_words_of_files(recipe, flags)}, rendering {recipe.origin.words()}"
-    return _words_of_files(recipe, flags)
-
-
-def _words_of_files(recipe: Recipe, flags: FolderFlags) -> str:
-    words = f"frames {recipe.frames or 'as they come'}, layout {flags.layout or ''}"
-    if not recipe.presentation:
-        return words
-    version = version_of(recipe.presentation)
-    return f"{words}, presentation state {recipe.presentation} {version}"
-
-
-def _pseudonyms(flags: FolderFlags) -> Pseudonyms | None:
-    if flags.hash_uids is None:
-        return None
-    from rendicom.batch.pseudonyms import Pseudonyms
-
-    return Pseudonyms.from_file(flags.hash_uids)
-
-
-def _layout(flags: FolderFlags, target: Target) -> Layout | None:
-    if flags.layout is None:
-        return None
-    from rendicom.batch.layout import Layout
-
-    return Layout.parse(
-        flags.layout, extensions=target.format.extensions, allow_phi=flags.allow_phi
-    )
-
-
-def _filters(flags: FolderFlags) -> Filters:
-    from rendicom.batch.filters import Filters
-
-    return Filters.parse(
-        modality=flags.modality,
-        series=flags.series,
-        skip_burned_in=flags.skip_burned_in,
-        only_images=flags.only_images,
-    )
-
-
-@contextmanager
-def _opened_list(listed: str) -> Iterator[BinaryIO]:
-    if listed == STREAM:
-        yield sys.stdin.buffer
-        return
-    try:
-        stream = open(listed, "rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
-        raise UnreadableSourceError(f"--from-file {listed}: {reason}") from None
-    with stream:
-        yield stream

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-__all__ = ["DEFAULT_TIMEOUT", "MANIFEST", "FolderFlags", "folder_flags"]
+from rendicom.batch.job import DEFAULT_TIMEOUT, MANIFEST
+from rendicom.cli.flags import Flag
+from rendicom.cli.target import STREAM
+from rendicom.errors import UnreadableSourceError
 
-MANIFEST = "manifest.jsonl"
-DEFAULT_TIMEOUT = 300.0
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from rendicom.batch.filters import Filters
+    from rendicom.batch.pseudonyms import Pseudonyms
+
+__all__ = ["FolderFlags", "folder_flags", "opened_list"]
+
+
+_SOURCES, _NAMES, _RUN = "Selection of sources", "Names of pictures", "Runs over many files"
 
 
 class FolderFlags(NamedTuple):
-    """What the flags of `folder_flags` say; None and False where a flag was not given."""
+    """Values of the flags of `folder_flags`; None and False where a flag was not given."""
 
     from_file: str | None = None
+    follow_links: bool = False
     layout: str | None = None
     allow_phi: bool = False
     hash_uids: str | None = None
@@ -31,6 +46,7 @@ class FolderFlags(NamedTuple):
     skip_burned_in: bool = False
     only_images: bool = False
     contact_sheet: str | None = None
+    shard_size: str | None = None
 
     def given(self) -> list[str]:
         """Return the flags that were given, as typed."""
@@ -42,81 +58,128 @@ class FolderFlags(NamedTuple):
         ]
 
     def refuse_without_folder(self) -> None:
-        """Raise a usage error where a flag was given and TARGET is no folder."""
+        """Raise a usage error where a flag was given and TARGET is not a folder."""
         if given := self.given():
             raise click.UsageError(f"{given[0]} needs a folder as TARGET")
+
+    def pseudonyms(self) -> Pseudonyms | None:
+        """Return the pseudonyms of UIDs, or None without ``--hash-uids``."""
+        if self.hash_uids is None:
+            return None
+        from rendicom.batch.pseudonyms import Pseudonyms
+
+        return Pseudonyms.from_file(self.hash_uids)
+
+    def filters(self) -> Filters:
+        """Return the filters of the attributes of sources."""
+        from rendicom.batch.filters import Filters
+
+        return Filters.parse(
+            modality=self.modality,
+            series=self.series,
+            skip_burned_in=self.skip_burned_in,
+            only_images=self.only_images,
+        )
 
 
 def folder_flags() -> list[click.Parameter]:
     """Return the flags that matter where TARGET is a folder."""
     return [
         FolderFlag(
-            ["from_file", "--from-file"], metavar="LIST",
-            help="Read sources from a file, one a line or NUL-separated; - is standard input.",
+            ["from_file", "--from-file"], metavar="LIST", section=_SOURCES,
+            help="Read sources from a file, one per line or NUL-separated; - is standard input.",
         ),
         FolderFlag(
-            ["layout", "--layout"], metavar="TEMPLATE",
+            ["follow_links", "--follow-links"], is_flag=True, section=_SOURCES,
+            help="Follow symbolic links that lead outside a folder.",
+        ),
+        FolderFlag(
+            ["layout", "--layout"], metavar="TEMPLATE", section=_NAMES,
             help="Names of the pictures, such as {SeriesInstanceUID}/{InstanceNumber:04}.{ext}; "
             "fields: source, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, Modality, "
             "SeriesNumber, InstanceNumber, frame, ext.  [default: {source}.{ext}]",
         ),
         FolderFlag(
-            ["allow_phi", "--allow-phi-in-names"], is_flag=True,
-            help="Let --layout use patients' data, such as {PatientID} and {StudyDate}.",
+            ["allow_phi", "--allow-phi-in-names"], is_flag=True, section=_NAMES,
+            help="Allow patient data in --layout, such as {PatientID} and {StudyDate}.",
         ),
         FolderFlag(
-            ["hash_uids", "--hash-uids"], metavar="KEYFILE",
+            ["hash_uids", "--hash-uids"], metavar="KEYFILE", section=_NAMES,
             help="Replace UIDs in names and manifest by hashes with the key in KEYFILE.",
         ),
         FolderFlag(
-            ["modality", "--modality"], metavar="CT[,MR]", multiple=True,
+            ["modality", "--modality"], metavar="CT[,MR]", multiple=True, section=_SOURCES,
             help="Convert these modalities only.",
         ),
         FolderFlag(
-            ["series", "--series"], metavar="UID", multiple=True,
+            ["series", "--series"], metavar="UID", multiple=True, section=_SOURCES,
             help="Convert these series only.",
         ),
         FolderFlag(
-            ["skip_burned_in", "--skip-burned-in"], is_flag=True,
-            help="Leave out what says that names are burned into its pixels.",
+            ["skip_burned_in", "--skip-burned-in"], is_flag=True, section=_SOURCES,
+            help="Skip images whose header says that their pixels contain patient data, and labels "
+            "and overviews of slides.",
         ),
         FolderFlag(
-            ["only_images", "--only-images"], is_flag=True,
-            help="Leave out objects without pixels; else each is a failure.",
+            ["only_images", "--only-images"], is_flag=True, section=_SOURCES,
+            help="Skip objects without pixels, such as reports, instead of counting them.",
         ),
         FolderFlag(
-            ["jobs", "-j", "--jobs"], type=click.IntRange(1, 1024),
-            help="Worker processes.  [default: one a core]",
+            ["jobs", "-j", "--jobs"], type=click.IntRange(1, 1024), section=_RUN, metavar="N",
+            help="Number of worker processes.  [default: one per core]",
         ),
         FolderFlag(
-            ["engine", "--engine"], metavar="local|threads|inline|dask[://HOST:PORT]",
-            help="What does the work.  [default: local processes]",
+            ["engine", "--engine"], section=_RUN, metavar="local|threads|inline|dask[://HOST:PORT]",
+            help="Execution engine.  [default: local processes]",
         ),
         FolderFlag(
-            ["timeout", "--timeout"], type=click.FloatRange(min=0.1), metavar="SECONDS",
-            help=f"Give up a picture that takes longer.  [default: {DEFAULT_TIMEOUT:g}]",
+            ["timeout", "--timeout"], section=_RUN, type=click.FloatRange(min=0.1),
+            metavar="SECONDS",
+            help=f"Seconds after which a picture fails.  [default: {DEFAULT_TIMEOUT:g}]",
         ),
         FolderFlag(
-            ["manifest", "--manifest"], metavar="FILE",
-            help="Table of what became of every source: .jsonl, .csv or .parquet.  "
+            ["manifest", "--manifest"], metavar="FILE", section=_RUN,
+            help="File that lists the outcome of each source: .jsonl, .csv or .parquet.  "
             f"[default: {MANIFEST} in TARGET]",
         ),
-        FolderFlag(["has_manifest", "--no-manifest"], flag_value=False, default=True, is_flag=True,
-            help="Write no manifest."),
         FolderFlag(
-            ["resume", "--resume"], is_flag=True,
-            help="Skip what the manifest says is done with the same options.",
+            ["has_manifest", "--no-manifest"], flag_value=False, default=True, is_flag=True,
+            section=_RUN, help="Write no manifest.",
         ),
         FolderFlag(
-            ["dry_run", "--dry-run"], is_flag=True,
-            help="Say what would be written, and write nothing.",
+            ["resume", "--resume"], is_flag=True, section=_RUN,
+            help="Skip sources that the manifest lists as done with the same options.",
         ),
         FolderFlag(
-            ["contact_sheet", "--contact-sheet"], metavar="FILE.png",
-            help="Also make one sheet of small pictures for each series.",
+            ["dry_run", "--dry-run"], is_flag=True, section=_RUN,
+            help="Report what would be written, and write nothing.",
+        ),
+        FolderFlag(
+            ["contact_sheet", "--contact-sheet"], metavar="FILE.png", section=_RUN,
+            help="Also make a sheet of small pictures with captions for each series; a name "
+            "without a folder is placed in TARGET.",
+        ),
+        FolderFlag(
+            ["shard_size", "--shard-size"], metavar="1GB", section=_RUN,
+            help="Size of the tar files where TARGET is shards/{shard:06}.tar.  [default: 1GB]",
         ),
     ]  # fmt: skip
 
 
-class FolderFlag(click.Option):
+@contextmanager
+def opened_list(listed: str) -> Iterator[BinaryIO]:
+    """Open the list of ``--from-file``; ``-`` is standard input."""
+    if listed == STREAM:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = open(listed, "rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise UnreadableSourceError(f"the list cannot be read: {reason}") from None
+    with stream:
+        yield stream
+
+
+class FolderFlag(Flag):
     """A flag that needs a folder as TARGET."""

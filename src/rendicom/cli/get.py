@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 import click
 
-from rendicom.batch.cores import default_jobs
-from rendicom.batch.frames import FrameSelection
 from rendicom.cli import exitcodes
+from rendicom.cli.choices import NearestChoice
 from rendicom.cli.console import Console
-from rendicom.cli.convert import check_target, file_flags, outcomes, pass_on
-from rendicom.cli.flags import FlagCommand, rendering_flags, rendering_options
+from rendicom.cli.convert import check_layers, check_target, file_flags, is_told, outcomes, pass_on
+from rendicom.cli.flags import Flag, FlagCommand, rendering_flags, rendering_options
 from rendicom.cli.folderflags import FolderFlags, folder_flags
 from rendicom.cli.remoteflags import (
     SECRETS,
@@ -22,33 +25,37 @@ from rendicom.cli.remoteflags import (
     match_flags,
     matches_of,
     reached,
+    was_ignored,
 )
 from rendicom.cli.target import Target, choose_target
 from rendicom.encode.formats import Format
-from rendicom.errors import OptionError
+from rendicom.errors import OptionError, RendicomError
 from rendicom.options import RenderOptions, parameters
+from rendicom.selection import FrameSelection
+from rendicom.workers.cpu_count import default_jobs
 
 if TYPE_CHECKING:
     from rendicom.batch.job import Job
-    from rendicom.batch.outputs import OutputFormat
-    from rendicom.batch.write import Existing
+    from rendicom.batch.output_formats import OutputFormat
     from rendicom.cli.remotesource import RemoteSource
     from rendicom.client.addresses import Address
-    from rendicom.client.connection import Connection
-    from rendicom.client.listing import Wanted
-    from rendicom.client.remote import Rendering
+    from rendicom.client.connection_settings import ConnectionSettings
+    from rendicom.client.listing import InstanceQuery
+    from rendicom.client.remote_input import Rendering
+    from rendicom.engine.picture_file import Existing
 
 __all__ = ["command"]
 
 _HELP = f"""\
-Get pictures from a DICOMweb server, whatever it can do itself.
+Get pictures from a DICOMweb server.
 
-URL is that of a study, series, instance or frames, with or without /rendered; that of a server,
-with --study, --match and the like; or a WADO-URI link. TARGET, formats, folders, manifest, --resume
-and exit status are those of rendicom convert.
+URL names a study, series, instance or frames, with or without /rendered; or a server, together with
+--study, --match and other options; or it is a WADO-URI link. TARGET, formats, folders, manifest,
+--resume and exit status are those of rendicom convert.
 
-The server renders where it can do just what is asked, and was seen to; otherwise the instance, or
-only the frames that are wanted, is retrieved and rendered here. -v says which, --render decides.
+rendicom serve renders the pictures itself. From other servers the instances, or only the requested
+frames, are retrieved and rendered locally. --render overrides this; -v reports it.
+--layer draws files, and instances and series of the server by UID; rendering is local then.
 
 {SECRETS}"""
 
@@ -60,29 +67,30 @@ Examples:
   rendicom get https://pacs/dicomweb pictures/ --match PatientID=4711 --modality CT
   rendicom get https://pacs/dicomweb/studies/1.2.3 pictures/ --resume
   rendicom get https://host/dicomWeb/studies/1.2.3 out/ --token @token.txt --window 40,400
+  rendicom get https://pacs/dicomweb/studies/1.2.3/series/4.5 out/ --layer 6.7 --layer seg.dcm
   rendicom get 'https://pacs/wado?requestType=WADO&studyUID=...' picture.jpg
 """
-_LEFT_OUT = frozenset(("from_file", "presentation"))
+_LEFT_OUT = frozenset(("follow_links", "from_file", "on", "presentation"))
 """Flags of ``convert`` that make no sense for a server."""
 _MOST_REQUESTS = 16
 _JOBS_HELP = f"""\
-Requests under way at once; rendering takes one process a core.  [default: 8 a core, at most
+Number of concurrent requests; rendering takes one process per core.  [default: 8 per core, at most
 {_MOST_REQUESTS}]"""
 
 
 def _own_flags() -> list[click.Parameter]:
     return [
-        click.Option(
-            ["rendering", "--render"], type=click.Choice(["auto", "remote", "local"]),
-            default="auto", help="Who renders: the server, or this program.  [default: auto]",
+        Flag(
+            ["rendering", "--render"], type=NearestChoice(["auto", "remote", "local"]),
+            default="auto", help="Where to render: on the server or locally.  [default: auto]",
         ),
-        click.Option(["study", "--study"], default="", metavar="UID", help="Take this study."),
-        click.Option(
-            ["instance", "--instance"], default="", metavar="UID", help="Take this instance."
+        Flag(["study", "--study"], default="", metavar="UID", help="Get this study."),
+        Flag(
+            ["instance", "--instance"], default="", metavar="UID", help="Get this instance."
         ),
-        click.Option(
+        Flag(
             ["limit", "--limit"], type=click.IntRange(min=1), metavar="N",
-            help="Take N instances at most.",
+            help="Get N instances at most.",
         ),
     ]  # fmt: skip
 
@@ -97,11 +105,14 @@ def get(
     is_verbose: bool,
     is_quiet: bool,
     rendering: Rendering,
+    layers: tuple[str, ...],
     **more: Any,
 ) -> int:
     """Run the command and return its exit status."""
     if len(paths) > 2:
         raise click.UsageError("a URL and one TARGET are taken")
+    from rendicom.client.connection_settings import host_of
+
     folder = FolderFlags(from_file=None, **{
         name: more.pop(name) for name in FolderFlags._fields if name not in _LEFT_OUT
     })  # fmt: skip
@@ -116,19 +127,73 @@ def get(
     silenced = {"overlays"} if more.get("overlays") is False else set()
     silenced |= set() if is_verbose else {"rendering"}
     thing = "picture" if isinstance(target.format, Format) else "document"
-    console = Console(is_json, is_verbose, is_quiet, frozenset(silenced), thing=thing)
+    console = Console(
+        is_json, is_verbose, is_quiet, frozenset(silenced), thing=thing, is_telling=is_told(target)
+    )
+    if layers and rendering == "remote":
+        raise click.UsageError("--layer is drawn here: --render remote excludes it")
     source = _source(
-        address, connection, wanted, target, options, frames, rendering, folder.jobs
+        address, connection, wanted, target, options, frames,
+        "local" if layers else rendering, folder,
     )  # fmt: skip
+    retrieved = ExitStack()
     try:
+        drawn = _layers(layers, connection, wanted, retrieved)
+        check_layers(drawn.paths, (), options, target.format)
         if target.is_folder:
-            return _get_folder(source, target, options, folder, frames, existing, console)
+            status = _get_folder(
+                source, target, options, folder, frames, existing, console, drawn
+            )  # fmt: skip
+            is_wrong = was_ignored(source.report, host_of(address.base))
+            return status or (exitcodes.FAILED if is_wrong else exitcodes.OK)
         # Which series and modality are wanted has been seen to.
         folder._replace(series=(), modality=()).refuse_without_folder()
         assert is_single  # noqa: S101 - several need a folder
-        return _get_one(source, target, options, frames, existing, console)
+        return _get_one(source, target, options, frames, existing, console, drawn)
     finally:
+        retrieved.close()
         source.close()
+
+
+class _DrawnLayers(NamedTuple):
+    """Files drawn on the images, and a text that changes with their content."""
+
+    paths: tuple[str, ...] = ()
+    words: str = ""
+
+
+def _layers(
+    asked: tuple[str, ...], connection: ConnectionSettings, wanted: InstanceQuery, stack: ExitStack
+) -> _DrawnLayers:
+    """Return where the layers lie; those of the server are in files until ``stack`` closes.
+
+    Raises
+    ------
+    click.UsageError
+        The server does not have it, or does not give it.
+    """
+    if not asked:
+        return _DrawnLayers()
+    from rendicom.batch.layered_job import version_of_layers
+    from rendicom.client.layer_retrieval import is_uid, retrieve_layer
+    from rendicom.client.server import Server
+
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="rendicom-")))
+    server = Server(connection)
+    stack.callback(server.close)
+    paths, words = [], []
+    for each in asked:
+        if not is_uid(each) or Path(each).exists():
+            paths.append(each if "://" in each else os.path.abspath(each))
+            words.append(version_of_layers((paths[-1],)))
+            continue
+        try:
+            path, said = retrieve_layer(server, wanted.resource.study, each, folder)
+        except RendicomError as error:
+            raise click.UsageError(f"--layer {each}: {error}") from None
+        paths.append(path)
+        words.append(said)
+    return _DrawnLayers(tuple(paths), " ".join(words))
 
 
 def _options(address: Address, given: dict[str, Any]) -> RenderOptions:
@@ -149,10 +214,10 @@ def _attributes() -> set[str]:
     return {each.attribute for each in parameters().values()}
 
 
-def _wanted(address: Address, folder: FolderFlags, given: dict[str, Any]) -> Wanted:
+def _wanted(address: Address, folder: FolderFlags, given: dict[str, Any]) -> InstanceQuery:
     """Return which instances are wanted; the flags add to what the URL says."""
     from rendicom.batch.filters import Filters
-    from rendicom.client.listing import Wanted
+    from rendicom.client.listing import InstanceQuery
     from rendicom.dicomweb.resources import Resource
 
     try:
@@ -173,8 +238,20 @@ def _wanted(address: Address, folder: FolderFlags, given: dict[str, Any]) -> Wan
         matches = (*matches, ("SOPInstanceUID", instance))
     if address.is_wado_uri and not resource.instance:
         raise click.UsageError("a WADO-URI link names one instance")
-    return Wanted(resource, matches, filters.modalities, filters.series,
+    query = InstanceQuery(resource, matches, filters.modalities, filters.series,
                   given.pop("limit"), given.pop("is_fuzzy"))  # fmt: skip
+    return _paged(query, address)
+
+
+def _paged(query: InstanceQuery, address: Address) -> InstanceQuery:
+    """Return the query with the limit and offset that the URL has for the level it names."""
+    if address.limit is None and not address.offset:
+        return query
+    if address.level != "instances":
+        return query._replace(page=(address.level, address.limit, address.offset))
+    if address.offset:
+        raise click.UsageError("the URL has an offset among instances: give --limit alone")
+    return query._replace(limit=min(query.limit or sys.maxsize, address.limit or sys.maxsize))
 
 
 def _said_once(in_url: str, typed: str, flag: str) -> str:
@@ -184,7 +261,7 @@ def _said_once(in_url: str, typed: str, flag: str) -> str:
 
 
 def _target(
-    address: Address, wanted: Wanted, rest: tuple[str, ...], file_format: OutputFormat | None
+    address: Address, wanted: InstanceQuery, rest: tuple[str, ...], file_format: OutputFormat | None
 ) -> Target:
     """Return where the pictures go; a file for one instance, else a folder."""
     uid = wanted.resource.instance
@@ -199,20 +276,20 @@ def _target(
 
 def _source(
     address: Address,
-    connection: Connection,
-    wanted: Wanted,
+    connection: ConnectionSettings,
+    wanted: InstanceQuery,
     target: Target,
     options: RenderOptions,
     frames: FrameSelection | None,
     rendering: Rendering,
-    jobs: int | None,
+    folder: FolderFlags,
 ) -> RemoteSource:
     from rendicom.cli.remotesource import RemoteSource
-    from rendicom.client.remote import Remote
+    from rendicom.client.remote_input import RemoteInput
 
     is_picture = isinstance(target.format, Format)
-    requests, processes = _shares(jobs)
-    remote = Remote(
+    requests, processes = _shares(folder.jobs)
+    remote = RemoteInput(
         connection,
         options,
         target.format.media_type,
@@ -221,8 +298,8 @@ def _source(
         requests=-(-requests // processes),
         is_animated=is_picture and cast("Format", target.format).encode_animation is not None,
         is_document=not is_picture,
-        is_many=not wanted.resource.instance,
         is_wado_uri=address.is_wado_uri,
+        needs_burned_in=folder.skip_burned_in,
     )
     source = RemoteSource(remote, wanted)
     try:
@@ -247,6 +324,7 @@ def _get_folder(
     frames: FrameSelection | None,
     existing: Existing,
     console: Console,
+    drawn: _DrawnLayers,
 ) -> int:
     if folder.engine is not None and folder.engine.partition(":")[0] == "dask":
         raise click.UsageError("--engine dask is for files: credentials stay on this machine")
@@ -259,6 +337,7 @@ def _get_folder(
         return convert_folder(
             target, options, folder._replace(series=(), modality=()), workers,
             frames=frames, existing=existing, console=console, source=source,
+            layers=drawn.paths, layer_words=drawn.words,
         )  # fmt: skip
 
 
@@ -269,9 +348,10 @@ def _get_one(
     frames: FrameSelection | None,
     existing: Existing,
     console: Console,
+    drawn: _DrawnLayers,
 ) -> int:
-    from rendicom.batch.job import Job, OneFile, failure
-    from rendicom.errors import RendicomError
+    from rendicom.batch.job import Job, OneFile
+    from rendicom.batch.outcomes import failure
 
     output = OneFile(None if target.is_stream else target.path)
     job: Job | None = None
@@ -280,7 +360,7 @@ def _get_one(
         with source.remote.opening((unit,)) as supply:
             job = Job(unit.source, output, target.format, options, frames, existing)
             if isinstance(target.format, Format):
-                job = job._replace(opened=lambda: supply.instance(unit))
+                job = job._replace(opened=lambda: supply.instance(unit), layers=drawn.paths)
             else:
                 job = job._replace(content=supply.content(unit))
             for outcome in outcomes(job, is_verbose=console.is_verbose):
@@ -295,7 +375,13 @@ def _get_one(
 
 def _flags() -> list[click.Parameter]:
     arguments, *others = file_flags()
-    url = click.Argument(["paths"], nargs=-1, required=True, metavar="URL [TARGET]")
+    url = click.Argument(
+        ["paths"],
+        nargs=-1,
+        required=True,
+        metavar="URL [TARGET]",
+        type=click.Path(path_type=str, readable=False),
+    )
     assert isinstance(arguments, click.Argument)  # noqa: S101 - the URL stands in its place
     kept = [each for each in (*others, *folder_flags()) if each.name not in _LEFT_OUT]
     for each in kept:

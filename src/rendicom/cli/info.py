@@ -10,6 +10,7 @@ import click
 
 from rendicom.cli import exitcodes
 from rendicom.cli.console import print_json, printable
+from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.cli.target import STREAM
 
 if TYPE_CHECKING:
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _HELP = """\
-Say what is inside a DICOM file, what would be rendered and why, or why not.
+Show what a DICOM file contains, what would be rendered, and why.
 
-Nothing that identifies a patient is shown. - is standard input. Exit status: 0 when every file
-gives a picture or a document, else 1.
+No patient data is shown. - is standard input. Exit status: 0 if every file gives a picture or a
+document, else 1.
 """
 
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom info ct.dcm
+  rendicom info study/*.dcm --json > study.jsonl
+"""
 _Rows = Iterator[tuple[str, str]]
 
 
@@ -82,7 +89,9 @@ def _identity_rows(report: dict[str, Any]) -> _Rows:
         version = decoder["version"] or f"missing: {decoder['install']}"
         yield "decoder" if position == 0 else "", f"{decoder['name']} {version}"
     yield "header read by", "fast reader" if report["reader"] == "fast" else report["reader"]
-    if report["burned_in_annotation"]:
+    if report["burned_in"]:
+        yield "burned in names", f"YES: {report['burned_in']}"
+    elif report["burned_in_annotation"]:
         yield "burned in names", report["burned_in_annotation"]
 
 
@@ -156,17 +165,20 @@ def _picture_rows(report: dict[str, Any]) -> _Rows:
         yield "warning" if position == 0 else "", warning
 
 
-command = click.Command(
+command = FlagCommand(
     "info",
     params=[
         click.Argument(
-            ["files"], nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=str)
+            ["files"],
+            nargs=-1,
+            required=True,
+            metavar="FILE...",
+            type=click.Path(path_type=str, readable=False),
         ),
-        click.Option(
-            ["is_json", "--json"], is_flag=True, help="Print one JSON line for each file."
-        ),
+        Flag(["is_json", "--json"], is_flag=True, help="Print one JSON line for each file."),
     ],
     callback=info,
     help=_HELP,
-    short_help="Say what is inside a file and what would be rendered.",
+    epilog=_EXAMPLES,
+    short_help="Show what a file contains and what would be rendered.",
 )

@@ -1,18 +1,19 @@
-"""What ``rendicom info`` tells of an instance: image attributes only, nothing of the patient."""
+"""The report of ``rendicom info``: image attributes only, no patient data."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rendicom.engine import open_instance
-from rendicom.errors import NoPixelDataError, RendicomError
-from rendicom.pixels.syntaxes import (
+from rendicom.dicom.transfer_syntaxes import (
     ENCAPSULATED_UNCOMPRESSED,
     is_jpip,
     is_native,
-    is_video,
+    stream_kind,
     syntax_name,
 )
+from rendicom.engine import open_instance
+from rendicom.errors import NoPixelDataError, RendicomError, typed_memory_error
+from rendicom.pixels.burnedin import burned_in
 from rendicom.registry import discover
 
 if TYPE_CHECKING:
@@ -20,17 +21,6 @@ if TYPE_CHECKING:
     from rendicom.values import DisplayAttributes, LookupTable, PixelDescription
 
 __all__ = ["inspect"]
-
-_BURNED_IN_ANNOTATION = 0x00280301
-_JPEG_FAMILY = "1.2.840.10008.1.2.4."
-_STREAM_KINDS = {
-    **dict.fromkeys(("50", "51", "53", "55"), "jpeg"),
-    **dict.fromkeys(("57", "70"), "jpeg-lossless"),
-    **dict.fromkeys(("80", "81"), "jpeg-ls"),
-    **dict.fromkeys(("90", "91", "92", "93"), "jpeg2000"),
-    **dict.fromkeys(("110", "111", "112"), "jpeg-xl"),
-    **dict.fromkeys(("201", "202", "203"), "htj2k"),
-}
 
 
 def inspect(source: Source, *, name: str) -> dict[str, Any]:
@@ -53,7 +43,7 @@ def inspect(source: Source, *, name: str) -> dict[str, Any]:
     """
     report: dict[str, Any] = {"source": name, "renderable": False}
     try:
-        with open_instance(source) as instance:
+        with typed_memory_error(), open_instance(source) as instance:
             report |= _identity(instance)
             report |= _matrix(instance.description)
             display = instance.display_attributes(instance.description.representative_frame)
@@ -67,7 +57,7 @@ def inspect(source: Source, *, name: str) -> dict[str, Any]:
 
 
 def _documents(report: dict[str, Any], error: NoPixelDataError) -> dict[str, Any]:
-    from rendicom.batch.reports import document_names, with_forms
+    from rendicom.batch.document_job import document_names, with_forms
 
     sop_class = report["sop_class"]["uid"]
     said = with_forms(error, sop_class)
@@ -77,7 +67,7 @@ def _documents(report: dict[str, Any], error: NoPixelDataError) -> dict[str, Any
 
 
 def _identity(instance: Instance) -> dict[str, Any]:
-    uid = instance.transfer_syntax
+    uid, attributes = instance.transfer_syntax, instance.header.attributes
     return {
         "sop_class": {"uid": instance.sop_class, "name": _class_name(instance.sop_class)},
         "transfer_syntax": {"uid": uid, "name": syntax_name(uid) if uid else "not stated"},
@@ -85,7 +75,8 @@ def _identity(instance: Instance) -> dict[str, Any]:
         "remote": is_jpip(uid),
         "decoders": _decoders(uid),
         "reader": instance.header.reader,
-        "burned_in_annotation": instance.header.attributes.text(_BURNED_IN_ANNOTATION) or None,
+        "burned_in_annotation": attributes.text(0x00280301) or None,
+        "burned_in": burned_in(attributes) or None,
     }
 
 
@@ -99,7 +90,7 @@ def _class_name(uid: str) -> str:
 
 def _decoders(uid: str) -> list[dict[str, Any]]:
     """Return the libraries for a transfer syntax, the one tried first first; none for raw data."""
-    kind = _stream_kind(uid)
+    kind = stream_kind(uid)
     codecs = discover("rendicom.pixels.codecs", "CODEC").values()
     able = sorted(
         (codec for codec in codecs if kind in codec.streams), key=lambda codec: codec.rank
@@ -107,14 +98,6 @@ def _decoders(uid: str) -> list[dict[str, Any]]:
     return [
         {"name": codec.name, "version": codec.version(), "install": codec.install} for codec in able
     ]
-
-
-def _stream_kind(uid: str) -> str:
-    if is_video(uid):
-        return "video"
-    if uid.startswith(_JPEG_FAMILY):
-        return _STREAM_KINDS.get(uid.removeprefix(_JPEG_FAMILY), "")
-    return {"1.2.840.10008.1.2.5": "rle", "1.2.840.10008.1.2.8.1": "deflate"}.get(uid, "")
 
 
 def _matrix(description: PixelDescription) -> dict[str, Any]:

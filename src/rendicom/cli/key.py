@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from rendicom.cli.choices import NearestChoice
+from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.errors import OptionError
+
+if TYPE_CHECKING:
+    from rendicom.server.keys import Scope
 
 __all__ = ["command"]
 
 
-@click.command("key", short_help="Make an API key for a server.")
-@click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--name", required=True, help="Whose it is, as the audit log will say.")
-@click.option(
-    "--scope",
-    type=click.Choice(["read", "write"]),
-    default="read",
-    show_default=True,
-    help="What it may do; who may write may read, too.",
-)
-@click.option(
-    "--days", type=click.IntRange(min=1), help="After how many it expires; without it, never."
-)
-def command(file: str, name: str, scope: str, days: int | None) -> None:
-    """Add a new API key to FILE and print it.
+_HELP = """\
+Add a new API key to FILE and print it.
 
-    The file keeps what it hashes to and not the key: it is shown this once. Who sends it, in a
-    header apikey, X-API-Key or Authorization: Bearer, is let in by rendicom serve --api-key-file
-    FILE. A server that runs learns of it within seconds. To revoke it, take its line out.
-    """
-    from rendicom.server.keys import Scope, add_key
+FILE stores only a hash of the key, so the key cannot be shown again. rendicom serve --api-key-file
+FILE accepts it in the header apikey, X-API-Key or Authorization: Bearer. A running server reads the
+change within seconds. To revoke a key, delete its line.
+"""
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom key keys.txt --name reading-room
+  rendicom key keys.txt --name modality-3 --scope write --days 365
+"""
 
-    allowed: Scope = "write" if scope == "write" else "read"
+
+def key(file: str, *, name: str, scope: Scope, days: int | None) -> None:
+    """Run the command."""
+    from rendicom.server.keys import add_key
+
     try:
-        click.echo(add_key(file, name=name, scope=allowed, days=days))
+        click.echo(add_key(file, name=name, scope=scope, days=days))
     except OptionError as error:
         raise click.UsageError(str(error)) from None
+
+
+command = FlagCommand(
+    "key",
+    params=[
+        click.Argument(["file"], type=click.Path(dir_okay=False)),
+        Flag(["name", "--name"], required=True, metavar="NAME",
+             help="Name of the owner of the key, for the audit log."),
+        Flag(["scope", "--scope"], type=NearestChoice(["read", "write"]), default="read",
+             help="Permission; write includes read.  [default: read]"),
+        Flag(["days", "--days"], type=click.IntRange(min=1), metavar="N",
+             help="Days until the key expires.  [default: never]"),
+    ],
+    callback=key,
+    help=_HELP,
+    short_help="Make an API key for a server.",
+    epilog=_EXAMPLES,
+)  # fmt: skip

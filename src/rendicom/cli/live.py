@@ -13,11 +13,6 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple, TextIO, cast
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live as RichLive
-from rich.progress_bar import ProgressBar
-from rich.segment import Segment
-
 __all__ = ["Live"]
 
 _SPINNER, _PLAIN_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
@@ -26,6 +21,7 @@ _SPINS = 8.0
 _BAR, _LEAST_BAR = 30, 12
 _WIDE = 60
 """Columns from which there is room for a bar."""
+_USUAL_COLUMNS = 80
 _MOST_WAITING = 1 << 16
 """Letters that may wait for the thread; more have to wait themselves."""
 
@@ -44,16 +40,9 @@ class Live:
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
-        self._line = _Line()
-        self._console = Console(file=sys.stderr)
-        self._rich = RichLive(
-            self._line,
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._shown = _ShownLine(lambda width: "looking for files"[:width], None)
+        self._drawn = 0
+        """Letters that the line has on the terminal."""
         self._change = threading.Condition()
         self._waiting: list[str] = []
         self._size = 0
@@ -63,11 +52,8 @@ class Live:
 
     def start(self) -> None:
         """Show the line."""
-        self._rich.start()
-        # rich hides it, and nobody would bring it back after a kill.
-        self._console.show_cursor(True)
-        self._thread.start()
         out, err = self._streams
+        self._thread.start()
         sys.stderr = cast("TextIO", _Above(self, err))
         if _is_same_terminal(out, err):
             sys.stdout = cast("TextIO", _Above(self, out))
@@ -82,16 +68,14 @@ class Live:
             self._thread.join()
         # A terminal that is gone wants nothing back.
         with suppress(OSError):
-            self._rich.stop()
-            self._streams[1].write(self._taken(to_the_end=True))
-            self._streams[1].flush()
+            self._write(f"{self._erased()}{self._taken(to_the_end=True)}")
 
     def show(self, fit: Callable[[int], str], *, share: float | None = None) -> None:
         """Let the line say what ``fit`` makes of a number of columns.
 
-        ``share`` is how much is done, from 0 to 1; None where nobody knows.
+        ``share`` is the finished part, from 0 to 1; None if unknown.
         """
-        self._line.shown = _Shown(fit, share)
+        self._shown = _ShownLine(fit, share)
 
     def print(self, text: str) -> None:
         """Print above the line, as soon as there are whole lines to print."""
@@ -116,7 +100,7 @@ class Live:
                 with self._change:
                     self._change.wait_for(self._is_urgent, self._seconds)
         except OSError:
-            # The terminal is gone. Whoever prints next finds that out as without a line.
+            # The terminal is gone: the next output reports that.
             pass
         finally:
             with self._change:
@@ -125,10 +109,36 @@ class Live:
                 self._change.notify_all()
 
     def _draw(self) -> None:
-        if text := self._taken():
-            self._console.print(_Raw(text), end="", soft_wrap=True)
-        else:
-            self._rich.refresh()
+        text, line = self._taken(), self._line()
+        self._write(f"{self._erased()}{text}{line}")
+        self._drawn = len(line)
+
+    def _erased(self) -> str:
+        """Return what removes the line: blanks where a terminal may not know the code."""
+        if not self._drawn:
+            return ""
+        return f"\r{' ' * self._drawn}\r" if sys.platform == "win32" else "\r\x1b[2K"
+
+    def _write(self, text: str) -> None:
+        self._streams[1].write(text)
+        self._streams[1].flush()
+
+    def _line(self) -> str:
+        """Return spinner or bar, and text; never more than fits."""
+        fit, share = self._shown
+        # Some terminals go to the next line once the last column is written to.
+        width = max(1, _columns(self._streams[1]) - 1)
+        is_plain = not _is_unicode(self._streams[1])
+        frames = _PLAIN_SPINNER if is_plain else _SPINNER
+        spinner = frames[int(monotonic() * _SPINS) % len(frames)]
+        width -= 2
+        if share is None or width < _WIDE:
+            return f"{spinner} {fit(width)}"[: width + 2]
+        text = fit(width - _LEAST_BAR - 1)
+        columns = min(_BAR, width - len(text) - 1)
+        done = round(columns * min(1.0, share))
+        full, empty = "#." if is_plain else "\u2588\u2591"
+        return f"{spinner} {full * done}{empty * (columns - done)} {text}"
 
     def _taken(self, *, to_the_end: bool = False) -> str:
         """Return what is to be printed, whole lines only unless it is the end."""
@@ -141,50 +151,11 @@ class Live:
         return text[:length]
 
 
-class _Shown(NamedTuple):
-    """What the line says, replaced as a whole: the thread may be reading it."""
+class _ShownLine(NamedTuple):
+    """Text of the line; replaced as a whole because the thread may be reading it."""
 
     fit: Callable[[int], str]
     share: float | None
-
-
-class _Line:
-    """The line as rich draws it."""
-
-    def __init__(self) -> None:
-        self.shown = _Shown(lambda width: "looking for files"[:width], None)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield spinner or bar, and text; never more than fits."""
-        fit, share = self.shown
-        # Some terminals go to the next line once the last column is written to.
-        width = max(1, options.max_width - 1)
-        is_plain = options.ascii_only or options.legacy_windows
-        frames = _PLAIN_SPINNER if is_plain else _SPINNER
-        yield Segment(frames[int(monotonic() * _SPINS) % len(frames)] + " ")
-        width -= 2
-        if share is None or width < _WIDE:
-            yield Segment(fit(width))
-            return
-        text = fit(width - _LEAST_BAR - 1)
-        columns = min(_BAR, width - len(text) - 1)
-        if is_plain or console.no_color or console.color_system is None:
-            done = round(columns * min(1.0, share))
-            yield Segment("#" * done + "." * (columns - done))
-        else:
-            yield ProgressBar(total=1.0, completed=share, width=columns)
-        yield Segment(f" {text}")
-
-
-class _Raw:
-    """Text that is printed as it is."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the text."""
-        yield Segment(self._text)
 
 
 class _Above:
@@ -215,3 +186,18 @@ def _is_same_terminal(out: TextIO, err: TextIO) -> bool:
         return out.isatty() and os.path.sameopenfile(out.fileno(), err.fileno())
     except (OSError, ValueError):
         return False
+
+
+def _columns(stream: TextIO) -> int:
+    import os
+
+    with suppress(ValueError):
+        if (columns := int(os.environ.get("COLUMNS", ""))) > 0:
+            return columns
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
+    return _USUAL_COLUMNS
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    return (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf")

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rendicom.cli import exitcodes
-from rendicom.errors import RendicomError
+from rendicom.errors import RendicomError, out_of_memory
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["commands", "main"]
 
 _COMMANDS = (
     "convert", "get", "find", "store", "probe", "serve", "key",
-    "info", "doctor", "sample", "completion",
+    "manifest", "info", "doctor", "sample", "completion",
 )  # fmt: skip
 """Each is a module here that defines ``command``; only the one that runs is imported."""
-_OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG)
-"""What only standard output and error come with to the door: pictures have errors of ours."""
+_OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EBADF)
+"""Errors that only standard output and error raise here; files raise RendicomErrors."""
 
 
 class _Commands(click.Group):
@@ -37,12 +41,55 @@ class _Commands(click.Group):
         command.context_settings.setdefault("help_option_names", ["-h", "--help"])
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take in the arguments, those of ``rendicom FILE`` and ``rendicom help`` too."""
+        return super().parse_args(ctx, _spelt_out(args))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command; an unknown name is a usage error that says which may be meant."""
+        if args[0] not in _COMMANDS and not ctx.resilient_parsing:
+            from rendicom.cli.suggestions import advice_on_command
+
+            advice = advice_on_command(args[0], _COMMANDS)
+            ctx.fail(f"No such command '{args[0]}'{f': {advice}' if advice else ''}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return commands, and files where no command starts so."""
+        from click.shell_completion import CompletionItem
+
+        found = super().shell_complete(ctx, incomplete)
+        return found or [CompletionItem(incomplete, type="file")]
+
     def invoke(self, ctx: click.Context) -> Any:
         # Caught here since click itself would print an empty line first.
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(_interrupted())
+
+
+_OWN_OPTIONS = ("-h", "--help", "-V", "--version")
+
+
+def _spelt_out(args: list[str]) -> list[str]:
+    """Return the arguments with the command that ``rendicom FILE ...`` leaves out."""
+    if not args or args[0] in (*_COMMANDS, *_OWN_OPTIONS):
+        return args
+    first = args[0]
+    if first == "help":
+        asked = [each for each in args[1:] if each != "help"]
+        return [*asked, "--help"]
+    if first.startswith(("http://", "https://")):
+        return ["get", *args]
+    if first.startswith(("-", "+")) and first != "-":
+        is_for_files = any(not each.startswith("-") for each in args[1:])
+        has_command = any(each in _COMMANDS for each in args[1:])
+        return ["convert", *args] if is_for_files and not has_command else args
+    is_path = first == "-" or "/" in first or os.path.lexists(first)
+    return ["convert", *args] if is_path or os.path.splitext(first)[1] else args
 
 
 def _print_version(context: click.Context, parameter: click.Parameter, is_set: bool) -> None:  # noqa: ARG001
@@ -59,15 +106,29 @@ def _print_help() -> None:
         click.echo(context.get_help())
 
 
+_HELP = """\
+Turn any DICOM object into the picture a person expects to see.
+
+rendicom FILE [TARGET] is short for rendicom convert FILE [TARGET].
+"""
+_EPILOG = """\
+\b
+Examples:
+  rendicom ct.dcm                        write ct.jpg into the current folder
+  rendicom convert study/ pictures/      convert a folder
+  rendicom info ct.dcm                   show what a file contains
+  rendicom help convert                  list the options of a command
+"""
+
 commands = _Commands(
     "rendicom",
-    help="Turn any DICOM object into the picture a person expects to see.",
-    epilog="rendicom COMMAND --help says more about each command.",
+    help=_HELP,
+    epilog=_EPILOG,
     invoke_without_command=True,
     callback=_print_help,
     params=[
         click.Option(
-            ["--version"],
+            ["-V", "--version"],
             is_flag=True,
             expose_value=False,
             is_eager=True,
@@ -75,7 +136,8 @@ commands = _Commands(
             help="Show the version and exit.",
         )
     ],
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # As wide as the terminal.
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": sys.maxsize},
 )
 
 
@@ -110,6 +172,9 @@ def _run(given: list[str]) -> int:
     except RendicomError as error:
         _complain(str(error))
         return exitcodes.FAILED
+    except MemoryError:
+        _complain(str(out_of_memory()))
+        return exitcodes.FAILED
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _OUTPUT_FAILS:
             raise
@@ -126,15 +191,14 @@ def _open_missing_streams() -> None:
     """Put the null device where the shell closed a stream.
 
     Otherwise the next file opened gets its number, and whatever a library prints ends up in it.
+    Nothing can be written to the one for standard output: what is sent there is an error.
     """
     if None not in (sys.stdin, sys.stdout, sys.stderr):
         return
-    import os
-
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is not None:
             continue
-        opened = os.open(os.devnull, os.O_RDWR)
+        opened = os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)
         if opened != number:
             os.dup2(opened, number)
             os.close(opened)
@@ -149,7 +213,7 @@ def _end_orderly_on_termination() -> None:
     if threading.current_thread() is not threading.main_thread():
         return
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    # Whoever typed nohup wants the run to outlive the terminal.
+    # With nohup the run continues after the terminal is closed.
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, lambda number, _: sys.exit(128 + number))
 
@@ -158,6 +222,8 @@ def _usage(error: click.ClickException, given: list[str]) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "rendicom"
     message = " ".join(error.format_message().split())
+    if isinstance(error, click.NoSuchOption):
+        message = _unknown_option(error, given)
     _complain(f"{message} (see {command} --help)")
     if "--json" in given:
         from rendicom.cli.console import print_json
@@ -169,6 +235,18 @@ def _usage(error: click.ClickException, given: list[str]) -> int:
             }
         )  # fmt: skip
     return exitcodes.USAGE
+
+
+def _unknown_option(error: click.NoSuchOption, given: list[str]) -> str:
+    from rendicom.cli.suggestions import advice_on_option
+
+    # Of -im click sees the -i only.
+    typed = next((each for each in given if each.startswith(error.option_name)), "")
+    name = typed.partition("=")[0] or error.option_name
+    parameters = error.ctx.command.get_params(error.ctx) if error.ctx else ()
+    known = [option for each in parameters for option in (*each.opts, *each.secondary_opts)]
+    advice = advice_on_option(name, [each for each in known if each.startswith("--")])
+    return f"No such option: {name}{f': {advice}' if advice else ''}"
 
 
 def _interrupted() -> int:
@@ -186,13 +264,12 @@ def _output_failed(error: OSError) -> int:
     _drop_output()
     # Standard error may be on the same disk.
     with suppress(OSError):
-        _complain(f"cannot write the output: {error.strerror}")
+        reason = "standard output is closed" if error.errno == errno.EBADF else error.strerror
+        _complain(f"cannot write the output: {reason}")
     return exitcodes.FAILED
 
 
 def _drop_output() -> None:
-    import os
-
     # Python flushes standard output once more when it ends, which would fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -8,7 +8,7 @@ import click
 
 from rendicom.cli import exitcodes
 from rendicom.cli.console import print_json, printable
-from rendicom.cli.flags import FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.cli.remoteflags import (
     SECRETS,
     ConnectionFlags,
@@ -21,18 +21,19 @@ from rendicom.cli.remoteflags import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rendicom.client.findings import Finding
+    from rendicom.client.findings import CheckResult
+    from rendicom.client.server import Server
 
 __all__ = ["command"]
 
 _HELP = f"""\
-Find out what a DICOMweb server does, by trying it on one of its instances.
+Test which services a DICOMweb server supports, with one of its instances.
 
-URL is that of a server, or of the study, series or instance to try it on. Nothing is changed on the
-server. Each picture it makes is held against the one that rendicom convert makes: "ignored" is what
-it accepts and does not do, "differs" what it does in another way than the standard says.
+URL names a server, or the study, series or instance to test with. Nothing is changed on the server.
+Each picture is compared with that of rendicom convert: "ignored" marks parameters that are accepted
+but have no effect, "differs" those whose effect is not that of the standard.
 
-Exit status: 0 when an instance can be retrieved, else 1.
+Exit status: 0 if an instance can be retrieved, else 1.
 
 {SECRETS}"""
 
@@ -41,7 +42,7 @@ _EXAMPLES = """\
 Examples:
   rendicom probe https://pacs/dicomweb --api-key @key.txt
   rendicom probe https://pacs/dicomweb --match Modality=MG
-  rendicom probe https://pacs/dicomweb --json > abilities.json
+  rendicom probe https://pacs/dicomweb --json > capabilities.json
 """
 
 
@@ -50,23 +51,23 @@ def probe(url: str, *, match: tuple[str, ...], is_fuzzy: bool, is_json: bool, **
     address, connection = reached(url, ConnectionFlags.taken_from(more))
     if address.is_wado_uri:
         raise click.UsageError("give the URL of a DICOMweb server, not a WADO-URI link")
-    from rendicom.client.listing import Wanted
+    from rendicom.client.listing import InstanceQuery
     from rendicom.client.probing import probe as tried
     from rendicom.client.server import Server
 
     server = Server(connection)
     resource = address.resource._replace(frames=())
-    wanted = Wanted(resource, (*address.matches, *matches_of(match)), is_fuzzy=is_fuzzy)
+    wanted = InstanceQuery(resource, (*address.matches, *matches_of(match)), is_fuzzy=is_fuzzy)
     try:
         findings = tried(server, wanted)
         if is_json:
             found = list(findings)
             print_json({
-                "url": connection.base, "server": server.habits.server,
+                "url": connection.base, "server": server.profile.server,
                 "findings": [each._asdict() for each in found],
             })  # fmt: skip
         else:
-            found = list(_shown(findings, f"{connection.base}: {server.habits.server}"))
+            found = list(_shown(findings, server))
     finally:
         server.close()
     is_retrieved = any(
@@ -76,12 +77,15 @@ def probe(url: str, *, match: tuple[str, ...], is_fuzzy: bool, is_json: bool, **
     return exitcodes.OK if is_retrieved else exitcodes.FAILED
 
 
-def _shown(findings: Iterable[Finding], head: str) -> Iterable[Finding]:
-    """Print each finding as it comes, below what the server is, as far as its address tells."""
+def _shown(findings: Iterable[CheckResult], server: Server) -> Iterable[CheckResult]:
+    """Print each finding as it comes, below what the server is, as far as that is known."""
+    from rendicom.client.server_profiles import OWN
+
     service = ""
     for each in findings:
         if not service:
-            click.echo(f"{head}, by its address")
+            by = "by its own word" if server.profile is OWN else "by its address"
+            click.echo(f"{server.session.connection.base}: {server.profile.server}, {by}")
         if each.service != service:
             service = each.service
             click.echo(f"\n{service}")
@@ -93,7 +97,7 @@ def _shown(findings: Iterable[Finding], head: str) -> Iterable[Finding]:
 def _flags() -> list[click.Parameter]:
     return [
         click.Argument(["url"], metavar="URL"),
-        click.Option(["is_json", "--json"], is_flag=True, help="Print one JSON document."),
+        Flag(["is_json", "--json"], is_flag=True, help="Print one JSON document."),
         *match_flags(),
         *connection_flags(),
     ]
@@ -104,6 +108,6 @@ command = FlagCommand(
     params=_flags(),
     callback=probe,
     help=_HELP,
-    short_help="Find out what a DICOMweb server does.",
+    short_help="Test which services a DICOMweb server supports.",
     epilog=_EXAMPLES,
 )

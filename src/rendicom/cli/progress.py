@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from rendicom.cli.console import complain, counted, duration, speed
 
 if TYPE_CHECKING:
-    from rendicom.batch.tally import Tally
+    from rendicom.batch.counters import Counters
     from rendicom.cli.live import Live
 
-__all__ = ["Part", "Progress", "fitted"]
+__all__ = ["LinePart", "Progress", "fitted"]
 
 _LIVE_SECONDS = 0.2
 _FIRST_LINE_SECONDS = 5.0
@@ -25,14 +25,14 @@ _GIGABYTE, _MEGABYTE = 1e9, 1e6
 _SEPARATOR = ", "
 
 
-class Part(NamedTuple):
+class LinePart(NamedTuple):
     """A piece of the line, and how much it matters where there is no room for all; 0 the most."""
 
     text: str
     rank: int = 0
 
 
-def fitted(parts: Sequence[Part], width: int) -> str:
+def fitted(parts: Sequence[LinePart], width: int) -> str:
     """Return as many parts as fit ``width`` letters, in their order; those that matter go last."""
     kept = list(parts)
     while len(kept) > 1 and len(_joined(kept)) > width:
@@ -41,7 +41,7 @@ def fitted(parts: Sequence[Part], width: int) -> str:
     return _joined(kept)[: max(0, width)]
 
 
-def _joined(parts: Sequence[Part]) -> str:
+def _joined(parts: Sequence[LinePart]) -> str:
     return _SEPARATOR.join(part.text for part in parts)
 
 
@@ -109,9 +109,9 @@ class Progress:
     def stage(self, text: str) -> None:
         """Show what else the run is at, once all sources are done; on a terminal only."""
         if self._live is not None:
-            self._live.show(partial(fitted, [Part(text)]))
+            self._live.show(partial(fitted, [LinePart(text)]))
 
-    def update(self, tally: Tally) -> None:
+    def update(self, tally: Counters) -> None:
         """Show the tally, unless something was shown a moment ago."""
         if self._is_quiet:
             return
@@ -129,33 +129,36 @@ class Progress:
             share = done / total if total else None
             self._live.show(partial(fitted, _parts(tally, now, total)), share=share)
 
-    def _known_total(self, tally: Tally) -> int | None:
+    def _known_total(self, tally: Counters) -> int | None:
         """Return the total of sources; None as long as it grows, or where archives hold more."""
         is_enough = self._total >= tally.sources + tally.done_before
         return self._total if self._is_final and is_enough and not tally.has_members else None
 
 
-def _parts(tally: Tally, now: float, total: int | None) -> list[Part]:
+def _parts(tally: Counters, now: float, total: int | None) -> list[LinePart]:
     """Return what there is to say, the most telling first."""
     rate = tally.rate(now)
-    parts = [Part(_files(tally, total)), Part(counted(tally.pictures, "picture"), 4)]
+    parts = [
+        LinePart(_files(tally, total)),
+        LinePart(counted(tally.pictures, "picture"), 4),
+    ]
     if rate.pictures:
-        parts.append(Part(speed(rate.pictures), 3))
+        parts.append(LinePart(speed(rate.pictures), 3))
     elif rate.sources:
-        parts.append(Part(speed(rate.sources).replace("/", " files/"), 3))
+        parts.append(LinePart(speed(rate.sources).replace("/", " files/"), 3))
     if rate.bytes_read:
-        parts.append(Part(f"{_size(rate.bytes_read)}/s", 6))
+        parts.append(LinePart(f"{_size(rate.bytes_read)}/s", 6))
     if tally.skipped:
-        parts.append(Part(f"{tally.skipped} there already", 5))
+        parts.append(LinePart(f"{tally.skipped} there already", 5))
     if tally.failed:
-        parts.append(Part(f"{tally.failed.total()} failed", 1))
+        parts.append(LinePart(f"{tally.failed.total()} failed", 1))
     left = tally.time_left(now, total)
     if left is not None:
-        parts.append(Part(f"about {duration(left)} left", 2))
+        parts.append(LinePart(f"about {duration(left)} left", 2))
     return parts
 
 
-def _files(tally: Tally, total: int | None) -> str:
+def _files(tally: Counters, total: int | None) -> str:
     done = tally.sources + tally.done_before
     return counted(done, "file") if total is None else f"{done} of {counted(total, 'file')}"
 

@@ -1,16 +1,21 @@
-"""The flags that say how a DICOMweb server is reached, the same for each command that asks one."""
+"""Connection flags, shared by the commands that talk to a DICOMweb server."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from rendicom.cli.console import complain
+from rendicom.cli.flags import Flag
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.client.addresses import Address, Pairs
-    from rendicom.client.connection import Connection
+    from rendicom.client.addresses import Address
+    from rendicom.client.connection_settings import ConnectionSettings
+    from rendicom.client.matching import MatchReport
+    from rendicom.dicomweb.search_parameters import Pairs
 
 __all__ = [
     "SECRETS",
@@ -19,16 +24,21 @@ __all__ = [
     "match_flags",
     "matches_of",
     "reached",
+    "was_ignored",
 ]
 
 SECRETS = """\
-Whatever is secret may be given as @FILE, or as env:NAME for a variable: what is typed itself can be
-seen by others on this machine.
+Give secrets as @FILE, or as env:NAME for an environment variable: other users of this machine can
+see the command line.
 """
 
 
+_connection_flag = partial(Flag, section="Connection")
+_search_flag = partial(Flag, section="Search")
+
+
 class ConnectionFlags(NamedTuple):
-    """What the flags of `connection_flags` say."""
+    """Values of the flags of `connection_flags`."""
 
     header: tuple[str, ...] = ()
     api_key: str = ""
@@ -45,49 +55,51 @@ class ConnectionFlags(NamedTuple):
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> ConnectionFlags:
-        """Return the flags among others, which are left."""
+        """Remove these flags from all flags given, and return them."""
         return cls(**{name: given.pop(name) for name in cls._fields})
 
 
 def connection_flags() -> list[click.Parameter]:
     """Return the flags."""
     return [
-        click.Option(
+        _connection_flag(
             ["header", "-H", "--header"], multiple=True, metavar="'NAME: VALUE'|@FILE",
             help="Send a header with each request.",
         ),
-        click.Option(["api_key", "--api-key"], default="", metavar="KEY", help="Send an API key."),
-        click.Option(
+        _connection_flag(
+            ["api_key", "--api-key"], default="", metavar="KEY|@FILE", help="Send an API key.",
+        ),
+        _connection_flag(
             ["api_key_header", "--api-key-header"], default="apikey", metavar="NAME",
-            help="The header it goes in.  [default: apikey]",
+            help="Header of the API key.  [default: apikey]",
         ),
-        click.Option(
-            ["token", "--token"], default="", metavar="TOKEN",
-            help="Send a bearer token; a file of it is read again when it changes.",
+        _connection_flag(
+            ["token", "--token"], default="", metavar="TOKEN|@FILE",
+            help="Send a bearer token. An @FILE is read again when it changes.",
         ),
-        click.Option(
+        _connection_flag(
             ["user", "--user"], default="", metavar="NAME[:PASSWORD]",
-            help="Say who asks, with a password.",
+            help="User for HTTP Basic authentication.",
         ),
-        click.Option(["password", "--password"], default="", metavar="PASSWORD",
-            help="The password, apart from the name."),
-        click.Option(["cert", "--cert"], default="", metavar="FILE",
+        _connection_flag(["password", "--password"], default="", metavar="PASSWORD|@FILE",
+            help="Password of --user."),
+        _connection_flag(["cert", "--cert"], default="", metavar="FILE",
             help="Client certificate (PEM)."),
-        click.Option(["cert_key", "--cert-key"], default="", metavar="FILE",
-            help="Its key, where that is in a file of its own."),
-        click.Option(["cert_password", "--cert-password"], default="", metavar="PASSWORD",
-            help="Password of that key."),
-        click.Option(
+        _connection_flag(["cert_key", "--cert-key"], default="", metavar="FILE",
+            help="Private key, if the file of --cert does not contain it."),
+        _connection_flag(["cert_password", "--cert-password"], default="", metavar="PASSWORD|@FILE",
+            help="Password of the private key."),
+        _connection_flag(
             ["ca_bundle", "--ca-bundle"], default="", metavar="FILE|FOLDER",
-            help="Certificates to believe.  [default: SSL_CERT_FILE, else those of the system]",
+            help="Trusted CA certificates.  [default: SSL_CERT_FILE, else the system's]",
         ),
-        click.Option(
+        _connection_flag(
             ["has_netrc", "--no-netrc"], flag_value=False, default=True, is_flag=True,
-            help="Do not look into .netrc.",
+            help="Do not read .netrc.",
         ),
-        click.Option(
+        _connection_flag(
             ["has_http2", "--no-http2"], flag_value=False, default=True, is_flag=True,
-            help="Speak HTTP/1.1 only.",
+            help="Use HTTP/1.1 only.",
         ),
     ]  # fmt: skip
 
@@ -95,25 +107,27 @@ def connection_flags() -> list[click.Parameter]:
 def match_flags() -> list[click.Parameter]:
     """Return the flags of a search."""
     return [
-        click.Option(
+        _search_flag(
             ["match", "--match"], multiple=True, metavar="KEY=VALUE",
-            help="Attribute, by keyword or tag, and what it has to be: PatientID=4711, "
+            help="Attribute, by keyword or tag, and the value to match: PatientID=4711, "
             "StudyDate=20260101-.",
         ),
-        click.Option(
-            ["is_fuzzy", "--fuzzy"], is_flag=True, help="Match names that sound alike, too."
+        _search_flag(
+            ["is_fuzzy", "--fuzzy"], is_flag=True, help="Fuzzy matching of person names."
         ),
     ]  # fmt: skip
 
 
 def matches_of(texts: tuple[str, ...]) -> Pairs:
-    """Return the matches that were typed.
+    """Parse the values of --match.
 
     Raises
     ------
     click.UsageError
-        One is not of the form KEY=VALUE.
+        One is not of the form KEY=VALUE, or its key or value is invalid.
     """
+    from rendicom.client.matching import check_keys
+
     pairs = []
     for text in texts:
         key, equals, value = text.partition("=")
@@ -121,19 +135,33 @@ def matches_of(texts: tuple[str, ...]) -> Pairs:
             # The text itself may be a patient's name: it is not repeated.
             raise click.UsageError("--match is not of the form KEY=VALUE")
         pairs.append((key.strip(), value))
+    try:
+        check_keys(tuple(pairs))
+    except OptionError as error:
+        raise click.UsageError(f"--match: {error}") from None
     return tuple(pairs)
 
 
-def reached(url: str, flags: ConnectionFlags) -> tuple[Address, Connection]:
-    """Return what a URL asks for, and how its server is reached.
+def was_ignored(report: MatchReport, host: str) -> bool:
+    """Warn about results that do not match; return whether the server ignored the search."""
+    for doubt in report.doubts(host):
+        complain(f"warning: {doubt}")
+    failure = report.failure(host)
+    if failure is not None:
+        complain(failure.message, hint=failure.hint)
+    return failure is not None
+
+
+def reached(url: str, flags: ConnectionFlags) -> tuple[Address, ConnectionSettings]:
+    """Parse a URL and the connection flags.
 
     Raises
     ------
     click.UsageError
-        The URL or a flag makes no sense.
+        The URL or a flag is invalid.
     """
     from rendicom.client.addresses import parse_address
-    from rendicom.client.connection import open_connection
+    from rendicom.client.connection_settings import connection_to
     from rendicom.client.credentials import Certificate, Credentials, secret
 
     try:
@@ -153,7 +181,7 @@ def reached(url: str, flags: ConnectionFlags) -> tuple[Address, Connection]:
             password=flags.password,
             certificate=certificate,
         )
-        connection = open_connection(
+        connection = connection_to(
             address.base,
             credentials=credentials,
             ca_bundle=flags.ca_bundle,

@@ -7,31 +7,36 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rendicom.batch.units import Unit
+from rendicom.client.connection_settings import host_of
 from rendicom.client.listing import list_instances
+from rendicom.client.matching import MatchReport
 from rendicom.client.server import Server
 from rendicom.errors import OptionError, RendicomError
 
 if TYPE_CHECKING:
-    from rendicom.client.listing import Wanted
-    from rendicom.client.remote import Remote
-    from rendicom.client.summary import Summary
+    from rendicom.client.found_instance import FoundInstance
+    from rendicom.client.listing import InstanceQuery
+    from rendicom.client.remote_input import RemoteInput
 
 __all__ = ["RemoteSource"]
 
 
 @dataclass(slots=True)
 class RemoteSource:
-    """What is wanted of a server, and what makes pictures of it.
+    """The instances requested from a server, and how they are rendered.
 
     Attributes
     ----------
     total
         Instances found so far; final once `units` came to its end.
+    report
+        What came of holding results of searches against what was asked for.
     """
 
-    remote: Remote
-    wanted: Wanted
+    remote: RemoteInput
+    wanted: InstanceQuery
     total: int = field(default=0, init=False)
+    report: MatchReport = field(default_factory=MatchReport, init=False)
 
     def units(self) -> Iterator[Unit]:
         """Yield a unit for each instance, in its place below the target.
@@ -45,13 +50,13 @@ class RemoteSource:
         """
         server = Server(self.remote.connection, is_wado_uri=self.remote.is_wado_uri)
         try:
-            for summary in list_instances(server, self.wanted):
+            for summary in list_instances(server, self.wanted, self.report):
                 self.total += 1
                 yield self.unit(summary)
         finally:
             server.close()
 
-    def unit(self, summary: Summary) -> Unit:
+    def unit(self, summary: FoundInstance) -> Unit:
         """Return the unit of an instance."""
         resource = self.wanted.resource
         above = [] if resource.study else [summary.study]
@@ -69,12 +74,13 @@ class RemoteSource:
         """
         unit = next(self.units(), None)
         if unit is None:
-            raise RendicomError("nothing matches")
+            failure = self.report.failure(host_of(self.remote.connection.base))
+            raise failure or RendicomError("nothing matches")
         return unit
 
     def close(self) -> None:
         """Close the connections that this process has; workers close theirs when they end."""
-        from rendicom.client.remote import forget
+        from rendicom.client.remote_input import forget
 
         forget(self.remote.connection)
 
@@ -85,7 +91,7 @@ class RemoteSource:
         ------
         OptionError
         """
-        from rendicom.client.rendered import question_for
+        from rendicom.client.render_requests import render_request_for
 
         remote = self.remote
         if remote.rendering != "remote":
@@ -93,7 +99,7 @@ class RemoteSource:
         if remote.is_document:
             raise OptionError("documents are made here: leave --render remote out")
         known = frozenset(_all_names())
-        if question_for(remote.options, known=known, rows=1, columns=1) is None:
+        if render_request_for(remote.options, known=known, rows=1, columns=1) is None:
             raise OptionError("no server can be asked for these options: --render local")
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
-from rendicom.batch.write import write_picture
+from rendicom.cli.choices import NearestChoice
+from rendicom.cli.flags import Flag, FlagCommand
+from rendicom.engine.picture_file import write_picture
+from rendicom.errors import OutputExistsError
 
 __all__ = ["command"]
 
@@ -22,18 +25,37 @@ _KINDS = {
 }
 
 
-@click.command("sample")
-@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False))
-@click.option(
-    "--kind",
-    type=click.Choice(sorted(_KINDS)),
-    default="ct",
-    show_default=True,
-    help="What it shows.",
-)
-def command(target: str, kind: str) -> None:
-    """Write a small sample to FILE, from those that pydicom brings along."""
+_HELP = """\
+Write a small sample file to FILE, one of those that pydicom includes.
+"""
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom sample ct.dcm
+  rendicom sample cine.dcm --kind us-cine
+"""
+
+
+def sample(target: str, *, kind: str) -> None:
+    """Run the command."""
     import pydicom
 
     source = Path(pydicom.__file__).parent / "data" / "test_files" / _KINDS[kind]
-    write_picture(target, source.read_bytes(), existing="fail")
+    try:
+        write_picture(target, source.read_bytes(), existing="fail")
+    except OutputExistsError as error:
+        raise OutputExistsError(error.message, hint="choose another FILE") from None
+
+
+command = FlagCommand(
+    "sample",
+    params=[
+        click.Argument(["target"], metavar="FILE", type=click.Path(dir_okay=False)),
+        Flag(["kind", "--kind"], type=NearestChoice(sorted(_KINDS)), default="ct",
+             help="Kind of object.  [default: ct]"),
+    ],
+    callback=sample,
+    help=_HELP,
+    short_help="Write a small sample file.",
+    epilog=_EXAMPLES,
+)  # fmt: skip

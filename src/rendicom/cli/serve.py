@@ -1,4 +1,4 @@
-"""``rendicom serve``: a DICOMweb server over folders, and a page to look at it."""
+"""``rendicom serve``: a DICOMweb server over folders, with a web page."""
 
 from __future__ import annotations
 
@@ -7,41 +7,72 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rendicom.cli.choices import NearestChoice
+from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.errors import OptionError
+from rendicom.extras import install_command
 
 if TYPE_CHECKING:
-    from rendicom.server.settings import Setting
+    from rendicom.server.settings_table import Setting
 
 __all__ = ["command"]
 
 _HELP = """\
-Serve the DICOM files in each FOLDER, where they are, as a DICOMweb server, with a page to look at
-them.
+Serve the DICOM files in each FOLDER as a DICOMweb server, with a web page to view them.
 
-The URL to open is the first line on standard output. Ctrl-C lets requests under way finish and
-ends it; a second one ends it at once.
+Files are read where they are. The URL to open is the first line on standard output. Ctrl-C stops
+the server after requests in progress; a second Ctrl-C stops it at once.
 
-Each option can also be given as a variable: --api-key-file FILE is RENDICOM_API_KEY_FILE=FILE. What
-is typed counts more.
+Each option can also be set by an environment variable: --api-key-file FILE is
+RENDICOM_API_KEY_FILE=FILE. The command line takes precedence.
 
-Exit status: 0 when it was asked to end, 1 when it could not start, 2 when an option is wrong.
+Exit status: 0 after a normal stop, 1 if it could not start, 2 if an option is wrong.
+"""
+_EXAMPLES = """\
+\b
+Examples:
+  rendicom serve studies/ --open                        view a folder in the browser
+  rendicom serve studies/ --data index/ --writable      keep the index, and let clients store
+  rendicom serve s3://bucket/archive/ --data index/
+  rendicom serve studies/ --host 0.0.0.0 --api-key-file keys.txt
 """
 _REQUIRED = ("fastapi", "httptools", "jwt", "prometheus_client", "pydantic_settings", "sqlalchemy")
 
 
-class _Serve(click.Command):
-    """A command whose options are the settings of the server, looked at when they are needed."""
+class _Serve(FlagCommand):
+    """A command whose options are the server settings, loaded only when needed."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the options. The libraries behind them are not loaded for other commands."""
-        if not self.params:
+        if not self.params and not _missing():
             self.params = _options()
         return super().get_params(ctx)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take in the arguments; without the libraries only help is there."""
+        if _missing() and {"-h", "--help"}.isdisjoint(args):
+            raise click.UsageError(_what_is_missing(), ctx)
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write examples, and what is missing."""
+        super().format_epilog(ctx, formatter)
+        if _missing():
+            formatter.write_paragraph()
+            formatter.write_text(f"No options are listed: {_what_is_missing()}")
+
+
+def _missing() -> list[str]:
+    return [name for name in _REQUIRED if find_spec(name) is None]
+
+
+def _what_is_missing() -> str:
+    return f"serve needs {', '.join(_missing())}: {install_command('server')}"
 
 
 def serve(**given: Any) -> None:
     """Serve; what was ``given`` is keyed by setting."""
-    from rendicom.server.settings import load_settings
+    from rendicom.server.settings_table import load_settings
 
     try:
         settings = load_settings(
@@ -55,10 +86,7 @@ def serve(**given: Any) -> None:
 
 
 def _options() -> list[click.Parameter]:
-    missing = [name for name in _REQUIRED if find_spec(name) is None]
-    if missing:
-        raise click.UsageError(f"serve needs {', '.join(missing)}: pip install 'rendicom[server]'")
-    from rendicom.server.settings import settings_table
+    from rendicom.server.settings_table import settings_table
 
     return [_option(setting) for setting in settings_table()]
 
@@ -66,18 +94,20 @@ def _options() -> list[click.Parameter]:
 def _option(setting: Setting) -> click.Parameter:
     if not setting.flag:
         return click.Argument(
-            [setting.attribute], nargs=-1, metavar=f"[{setting.metavar}]...", required=False
+            [setting.attribute],
+            nargs=-1,
+            metavar=f"[{setting.metavar}]...",
+            required=False,
+            type=click.Path(path_type=str, readable=False),
         )
     if setting.is_switch:
         both = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.default else setting.flag
-        return click.Option(
-            [setting.attribute, both], is_flag=True, default=None, help=setting.help
-        )
-    return click.Option(
+        return Flag([setting.attribute, both], is_flag=True, default=None, help=setting.help)
+    return Flag(
         [setting.attribute, setting.flag],
         default=None,
         multiple=setting.is_list,
-        type=click.Choice(setting.choices) if setting.choices else click.STRING,
+        type=NearestChoice(setting.choices) if setting.choices else click.STRING,
         metavar=setting.metavar or None,
         help=_help(setting),
     )
@@ -93,5 +123,6 @@ command = _Serve(
     "serve",
     callback=serve,
     help=_HELP,
+    epilog=_EXAMPLES,
     short_help="Serve folders as a DICOMweb server, with a page.",
 )

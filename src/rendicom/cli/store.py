@@ -1,4 +1,4 @@
-"""``rendicom store``: files and folders to a DICOMweb server (STOW-RS), with a result for each."""
+"""``rendicom store``: sends files and folders to a DICOMweb server (STOW-RS)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import click
 
 from rendicom.cli import exitcodes
 from rendicom.cli.console import complain, counted, print_json
-from rendicom.cli.flags import FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.cli.remoteflags import SECRETS, ConnectionFlags, connection_flags, reached
 from rendicom.errors import NotDicomError, RendicomError, UnreadableSourceError
 
 if TYPE_CHECKING:
     from rendicom.client.session import Session
-    from rendicom.client.storing import Parcel, Stored
+    from rendicom.client.store_instances import StoreItem, StoreResult
 
 __all__ = ["command"]
 
 _HELP = f"""\
 Store DICOM files on a DICOMweb server (STOW-RS).
 
-URL is that of the server, or of the study that all instances have to be of. FILE may be a folder,
-an archive or a DICOMDIR, too: what is no DICOM in there is passed over. Files are sent as they are.
+URL names the server, or the study that all instances must belong to. FILE may also be a folder, an
+archive or a DICOMDIR: files in it that are not DICOM are skipped. Files are sent unchanged.
 
-To send an instance again does no harm. Exit status: 0 when all are stored, 1 when some are not.
+An instance can safely be sent again. Exit status: 0 if all are stored, 1 if some are not.
 
 {SECRETS}"""
 
@@ -44,7 +44,14 @@ _MOST_INSTANCES, _MOST_BYTES = 50, 32 << 20
 
 
 def store(
-    url: str, files: tuple[str, ...], *, jobs: int, is_json: bool, is_verbose: bool, **more: Any
+    url: str,
+    files: tuple[str, ...],
+    *,
+    follow_links: bool,
+    jobs: int,
+    is_json: bool,
+    is_verbose: bool,
+    **more: Any,
 ) -> int:
     """Run the command and return its exit status."""
     address, connection = reached(url, ConnectionFlags.taken_from(more))
@@ -53,34 +60,35 @@ def store(
     from rendicom.client.session import Session
 
     session = Session(connection)
-    told = _Told(is_json=is_json, is_verbose=is_verbose)
+    told = _Report(is_json=is_json, is_verbose=is_verbose)
     try:
-        _send_all(session, _parcels(files, told), told, study=address.resource.study, jobs=jobs)
+        items = _store_items(files, told, follow_links=follow_links)
+        _send_all(session, items, told, study=address.resource.study, jobs=jobs)
     finally:
         session.close()
     return told.summarise()
 
 
-class _Told:
-    """Tells what became of each instance, and counts."""
+class _Report:
+    """Reports the outcome of each instance, and counts."""
 
     def __init__(self, *, is_json: bool, is_verbose: bool) -> None:
         self._is_json, self._is_verbose = is_json, is_verbose
         self.stored = self.failed = 0
 
-    def outcome(self, found: Stored) -> None:
-        parcel = found.parcel
+    def outcome(self, found: StoreResult) -> None:
+        item = found.item
         if found.error is not None:
-            self.failure(parcel.source, found.error, instance=parcel.instance)
+            self.failure(item.source, found.error, instance=item.instance)
             return
         self.stored += 1
         if self._is_json:
             print_json({
-                "source": parcel.source, "status": "stored", "instance": parcel.instance,
+                "source": item.source, "status": "stored", "instance": item.instance,
                 "retrieve_url": found.retrieve_url, "warning": found.warning,
             })  # fmt: skip
         elif found.warning or self._is_verbose:
-            complain(found.warning or "stored", about=parcel.source)
+            complain(found.warning or "stored", about=item.source)
 
     def failure(self, source: str, error: RendicomError, *, instance: str = "") -> None:
         self.failed += 1
@@ -101,18 +109,23 @@ class _Told:
         return exitcodes.FAILED if self.failed else exitcodes.OK
 
 
-def _parcels(files: tuple[str, ...], told: _Told) -> Iterator[Parcel]:
-    """Yield the instances in files, folders and archives; tell of those that cannot be read."""
-    from rendicom.batch.sources import Ignored, Unreadable, find, open_unit
-    from rendicom.client.storing import parcel_of
+def _store_items(
+    files: tuple[str, ...], told: _Report, *, follow_links: bool
+) -> Iterator[StoreItem]:
+    """Yield the instances in files, folders and archives; report those that cannot be read."""
+    from rendicom.batch.outcomes import Ignored
+    from rendicom.batch.output_paths import find
+    from rendicom.batch.sources import open_unit
+    from rendicom.client.store_instances import store_item
+    from rendicom.dicom.folder_walk import Unreadable
 
-    for entry in find(files, "", extension=".dcm"):
+    for entry in find(files, "", extension=".dcm", follow_links=follow_links):
         if isinstance(entry, Unreadable):
             told.failure(entry.source, UnreadableSourceError(entry.reason))
         if isinstance(entry, (Ignored, Unreadable)):
             continue
         try:
-            yield parcel_of(entry.source, partial(open_unit, entry))
+            yield store_item(entry.source, partial(open_unit, entry))
         except NotDicomError as error:
             if entry.is_known or entry.source in files:
                 told.failure(entry.source, error)
@@ -121,22 +134,26 @@ def _parcels(files: tuple[str, ...], told: _Told) -> Iterator[Parcel]:
 
 
 def _send_all(
-    session: Session, parcels: Iterator[Parcel], told: _Told, *, study: str, jobs: int
+    session: Session, items: Iterator[StoreItem], told: _Report, *, study: str, jobs: int
 ) -> None:
     """Send in requests of some instances each, few under way at once, and tell in their order."""
-    from rendicom.client.storing import send
+    from rendicom.client.store_instances import send
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="rendicom-store") as executor:
-        under_way: deque[tuple[list[Parcel], Future[list[Stored]]]] = deque()
+        under_way: deque[tuple[list[StoreItem], Future[list[StoreResult]]]] = deque()
         try:
-            for group in _groups(parcels):
+            for group in _groups(items):
+                # Of files that hold the same instance the first given is the one to store.
+                names = {item.instance for item in group}
+                while any(each.instance in names for sent, _ in under_way for each in sent):
+                    _finish(under_way, told)
                 under_way.append((group, executor.submit(send, session, group, study=study)))
                 if len(under_way) > jobs:
                     _finish(under_way, told)
             while under_way:
                 _finish(under_way, told)
         except RendicomError:
-            # What refuses one request as a whole refuses the others.
+            # A server that refuses one request as a whole refuses the others.
             executor.shutdown(wait=False, cancel_futures=True)
             session.close()
             for group, _future in under_way:
@@ -145,25 +162,27 @@ def _send_all(
             raise
 
 
-def _finish(under_way: deque[tuple[list[Parcel], Future[list[Stored]]]], told: _Told) -> None:
+def _finish(
+    under_way: deque[tuple[list[StoreItem], Future[list[StoreResult]]]], told: _Report
+) -> None:
     _group, future = under_way[0]
     for outcome in future.result():
         told.outcome(outcome)
     under_way.popleft()
 
 
-def _groups(parcels: Iterable[Parcel]) -> Iterator[list[Parcel]]:
+def _groups(items: Iterable[StoreItem]) -> Iterator[list[StoreItem]]:
     """Yield instances by the request; an instance stands only once in each."""
-    group: list[Parcel] = []
+    group: list[StoreItem] = []
     size, known = 0, set[str]()
-    for parcel in parcels:
-        is_full = len(group) == _MOST_INSTANCES or size + parcel.size > _MOST_BYTES
-        if group and (is_full or parcel.instance in known):
+    for item in items:
+        is_full = len(group) == _MOST_INSTANCES or size + item.size > _MOST_BYTES
+        if group and (is_full or item.instance in known):
             yield group
             group, size, known = [], 0, set()
-        group.append(parcel)
-        known.add(parcel.instance)
-        size += parcel.size
+        group.append(item)
+        known.add(item.instance)
+        size += item.size
     if group:
         yield group
 
@@ -171,15 +190,22 @@ def _groups(parcels: Iterable[Parcel]) -> Iterator[list[Parcel]]:
 def _flags() -> list[click.Parameter]:
     return [
         click.Argument(["url"], metavar="URL"),
-        click.Argument(["files"], nargs=-1, required=True, metavar="FILE..."),
-        click.Option(
+        click.Argument(
+            ["files"], nargs=-1, required=True, metavar="FILE...",
+            type=click.Path(path_type=str, readable=False),
+        ),
+        Flag(
+            ["follow_links", "--follow-links"], is_flag=True,
+            help="Follow symbolic links that lead outside a folder.",
+        ),
+        Flag(
             ["jobs", "--jobs"], type=click.IntRange(min=1), default=4, metavar="N",
-            help="Requests under way at once.  [default: 4]",
+            help="Number of concurrent requests.  [default: 4]",
         ),
-        click.Option(
-            ["is_json", "--json"], is_flag=True, help="Print one JSON line for each instance."
+        Flag(
+            ["is_json", "--json"], is_flag=True, help="Print one JSON line per instance."
         ),
-        click.Option(["is_verbose", "-v", "--verbose"], is_flag=True, help="Tell of each."),
+        Flag(["is_verbose", "-v", "--verbose"], is_flag=True, help="Report each instance."),
         *connection_flags(),
     ]  # fmt: skip
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from rendicom.batch.names import stem_of
-from rendicom.batch.outputs import output_format_named, output_format_of_extension
-from rendicom.batch.sniff import is_dicom_file, is_dicom_instance
+from rendicom.batch.file_names import stem_of
+from rendicom.batch.job import is_shard_template
+from rendicom.batch.output_formats import output_format_named, output_format_of_extension
+from rendicom.batch.safenames import shortened
+from rendicom.cli.flags import looks_like_fraction
+from rendicom.dicom.file_kind import is_dicom_file, is_dicom_instance
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.batch.outputs import OutputFormat
+    from rendicom.batch.output_formats import OutputFormat
 
 __all__ = ["STREAM", "Target", "choose_target"]
 
@@ -25,7 +28,7 @@ _DICOM_ENDING = ".dcm"
 
 
 class Target(NamedTuple):
-    """Where pictures go. ``path`` is a folder, a file, or ``-`` for standard output."""
+    """The destination of pictures: a folder, a file, or ``-`` for standard output."""
 
     sources: tuple[str, ...]
     path: str
@@ -59,15 +62,20 @@ def choose_target(
     """
     if "" in paths:
         raise click.UsageError("a SOURCE or TARGET is empty: . is the current folder")
-    try:
-        paths = [_normalised(path) for path in paths]
-    except OptionError as error:
-        raise click.UsageError(str(error)) from None
+    paths = _normalised(paths)
     if len(paths) == 1 and not has_list:
         return _beside_nothing(paths[0], wanted)
     *sources, path = paths
+    if looks_like_fraction(path) and not os.path.lexists(path):
+        raise click.UsageError(
+            f"TARGET {path} looks like the value of an option; a folder of that name is "
+            f"{os.curdir}{os.sep}{path}"
+        )
     if sources.count(STREAM) > 1:
         raise click.UsageError("standard input (-) can be read once only")
+    if is_shard_template(path):
+        file_format = wanted or output_format_named(_DEFAULT_FORMAT)
+        return Target(tuple(sources), path, is_folder=True, format=file_format)
     needs_folder = has_list or len(sources) > 1 or _holds_many(sources[0])
     if path != STREAM and _is_folder(path, needs_folder=needs_folder):
         file_format = wanted or output_format_named(_DEFAULT_FORMAT)
@@ -81,8 +89,27 @@ def choose_target(
     return Target(tuple(sources), path, is_folder=False, format=file_format)
 
 
-def _normalised(path: str) -> str:
-    """Return an address such as ``file:///a/b`` as a path; others, and paths, as they are."""
+def _normalised(paths: Sequence[str]) -> list[str]:
+    """Return addresses such as ``file:///a/b`` as paths; others, and paths, as they are.
+
+    A source with an unsupported address is left to the run if there are others to convert.
+    """
+    normal: list[str] = []
+    problems: list[OptionError | None] = []
+    for path in paths:
+        try:
+            normal.append(_local(path))
+            problems.append(None)
+        except OptionError as error:
+            normal.append(path)
+            problems.append(error)
+    *of_sources, of_target = problems
+    if of_target is not None or (of_sources and all(of_sources)):
+        raise click.UsageError(str(of_target or of_sources[0])) from None
+    return normal
+
+
+def _local(path: str) -> str:
     if "://" not in path:
         return path
     from rendicom.storage import normalised
@@ -107,7 +134,8 @@ def _beside_nothing(source: str, wanted: OutputFormat | None) -> Target:
         what = "is a folder" if os.path.isdir(source) else "holds many files"
         raise click.UsageError(f"{source} {what}: give a folder as TARGET, too")
     file_format = wanted or output_format_named(_DEFAULT_FORMAT)
-    path = stem_of(os.path.basename(source.rstrip("/"))) + file_format.extensions[0]
+    stem = shortened(stem_of(os.path.basename(source.rstrip("/"))))
+    path = f"{stem}{file_format.extensions[0]}"
     _refuse_source(path, source)
     return Target((source,), path, is_folder=False, format=file_format)
 

@@ -1,4 +1,4 @@
-"""Opens what does the work of a run, before the rest of the program is even loaded."""
+"""Starts the workers of a run before the rest of the program is loaded."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from rendicom.batch.executors import (
-    Engine,
-    default_jobs,
-    end_now,
-    open_executor,
-    width,
-)
+from rendicom.batch.executors import Engine, end_now, open_executor, width
 from rendicom.encode.formats import Format
 from rendicom.errors import OptionError
 from rendicom.registry import preload
+from rendicom.workers.cpu_count import default_jobs
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -29,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["Workers", "open_workers"]
 
 _EARLY = 2
-"""Processes started before it is known how much there is to do."""
+"""Worker processes started before the amount of work is known."""
 
 
 class Workers(NamedTuple):
-    """The executor of a run, how it came to be, and how many tasks it works on at once."""
+    """The executor of a run, its engine, and the number of concurrent tasks."""
 
     engine: Engine
     executor: Executor
@@ -42,7 +37,7 @@ class Workers(NamedTuple):
 
 @contextmanager
 def open_workers(flags: FolderFlags, target: Target) -> Iterator[Workers]:
-    """Yield the workers the flags ask for; they are gone afterwards.
+    """Start the workers that the flags ask for, and stop them at the end.
 
     Raises
     ------
@@ -68,7 +63,7 @@ def open_workers(flags: FolderFlags, target: Target) -> Iterator[Workers]:
 
 
 def _engine_text(flags: FolderFlags, target: Target) -> str:
-    """Return the engine to use; what is in this process's memory, other processes do not see."""
+    """Return the engine to use. Only threads of this process see memory:// files."""
     in_memory = any(place.startswith("memory://") for place in (*target.sources, target.path))
     if not in_memory:
         return flags.engine or "local"
@@ -78,7 +73,7 @@ def _engine_text(flags: FolderFlags, target: Target) -> str:
 
 
 def _modules(target: Target) -> tuple[str, ...]:
-    """Return what a worker needs for its first picture."""
+    """Return the modules that a worker imports first."""
     return (
         "rendicom.engine",
         *_modules_of(target),
@@ -91,4 +86,4 @@ def _modules(target: Target) -> tuple[str, ...]:
 def _modules_of(target: Target) -> tuple[str, ...]:
     if isinstance(target.format, Format):
         return (f"rendicom.encode.formats.{target.format.name}",)
-    return ("rendicom.batch.reports", "rendicom.documents.rendering")
+    return ("rendicom.batch.document_job", "rendicom.documents.document_rendering")

@@ -1,5 +1,5 @@
 """Speaks DICOMweb with other servers: search, retrieve, rendered pictures, store.
 
-Nothing a server sends is believed: bodies and headers have limits, types are looked at, names of
-files are never taken from it. Secrets go to the host they are for and nowhere else.
+Responses are not trusted: sizes are limited, types are checked, file names are not used.
+Credentials go to the configured host only.
 """

@@ -1,4 +1,4 @@
-"""What a URL asks for: a server, a resource below it, and how it is to be rendered."""
+"""Parses URLs of a server, of its resources and of rendered images."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
+from rendicom.client.matching import check_keys
 from rendicom.dicomweb.rendered import parse_rendered
 from rendicom.dicomweb.resources import Resource, parse_frames
+from rendicom.dicomweb.search_parameters import FLAGS, Pairs, is_attribute
 from rendicom.dicomweb.wadouri import parse_wado_uri
 from rendicom.errors import BadRequestError, OptionError
 from rendicom.options import RenderOptions
 from rendicom.values import Viewport
 
-__all__ = ["Address", "Pairs", "parse_address"]
-
-Pairs = tuple[tuple[str, str], ...]
+__all__ = ["Address", "parse_address"]
 
 # Some servers let letters and hyphens into what DICOM calls a UID (Azure: 1 to 64 of them).
 _NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,64}", re.ASCII)
@@ -41,7 +41,9 @@ class Address(NamedTuple):
     is_wado_uri
         The server is asked in the older way: everything stands in the query.
     collection
-        ``series`` or ``instances`` where all of them, of the whole server, are named.
+        ``series`` or ``instances`` where the path ends so: all of them below what it names.
+    limit, offset
+        Number of results to return and to skip, as the query of a search says (PS3.18 8.3.4.4).
     """
 
     base: str
@@ -50,6 +52,14 @@ class Address(NamedTuple):
     options: RenderOptions | None = None
     is_wado_uri: bool = False
     collection: str = ""
+    limit: int | None = None
+    offset: int = 0
+
+    @property
+    def level(self) -> str:
+        """Return the level that a search of the URL lists: studies, series or instances."""
+        below = _COLLECTIONS[sum(map(bool, self.resource[:2]))]
+        return self.collection or below
 
 
 def parse_address(url: str) -> Address:
@@ -58,9 +68,9 @@ def parse_address(url: str) -> Address:
     Raises
     ------
     OptionError
-        It is no URL of a DICOMweb server, or its query makes no sense.
+        It is not a URL of a DICOMweb server, or its query is malformed.
     """
-    if any(letter <= " " or letter == "\x7f" for letter in url):
+    if any(letter <= " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff" for letter in url):
         raise OptionError("the URL has a blank or control character in it")
     try:
         parts = urlsplit(url)
@@ -106,11 +116,13 @@ def _restful(site: str, path: str, pairs: Pairs) -> Address:
     base = site + "/".join(path.split("/")[:at])
     named = [each for each in segments[at:] if each]
     ending = named.pop() if named[-1] in _ENDINGS else ""
+    collection = ""
     if len(named) % 2 and len(named) > 1:
         # .../studies/1.2/series: all series of it, which is the study.
         last = named.pop()
         if last not in _COLLECTIONS:
             raise BadRequestError(_NO_PATH)
+        collection = last if last in ("series", "instances") else ""
     names = named[1::2]
     if tuple(named[::2]) != _COLLECTIONS[: len(named[::2])]:
         raise BadRequestError(_NO_PATH)
@@ -122,7 +134,8 @@ def _restful(site: str, path: str, pairs: Pairs) -> Address:
     if ending in ("rendered", "thumbnail"):
         is_thumbnail = ending == "thumbnail"
         return Address(base, resource, (), parse_rendered(pairs, is_thumbnail=is_thumbnail).options)
-    return Address(base, resource, _matches(pairs))
+    limit, offset = _paging(pairs)
+    return Address(base, resource, _matches(pairs), None, False, collection, limit, offset)
 
 
 _NO_PATH = "the path is not that of a study, series, instance or frame"
@@ -134,13 +147,27 @@ def _whole_server(site: str, segments: list[str], pairs: Pairs) -> Address:
     path = "/".join(segments).rstrip("/")
     if collection:
         path = path.rpartition("/")[0]
-    return Address(site + quote(path, safe="/:@!$&'()*+,;=~-._"), Resource(), _matches(pairs),
-                   collection=collection)  # fmt: skip
+    base = site + quote(path, safe="/:@!$&'()*+,;=~-._")
+    limit, offset = _paging(pairs)
+    return Address(base, Resource(), _matches(pairs), None, False, collection, limit, offset)
 
 
 def _matches(pairs: Pairs) -> Pairs:
-    reserved = ("limit", "offset", "includefield", "fuzzymatching", "accept")
-    return tuple(pair for pair in pairs if pair[0].lower() not in reserved)
+    matches = tuple(pair for pair in pairs if is_attribute(pair[0]) or pair[0] in FLAGS)
+    check_keys(matches)
+    return matches
+
+
+def _paging(pairs: Pairs) -> tuple[int | None, int]:
+    """Return ``limit`` and ``offset`` of a search."""
+    found: dict[str, int] = {}
+    for name, text in pairs:
+        if name not in ("limit", "offset"):
+            continue
+        if not (text.isascii() and text.isdigit()) or (name == "limit" and not int(text)):
+            raise BadRequestError(f"{name} is not a whole number", hint=f"such as {name}=100")
+        found[name] = int(text)
+    return found.get("limit"), found.get("offset", 0)
 
 
 def _check_name(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Archives: what a DICOMweb server and a folder of files have in common.
+"""The common interface of DICOMweb servers and folders of files.
 
 `rendicom.connect` gives the one, `rendicom.open_folder` the other; a program need not know which it
 works with.
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
+from rendicom.engine import PictureRequest, select_frame
 from rendicom.options import RenderOptions
 
 if TYPE_CHECKING:
-    from rendicom.client.models import Model
+    from rendicom.client.response_models import Model
     from rendicom.dicomweb.resources import Resource
     from rendicom.engine import Instance
-    from rendicom.values import RenderedImage
+    from rendicom.engine.rendered_image import RenderedImage
 
 __all__ = ["Archive", "SearchLevel"]
 
@@ -28,15 +29,22 @@ class Archive(Protocol):
 
     Use it as a context manager, or call ``close``. Threads may share it. All methods raise a
     `rendicom.RendicomError` where something is not there, not allowed or not readable.
+
+    Examples
+    --------
+    >>> with rendicom.open_folder("studies") as archive:
+    ...     study, series, instance, _ = next(archive.instances())
+    ...     archive.render(study, series, instance, media_type="image/png").media_type
+    'image/png'
     """
 
     def __enter__(self) -> Self:
         """Return the archive itself."""
-        ...
+        return self
 
     def __exit__(self, *error: object) -> None:
         """Close it."""
-        ...
+        self.close()
 
     def close(self) -> None:
         """Let go of connections and temporary files."""
@@ -100,4 +108,11 @@ class Archive(Protocol):
         media_type: str = "image/jpeg",
     ) -> RenderedImage:
         """Return one frame as an encoded picture; see `rendicom.render`."""
+        request = PictureRequest(select_frame(frame), options, media_type)
+        return self.picture(study, series, instance, request)
+
+    def picture(
+        self, study: str, series: str, instance: str, request: PictureRequest
+    ) -> RenderedImage:
+        """Return the picture that is asked for; see `rendicom.Instance.picture`."""
         ...

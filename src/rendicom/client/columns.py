@@ -1,14 +1,14 @@
-"""Results of a search as columns: the attributes that tell one from the other, as texts."""
+"""Search results as rows of text, for `rendicom find`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rendicom.client.models import values
+from rendicom.client.response_models import values
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.client.models import Model
+    from rendicom.client.response_models import Model
     from rendicom.client.searching import Level
 
 __all__ = ["COLUMNS", "keyword_of", "row"]
@@ -48,7 +48,7 @@ def keyword_of(name: str) -> str:
     except ValueError:
         found = ""
     if not found:
-        raise OptionError(f"{name} is no keyword and no tag of an attribute")
+        raise OptionError(f"{name} is neither a keyword nor a tag of an attribute")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Who asks: headers, keys, tokens and certificates; never shown, and for one host only."""
+"""Credentials: headers, keys, tokens and certificates, sent to one host and never shown."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Certificate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """What is sent along to the host that was named, and to no other.
+    """Credentials for the configured host, and no other.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Credentials:
         if token and not token_file:
             found.append(("Authorization", f"Bearer {secret(token, what='the token')}"))
         if token_file:
-            # Whatever is wrong with it is said now, and not by each worker.
+            # Errors are reported here once, not by each worker.
             _read(token_file, what="the token")
         names = [name.lower() for name, _ in found] + (["authorization"] if token_file else [])
         if names.count("authorization") > 1:
@@ -108,7 +108,7 @@ class Credentials:
 
     @property
     def has_authorization(self) -> bool:
-        """Tell whether there is anything to say who asks."""
+        """Tell whether there are any credentials."""
         return bool(self.token_file or self.secrets or self.certificate)
 
     @property

@@ -1,28 +1,28 @@
-"""What came of trying something on a server, for a person and for scripts."""
+"""The result of one check of a server."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["Finding", "Verdict"]
+__all__ = ["CheckResult", "Verdict"]
 
 Verdict = Literal["yes", "no", "ignored", "differs", "not tried"]
 """``ignored``: asked for and not done; ``differs``: done, and not as the standard says."""
 
 
-class Finding(NamedTuple):
-    """What came of one trial.
+class CheckResult(NamedTuple):
+    """The result of one check.
 
     Attributes
     ----------
     service
         ``search``, ``retrieve``, ``rendered``, ``parameters``, ``thumbnails`` or ``service``.
     name
-        What was tried.
+        Of the check.
     verdict
-        What came of it.
+        The result.
     detail
-        For a person; nothing of a patient is in it.
+        Text for a person, without patient data.
     """
 
     service: str

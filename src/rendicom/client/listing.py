@@ -1,4 +1,4 @@
-"""All instances that somebody wants, found by searches, or by metadata where none are offered."""
+"""Lists the instances of a query by searches, or by metadata where search is not supported."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.client.models import Model, text
-from rendicom.client.searching import Search
-from rendicom.client.summary import INCLUDED, Summary
+from rendicom.client.found_instance import INCLUDED, FoundInstance
+from rendicom.client.matching import MatchChecks, MatchReport, check_keys, level_of_key
+from rendicom.client.response_models import Model, text
+from rendicom.client.searching import SearchRequest
 from rendicom.dicomweb.resources import Resource
+from rendicom.dicomweb.search_parameters import FLAGS
+from rendicom.dicomweb.searchkeys import SearchLevel
 from rendicom.errors import (
     BadRequestError,
     ForbiddenError,
@@ -21,10 +24,10 @@ from rendicom.errors import (
 )
 
 if TYPE_CHECKING:
-    from rendicom.client.addresses import Pairs
     from rendicom.client.server import Server
+    from rendicom.dicomweb.search_parameters import Pairs
 
-__all__ = ["Wanted", "list_instances"]
+__all__ = ["InstanceQuery", "list_instances"]
 
 _NO_SEARCH = (
     BadRequestError,
@@ -33,24 +36,14 @@ _NO_SEARCH = (
     NotAcceptableError,
     NotSupportedError,
 )
-"""How servers say that they offer no such search."""
+"""Errors of servers that do not support a search."""
+_MODALITIES = "ModalitiesInStudy"
 # Longer than a UID may be: there are such, and their servers know them.
 _NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,128}", re.ASCII)
-_OF_SERIES = frozenset(
-    (
-        "modality", "00080060", "seriesinstanceuid", "0020000e", "seriesnumber", "00200011",
-        "seriesdescription", "0008103e", "bodypartexamined", "00180015",
-        "performedprocedurestepstartdate", "00400244", "performedprocedurestepstarttime",
-        "00400245", "requestattributessequence", "00400275",
-    )
-)  # fmt: skip
-_OF_INSTANCES = frozenset(
-    ("sopclassuid", "00080016", "sopinstanceuid", "00080018", "instancenumber", "00200013")
-)
 
 
-class Wanted(NamedTuple):
-    """Which instances are wanted.
+class InstanceQuery(NamedTuple):
+    """The instances to list.
 
     Attributes
     ----------
@@ -62,6 +55,8 @@ class Wanted(NamedTuple):
         Only these; all where empty.
     limit
         Instances at most; None for all.
+    page
+        Level, limit and offset of one search: that of a URL with ``limit`` or ``offset``.
     """
 
     resource: Resource
@@ -70,32 +65,45 @@ class Wanted(NamedTuple):
     series: frozenset[str] = frozenset()
     limit: int | None = None
     is_fuzzy: bool = False
+    page: tuple[str, int | None, int] | None = None
 
-    def matches_at(self, level: str) -> Pairs:
-        """Return the matches that belong to a level: ``studies``, ``series``, ``instances``."""
-        found = [pair for pair in self.matches if _level_of(pair[0]) == level]
+    @property
+    def is_choosy(self) -> bool:
+        """Tell whether something of what lies below the resource may be unwanted."""
+        return bool(self.matches or self.modalities or self.series)
+
+    def keys_at(self, level: SearchLevel) -> Pairs:
+        """Return the matches that belong to a level; flags go to all of them."""
+        return tuple(
+            pair for pair in self.matches if pair[0] in FLAGS or level_of_key(pair[0]) == level
+        )
+
+    def matches_at(self, level: SearchLevel) -> Pairs:
+        """Return what results of a level have to be: by its keys, and by the modality."""
         only = next(iter(self.modalities)) if len(self.modalities) == 1 else ""
-        if only and level != "instances":
-            found.append(("ModalitiesInStudy" if level == "studies" else "Modality", only))
-        return tuple(found)
+        if not only or level == "instances":
+            return self.keys_at(level)
+        return (*self.keys_at(level), (_MODALITIES if level == "studies" else "Modality", only))
 
 
-def _level_of(name: str) -> str:
-    first = name.partition(".")[0].lower()
-    if first in _OF_INSTANCES:
-        return "instances"
-    return "series" if first in _OF_SERIES else "studies"
-
-
-def list_instances(server: Server, wanted: Wanted) -> Iterator[Summary]:
+def list_instances(
+    server: Server, wanted: InstanceQuery, report: MatchReport | None = None
+) -> Iterator[FoundInstance]:
     """Yield the instances, those of a series together and in the order of their numbers.
+
+    What the server gives without being asked for is left out. Without a ``report`` to tell that
+    to, it is an error at the end.
 
     Raises
     ------
+    OptionError
+        A key or value makes no sense; nothing was asked.
     WireError, UnreadableSourceError, TooLargeError
-        The server does not say, or says what nobody can use.
+        The server refuses, or its response is unusable.
     """
-    found = _found(server, wanted)
+    check_keys(wanted.matches)
+    told = report or MatchReport()
+    found = _InstanceSearch(server, wanted, told).instances()
     for count, summary in enumerate(found, start=1):
         for name in summary.resource[:3]:
             # They become paths, of files here and of requests.
@@ -103,36 +111,30 @@ def list_instances(server: Server, wanted: Wanted) -> Iterator[Summary]:
                 raise WireError(f"{server.host} names an instance by what can be no UID")
         yield summary
         if count == wanted.limit:
-            return
+            break
+    if report is None:
+        told.conclude(server.host)
 
 
-def _found(server: Server, wanted: Wanted) -> Iterator[Summary]:
-    resource = wanted.resource
-    if resource.instance:
-        yield _single(server, resource)
-    elif resource.series:
-        yield from _in_series(server, wanted, resource, None)
-    elif resource.study:
-        yield from _in_study(server, wanted, resource)
-    else:
-        yield from _everywhere(server, wanted)
-
-
-def _single(server: Server, resource: Resource) -> Summary:
+def _single(server: Server, resource: Resource) -> FoundInstance:
     """Return what can be found out of one instance; its name is enough where nothing can."""
     whole = Resource(*resource[:3])
     if server.is_wado_uri:
-        return Summary(*whole[:3])
-    asked = Search("instances", whole.parent, (("SOPInstanceUID", whole.instance),), INCLUDED)
+        return FoundInstance(*whole[:3])
+    asked = SearchRequest(
+        "instances", whole.parent, (("SOPInstanceUID", whole.instance),), INCLUDED
+    )
     try:
-        models = [each for each in server.search(asked) if text(each, "00080018") == whole.instance]
+        # Additional results of the server do no harm.
+        models = list(server.search(asked, MatchReport()))
+        models = [each for each in models if text(each, "00080018") == whole.instance]
         if not models:
             models = server.metadata(whole)
     except _NO_SEARCH:
         models = _metadata_or_nothing(server, whole)
     if not models:
-        return Summary(*whole[:3])
-    summary = Summary.of(models[0], below=whole)
+        return FoundInstance(*whole[:3])
+    summary = FoundInstance.of(models[0], below=whole)
     return summary._replace(study=whole.study, series=whole.series, instance=whole.instance)
 
 
@@ -145,54 +147,147 @@ def _metadata_or_nothing(server: Server, whole: Resource) -> list[Model]:
         return []
 
 
-def _everywhere(server: Server, wanted: Wanted) -> Iterator[Summary]:
-    matches = wanted.matches_at("studies")
-    asked = Search("studies", Resource(), matches, is_fuzzy=wanted.is_fuzzy)
-    for study in server.search(asked):
-        yield from _in_study(server, wanted, Resource(text(study, "0020000D")))
+class _InstanceSearch:
+    """Goes down from studies to instances; each level is searched by the keys that belong to it."""
+
+    def __init__(self, server: Server, wanted: InstanceQuery, report: MatchReport) -> None:
+        self._server, self._wanted, self._report = server, wanted, report
+        self._unverified: dict[str, None] = {}
+        """Keys of studies and series that a search did not return: metadata have to show them."""
+
+    def instances(self) -> Iterator[FoundInstance]:
+        """Yield the instances."""
+        resource = self._wanted.resource
+        if resource.instance and (self._server.is_wado_uri or not self._wanted.is_choosy):
+            yield _single(self._server, resource)
+        elif not resource.study:
+            for model in self._found("studies", Resource(), self._wanted.matches_at("studies")):
+                if not any(name == _MODALITIES for name, _ in self._wanted.matches):
+                    # The modality of each series decides.
+                    self._unverified.pop(_MODALITIES, None)
+                yield from self._in_study(Resource(text(model, "0020000D")))
+        else:
+            yield from self._in_named_study(resource)
+
+    def _in_named_study(self, resource: Resource) -> Iterator[FoundInstance]:
+        matches = self._wanted.keys_at("studies")
+        study = Resource(resource.study)
+        if matches:
+            matches = (*matches, ("StudyInstanceUID", resource.study))
+            try:
+                results = list(self._found("studies", Resource(), matches))
+            except _NO_SEARCH:
+                yield from self._by_metadata(resource._replace(frames=()))
+                return
+            if not results:
+                return
+        yield from self._in_study(study)
+
+    def _in_study(self, study: Resource) -> Iterator[FoundInstance]:
+        wanted, named = self._wanted, self._wanted.resource.series
+        matches = wanted.matches_at("series")
+        if named:
+            below = Resource(study.study, named)
+            if not matches and not wanted.modalities and not wanted.series:
+                yield from self._in_series(below, None)
+                return
+            matches = (*matches, ("SeriesInstanceUID", named))
+        include = ("Modality", "SeriesNumber")
+        try:
+            results = list(self._found("series", study, matches, include))
+        except _NO_SEARCH:
+            yield from self._by_metadata(Resource(study.study, named, wanted.resource.instance))
+            return
+        for model in _ordered(results, "00200011", "0020000E"):
+            if _is_wanted(model, wanted):
+                below = Resource(study.study, text(model, "0020000E") or named)
+                yield from self._in_series(below, model)
+
+    def _in_series(self, below: Resource, series: Model | None) -> Iterator[FoundInstance]:
+        wanted, named = self._wanted, self._wanted.resource.instance
+        limit = wanted.limit if wanted.limit is not None and not wanted.matches else None
+        seen = MatchReport()
+        matches = wanted.matches_at("instances")
+        if named:
+            matches = (*matches, ("SOPInstanceUID", named))
+        try:
+            results = list(self._found("instances", below, matches, INCLUDED, limit, seen))
+        except _NO_SEARCH:
+            yield from self._by_metadata(Resource(below.study, below.series, named))
+            return
+        above = tuple(pair for pair in wanted.matches if pair[0] in self._unverified)
+        if results and (seen.unchecked or above):
+            results = self._told_by_metadata(below, matches, above, results, seen)
+        self._report.add(seen)
+        for model in _ordered(results, "00200013", "00080018"):
+            yield FoundInstance.of(model, series=series, below=below)
+
+    def _by_metadata(self, below: Resource) -> Iterator[FoundInstance]:
+        """Yield what metadata tell of: they are held against all that is asked for."""
+        wanted = self._wanted
+        checks = MatchChecks(wanted.matches, "instances", is_fuzzy=wanted.is_fuzzy)
+        # The server was not asked to filter: results that do not match are not an error.
+        seen = MatchReport()
+        models = [
+            model
+            for model in self._server.metadata(below)
+            if checks.is_met(model, seen, is_whole=True) and _is_wanted(model, wanted)
+        ]
+        self._report.unchecked.update(seen.unchecked)
+        for model in _ordered(models, "00200013", "00080018"):
+            yield FoundInstance.of(model, below=below)
+
+    def _found(
+        self,
+        level: SearchLevel,
+        below: Resource,
+        matches: Pairs,
+        include: tuple[str, ...] = (),
+        limit: int | None = None,
+        report: MatchReport | None = None,
+    ) -> Iterator[Model]:
+        asked = SearchRequest(level, below, matches, include, limit, is_fuzzy=self._wanted.is_fuzzy)
+        if self._wanted.page is not None and self._wanted.page[0] == level:
+            asked = asked._replace(limit=self._wanted.page[1], offset=self._wanted.page[2])
+        if report is not None:
+            yield from self._server.search(asked, report)
+            return
+        seen = MatchReport()
+        try:
+            for model in self._server.search(asked, seen):
+                self._unverified.update(seen.unchecked)
+                yield model
+        finally:
+            self._report.leave_out(seen.left_out, seen.differing)
+
+    def _told_by_metadata(
+        self, below: Resource, matches: Pairs, above: Pairs, results: list[Model], seen: MatchReport
+    ) -> list[Model]:
+        """Return the results whose metadata match where a search did not return a key.
+
+        ``above`` are keys of the study and series: without metadata, nothing shows that these are
+        of the right patient.
+        """
+        try:
+            models = self._server.metadata(below)
+        except RendicomError:
+            if not above:
+                return results
+            models = []
+        seen.unchecked.clear()
+        checks = MatchChecks((*matches, *above), "instances", is_fuzzy=self._wanted.is_fuzzy)
+        whole = {text(model, "00080018"): model for model in models}
+        return [
+            each for each in results
+            if checks.is_met({**each, **whole.get(text(each, "00080018"), {})}, seen, is_whole=True)
+        ]  # fmt: skip
 
 
-def _in_study(server: Server, wanted: Wanted, study: Resource) -> Iterator[Summary]:
-    asked = Search("series", study, wanted.matches_at("series"), ("SeriesNumber",))
-    try:
-        results = list(server.search(asked))
-    except _NO_SEARCH:
-        yield from _by_metadata(server, wanted, study)
-        return
-    for model in _ordered(results, "00200011", "0020000E"):
-        if _is_wanted(model, wanted):
-            below = Resource(study.study, text(model, "0020000E"))
-            yield from _in_series(server, wanted, below, model)
-
-
-def _is_wanted(series: Model, wanted: Wanted) -> bool:
+def _is_wanted(series: Model, wanted: InstanceQuery) -> bool:
     modality = text(series, "00080060").upper()
     if wanted.modalities and modality and modality not in wanted.modalities:
         return False
     return not wanted.series or text(series, "0020000E") in wanted.series
-
-
-def _in_series(
-    server: Server, wanted: Wanted, below: Resource, series: Model | None
-) -> Iterator[Summary]:
-    limit = wanted.limit if wanted.limit is not None and not wanted.matches else None
-    asked = Search("instances", below, wanted.matches_at("instances"), INCLUDED, limit=limit)
-    try:
-        results = list(server.search(asked))
-    except _NO_SEARCH:
-        yield from _by_metadata(server, wanted, below)
-        return
-    for model in _ordered(results, "00200013", "00080018"):
-        yield Summary.of(model, series=series, below=below)
-
-
-def _by_metadata(server: Server, wanted: Wanted, below: Resource) -> Iterator[Summary]:
-    if wanted.matches:
-        raise NotSupportedError(f"{server.host} offers no search: leave the matches out")
-    models = server.metadata(below)
-    for model in _ordered(models, "00200013", "00080018"):
-        if _is_wanted(model, wanted):
-            yield Summary.of(model, below=below)
 
 
 def _ordered(models: Iterable[Model], number: str, name: str) -> list[Model]:

@@ -1,7 +1,7 @@
-"""What a server does, found out by asking: each ability is tried on one instance.
+"""Finds out what a server supports by trying it on one instance.
 
-What comes back is held against the picture that the engine makes of the same instance, so that a
-parameter which is accepted and then ignored does not pass for done.
+Images are compared with those of the engine, so that a parameter that is accepted and ignored is
+found out.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rendicom.client.findings import Finding
-from rendicom.client.instancetrials import InstanceTrials
-from rendicom.client.listing import Wanted, list_instances
-from rendicom.client.models import models_of, text
-from rendicom.client.searching import Search
-from rendicom.client.session import Answer
+from rendicom.client.conformance_checks import InstanceChecks
+from rendicom.client.findings import CheckResult
+from rendicom.client.found_instance import FoundInstance
+from rendicom.client.listing import InstanceQuery, list_instances
+from rendicom.client.matching import MatchReport
+from rendicom.client.response_models import models_of, text
+from rendicom.client.searching import SearchRequest
+from rendicom.client.session import ServerResponse
 from rendicom.dicomweb.accepts import DICOM_JSON
 from rendicom.dicomweb.capabilities import WADL_JSON
 from rendicom.dicomweb.resources import Resource
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = ["probe"]
 
+_SOME_SIZE = 256
 _LOOKED_AT = 20
-"""Series among which one with an image is looked for."""
+"""Number of series searched for one with images."""
 _WITHOUT_IMAGES = frozenset(("SR", "PR", "KO", "RTPLAN", "RTSTRUCT", "REG", "AU", "ECG", "DOC"))
 
 
-def probe(server: Server, wanted: Wanted) -> Iterator[Finding]:
+def probe(server: Server, wanted: InstanceQuery) -> Iterator[CheckResult]:
     """Yield what a server does, from searches to parameters of pictures.
 
     Raises
@@ -39,19 +42,22 @@ def probe(server: Server, wanted: Wanted) -> Iterator[Finding]:
     UnreadableSourceError
         The server cannot be reached.
     WireError
-        It lets nobody in.
+        The server refuses the credentials.
     """
     yield _capabilities(server)
     yield from _searches(server, wanted)
     try:
         found = _chosen(server, wanted)
     except RendicomError as error:
-        yield Finding("retrieve", "an instance to try", "no", error.message)
+        yield CheckResult("retrieve", "an instance to try", "no", error.message)
         return
     if found is None:
-        yield Finding("retrieve", "an instance to try", "no", "the server has none that matches")
+        yield CheckResult(
+            "retrieve", "an instance to try", "no", "the server has none that matches"
+        )
         return
-    trials = InstanceTrials(server, found)
+    yield CheckResult("retrieve", "an instance to try", "yes", _described(found))
+    trials = InstanceChecks(server, found.resource)
     try:
         yield from trials.retrieved()
         yield from trials.rendered()
@@ -59,26 +65,26 @@ def probe(server: Server, wanted: Wanted) -> Iterator[Finding]:
     finally:
         trials.close()
     for name in ("store", "delete"):
-        yield Finding("service", name, "not tried", "it would change the server")
+        yield CheckResult("service", name, "not tried", "it would change the server")
 
 
 # --- what needs no instance ---------------------------------------------------------------------
 
 
-def _asked(server: Server, path: str, accept: str, *, method: str = "GET") -> Answer:
+def _asked(server: Server, path: str, accept: str, *, method: str = "GET") -> ServerResponse:
     return server.session.ask(method, server.session.url(path), accept)
 
 
-def _capabilities(server: Server) -> Finding:
+def _capabilities(server: Server) -> CheckResult:
     answer = _asked(server, "/", WADL_JSON, method="OPTIONS")
     if answer.status != 200:
-        return Finding("service", "capabilities", "no", f"status {answer.status}")
-    abilities = server.abilities()
-    said = ", ".join(sorted(abilities.parameters)) or "nothing about pictures that can be read"
-    return Finding("service", "capabilities", "yes", said)
+        return CheckResult("service", "capabilities", "no", f"status {answer.status}")
+    capabilities = server.capabilities()
+    said = ", ".join(sorted(capabilities.parameters)) or "nothing about pictures that can be read"
+    return CheckResult("service", "capabilities", "yes", said)
 
 
-def _searches(server: Server, wanted: Wanted) -> Iterator[Finding]:
+def _searches(server: Server, wanted: InstanceQuery) -> Iterator[CheckResult]:
     study = wanted.resource.study
     tried = {"studies": "/studies?limit=2", "all series": "/series?limit=2",
              "all instances": "/instances?limit=2"}  # fmt: skip
@@ -98,21 +104,21 @@ def _searches(server: Server, wanted: Wanted) -> Iterator[Finding]:
     yield _paging(server)
 
 
-def _searched(server: Server, name: str, path: str, *, most: int = 0) -> tuple[Finding, str]:
+def _searched(server: Server, name: str, path: str, *, most: int = 0) -> tuple[CheckResult, str]:
     """Return what came of a search, and the UID of its first result."""
     answer = _asked(server, path, DICOM_JSON)
     if answer.status not in (200, 204, 206):
-        return Finding("search", name, "no", f"status {answer.status}"), ""
+        return CheckResult("search", name, "no", f"status {answer.status}"), ""
     try:
         models = models_of(answer, host=server.host)
     except WireError as error:
-        return Finding("search", name, "differs", error.message), ""
+        return CheckResult("search", name, "differs", error.message), ""
     tag = {"s": "0020000D", "r": "0020000E", "i": "00080018"}[_kind(path)]
     first = text(models[0], tag) if models else ""
     detail = f"{len(models)} {'result' if len(models) == 1 else 'results'}"
     if most and len(models) > most:
-        return Finding("search", name, "yes", f"{detail}; limit is ignored"), first
-    return Finding("search", name, "yes", detail), first
+        return CheckResult("search", name, "yes", f"{detail}; limit is ignored"), first
+    return CheckResult("search", name, "yes", detail), first
 
 
 def _kind(path: str) -> str:
@@ -120,34 +126,54 @@ def _kind(path: str) -> str:
     return {"studies": "s", "series": "r", "instances": "i"}[last]
 
 
-def _paging(server: Server) -> Finding:
+def _paging(server: Server) -> CheckResult:
     """Ask for the second study alone, and see whether it is another one."""
     uids = []
     for offset in (0, 1):
         answer = _asked(server, f"/studies?limit=1&offset={offset}", DICOM_JSON)
         if answer.status not in (200, 204, 206):
-            return Finding("search", "limit and offset", "no", f"status {answer.status}")
+            return CheckResult("search", "limit and offset", "no", f"status {answer.status}")
         models = models_of(answer, host=server.host)
         if len(models) > 1:
-            return Finding("search", "limit and offset", "ignored")
+            return CheckResult("search", "limit and offset", "ignored")
         uids.append(text(models[0], "0020000D") if models else "")
     if uids[0] and uids[0] == uids[1]:
-        return Finding("search", "limit and offset", "ignored", "the same result comes again")
-    return Finding("search", "limit and offset", "yes")
+        return CheckResult("search", "limit and offset", "ignored", "the same result comes again")
+    return CheckResult("search", "limit and offset", "yes")
 
 
-def _chosen(server: Server, wanted: Wanted) -> Resource | None:
-    """Return the first instance that a search shows to be an image, else the first of all."""
-    first: Resource | None = None
+def _chosen(server: Server, wanted: InstanceQuery) -> FoundInstance | None:
+    """Return an instance that tells much, as far as searches show: a gray image of some size.
+
+    Else any image of gray, any large one, any image, and in the end whatever there is.
+    """
+    if wanted.resource.instance:
+        return next(list_instances(server, wanted, MatchReport()), None)
+    best: FoundInstance | None = None
     for place in islice(_places(server, wanted), _LOOKED_AT):
-        for summary in list_instances(server, wanted._replace(resource=place, limit=1)):
-            first = first or summary.resource
-            if summary.rows and summary.columns:
-                return summary.resource
-    return first
+        one = wanted._replace(resource=place, limit=1)
+        for summary in list_instances(server, one, MatchReport()):
+            if best is None or _worth(summary) > _worth(best):
+                best = summary
+        if best is not None and all(_worth(best)):
+            break
+    return best
 
 
-def _places(server: Server, wanted: Wanted) -> Iterator[Resource]:
+def _worth(summary: FoundInstance) -> tuple[bool, bool, bool]:
+    """Return what a trial of an instance is worth: windows need gray, sizes need pixels."""
+    is_image = bool(summary.rows and summary.columns)
+    is_gray = is_image and summary.photometric.startswith("MONOCHROME")
+    return is_image, is_gray, min(summary.rows, summary.columns) > _SOME_SIZE
+
+
+def _described(summary: FoundInstance) -> str:
+    size = f"{summary.columns} x {summary.rows}" if summary.rows and summary.columns else "no image"
+    words = (summary.instance, summary.modality, size, summary.photometric)
+    return ", ".join(filter(None, words))
+
+
+def _places(server: Server, wanted: InstanceQuery) -> Iterator[Resource]:
     """Yield where to look: a series, and in a whole server those of its first studies.
 
     Series that hold no images come last.
@@ -157,12 +183,14 @@ def _places(server: Server, wanted: Wanted) -> Iterator[Resource]:
         return
     studies = [wanted.resource.study]
     if not wanted.resource.study:
-        asked = Search("studies", Resource(), wanted.matches_at("studies"), limit=_LOOKED_AT)
-        studies = [text(study, "0020000D") for study in server.search(asked)]
+        asked = SearchRequest("studies", Resource(), wanted.matches_at("studies"), limit=_LOOKED_AT)
+        studies = [text(study, "0020000D") for study in server.search(asked, MatchReport())]
     others: list[Resource] = []
     for study in studies:
-        asked = Search("series", Resource(study), wanted.matches_at("series"), limit=_LOOKED_AT)
-        for series in server.search(asked):
+        asked = SearchRequest(
+            "series", Resource(study), wanted.matches_at("series"), limit=_LOOKED_AT
+        )
+        for series in server.search(asked, MatchReport()):
             place = Resource(study, text(series, "0020000E"))
             if text(series, "00080060") in _WITHOUT_IMAGES:
                 others.append(place)

@@ -1,4 +1,4 @@
-"""Instances and frames as they come: multipart or single, small or large, or something else."""
+"""Reads instances and frames from responses, multipart or single part."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from rendicom.client.connection import host_of
-from rendicom.client.pictures import look_at
+from rendicom.client.connection_settings import host_of
+from rendicom.client.content_sniffing import identify
 from rendicom.dicomweb.headers import parse_media_type
 from rendicom.dicomweb.multipart import Limits as MultipartLimits
 from rendicom.dicomweb.multipart import MultipartReader, Part, read_multipart
@@ -21,10 +21,10 @@ from rendicom.errors import (
 )
 
 if TYPE_CHECKING:
-    from rendicom.client.connection import Limits
-    from rendicom.client.session import Answer, Incoming
+    from rendicom.client.connection_settings import ResponseLimits
+    from rendicom.client.session import ResponseStream, ServerResponse
 
-__all__ = ["Body", "FramePart", "frames_in", "parts_of", "read_instance", "single_part"]
+__all__ = ["Body", "RetrievedFrame", "frames_in", "parts_of", "read_instance", "single_part"]
 
 Body = bytes | memoryview | BinaryIO
 """Of an instance: what `rendicom.engine.open_instance` takes."""
@@ -33,14 +33,14 @@ _PREAMBLE = 128
 _PROBLEMS = ("text/html", "application/json", "text/xml")
 
 
-class FramePart(NamedTuple):
+class RetrievedFrame(NamedTuple):
     """The stored bytes of one frame, and the transfer syntax they are in; empty if not said."""
 
     data: bytes
     transfer_syntax: str
 
 
-def read_instance(incoming: Incoming, limits: Limits) -> Body:
+def read_instance(incoming: ResponseStream, limits: ResponseLimits) -> Body:
     """Return the one DICOM instance in an answer.
 
     Raises
@@ -60,10 +60,10 @@ def _is_multipart(content_type: str) -> bool:
     return content_type.lower().lstrip().startswith("multipart/")
 
 
-def _part_read(incoming: Incoming, limits: Limits, host: str) -> Body:
+def _part_read(incoming: ResponseStream, limits: ResponseLimits, host: str) -> Body:
     length = incoming.headers.get("content-length", "")
     if length.isdigit() and int(length) <= limits.memory:
-        body = incoming.read()
+        body = incoming.whole().body
         found = _only_part(incoming.content_type, body)
         if found is not None:
             return found
@@ -108,7 +108,7 @@ def _only_part(content_type: str, body: bytes) -> memoryview | None:
     return memoryview(body)[start + 4 : end] if is_last else None
 
 
-def _spooled(chunks: Iterator[bytes], limits: Limits) -> Body:
+def _spooled(chunks: Iterator[bytes], limits: ResponseLimits) -> Body:
     """Return a body, in a temporary file where it is large."""
     kept: list[bytes] = []
     size = 0
@@ -158,7 +158,7 @@ def _checked(body: Body, host: str) -> Body:
         body.seek(0)
     if start[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
         return body
-    seen = look_at(start).media_type
+    seen = identify(start).media_type
     if not start.strip() or seen in _PROBLEMS or seen.startswith("image/"):
         if not isinstance(body, (bytes, memoryview)):
             body.close()
@@ -169,8 +169,8 @@ def _checked(body: Body, host: str) -> Body:
     return body
 
 
-def parts_of(answer: Answer) -> list[Part]:
-    """Return the parts of an answer; one that is no message is its only part.
+def parts_of(answer: ServerResponse) -> list[Part]:
+    """Return the parts of a response; one that is not multipart has one part.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def parts_of(answer: Answer) -> list[Part]:
         return read_multipart(answer.content_type, answer.body, limits=limits)
 
 
-def single_part(answer: Answer) -> bytes:
+def single_part(answer: ServerResponse) -> bytes:
     """Return the body of what was asked for as one thing; some servers wrap it all the same."""
     parts = parts_of(answer)
     if len(parts) != 1:
@@ -194,7 +194,7 @@ def single_part(answer: Answer) -> bytes:
     return parts[0].read()
 
 
-def frames_in(answer: Answer, count: int) -> list[FramePart]:
+def frames_in(answer: ServerResponse, count: int) -> list[RetrievedFrame]:
     """Return the frames in an answer, each with its transfer syntax.
 
     Raises
@@ -208,7 +208,7 @@ def frames_in(answer: Answer, count: int) -> list[FramePart]:
             f"{host_of(answer.url)} answers with {len(parts)} frames instead of {count}"
         )
     whole = _syntax_in(answer.content_type)
-    return [FramePart(part.read(), _syntax_in(part.content_type) or whole) for part in parts]
+    return [RetrievedFrame(part.read(), _syntax_in(part.content_type) or whole) for part in parts]
 
 
 def _syntax_in(content_type: str) -> str:
@@ -224,7 +224,7 @@ def _syntax_in(content_type: str) -> str:
 
 
 class _malformed:  # noqa: N801 - used like a function
-    """Turns what is wrong with a message into an error of the answer, and not of a request."""
+    """Turns multipart errors into errors of the response."""
 
     def __init__(self, host: str) -> None:
         self._host = host

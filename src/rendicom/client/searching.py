@@ -1,4 +1,4 @@
-"""Searches (QIDO-RS): all results, however a server cuts them into pages."""
+"""Searches (QIDO-RS) with paging."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import quote
 
-from rendicom.client.connection import host_of
-from rendicom.client.models import Model, models_of, text
+from rendicom.client.connection_settings import host_of
+from rendicom.client.matching import MatchChecks, MatchReport
+from rendicom.client.response_models import Model, models_of, text
 from rendicom.dicomweb.accepts import DICOM_JSON
 from rendicom.errors import BadRequestError, WireError
 
 if TYPE_CHECKING:
-    from rendicom.client.addresses import Pairs
-    from rendicom.client.habits import Habits
+    from rendicom.client.server_profiles import ServerProfile
     from rendicom.client.session import Session
     from rendicom.dicomweb.resources import Resource
+    from rendicom.dicomweb.search_parameters import Pairs
 
-__all__ = ["Level", "Search", "query_text", "search"]
+__all__ = ["Level", "SearchRequest", "query_text", "search"]
 
 Level = Literal["studies", "series", "instances"]
 
@@ -27,10 +28,12 @@ _UIDS: dict[Level, tuple[str, ...]] = {
     "instances": ("0020000D", "0020000E", "00080018"),
 }
 _MOST_PAGES = 1_000_000
+_MOST_LEFT_OUT = 1000
+"""After so many results that do not match, a page with no other is the last one."""
 
 
-class Search(NamedTuple):
-    """What is searched for.
+class SearchRequest(NamedTuple):
+    """The level, keys and limits of a search.
 
     Attributes
     ----------
@@ -62,8 +65,10 @@ class Search(NamedTuple):
         return f"{above}/{self.level}"
 
 
-def search(session: Session, habits: Habits, asked: Search) -> Iterator[Model]:
-    """Yield the results, page by page.
+def search(
+    session: Session, profile: ServerProfile, asked: SearchRequest, report: MatchReport
+) -> Iterator[Model]:
+    """Yield the results that match, page by page; ``report`` gets what is known of the others.
 
     A page that is shorter than asked for says nothing: servers have limits of their own. The end
     is a page without anything new.
@@ -72,32 +77,46 @@ def search(session: Session, habits: Habits, asked: Search) -> Iterator[Model]:
     ------
     WireError, UnreadableSourceError, TooLargeError
     """
+    checks = MatchChecks(asked.matches, asked.level, is_fuzzy=asked.is_fuzzy)
+    plain, asked = asked, asked._replace(include=_with(asked.include, checks.include()))
     known: set[tuple[str, ...]] = set()
     left, offset = asked.limit, asked.offset
     for _ in range(_MOST_PAGES):
-        size = habits.page if left is None else min(habits.page, left)
+        size = profile.page if left is None else min(profile.page, left)
         if size == 0:
             return
         try:
             page = _page(session, asked, size=size, offset=offset)
         except BadRequestError:
+            if not known and asked != plain:
+                # It may refuse attributes that it cannot return.
+                asked = plain
+                continue
             # Some know no offset, and gave all there is at once.
             if known and len(known) % size:
                 return
             raise
         fresh = list(_unseen(page, known, asked.level))
-        yield from fresh if left is None else fresh[:left]
+        kept = [model for model in fresh if checks.is_met(model, report)]
+        yield from kept if left is None else kept[:left]
         if left is not None:
-            left -= len(fresh)
+            left -= len(kept)
         if not fresh or (left is not None and left <= 0):
+            return
+        if not kept and report.left_out >= _MOST_LEFT_OUT:
             return
         offset += len(page)
     raise WireError("the server has no end of results")
 
 
-def _page(session: Session, asked: Search, *, size: int, offset: int) -> list[Model]:
+def _with(include: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*include, *more)))
+
+
+def _page(session: Session, asked: SearchRequest, *, size: int, offset: int) -> list[Model]:
     pairs = [*asked.matches, *(("includefield", name) for name in asked.include)]
-    pairs += [("fuzzymatching", "true")] if asked.is_fuzzy else []
+    if asked.is_fuzzy and "fuzzymatching" not in dict(pairs):
+        pairs.append(("fuzzymatching", "true"))
     pairs += [("limit", str(size))]
     pairs += [("offset", str(offset))] if offset else []
     url = session.url(asked.path(), query_text(pairs))
@@ -109,12 +128,12 @@ def _page(session: Session, asked: Search, *, size: int, offset: int) -> list[Mo
 def _unseen(page: Iterable[Model], known: set[tuple[str, ...]], level: Level) -> Iterator[Model]:
     for model in page:
         key = tuple(text(model, tag) for tag in _UIDS[level])
-        # What has no name cannot be told apart, or asked for.
+        # Results without a UID can neither be distinguished nor retrieved.
         if key[-1] and key not in known:
             known.add(key)
             yield model
 
 
 def query_text(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return a query; commas stay as they are, since some servers read no others."""
-    return "&".join(f"{quote(name)}={quote(value, safe=',:*?/')}" for name, value in pairs)
+    """Return a query; commas and carets stay as they are, since some servers read no others."""
+    return "&".join(f"{quote(name)}={quote(value, safe=',:*?/^')}" for name, value in pairs)

@@ -1,4 +1,4 @@
-"""A DICOMweb server as a client sees it: what can be asked, and what it was seen to do."""
+"""Requests to one DICOMweb server: search, metadata, instances, frames, rendered images."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-from rendicom.client.connection import host_of
-from rendicom.client.habits import habits_of
-from rendicom.client.models import Model, models_of
-from rendicom.client.refusals import warnings_of
-from rendicom.client.rendered import Abilities, Question, check_picture
-from rendicom.client.retrieving import Body, FramePart, frames_in, read_instance, single_part
-from rendicom.client.searching import Search, query_text, search
+from rendicom.client.connection_settings import host_of
+from rendicom.client.error_responses import warnings_of
+from rendicom.client.matching import MatchReport, check_keys
+from rendicom.client.render_requests import Capabilities, RenderRequest, check_picture
+from rendicom.client.response_models import Model, models_of
+from rendicom.client.retrieving import Body, RetrievedFrame, frames_in, read_instance, single_part
+from rendicom.client.searching import SearchRequest, query_text, search
+from rendicom.client.server_profiles import OWN, profile_of
 from rendicom.client.session import Session
 from rendicom.dicomweb.accepts import DICOM_JSON
 from rendicom.dicomweb.capabilities import WADL_JSON
+from rendicom.engine.rendered_image import RenderedImage
 from rendicom.errors import (
     BadRequestError,
     NotAcceptableError,
@@ -23,13 +25,12 @@ from rendicom.errors import (
     RendicomError,
     UnsupportedMediaTypeError,
 )
-from rendicom.values import RenderedImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rendicom.client.connection import Connection
-    from rendicom.client.habits import Habits
+    from rendicom.client.connection_settings import ConnectionSettings
+    from rendicom.client.server_profiles import ServerProfile
     from rendicom.dicomweb.resources import Resource
 
 __all__ = ["REFUSED_TYPES", "Server"]
@@ -40,7 +41,7 @@ REFUSED_TYPES = (
     UnsupportedMediaTypeError,
     NotSupportedError,
 )
-"""A server that does not know a media type says so in one of these ways."""
+"""Errors of servers that do not support a media type."""
 _FRAMES = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 _OWN_TITLE = "Rendicom"
 
@@ -56,13 +57,13 @@ class Server:
         It is asked in the older way, by its one address.
     """
 
-    def __init__(self, connection: Connection, *, is_wado_uri: bool = False) -> None:
+    def __init__(self, connection: ConnectionSettings, *, is_wado_uri: bool = False) -> None:
         self.session = Session(connection)
-        self.habits: Habits = habits_of(connection.base)
+        self.profile: ServerProfile = profile_of(connection.base)
         self.host = host_of(connection.base)
         self.is_wado_uri = is_wado_uri
         self._accept = ""
-        self._abilities: Abilities | None = None
+        self._abilities: Capabilities | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -71,9 +72,26 @@ class Server:
 
     # --- search ---------------------------------------------------------------------------
 
-    def search(self, asked: Search) -> Iterator[Model]:
-        """Yield the results of a search; see `rendicom.client.searching.search`."""
-        return search(self.session, self.habits, asked)
+    def search(self, asked: SearchRequest, report: MatchReport | None = None) -> Iterator[Model]:
+        """Yield the results of a search; see `rendicom.client.searching.search`.
+
+        Those that do not match what was asked for are left out. Without a ``report`` to tell
+        that to, it is an error at the end.
+
+        Raises
+        ------
+        OptionError
+            A key or value makes no sense; nothing was asked.
+        """
+        check_keys(asked.matches)
+        if report is not None:
+            return search(self.session, self.profile, asked, report)
+        return self._concluded(asked)
+
+    def _concluded(self, asked: SearchRequest) -> Iterator[Model]:
+        report = MatchReport()
+        yield from search(self.session, self.profile, asked, report)
+        report.conclude(self.host)
 
     def metadata(self, resource: Resource) -> list[Model]:
         """Return the attributes of all instances below a resource.
@@ -102,7 +120,7 @@ class Server:
         if self._accept:
             return self._instance(url, self._accept)
         refused: RendicomError | None = None
-        for accept in self.habits.instance_accepts:
+        for accept in self.profile.instance_accepts:
             try:
                 found = self._instance(url, accept)
             except REFUSED_TYPES as error:
@@ -121,7 +139,7 @@ class Server:
             limit=limits.instance,
         )  # fmt: skip
 
-    def frames(self, resource: Resource) -> list[FramePart]:
+    def frames(self, resource: Resource) -> list[RetrievedFrame]:
         """Return the stored bytes of the frames that a resource names.
 
         Raises
@@ -134,7 +152,7 @@ class Server:
 
     # --- pictures -------------------------------------------------------------------------
 
-    def picture(self, resource: Resource, question: Question, media_type: str) -> RenderedImage:
+    def picture(self, resource: Resource, request: RenderRequest, media_type: str) -> RenderedImage:
         """Return a picture, or a document, that the server made.
 
         Raises
@@ -146,12 +164,12 @@ class Server:
         if self.is_wado_uri:
             url = self._link(resource, media_type)
         else:
-            url = self.session.url(f"{resource.path}/rendered", question.query)
+            url = self.session.url(f"{resource.path}/rendered", request.query)
         answer = self.session.get(url, media_type)
         return check_picture(
             single_part(answer),
             media_type,
-            question=question,
+            query=request,
             host=self.host,
             frame=resource.frames[0] if resource.frames else 1,
             voi=answer.headers.get("rendicom-voi", ""),
@@ -171,33 +189,37 @@ class Server:
 
     # --- what it says of itself -----------------------------------------------------------
 
-    def abilities(self) -> Abilities:
+    def capabilities(self) -> Capabilities:
         """Return what the server lists in its capabilities, which is little for most."""
         with self._lock:
             if self._abilities is None:
-                self._abilities = self._asked_abilities()
+                self._abilities = self._asked_capabilities()
+                if self._abilities.is_ours:
+                    self.profile = OWN
             return self._abilities
 
-    def _asked_abilities(self) -> Abilities:
+    def _asked_capabilities(self) -> Capabilities:
         try:
             answer = self.session.ask("OPTIONS", self.session.url("/"), WADL_JSON)
-            return abilities_in(json.loads(answer.body)) if answer.status == 200 else Abilities()
+            return (
+                capabilities_in(json.loads(answer.body)) if answer.status == 200 else Capabilities()
+            )
         except (RendicomError, ValueError, RecursionError):
-            return Abilities()
+            return Capabilities()
 
 
 def _whole(resource: Resource) -> Resource:
     return resource._replace(frames=())
 
 
-def abilities_in(document: Any) -> Abilities:
+def capabilities_in(document: Any) -> Capabilities:
     """Return what a capabilities document in JSON says of pictures (PS3.18 Annex G)."""
     try:
         application = document["application"]
         is_ours = any(each.get("@title") == _OWN_TITLE for each in _list(application.get("doc")))
         methods = list(_rendered_methods(_list(application["resources"])))
     except (KeyError, TypeError, AttributeError, RecursionError):
-        return Abilities()
+        return Capabilities()
     types: set[str] = set()
     names: set[str] = set()
     for method in methods:
@@ -205,7 +227,7 @@ def abilities_in(document: Any) -> Abilities:
             names.add(str(parameter.get("@name", "")))
         for response in _list(method.get("response")):
             types |= {str(each.get("@mediaType")) for each in _list(response.get("representation"))}
-    return Abilities(frozenset(types), frozenset(names), is_ours)
+    return Capabilities(frozenset(types), frozenset(names), is_ours)
 
 
 def _rendered_methods(resources: list[Any], path: str = "") -> Iterator[Any]:

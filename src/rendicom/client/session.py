@@ -1,4 +1,4 @@
-"""Asks a server, as often as it takes: credentials, redirects, retries, limits."""
+"""Requests to a server: credentials, redirects, retries and limits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urljoin
 
-from rendicom.client.connection import host_of, origin_of
+from rendicom.client.connection_settings import ConnectionSettings, host_of, origin_of
 from rendicom.client.credentials import TokenFile
-from rendicom.client.refusals import refusal, retry_after_of
+from rendicom.client.error_responses import refusal, retry_after_of
 from rendicom.client.transport import BrokenConnectionError, Transport
 from rendicom.errors import (
     OverloadedError,
@@ -24,11 +24,9 @@ from rendicom.errors import (
 )
 
 if TYPE_CHECKING:
-    import httpcore2
+    import httpx2
 
-    from rendicom.client.connection import Connection
-
-__all__ = ["Answer", "Incoming", "Session"]
+__all__ = ["ResponseStream", "ServerResponse", "Session"]
 
 _T = TypeVar("_T")
 
@@ -36,10 +34,11 @@ _AGAIN = frozenset((408, 429, 502, 503, 504))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _MOST_REDIRECTS = 5
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+_INFLATED = 1 << 20
 
 
-class Answer(NamedTuple):
-    """A whole answer; header names are in small letters."""
+class ServerResponse(NamedTuple):
+    """A response with its whole body; header names are not case-sensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -52,32 +51,26 @@ class Answer(NamedTuple):
         return self.headers.get("content-type", "")
 
 
-class Incoming:
-    """An answer whose body is still to come."""
+class ResponseStream:
+    """A response whose body has not been read yet."""
 
-    def __init__(self, response: httpcore2.Response, url: str, *, limit: int) -> None:
-        self.status = int(response.status)
-        self.url = url
-        self.headers = _headers(response.headers)
+    def __init__(self, response: httpx2.Response, url: str, *, limit: int) -> None:
+        self.status, self.url = response.status_code, url
+        self.headers: Mapping[str, str] = response.headers
         self._response, self._limit = response, limit
-        self._declared = self._length()
+        length = self.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > limit:
+            raise self._too_large()
 
     @property
     def content_type(self) -> str:
         """Return Content-Type as it was sent."""
         return self.headers.get("content-type", "")
 
-    def _length(self) -> int:
-        text = self.headers.get("content-length", "")
-        length = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
-        if length > self._limit:
-            raise self._too_large()
-        return length
-
     def refuse_range(self) -> None:
-        """Refuse a piece of what was asked for; with another status, or alone, 206 is none.
+        """Refuse a part of the resource. 206 without a range is none of that.
 
-        DICOM uses it for answers that leave out what could not be given (PS3.18 8.5).
+        DICOM has used 206 for answers without what could not be given (PS3.18 8.5).
 
         Raises
         ------
@@ -93,39 +86,60 @@ class Incoming:
         )
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the body.
+        """Yield the decoded body.
 
         Raises
         ------
         TooLargeError
-            It is more than the limit.
+            It is longer than the limit.
         BrokenConnectionError
             It ends too early.
         """
         count = 0
-        for chunk in self._decoded(self._response.iter_stream()):
+        for chunk in self._decoded():
             count += len(chunk)
             if count > self._limit:
                 raise self._too_large()
             yield chunk
 
-    def _decoded(self, chunks: Iterable[bytes]) -> Iterable[bytes]:
+    def _decoded(self) -> Iterable[bytes]:
         encoding = self.headers.get("content-encoding", "identity").strip().lower()
+        chunks = self._response.iter_raw()
         if encoding in ("", "identity"):
             return chunks
         if encoding in ("gzip", "x-gzip", "deflate"):
             return _inflated(chunks, host=host_of(self.url))
         raise WireError(f"{host_of(self.url)} answers in an encoding that was not asked for")
 
-    def read(self) -> bytes:
-        """Return the whole body."""
-        return b"".join(self.chunks())
+    def whole(self) -> ServerResponse:
+        """Read the body."""
+        return ServerResponse(self.status, self.headers, b"".join(self.chunks()), self.url)
+
+
+def _inflated(chunks: Iterable[bytes], *, host: str) -> Iterator[bytes]:
+    """Yield a decompressed body in pieces of at most 1 MiB.
+
+    The decoders of httpx2 take a truncated body for a complete one.
+    """
+    # 32 added to the window size: gzip or zlib, whatever the header says.
+    inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)
+    try:
+        for chunk in chunks:
+            rest = chunk
+            while rest:
+                yield inflater.decompress(rest, _INFLATED)
+                rest = inflater.unconsumed_tail
+        yield inflater.flush()
+    except zlib.error:
+        raise WireError(f"{host} answers with a compressed body that is damaged") from None
+    if not inflater.eof:
+        raise BrokenConnectionError(f"{host} ended the connection before the answer was complete")
 
 
 class Session:
-    """Talks with one server; threads may share it."""
+    """Sends requests to one server; threads may share it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ConnectionSettings) -> None:
         self.connection = connection
         self._transport = Transport(connection)
         self._origin = origin_of(connection.base)
@@ -136,27 +150,29 @@ class Session:
         self._secrets = connection.credentials.secrets
 
     def close(self) -> None:
-        """Close all connections; whoever waits for another attempt stops waiting."""
+        """Close all connections; threads that wait for another attempt stop waiting."""
         self._is_closed.set()
         self._transport.close()
 
     def url(self, path: str, query: str = "") -> str:
-        """Return the address of what lies at a path below the base."""
+        """Return the URL of a path below the base URL."""
         return f"{self.connection.base}{path}" + (f"?{query}" if query else "")
 
-    def get(self, url: str, accept: str, *, limit: int = 0, compressed: bool = False) -> Answer:
-        """Return an answer as a whole; see `exchange`."""
+    def get(
+        self, url: str, accept: str, *, limit: int = 0, compressed: bool = False
+    ) -> ServerResponse:
+        """Return the whole response to a GET request; see `exchange`."""
         limit = limit or self.connection.limits.picture
         encodings = "gzip" if compressed else "identity"
         headers = {"Accept": accept, "Accept-Encoding": encodings}
-        return self.exchange("GET", url, headers, read=_whole, limit=limit)
+        return self.exchange("GET", url, headers, read=ResponseStream.whole, limit=limit)
 
-    def ask(self, method: str, url: str, accept: str) -> Answer:
-        """Return whatever answer one request gets, whether it is a refusal or not."""
+    def ask(self, method: str, url: str, accept: str) -> ServerResponse:
+        """Return the response to a single request, whatever its status is."""
         limit = self.connection.limits.picture
-        headers = self._own({"Accept": accept, "Accept-Encoding": "identity"}, url)
+        headers = self._signed({"Accept": accept, "Accept-Encoding": "identity"}, url)
         with self._transport.exchange(method, url, headers) as response:
-            return _whole(Incoming(response, url, limit=limit))
+            return ResponseStream(response, url, limit=limit).whole()
 
     def exchange(
         self,
@@ -164,50 +180,50 @@ class Session:
         url: str,
         headers: Mapping[str, str],
         *,
-        read: Callable[[Incoming], _T],
+        read: Callable[[ResponseStream], _T],
         limit: int,
         body: Callable[[], bytes | Iterable[bytes]] | None = None,
         expected: frozenset[int] = frozenset(),
     ) -> _T:
-        """Send a request until it is answered, and return what ``read`` makes of the answer.
+        """Send a request, several times if need be, and return what ``read`` makes of the response.
 
         Parameters
         ----------
         method, url, headers
             The request; credentials are added where they belong.
         read
-            Is called again for each attempt, since the body may break off.
+            Is called again at each attempt, since the body may break off.
         limit
-            Bytes of the body that are read at most.
+            Largest size of the body in bytes.
         body
-            Makes what is sent, for each attempt anew.
+            Makes the body of the request, anew for each attempt.
         expected
-            Statuses that are no refusals, beside those of success.
+            Statuses that are handed to ``read``, beside those of success.
 
         Raises
         ------
         UnreadableSourceError
-            There is no connection, at the last attempt.
+            There was no connection at the last attempt.
         OverloadedError
-            The server is too busy, and stays so.
+            The server was too busy at each attempt.
         WireError
-            It refuses, in one of the classes of its kind; or the answer makes no sense.
+            The server refuses, or its response makes no sense.
         TooLargeError
         """
         attempt, has_renewed = 0, False
         while True:
-            self._wait_until_welcome()
+            self._sleep(self._not_before - monotonic())
             attempt += 1
-            seen = self._token.read() if self._token is not None else ""
+            token = self._token.read() if self._token is not None else ""
             try:
-                with self._followed(method, url, headers, body, limit) as incoming:
-                    if incoming.status // 100 == 2 or incoming.status in expected:
-                        incoming.refuse_range()
-                        return read(incoming)
-                    raise self._refused(incoming)
+                with self._followed(method, url, headers, body, limit) as response:
+                    if response.status // 100 == 2 or response.status in expected:
+                        response.refuse_range()
+                        return read(response)
+                    raise self._refused(response)
             except UnauthenticatedError:
-                # Somebody else renews the token: it may have been done by now.
-                if has_renewed or self._token is None or self._token.read() == seen:
+                # Another program renews the token, perhaps during this request.
+                if has_renewed or self._token is None or self._token.read() == token:
                     raise
                 has_renewed = True
             except (BrokenConnectionError, _BusyError) as error:
@@ -226,21 +242,20 @@ class Session:
         headers: Mapping[str, str],
         body: Callable[[], bytes | Iterable[bytes]] | None,
         limit: int,
-    ) -> Iterator[Incoming]:
-        """Send a request, and those that it is redirected to; yield the answer at the end."""
+    ) -> Iterator[ResponseStream]:
+        """Send a request, follow redirects, and yield the last response."""
         for _ in range(_MOST_REDIRECTS + 1):
             content = body() if body is not None else None
-            sent = self._own(headers, url)
-            with self._transport.exchange(method, url, sent, content) as response:
-                if int(response.status) not in _REDIRECTS:
-                    yield Incoming(response, url, limit=limit)
+            signed = self._signed(headers, url)
+            with self._transport.exchange(method, url, signed, content) as response:
+                if response.status_code not in _REDIRECTS:
+                    yield ResponseStream(response, url, limit=limit)
                     return
-                location = _headers(response.headers).get("location", "")
-            url = _redirected(url, location, method=method)
-        raise WireError(f"{host_of(url)} redirects again and again")
+                url = _redirected(url, response.headers.get("location", ""), method=method)
+        raise WireError(f"{host_of(url)} redirects too often")
 
-    def _own(self, headers: Mapping[str, str], url: str) -> dict[str, str]:
-        """Return headers with the credentials, if the URL is on the server they are for."""
+    def _signed(self, headers: Mapping[str, str], url: str) -> dict[str, str]:
+        """Return headers with the credentials, if the URL is on the configured server."""
         from rendicom import __version__
 
         sent = {"User-Agent": f"rendicom/{__version__}", **headers}
@@ -251,20 +266,20 @@ class Session:
             sent["Authorization"] = f"Bearer {self._token.read()}"
         return sent
 
-    def _refused(self, incoming: Incoming) -> Exception:
-        """Return the error for a refusal; what the server says of it has no secret in it."""
+    def _refused(self, response: ResponseStream) -> Exception:
+        """Return the error for a refusal; no secret is in the text that the server sent."""
         body = b""
-        for chunk in incoming.chunks():
+        for chunk in response.chunks():
             body += chunk
             if len(body) >= self.connection.limits.problem:
                 break
-        error = refusal(incoming.status, body, host_of(incoming.url), hide=self.hide)
-        if incoming.status in _AGAIN:
-            return _BusyError(error, retry_after_of(incoming.headers), incoming.status)
+        error = refusal(response.status, body, host_of(response.url), hide=self.hide)
+        if response.status in _AGAIN:
+            return _BusyError(error, retry_after_of(response.headers), response.status)
         return error
 
     def hide(self, text: str) -> str:
-        """Return a text that a server sent without any secret of ours in it."""
+        """Return a text of the server without secrets of ours."""
         for each in self._secrets:
             text = text.replace(each, "***")
         if self._token is not None and (token := self._token.read()) in text:
@@ -274,27 +289,24 @@ class Session:
     # --- between attempts -----------------------------------------------------------------
 
     def _pause(self, error: BrokenConnectionError | _BusyError, attempt: int) -> float | None:
-        """Return seconds until the next attempt; None where there is none any more."""
-        patience = self.connection.patience
-        if attempt >= patience.attempts or self._is_closed.is_set():
+        """Return seconds until the next attempt, None after the last one.
+
+        Retry-After holds for all requests of the session, and closing it ends the wait: no library
+        for retries knows either.
+        """
+        retry_policy = self.connection.retry_policy
+        if attempt >= retry_policy.attempts or self._is_closed.is_set():
             return None
-        wait = min(patience.longest, patience.first * float(2 ** (attempt - 1)))
-        # Not cryptography: many clients must not come back at the same moment.
+        wait = min(retry_policy.longest, retry_policy.first * float(2 ** (attempt - 1)))
+        # Not cryptography: clients must not all come back at the same moment.
         wait *= 0.5 + random.random() / 2  # noqa: S311
         if not isinstance(error, _BusyError) or error.retry_after is None:
             return wait
-        if error.retry_after > patience.retry_after:
+        if error.retry_after > retry_policy.retry_after:
             return None
-        self._welcome_in(error.retry_after)
-        return max(wait, error.retry_after)
-
-    def _welcome_in(self, seconds: float) -> None:
-        """Let all requests wait: the server asked one of them to."""
         with self._lock:
-            self._not_before = max(self._not_before, monotonic() + seconds)
-
-    def _wait_until_welcome(self) -> None:
-        self._sleep(self._not_before - monotonic())
+            self._not_before = max(self._not_before, monotonic() + error.retry_after)
+        return max(wait, error.retry_after)
 
     def _sleep(self, seconds: float) -> None:
         if seconds > 0 and self._is_closed.wait(seconds):
@@ -313,53 +325,20 @@ class _BusyError(Exception):
 
 
 def _redirected(url: str, location: str, *, method: str) -> str:
-    """Return where a redirect leads; the credentials stay at home (see `Session._own`)."""
+    """Return the URL that a redirect leads to."""
     host = host_of(url)
     try:
-        found = urljoin(url, location)
-        scheme, other, _port = origin_of(found)
+        target = urljoin(url, location)
+        scheme, other, _port = origin_of(target)
     except ValueError:
-        raise WireError(f"{host} redirects to no address") from None
+        scheme = other = ""
     if not location or scheme not in ("http", "https") or not other:
-        raise WireError(f"{host} redirects to no address of the web")
+        raise WireError(f"{host} redirects to an invalid address")
     if url.startswith("https:") and scheme == "http":
         raise WireError(f"{host} redirects from https to http, which is refused")
-    if method not in _SAFE and origin_of(found) != origin_of(url):
+    if method not in _SAFE and origin_of(target) != origin_of(url):
         raise WireError(
-            f"{host} redirects what is sent to it to {host_of(found)}, which is refused",
+            f"{host} redirects what is sent to it to {host_of(target)}, which is refused",
             hint="name that server if it is the right one",
         )
-    return found
-
-
-def _whole(incoming: Incoming) -> Answer:
-    return Answer(incoming.status, incoming.headers, incoming.read(), incoming.url)
-
-
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Return headers by names in small letters; those given twice with a comma between."""
-    found: dict[str, str] = {}
-    for name, value in raw:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
-
-
-_INFLATED = 1 << 20
-
-
-def _inflated(chunks: Iterable[bytes], *, host: str) -> Iterator[bytes]:
-    """Yield a compressed body as it was, never more of it at once than a megabyte."""
-    # 32 beyond the window: gzip or zlib, whatever the header says.
-    inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)
-    try:
-        for chunk in chunks:
-            rest = chunk
-            while rest:
-                yield inflater.decompress(rest, _INFLATED)
-                rest = inflater.unconsumed_tail
-        yield inflater.flush()
-    except zlib.error:
-        raise WireError(f"{host} answers with a compressed body that is damaged") from None
-    if not inflater.eof:
-        raise BrokenConnectionError(f"{host} ended the connection before the answer was complete")
+    return target

@@ -1,7 +1,9 @@
-"""Bytes to a server and back: pools of connections, proxies, certificates.
+"""HTTP connections to a server: pools, proxies, TLS and time limits.
 
-The pools are those of httpx2. What is added: large reads, which cost a third of the time, and an
-end to answers that drip.
+`httpx2.HTTPTransport` does the work. Added here: the client certificate is shown to the configured
+server only, reads are large (64 KiB each cost a third more time), and an answer that comes too
+slowly is given up. `httpx2.Client` is left out on purpose: it logs each URL, and a query may name a
+patient; it keeps cookies; it reads the bodies of redirects without a limit.
 """
 
 from __future__ import annotations
@@ -12,17 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpcore2
+import httpx2
 
-from rendicom.client.connection import host_of, origin_of
+from rendicom.client.connection_settings import host_of, origin_of
 from rendicom.errors import OptionError, UnreadableSourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from rendicom.client.connection import Connection, Limits
+    from rendicom.client.connection_settings import ConnectionSettings, ResponseLimits
 
 __all__ = ["BrokenConnectionError", "Transport"]
 
@@ -32,21 +35,28 @@ _KEPT_SECONDS = 30.0
 
 
 class BrokenConnectionError(UnreadableSourceError):
-    """The connection could not be made or was lost: another attempt may do better."""
+    """The connection could not be made or was lost: another attempt may succeed."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle as what it is to everybody else."""
+        """Pickle as the public error class."""
         return UnreadableSourceError(*self.args, hint=self.hint).__reduce__()
 
 
 class Transport:
     """The connections to one server, and to others that it redirects to; threads may share it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ConnectionSettings) -> None:
         self._connection = connection
         self._origin = origin_of(connection.base)
-        self._pools: dict[tuple[bool, str], httpcore2.ConnectionPool] = {}
-        self._proxies: dict[tuple[str, str, int], str] = {}
+        retry_policy = connection.retry_policy
+        self._timeout = httpx2.Timeout(
+            retry_policy.read,
+            connect=retry_policy.connect,
+            pool=retry_policy.read * retry_policy.attempts,
+        )
+        # Read once: searching the environment takes as long as a request.
+        self._proxies = getproxies()
+        self._pools: dict[tuple[bool, str, str], _PooledTransport] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -63,69 +73,79 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         body: bytes | Iterable[bytes] | None = None,
-    ) -> Iterator[httpcore2.Response]:
-        """Send a request and yield the response; its body is read as it is taken.
+    ) -> Iterator[httpx2.Response]:
+        """Send one request and yield the response; its body is read while the block runs.
 
         Raises
         ------
         BrokenConnectionError
             There is no connection, or it was lost.
         UnreadableSourceError
-            What answers cannot be trusted, or does not speak HTTP.
+            The server cannot be trusted, or does not speak HTTP.
         """
-        patience = self._connection.patience
-        timeouts = {
-            "connect": patience.connect, "read": patience.read, "write": patience.read,
-            "pool": patience.read * patience.attempts,
-        }  # fmt: skip
         with _translated(url):
-            request: dict[str, Any] = {
-                "headers": {"Host": host_of(url), **headers},
-                "content": body,
-                "extensions": {"timeout": timeouts},
-            }
-            with self._pool(url).stream(method, url, **request) as response:
+            request = httpx2.Request(
+                method, url, headers=headers, content=body,
+                extensions={"timeout": self._timeout.as_dict()},
+            )  # fmt: skip
+            response = self._pool(request.url).handle_request(request)
+            try:
                 yield response
+            finally:
+                response.close()
 
-    def _pool(self, url: str) -> httpcore2.ConnectionPool:
-        """Return the pool for a URL: the certificate is for the server that was named."""
-        is_own = (origin := origin_of(url)) == self._origin
+    def _pool(self, url: httpx2.URL) -> _PooledTransport:
+        """Return the pool for a URL; only that of the configured server has the certificate."""
+        is_own = origin_of(str(url)) == self._origin
+        proxy = self._proxy(url)
         with self._lock:
-            if origin not in self._proxies:
-                # To look through the environment takes as long as a request.
-                self._proxies[origin] = _proxy_for(url)
-            proxy = self._proxies[origin]
-            pool = self._pools.get((is_own, proxy))
-            if pool is None:
-                pool = self._pools[is_own, proxy] = self._opened(url, proxy, is_own=is_own)
-        return pool
+            key = (is_own, url.scheme, proxy)
+            if key not in self._pools:
+                context = None
+                if url.scheme == "https":
+                    context = _ssl_context(self._connection, is_own=is_own)
+                self._pools[key] = _PooledTransport(self._connection, context, proxy)
+            return self._pools[key]
 
-    def _opened(self, url: str, proxy: str, *, is_own: bool) -> httpcore2.ConnectionPool:
-        connection = self._connection
-        is_secure = url.startswith("https:")
-        return httpcore2.ConnectionPool(
-            ssl_context=_ssl_context(connection, is_own=is_own) if is_secure else None,
-            proxy=_proxy(proxy) if proxy else None,
+    def _proxy(self, url: httpx2.URL) -> str:
+        """Return the proxy that the environment names for a URL, empty for none."""
+        found = self._proxies.get(url.scheme) or self._proxies.get("all") or ""
+        place = f"{url.host}:{url.port}" if url.port else url.host
+        if not found or proxy_bypass(place) or proxy_bypass(url.host):
+            return ""
+        return found if "://" in found else f"http://{found}"
+
+
+class _PooledTransport(httpx2.HTTPTransport):
+    """The transport of httpx2 over sockets of our own, which it has no parameter for."""
+
+    def __init__(
+        self, connection: ConnectionSettings, context: ssl.SSLContext | None, proxy: str
+    ) -> None:
+        named = httpx2.Proxy(proxy) if proxy else None
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=context,
+            proxy=httpcore2.Proxy(str(named.url), auth=named.raw_auth) if named else None,
             max_connections=_MOST_CONNECTIONS,
             keepalive_expiry=_KEPT_SECONDS,
-            http2=connection.has_http2 and is_secure,
-            network_backend=_Backend(connection.limits),
+            http2=connection.has_http2 and context is not None,
+            network_backend=_LimitedBackend(connection.limits),
         )
 
 
-class _Backend(httpcore2.SyncBackend):
-    def __init__(self, limits: Limits) -> None:
+class _LimitedBackend(httpcore2.SyncBackend):
+    def __init__(self, limits: ResponseLimits) -> None:
         super().__init__()
         self._limits = limits
 
     def connect_tcp(self, *args: Any, **more: Any) -> httpcore2.NetworkStream:
-        return _Stream(super().connect_tcp(*args, **more), self._limits)
+        return _LimitedStream(super().connect_tcp(*args, **more), self._limits)
 
 
-class _Stream(httpcore2.NetworkStream):
-    """A connection that reads much at once, and gives up what comes too slowly."""
+class _LimitedStream(httpcore2.NetworkStream):
+    """A connection with large reads and a minimum transfer rate."""
 
-    def __init__(self, stream: httpcore2.NetworkStream, limits: Limits) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, limits: ResponseLimits) -> None:
         self._stream, self._limits = stream, limits
         self._since, self._count = monotonic(), 0
 
@@ -141,14 +161,14 @@ class _Stream(httpcore2.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, timeout)
-        # The server gets its time from here.
+        # The server's time starts when the request has been sent.
         self._since, self._count = monotonic(), 0
 
     def close(self) -> None:
         self._stream.close()
 
     def start_tls(self, *args: Any, **more: Any) -> httpcore2.NetworkStream:
-        return _Stream(self._stream.start_tls(*args, **more), self._limits)
+        return _LimitedStream(self._stream.start_tls(*args, **more), self._limits)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -156,23 +176,23 @@ class _Stream(httpcore2.NetworkStream):
 
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
-    """Turn what goes wrong below into errors that name the host and nothing else."""
+    """Turn errors of httpx2 into ours, which name the host and nothing else."""
     host = host_of(url)
     try:
         yield
-    except httpcore2.ConnectTimeout:
+    except httpx2.ConnectTimeout:
         raise BrokenConnectionError(f"{host} does not answer") from None
-    except httpcore2.TimeoutException:
+    except httpx2.TimeoutException:
         raise BrokenConnectionError(f"{host} sends nothing, or too slowly") from None
-    except httpcore2.ProxyError:
+    except httpx2.ProxyError:
         raise BrokenConnectionError(f"the proxy does not let us to {host}") from None
-    except httpcore2.ConnectError as error:
+    except httpx2.ConnectError as error:
         raise _no_connection(host, error) from None
-    except httpcore2.NetworkError:
+    except httpx2.NetworkError:
         raise BrokenConnectionError(f"the connection to {host} was lost") from None
-    except httpcore2.RemoteProtocolError as error:
+    except httpx2.RemoteProtocolError as error:
         raise _no_http(host, error) from None
-    except (httpcore2.UnsupportedProtocol, httpcore2.LocalProtocolError):
+    except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL):
         raise UnreadableSourceError(f"no such request can be sent to {host}") from None
 
 
@@ -182,7 +202,7 @@ def _no_connection(host: str, error: Exception) -> UnreadableSourceError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return UnreadableSourceError(
                 f"the certificate of {host} is not to be trusted: {cause.verify_message}",
-                hint="--ca-bundle FILE believes those of your own",
+                hint="--ca-bundle FILE names certificates to trust",
             )
         if isinstance(cause, ssl.SSLError):
             return UnreadableSourceError(f"{host} does not agree on TLS: {cause.reason or 'error'}")
@@ -192,16 +212,16 @@ def _no_connection(host: str, error: Exception) -> UnreadableSourceError:
 
 
 def _no_http(host: str, error: Exception) -> BrokenConnectionError:
-    # Whether a body is cut short or makes no sense, the next one may be whole.
+    # A truncated or malformed answer may be complete at the next attempt.
     if "without sending complete" in str(error) or "disconnected" in str(error):
         return BrokenConnectionError(f"{host} ended the connection before the answer was complete")
-    return BrokenConnectionError(f"{host} does not answer as HTTP asks")
+    return BrokenConnectionError(f"{host} does not answer in valid HTTP")
 
 
-def _ssl_context(connection: Connection, *, is_own: bool) -> ssl.SSLContext:
+def _ssl_context(connection: ConnectionSettings, *, is_own: bool) -> ssl.SSLContext:
     bundle = connection.ca_bundle
     if not bundle:
-        context = httpcore2.default_ssl_context()
+        context = httpx2.create_ssl_context()
     elif not Path(bundle).exists():
         raise OptionError(f"there is no file of certificates at {bundle}")
     else:
@@ -209,7 +229,7 @@ def _ssl_context(connection: Connection, *, is_own: bool) -> ssl.SSLContext:
         try:
             context = ssl.create_default_context(**where)  # type: ignore[arg-type]
         except (ssl.SSLError, OSError):
-            raise OptionError(f"{bundle} is no file of certificates in PEM form") from None
+            raise OptionError(f"{bundle} holds no certificates in PEM form") from None
     if is_own and connection.credentials.certificate is not None:
         certificate = connection.credentials.certificate
         try:
@@ -223,24 +243,3 @@ def _ssl_context(connection: Connection, *, is_own: bool) -> ssl.SSLContext:
                 hint="PEM files; RENDICOM_CERT_PASSWORD holds the password of a key that has one",
             ) from None
     return context
-
-
-def _proxy_for(url: str) -> str:
-    """Return the proxy that the environment names for a URL, empty for none."""
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(url)
-    proxies = getproxies()
-    found = proxies.get(parts.scheme) or proxies.get("all") or ""
-    if not found or proxy_bypass(host_of(url)) or proxy_bypass(parts.hostname or ""):
-        return ""
-    return found if "://" in found else f"http://{found}"
-
-
-def _proxy(address: str) -> httpcore2.Proxy:
-    parts = urlsplit(address)
-    user = None
-    if parts.username:
-        user = (unquote(parts.username), unquote(parts.password or ""))
-    place = parts.netloc.rpartition("@")[2]
-    return httpcore2.Proxy(f"{parts.scheme}://{place}", auth=user)

@@ -1,4 +1,4 @@
-"""What a client accepts: the Accept header, and the query parameter that narrows it.
+"""Media types a client accepts: the Accept header, and the query parameter that narrows it.
 
 PS3.18 8.3.3.1 and 8.7.5.
 """
@@ -63,7 +63,7 @@ class Range(NamedTuple):
 
 
 class Accepts(NamedTuple):
-    """What a client accepts: the members of ``accept=`` and of the Accept header."""
+    """Media types a client accepts: the members of ``accept=`` and of the Accept header."""
 
     query: tuple[Range, ...]
     header: tuple[Range, ...]
@@ -182,7 +182,7 @@ def _narrower(query: str, header: tuple[Range, ...], parameter: str) -> tuple[Ra
 
 
 class Candidate(NamedTuple):
-    """What a range may match: something that can be sent.
+    """A representation that can be sent, for media ranges to match.
 
     Attributes
     ----------
@@ -223,11 +223,12 @@ def _specificity(each: Range, candidate: Candidate) -> int:
     if each.is_multipart != candidate.is_multipart:
         is_meant = candidate.is_multipart and not candidate.is_alternative
         return 1 if each.essence == _ANY and is_meant else 0
-    if each.essence == candidate.media_type:
+    media_type = candidate.media_type.lower()  # that of HEVC is written video/H265
+    if each.essence == media_type:
         closeness = 6
     elif each.essence == _ANY:
         closeness = 2
-    elif each.is_wildcard and candidate.media_type.startswith(each.essence[:-1]):
+    elif each.is_wildcard and media_type.startswith(each.essence[:-1]):
         closeness = 4
     else:
         return 0

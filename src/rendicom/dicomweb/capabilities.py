@@ -1,4 +1,4 @@
-"""What a service can do, in WADL: XML, and JSON as PS3.18 Annex G has it (8.9, Annex H)."""
+"""Capabilities of a service, in WADL: XML, and JSON as PS3.18 Annex G has it (8.9, Annex H)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = [
     "WADL_JSON",
     "WADL_XML",
     "Method",
-    "Parameter",
+    "ParameterDescription",
     "ServiceResource",
     "resource_tree",
     "wadl_json",
@@ -24,7 +24,7 @@ _NAMESPACE = "http://wadl.dev.java.net/2009/02"
 _SCHEMA = "http://www.w3.org/2001/XMLSchema"
 
 
-class Parameter(NamedTuple):
+class ParameterDescription(NamedTuple):
     """A query or header parameter, or a part of a path in braces.
 
     ``kind`` is a type of XML Schema; ``options`` are all values there are, where there is a list.
@@ -41,7 +41,7 @@ class Parameter(NamedTuple):
 
 
 class Method(NamedTuple):
-    """What can be done with a resource.
+    """A method of a resource.
 
     ``accepts`` are media types of the request's body, ``produces`` those of the response;
     ``statuses`` the ones a success may have.
@@ -50,7 +50,7 @@ class Method(NamedTuple):
     name: str
     id: str = ""
     doc: str = ""
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[ParameterDescription, ...] = ()
     accepts: tuple[str, ...] = ()
     produces: tuple[str, ...] = ()
     statuses: tuple[int, ...] = (200,)
@@ -62,7 +62,7 @@ class ServiceResource(NamedTuple):
     path: str
     methods: tuple[Method, ...] = ()
     children: tuple[ServiceResource, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[ParameterDescription, ...] = ()
 
 
 def resource_tree(methods: Iterable[tuple[str, Method]]) -> tuple[ServiceResource, ...]:
@@ -94,7 +94,7 @@ class _Node:
                 part,
                 tuple(node.methods),
                 node.resources(),
-                (Parameter(part.strip("{}"), "template", is_required=True),)
+                (ParameterDescription(part.strip("{}"), "template", is_required=True),)
                 if part.startswith("{")
                 else (),
             )
@@ -161,7 +161,7 @@ def _method(method: Method) -> _Element:
     return element
 
 
-def _parameter(parameter: Parameter) -> _Element:
+def _parameter(parameter: ParameterDescription) -> _Element:
     element: _Element = {
         "@name": parameter.name,
         "@style": parameter.style,

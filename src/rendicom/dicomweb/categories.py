@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rendicom.pixels.syntaxes import is_video
+from rendicom.dicom.transfer_syntaxes import is_video
 
 __all__ = ["Category", "category_of", "is_presentation_state"]
 

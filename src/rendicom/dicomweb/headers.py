@@ -12,10 +12,10 @@ from rendicom.errors import BadRequestError
 __all__ = [
     "MediaType",
     "format_media_type",
-    "link_header",
     "parse_media_type",
     "parse_weight",
     "split_outside_quotes",
+    "weights_of",
 ]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -35,7 +35,7 @@ class MediaType(NamedTuple):
 def parse_media_type(text: str) -> MediaType:
     """Return a media type and its parameters; of parameters given twice the first.
 
-    What is no parameter at all is left out.
+    Pieces whose name is not a token are ignored.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def parse_media_type(text: str) -> MediaType:
     parameters: dict[str, str] = {}
     for piece in rest:
         name, _equals, value = piece.partition("=")
-        if name.strip():
+        if _TOKEN.fullmatch(name.strip()):
             parameters.setdefault(name.strip().lower(), _unquoted(value.strip()))
     return MediaType(essence, MappingProxyType(parameters))
 
@@ -90,10 +90,19 @@ def parse_weight(text: str) -> float:
     return min(float(text), 1.0) if _WEIGHT.fullmatch(text) else 1.0
 
 
-def link_header(url: str, *, relation: str, media_type: str = "") -> str:
-    """Return the value of a Link header."""
-    kind = f'; type="{media_type}"' if media_type else ""
-    return f'<{url}>; rel="{relation}"{kind}'
+def weights_of(text: str) -> dict[str, float]:
+    """Return the weights of a list such as Accept-Encoding, by lower-case names, in their order.
+
+    A name that stands several times has the weight it was given first.
+    """
+    weights: dict[str, float] = {}
+    for member in text.split(","):
+        name, _, parameter = member.partition(";")
+        key, _, value = parameter.partition("=")
+        weight = parse_weight(value.strip()) if key.strip().lower() == "q" else 1.0
+        if name.strip():
+            weights.setdefault(name.strip().lower(), weight)
+    return weights
 
 
 def _quoted(value: str) -> str:

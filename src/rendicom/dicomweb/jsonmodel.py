@@ -11,16 +11,16 @@ from base64 import b64encode
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from rendicom.dicomweb.characters import AFFECTED_VRS, Repertoire, repertoire_of
+from rendicom.dicom.character_sets import AFFECTED_VRS, Repertoire, repertoire_of
+from rendicom.dicom.picture_tags import PIXEL_KEYWORDS, UNDEFINED_LENGTH
 from rendicom.dicomweb.jsonvalues import BINARY_VRS, BULK_VRS, READERS, read_text
-from rendicom.pixels.elements import PIXEL_KEYWORDS, UNDEFINED_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pydicom import Dataset
 
-    from rendicom.dicomweb.dataelements import DataElement, DataSet
+    from rendicom.dicom.elements import DataElement, DataSet
 
 __all__ = [
     "BULK_THRESHOLD",
@@ -60,7 +60,7 @@ def to_json_model(
     bulk_threshold
         Binary values longer than this, in bytes, become BulkDataURI; pixel data always do.
     """
-    from rendicom.dicomweb.datasets import elements_of
+    from rendicom.dicom.data_sets import elements_of
 
     return _Writer(None, bulk_uri, bulk_threshold).model(elements_of(dataset))
 
@@ -83,7 +83,7 @@ def from_json_model(model: JsonModel, *, bulk: Callable[[str], bytes] | None = N
     Raises
     ------
     BadRequestError
-        It is no DICOM JSON model.
+        It is not a DICOM JSON model.
     """
     from rendicom.dicomweb.jsonreader import read_model
 
@@ -130,7 +130,7 @@ class _Writer:
                     model[name] = _UNICODE
             elif vr in AFFECTED_VRS and value is not None:
                 self._is_unicode |= not value.isascii() or b"\x1b" in value
-                values = read_text(vr, repertoire.text(value))
+                values = read_text(vr, repertoire.text(value, vr))
                 model[name] = {"vr": vr, "Value": values} if values else {"vr": vr}
             elif element.items is not None:
                 model[name] = self._sequence(element, place + name, repertoire)
@@ -161,7 +161,7 @@ class _Writer:
         data = self._value(element)
         self._is_unicode |= not data.isascii()
         reader = READERS.get(vr)
-        values = reader(data) if reader is not None else read_text(vr, repertoire.text(data))
+        values = reader(data) if reader is not None else read_text(vr, repertoire.text(data, vr))
         return {"vr": vr, "Value": values} if values else {"vr": vr}
 
     def _binary(self, element: DataElement, vr: str, place: str) -> JsonModel:

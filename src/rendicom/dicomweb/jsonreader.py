@@ -7,9 +7,9 @@ import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
+from rendicom.dicom.pydicom_calls import pydicom_raises, quiet_pydicom
 from rendicom.dicomweb.jsonvalues import BINARY_VRS, BULK_VRS, values_of
 from rendicom.errors import BadRequestError
-from rendicom.pixels.datasetattributes import pydicom_raises, quiet_pydicom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,7 @@ _RANGES = {
 }  # fmt: skip
 _FLOATS = frozenset(("FD", "FL"))
 _DIGITS = frozenset(("DS", "IS"))
+_VRS = frozenset((*_TEXT, *BINARY_VRS, *_RANGES, *_FLOATS, *_DIGITS, "AT", "PN", "SQ"))
 _NO_NUMBERS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
@@ -102,8 +103,7 @@ def _read_attribute(
         raise BadRequestError(f"attribute {name} has more than one of {', '.join(kinds)}")
     if name[:4] == "0002" or name == "00080005":
         vr = _known_vr(name)  # what everything else is read and written by
-    is_known = vr in _TEXT or vr in BINARY_VRS or vr in _RANGES or vr in _FLOATS or vr in _DIGITS
-    if not is_known and vr not in ("AT", "PN", "SQ"):
+    if not isinstance(vr, str) or vr not in _VRS:
         raise BadRequestError(f"attribute {name} has no VR that is known")
     if kinds in (["InlineBinary"], ["BulkDataURI"]):
         data = (
@@ -132,7 +132,7 @@ def _read_attribute(
 
 
 def _known_vr(name: str) -> str:
-    from rendicom.dicomweb.dataelements import standard_vr
+    from rendicom.dicom.elements import standard_vr
 
     return standard_vr(int(name, 16)).partition(" ")[0]
 

@@ -146,4 +146,4 @@ READERS: dict[str, Callable[[bytes], list[Any]]] = {
     "US": partial(_numbers, "H"),
     "UV": partial(_long_integers, "Q"),
 }
-"""How each VR is read that is neither binary, nor a sequence, nor in a character set."""
+"""Readers of VRs that are neither binary, nor a sequence, nor in a character set."""

@@ -23,7 +23,7 @@ from rendicom.dicomweb.accepts import (
     Range,
     match,
 )
-from rendicom.dicomweb.headers import parse_weight
+from rendicom.dicomweb.headers import weights_of
 from rendicom.encode import formats
 from rendicom.errors import NotAcceptableError
 
@@ -78,14 +78,14 @@ class Offer(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What is sent.
+    """The representation that is sent.
 
     Attributes
     ----------
     media_type
         Of the one part, or of each part.
     charset
-        Asked for with the media type, lower-case; may be one that nobody knows.
+        Charset of the request, lower-case; may be unknown.
     transfer_syntax
         A UID, ``*`` for "as stored", or nothing where there is none.
     is_representative
@@ -198,8 +198,9 @@ def _stills(
     category: Category, offers: Sequence[str], *, stands_for_more: bool
 ) -> Iterator[Candidate]:
     """Yield what one part can be if need be: a picture that stands for frames or instances."""
-    for media_type in offers:
-        yield Candidate(media_type, is_representative=stands_for_more)
+    is_video = category == "video"
+    if not is_video:
+        yield from (Candidate(each, is_representative=stands_for_more) for each in offers)
     if category in ("text", "other"):
         return
     has_many = category in ("multi-frame", "video")
@@ -207,6 +208,9 @@ def _stills(
         is_loop = has_many and media_type in animated_types()
         is_representative = stands_for_more or (has_many and not is_loop)
         yield Candidate(media_type, is_representative=is_representative)
+    if is_video:
+        # Without a media type the response is a picture (PS3.18 9.4.1).
+        yield from map(Candidate, offers)
 
 
 def choose(accepts: Accepts, *, offers: Sequence[Offer]) -> Choice:
@@ -299,9 +303,8 @@ def choose_charset(*, media_type: str = "", query: str = "", header: str | None 
     header
         Accept-Charset.
     """
-    weighted = [(part.partition(";")[::2]) for part in (header or "").split(",")]
-    named = [(-parse_weight(rest.strip().removeprefix("q=")), name) for name, rest in weighted]
-    by_weight = [name for q, name in sorted(named, key=lambda item: item[0]) if q < 0]
+    weights = weights_of(header or "")
+    by_weight = sorted((name for name in weights if weights[name] > 0), key=lambda it: -weights[it])
     for name in (media_type, *query.split(","), *by_weight):
         if name.strip().lower() in _CHARSETS:
             return name.strip().lower()

@@ -199,7 +199,7 @@ class MultipartReader:
         return parts
 
     def finish(self) -> None:
-        """Say that there is no more.
+        """Mark the end of the body.
 
         Raises
         ------

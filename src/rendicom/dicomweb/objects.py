@@ -1,7 +1,7 @@
 """Instances, frames, bulk data and metadata, out of stored files; runs in worker processes.
 
 No answer reads a large file whole: what goes out unchanged is named as a stretch of the stored
-file, which whoever sends it reads.
+file, which the sender reads.
 """
 
 from __future__ import annotations
@@ -9,15 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.dicomweb.jsonmodel import BULK_THRESHOLD, JsonModel, model_of
-from rendicom.dicomweb.part10 import Stretch, written
-from rendicom.dicomweb.pixeldata import LOSSY, PixelFrames, frame_media_type, retrieval_layout
-from rendicom.dicomweb.rewriting import DICOM, Retrieved, Rewriting
-from rendicom.dicomweb.stored import StoredInstance, open_stored, opened
-from rendicom.errors import CorruptDataError, NoSuchResourceError, NotAcceptableError
-from rendicom.pixels.bytesource import open_source
-from rendicom.pixels.elements import PIXEL_KEYWORDS
-from rendicom.pixels.syntaxes import (
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.picture_tags import PIXEL_KEYWORDS
+from rendicom.dicom.transfer_syntaxes import (
     DEFLATED_EXPLICIT,
     ENCAPSULATED_UNCOMPRESSED,
     EXPLICIT_BIG_ENDIAN,
@@ -27,12 +21,23 @@ from rendicom.pixels.syntaxes import (
     is_jpip,
     is_video,
 )
+from rendicom.dicomweb.jsonmodel import BULK_THRESHOLD, JsonModel, model_of
+from rendicom.dicomweb.part10 import Stretch, written
+from rendicom.dicomweb.pixeldata import LOSSY, PixelFrames, frame_media_type, retrieval_layout
+from rendicom.dicomweb.rewriting import DICOM, Retrieved, Rewriting
+from rendicom.dicomweb.stored import StoredInstance, open_stored, opened
+from rendicom.errors import (
+    CorruptDataError,
+    NoSuchResourceError,
+    NotAcceptableError,
+    typed_memory_error,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from rendicom.dicomweb.dataelements import DataElement
-    from rendicom.pixels.bytesource import ByteSource, Readable
+    from rendicom.dicom.byte_source import ByteSource, Readable
+    from rendicom.dicom.elements import DataElement
 
 __all__ = [
     "FramePart",
@@ -49,6 +54,7 @@ __all__ = [
 ]
 
 AS_STORED = "*"
+JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
 _OCTETS = "application/octet-stream"
 _CHUNK = 1 << 20
 _MAX_BYTES = 4 << 30
@@ -67,6 +73,7 @@ class FramePart(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+@typed_memory_error()
 def metadata(
     source: Readable | StoredInstance, base_url: str, *, bulk_threshold: int = BULK_THRESHOLD
 ) -> JsonModel:
@@ -96,6 +103,7 @@ def metadata_json(
     return text.encode("utf-8", "replace")
 
 
+@typed_memory_error()
 def frame_bytes(
     source: Readable | StoredInstance, frames: Sequence[int], transfer_syntax: str = ""
 ) -> list[FramePart]:
@@ -103,7 +111,10 @@ def frame_bytes(
 
     With an empty ``transfer_syntax`` or Explicit VR Little Endian they are uncompressed, laid out
     as the metadata say; with ``*`` as stored, each the bare codestream; with a UID the same where
-    it is the stored one.
+    it is the stored one. Streams that are not what the transfer syntax says come uncompressed
+    with ``*``; so do those whose syntax has no media type. Other frames with shared chroma or of
+    partial range (video has both) come as RGB in reversible JPEG 2000 with ``*``: viewers in
+    browsers take such YBR for RGB.
 
     Raises
     ------
@@ -118,20 +129,32 @@ def frame_bytes(
         has_streams = (
             pixels.is_encapsulated and not is_video(uid) and uid != ENCAPSULATED_UNCOMPRESSED
         )
+        if transfer_syntax == AS_STORED and not has_streams and pixels.is_taken_for_rgb:
+            return [_coded_part(pixels, number) for number in frames]
         if transfer_syntax in ("", EXPLICIT_LITTLE_ENDIAN) or (
             transfer_syntax == AS_STORED and not has_streams
         ):
             return [_uncompressed_part(pixels, number) for number in frames]
         if not has_streams or transfer_syntax not in (AS_STORED, uid):
             raise _not_stored_so(uid if has_streams else EXPLICIT_LITTLE_ENDIAN)
-        return [_stored_part(pixels, number, uid) for number in frames]
+        is_named = transfer_syntax != AS_STORED
+        return [_stored_part(pixels, number, uid, is_named=is_named) for number in frames]
 
 
-def _stored_part(pixels: PixelFrames, number: int, uid: str) -> FramePart:
+def _stored_part(pixels: PixelFrames, number: int, uid: str, *, is_named: bool) -> FramePart:
     stream = pixels.stored(number)
-    if stream is None:
-        return _uncompressed_part(pixels, number)
-    return FramePart(stream, frame_media_type(uid), uid)
+    if stream is not None:
+        return FramePart(stream, frame_media_type(uid), uid)
+    if is_named:
+        raise _not_stored_so(EXPLICIT_LITTLE_ENDIAN)
+    return _uncompressed_part(pixels, number)
+
+
+def _coded_part(pixels: PixelFrames, number: int) -> FramePart:
+    stream, warnings = pixels.coded_rgb(number)
+    model = pixels.description.photometric_interpretation
+    notes = (*warnings, f"{model} is sent as RGB in JPEG 2000, without loss")
+    return FramePart(stream, frame_media_type(JPEG_2000_LOSSLESS), JPEG_2000_LOSSLESS, notes)
 
 
 def _uncompressed_part(pixels: PixelFrames, number: int) -> FramePart:
@@ -149,10 +172,12 @@ def _not_stored_so(*syntaxes: str) -> NotAcceptableError:
     )
 
 
+@typed_memory_error()
 def instance_bytes(
     source: Readable | StoredInstance,
     transfer_syntax: str = "",
     *,
+    uids: Mapping[int, str] | None = None,
     spool_folder: str | None = None,
     max_bytes: int = _MAX_BYTES,
 ) -> Retrieved:
@@ -166,6 +191,8 @@ def instance_bytes(
         Empty: Explicit VR Little Endian, or as stored where that is compressed with loss.
         ``*``: as stored. A UID: that one, Explicit VR Little Endian by decoding. Implicit VR,
         big endian and deflated files always become Explicit VR Little Endian.
+    uids
+        UIDs by tag that the file must have; what differs is changed.
     spool_folder
         Where decoded pixel data of more than 32 MiB go, in a temporary file; by default where
         the system keeps such.
@@ -183,12 +210,13 @@ def instance_bytes(
     """
     with opened(source) as stored:
         uid = stored.transfer_syntax
+        changes = _uid_changes(stored, uids or {})
         wanted = transfer_syntax
         if not wanted:
             keeps = uid in LOSSY or is_video(uid) or is_jpip(uid)
             wanted = AS_STORED if keeps else EXPLICIT_LITTLE_ENDIAN
         if wanted in (AS_STORED, uid) and uid not in _NEVER_SENT:
-            return _as_stored(stored, uid)
+            return _as_stored(stored, uid, changes)
         if wanted not in (EXPLICIT_LITTLE_ENDIAN, AS_STORED) or is_video(uid) or is_jpip(uid):
             keepable = () if uid in _NEVER_SENT else (uid,)
             raise NotAcceptableError(
@@ -199,17 +227,34 @@ def instance_bytes(
                     for each in (*keepable, *(() if is_video(uid) else (EXPLICIT_LITTLE_ENDIAN,)))
                 ),
             )
-        return Rewriting(stored, spool_folder, max_bytes).rewritten()
+        return Rewriting(stored, spool_folder, max_bytes).rewritten(changes)
 
 
-def _as_stored(stored: StoredInstance, uid: str) -> Retrieved:
+def _uid_changes(stored: StoredInstance, uids: Mapping[int, str]) -> dict[int, tuple[str, bytes]]:
+    """Return the elements to change; none of a file that cannot be read to its end."""
+    changes = {}
+    for tag, uid in uids.items():
+        try:
+            element = stored.dataset.element(tag)
+        except CorruptDataError:
+            return {}
+        value = b"" if element is None else stored.dataset.value(element)
+        if value.decode("latin-1").strip(" \0") != uid:
+            changes[tag] = ("UI", uid.encode())
+    return changes
+
+
+def _as_stored(
+    stored: StoredInstance, uid: str, changes: Mapping[int, tuple[str, bytes]]
+) -> Retrieved:
     """Return the file itself; one without a preamble gets file meta information."""
-    if stored.said_transfer_syntax:
+    if stored.said_transfer_syntax and not changes:
         return Retrieved((Stretch(0, stored.source.size),), DICOM, uid)
-    pieces = written(stored.whole_dataset, uid, changes={})
+    pieces = written(stored.whole_dataset, uid, changes=changes)
     return Retrieved(tuple(pieces), DICOM, uid, stored.dataset.warnings)
 
 
+@typed_memory_error()
 def bulk_data(
     source: Readable | StoredInstance,
     path: str,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple, TypeVar, get_args
 
 from rendicom.errors import BadRequestError, OptionError
-from rendicom.options import Annotation
+from rendicom.option_values import Annotation
 
 __all__ = ["Keywords", "given", "read", "read_annotation", "read_decimals"]
 
@@ -19,7 +19,7 @@ _KEYWORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class Keywords(NamedTuple):
-    """What an annotation parameter asks for: in canonical text, and warnings of what is not."""
+    """Annotations asked for, as canonical text, and warnings of those that are unknown."""
 
     text: str | None = None
     warnings: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ def read_annotation(text: str) -> Keywords:
     Raises
     ------
     OptionError
-        A member is empty, or is no keyword.
+        A member is empty, or not a keyword.
     """
     words = text.split(",")
     if not all(map(_KEYWORD.fullmatch, words)):

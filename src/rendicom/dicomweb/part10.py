@@ -8,13 +8,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.dicomweb.dataelements import DataElement
-from rendicom.pixels.elements import PIXEL_KEYWORDS, UNDEFINED_LENGTH
+from rendicom.dicom.elements import DataElement
+from rendicom.dicom.picture_tags import PIXEL_KEYWORDS, UNDEFINED_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from rendicom.dicomweb.dataelements import DataSet
+    from rendicom.dicom.elements import DataSet
 
 __all__ = ["IMPLEMENTATION_CLASS", "Piece", "Stretch", "file_meta", "merged", "written"]
 
@@ -23,6 +23,7 @@ IMPLEMENTATION_CLASS = "2.25.288113424712868117853129474083213241183"
 _IMPLEMENTATION_VERSION = "RENDICOM"
 _LONG = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
 _SHORT_LIMIT = 0xFFFF
+_SOP_INSTANCE = 0x00080018
 _ITEM = b"\xfe\xff\x00\xe0"
 _INLINE = 256 << 10
 """A shorter stretch of the file is copied rather than named, in bytes."""
@@ -39,10 +40,17 @@ class Stretch(NamedTuple):
 Piece = bytes | Stretch
 
 
-def file_meta(dataset: DataSet, transfer_syntax: str) -> bytes:
-    """Return preamble, DICM and file meta information for what we have written."""
+def file_meta(
+    dataset: DataSet, transfer_syntax: str, instance: tuple[str, bytes] | None = None
+) -> bytes:
+    """Return preamble, DICM and file meta information for what we have written.
+
+    ``instance`` is VR and value of a new SOP Instance UID.
+    """
     kept = {each.tag: (each.vr, each.value or b"") for each in dataset.meta}
-    for tag, source_tag in ((0x00020002, 0x00080016), (0x00020003, 0x00080018)):
+    if instance is not None:
+        kept[0x00020003] = instance
+    for tag, source_tag in ((0x00020002, 0x00080016), (0x00020003, _SOP_INSTANCE)):
         if not kept.get(tag, ("", b""))[1]:
             element = dataset.element(source_tag)
             kept[tag] = ("UI", (element.value or b"") if element else b"")
@@ -98,7 +106,7 @@ def written(
     pixels
         The value of the pixel data, whole length even; without it the stored one.
     """
-    pieces: list[Piece] = [file_meta(dataset, transfer_syntax)]
+    pieces: list[Piece] = [file_meta(dataset, transfer_syntax, changes.get(_SOP_INSTANCE))]
     added = dict(changes)
     for element in sorted(dataset.elements, key=_tag_of):
         tag = element.tag

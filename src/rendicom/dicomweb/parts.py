@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from tempfile import TemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from types import MappingProxyType
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from rendicom.errors import BadRequestError, TooLargeError, UnwritableOutputError
 
@@ -62,7 +62,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a message may be. Sizes are in bytes.
+    """Limits of a message. Sizes are in bytes.
 
     Attributes
     ----------
@@ -93,7 +93,8 @@ class PartBody:
     limits
         How large it may be, and up to what size it stays in memory.
     directory
-        Where the temporary file goes; where the system puts it if not given.
+        Where the temporary file goes, under a name by which other processes can open it; a file
+        without a name, where the system puts it, if not given.
     """
 
     def __init__(self, limits: Limits, directory: str | None) -> None:
@@ -121,13 +122,18 @@ class PartBody:
             return
         try:
             if self._file is None:
-                self._file = TemporaryFile(dir=self._directory)  # noqa: SIM115
+                self._file = self._opened()
                 self._file.write(self._memory)
                 self._memory.clear()
             self._file.write(data)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise UnwritableOutputError(f"a part cannot be kept: {reason}") from error
+
+    def _opened(self) -> IO[bytes]:
+        if self._directory is None:
+            return TemporaryFile()
+        return cast("IO[bytes]", NamedTemporaryFile(dir=self._directory))
 
     def take(self) -> tuple[bytes | IO[bytes], int]:
         """Return what was written, and begin anew."""
@@ -154,7 +160,7 @@ def parse_headers(text: bytes, *, part: int) -> Mapping[str, str]:
     Raises
     ------
     BadRequestError
-        A line is no header; the message has the number of the part.
+        A line is not a header; the message has the number of the part.
     """
     fields: list[tuple[str, str]] = []
     for line in _LINE_END.split(text) if text else ():

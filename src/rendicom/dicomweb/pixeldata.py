@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.errors import CorruptDataError, LimitExceededError, UnsupportedImageError
+from rendicom.dicom.transfer_syntaxes import is_video
+from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.choose import sniff
 from rendicom.pixels.colour import YBR_MODELS
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.describe import describe
 from rendicom.pixels.frames import FrameBytes
-from rendicom.pixels.source import FrameSource, native_frame_bits
-from rendicom.pixels.syntaxes import is_video
+from rendicom.pixels.framesize import check_filling, check_frame
+from rendicom.pixels.source import FrameSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
+    from rendicom.dicom.header import Header
     from rendicom.pixels.choose import Stream
-    from rendicom.pixels.header import Header
     from rendicom.values import PixelDescription
 
 __all__ = [
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 MAX_PIXELS = 1 << 28
-"""Of one frame; more are refused before anything is decoded."""
+"""Default limit of the pixels of one frame."""
 
 _J, _JLS, _J2K = "image/jpeg", "image/jls", "image/jp2"
 FRAME_MEDIA_TYPES = {
@@ -63,6 +64,10 @@ LOSSY = frozenset(
 )
 """Transfer syntaxes that information may have been lost with."""
 
+_KINDS = {_JLS: "jpeg-ls", _J2K: "jpeg2000", "image/jpx": "jpeg2000", "image/jxl": "jpeg-xl",
+          "image/jphc": "htj2k", "image/dicom-rle": "rle"}  # fmt: skip
+_LOSSLESS_JPEG = tuple(f"1.2.840.10008.1.2.4.{last}" for last in ("57", "70"))
+_BASELINE = "1.2.840.10008.1.2.4.50"
 _CUT_TO_STREAM = frozenset(("jpeg", "jpeg-lossless", "jpeg-ls", "jpeg2000", "htj2k"))
 _RGB_STREAMS = frozenset(("jpeg", "jpeg-xl", "video"))
 _STREAM_MODELS = frozenset(("YBR_RCT", "YBR_ICT", "XYB"))
@@ -73,7 +78,7 @@ _PARTIAL = np.array(
 
 
 class Layout(NamedTuple):
-    """How the cells of uncompressed frames lie."""
+    """Layout of the cells of uncompressed frames."""
 
     photometric: str
     planar: int
@@ -110,10 +115,17 @@ def retrieval_layout(description: PixelDescription, *, is_self_contained: bool) 
 
 
 class PixelFrames:
-    """The frames of one instance."""
+    """The frames of one instance.
 
-    def __init__(self, header: Header) -> None:
+    Attributes
+    ----------
+    max_pixels
+        Of one frame; more are refused before anything is read or decoded.
+    """
+
+    def __init__(self, header: Header, *, max_pixels: int = MAX_PIXELS) -> None:
         self.header = header
+        self.max_pixels = max_pixels
         self.description = describe(header)
         self._frames = FrameSource(header, self.description)
 
@@ -125,7 +137,8 @@ class PixelFrames:
     def stored(self, number: int) -> bytes | None:
         """Return the codestream of a frame, without box, padding or anything behind its end.
 
-        None where the frame is not compressed, whatever the transfer syntax says.
+        None where it is not what the transfer syntax says, or that has no media type: nobody
+        could tell from the answer how to read it.
 
         Raises
         ------
@@ -133,7 +146,7 @@ class PixelFrames:
         """
         found = self._frames.frame(number)
         stream = sniff(found.data, self.description)
-        if stream.kind == "native":
+        if not _is_what_it_says(stream, self.description.transfer_syntax):
             return None
         if stream.info is not None and stream.kind in _CUT_TO_STREAM:
             return bytes(stream.data[stream.info.start : stream.info.stop])
@@ -151,15 +164,46 @@ class PixelFrames:
         NoSuchFrameError, CorruptDataError, UnsupportedImageError, LimitExceededError,
         UnsupportedTransferSyntaxError
         """
+        said = self.description
+        check_frame(
+            said.rows,
+            said.columns,
+            said.samples_per_pixel,
+            cell_bits=said.bits_allocated,
+            max_pixels=self.max_pixels,
+        )
         found = self._frames.frame(number)
         if not found.encapsulated:
             return _native(found, self.description)
         return self._decoded(found, number, layout)
 
+    @property
+    def is_taken_for_rgb(self) -> bool:
+        """Tell whether viewers show uncompressed cells wrongly: YBR that is 4:2:2 or partial."""
+        description = self.description
+        if description.samples_per_pixel != 3:
+            return False
+        if description.photometric_interpretation.startswith("YBR_PARTIAL"):
+            return True
+        is_422 = description.frame_samples != description.frame_pixels * 3
+        return is_422 and description.bits_allocated == 8 and not self.is_encapsulated
+
+    def coded_rgb(self, number: int) -> tuple[bytes, tuple[str, ...]]:
+        """Return a frame as RGB in a reversible JPEG 2000 stream, and warnings."""
+        import imagecodecs
+
+        frame = decode_frame(
+            self._frames.frame(number), self.description, max_pixels=MAX_PIXELS, frame=number
+        )
+        stream = imagecodecs.jpeg2k_encode(
+            frame.samples, level=0, codecformat="j2k", reversible=True, mct=True, numthreads=1
+        )
+        return bytes(stream), frame.warnings
+
     def bits(self, number: int) -> NDArray[np.uint8]:
         """Return the pixels of a 1-bit frame, one in a byte."""
         frame = decode_frame(
-            self._frames.frame(number), self.description, max_pixels=MAX_PIXELS, frame=number
+            self._frames.frame(number), self.description, max_pixels=self.max_pixels, frame=number
         )
         return frame.samples.astype(np.uint8).ravel()
 
@@ -179,7 +223,9 @@ class PixelFrames:
             model = layout.photometric
         else:
             model = "RGB"
-        frame = decode_frame(found, reads_as, max_pixels=MAX_PIXELS, frame=number, keep_cells=True)
+        frame = decode_frame(
+            found, reads_as, max_pixels=self.max_pixels, frame=number, keep_cells=True
+        )
         samples = frame.samples if frame.cells is None else frame.cells
         self._check(samples)
         notes = (*found.warnings, *frame.warnings)
@@ -191,10 +237,11 @@ class PixelFrames:
             samples = _subsampled_422(samples)
         elif layout.planar == 1:
             samples = samples.transpose(2, 0, 1)
+        samples = _as_cells(samples, description)
         return Cells(self._written(samples), frame.bits_stored, signed=False, warnings=notes)
 
     def _check(self, samples: NDArray[Any]) -> None:
-        """Refuse a frame that the metadata describe wrongly: nobody could read its bytes."""
+        """Refuse a frame that the metadata describe wrongly: its bytes would be unreadable."""
         description = self.description
         count = samples.shape[2] if samples.ndim == 3 else 1
         shape = (*samples.shape[:2], count)
@@ -206,7 +253,7 @@ class PixelFrames:
         bits = self.description.bits_allocated
         if bits == 1:
             return packed_bits([samples.astype(np.uint8).ravel()])
-        if bits % 8:
+        if bits not in (8, 16, 32, 64):
             raise UnsupportedImageError(f"{bits} bits allocated for a sample are not supported")
         size = bits // 8
         if samples.dtype.kind != "f" and samples.dtype.itemsize > size:
@@ -224,6 +271,24 @@ def _comes_as_rgb(stream: Stream) -> bool:
     return stream.kind in _RGB_STREAMS
 
 
+def _as_cells(samples: NDArray[Any], description: PixelDescription) -> NDArray[Any]:
+    """Return values of color where High Bit says they lie: the metadata have it too."""
+    shift = description.high_bit + 1 - description.bits_stored
+    if shift <= 0:
+        return samples
+    return samples.astype(f"u{description.bits_allocated // 8}") << shift
+
+
+def _is_what_it_says(stream: Stream, transfer_syntax: str) -> bool:
+    media_type = frame_media_type(transfer_syntax)
+    if media_type != _J:
+        return stream.kind == _KINDS.get(media_type)
+    if transfer_syntax in _LOSSLESS_JPEG:
+        return stream.kind == "jpeg-lossless"
+    is_deep = stream.info is not None and stream.info.precision > 8
+    return stream.kind == "jpeg" and not (is_deep and transfer_syntax == _BASELINE)
+
+
 def packed_bits(frames: Iterable[NDArray[np.uint8]]) -> bytes:
     """Return 1-bit pixels packed with no padding between frames (PS3.5 8.1.1)."""
     return np.packbits(np.concatenate(list(frames)), bitorder="little").tobytes()
@@ -232,7 +297,7 @@ def packed_bits(frames: Iterable[NDArray[np.uint8]]) -> bytes:
 def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
     """Return the cells of a native frame as they lie, little endian, from the first bit on."""
     data: bytes | memoryview = stored.data
-    bits = native_frame_bits(description)
+    bits = description.frame_bits
     notes = stored.warnings
     if stored.bit_offset:
         data = _shifted(data, stored.bit_offset)
@@ -244,9 +309,7 @@ def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
     if not len(data):
         raise CorruptDataError("pixel data is short: nothing of the frame is there")
     if len(data) < needed:
-        # Zeros cost the one who sent a short file nothing, and us all the memory there is.
-        if description.rows * description.columns > MAX_PIXELS:
-            raise LimitExceededError(f"the image has more than {MAX_PIXELS} pixels")
+        check_filling(needed, len(data))
         notes = (*notes, f"pixel data is short: {len(data)} of {needed} bytes; the rest is 0")
         data = bytes(data) + bytes(needed - len(data))
     if bits % 8:

@@ -1,4 +1,4 @@
-"""What went wrong, as it stands on the wire: statuses, problem documents, warnings.
+"""Errors on the wire: statuses, problem documents, warnings.
 
 Problem documents follow RFC 9457; statuses follow PS3.18 Tables 8.5-1 and 10.4.3-1.
 """
@@ -165,8 +165,8 @@ def problem_headers(error: RendicomError) -> dict[str, str]:
 def represent(problem: Problem, accept: str | None) -> tuple[bytes, str]:
     """Return a problem document as the client can read it, and its media type.
 
-    HTML for whoever names it, and for those that accept no text at all (PS3.18 8.6.3); plain
-    text for whoever names it and not HTML; JSON for all others.
+    HTML for clients that name it, and for those that accept no text at all (PS3.18 8.6.3); plain
+    text for clients that name it and not HTML; JSON for all others.
     """
     wanted = _wanted(accept)
     if wanted == JSON:
@@ -243,10 +243,11 @@ _LONGEST_WARNING = 300
 _MOST_WARNINGS = 5
 
 
-def warning_header(texts: Iterable[str], *, service: str = "rendicom") -> str:
+def warning_header(texts: Iterable[str], *, service: str) -> str:
     """Return the value of a Warning header: ``299 service: text``, as PS3.18 8.3.5.1.1 has it.
 
-    Each text stands once; what is too much for a header is left out.
+    ``service`` is the base URI of the services. Each text stands once; what is too much for a
+    header is left out.
     """
     known = list(dict.fromkeys(map(_plain, texts)))
     if len(known) > _MOST_WARNINGS:

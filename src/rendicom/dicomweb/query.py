@@ -6,12 +6,21 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from rendicom.dicomweb.dataelements import standard_vr
+from rendicom.dicom.elements import standard_vr
+from rendicom.dicomweb.search_parameters import FLAGS, is_attribute
 from rendicom.dicomweb.searchkeys import KEY_LEVELS, LEVELS, SearchLevel, TagPath
 from rendicom.dicomweb.searchvalues import matched_range, read_number, read_uid
 from rendicom.errors import BadRequestError
 
-__all__ = ["Match", "MatchKind", "Query", "SearchLevel", "TagPath", "parse_path", "parse_query"]
+__all__ = [
+    "Match",
+    "MatchKind",
+    "Query",
+    "SearchLevel",
+    "TagPath",
+    "parse_path",
+    "parse_query",
+]
 
 MatchKind = Literal["single", "list", "wildcard", "range", "universal", "empty"]
 
@@ -22,6 +31,8 @@ _RANGE_VRS = frozenset(("DA", "DT", "TM"))
 _NUMBER_VRS = frozenset(("DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"))
 _BINARY_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW"))
 _EMPTY = '""'
+_TIMEZONE = 0x00080201
+_OFFSET = re.compile(r"[+-](0[0-9]|1[0-4])[0-5][0-9]", re.ASCII)
 _ALL = "all"
 
 
@@ -46,9 +57,12 @@ class Match(NamedTuple):
 
 
 class Query(NamedTuple):
-    """What is searched for.
+    """A parsed search.
 
     ``include`` has the attributes to return besides those that always are, or is ``"all"``.
+    ``flags`` names the parameters that are true (see `search_parameters.FLAGS`).
+    ``order`` has the tags to sort by, the first first, each with whether it is descending.
+    ``timezone`` is the offset from UTC in which dates and times are meant, such as ``+0100``.
     ``warnings`` are sentences for Warning headers.
     """
 
@@ -56,8 +70,15 @@ class Query(NamedTuple):
     include: tuple[TagPath, ...] | Literal["all"] = ()
     limit: int | None = None
     offset: int = 0
-    fuzzy: bool = False
+    flags: frozenset[str] = frozenset()
+    timezone: str = ""
     warnings: tuple[str, ...] = ()
+    order: tuple[tuple[int, bool], ...] = ()
+
+    @property
+    def fuzzy(self) -> bool:
+        """Tell whether names that are spelt otherwise match, too."""
+        return "fuzzymatching" in self.flags
 
 
 def parse_query(pairs: Iterable[tuple[str, str]], *, level: SearchLevel) -> Query:
@@ -73,39 +94,41 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, level: SearchLevel) -> Quer
     by_name: dict[str, list[str]] = {}
     for name, value in pairs:
         by_name.setdefault(name, []).append(value)
-    flags = {name: _flag(by_name, name) for name in _FLAGS}
-    read_empty, read_several = flags["emptyvaluematching"], flags["multiplevaluematching"]
+    flags = frozenset(name for name in FLAGS if _flag(by_name, name))
     matches: dict[TagPath, Match] = {}
     warnings: list[str] = []
+    timezone = ""
     for name, values in by_name.items():
-        path = None if name in _NO_ATTRIBUTES else parse_path(name)
+        path = parse_path(name) if is_attribute(name) else None
         if path is None:
+            continue
+        if path == (_TIMEZONE,):
+            if timezone or len(values) > 1:
+                raise _twice(name)
+            timezone = _offset(name, values[0])
             continue
         if _is_below(path, level):
             warnings.append(f"The following attribute is not searched for {level}: {name}")
             continue
         if path in matches:
             raise _twice(name)
-        how = _How(name, may_be_empty=read_empty, may_be_several=read_several)
-        matches[path] = how.match(path, values)
+        matches[path] = _How(name, flags).match(path, values)
     return Query(
         matches=tuple(matches.values()),
         include=_include(by_name.get("includefield", [])),
         limit=_count(by_name, "limit"),
         offset=_count(by_name, "offset") or 0,
-        fuzzy=flags["fuzzymatching"],
+        flags=flags,
+        timezone=timezone,
         warnings=tuple(warnings),
+        order=_order(by_name),
     )
-
-
-_FLAGS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
-_NO_ATTRIBUTES = frozenset((*_FLAGS, "accept", "charset", "includefield", "limit", "offset"))
 
 
 def parse_path(text: str) -> TagPath | None:
     """Return the tags of an attribute by keyword, 8 hexadecimal digits or a dotted path.
 
-    None where a part is no attribute, or one that is not last is no sequence.
+    None where a part is not an attribute, or one before the last is not a sequence.
 
     >>> parse_path("RequestAttributesSequence.00401001")
     (4194933, 4198401)
@@ -136,12 +159,10 @@ def _is_below(path: TagPath, level: SearchLevel) -> bool:
 
 
 class _How:
-    """How the values of one parameter are read."""
+    """Reads the values of one parameter."""
 
-    def __init__(self, name: str, *, may_be_empty: bool, may_be_several: bool) -> None:
-        self._name = name
-        self._may_be_empty = may_be_empty
-        self._may_be_several = may_be_several
+    def __init__(self, name: str, flags: frozenset[str]) -> None:
+        self._name, self._flags = name, flags
 
     def match(self, path: TagPath, values: Sequence[str]) -> Match:
         vr = standard_vr(path[-1]).partition(" ")[0] or "UN"
@@ -151,9 +172,11 @@ class _How:
         if "\0" in value:
             # No attribute has one but to make its length even, and databases refuse it.
             raise self._bad("contains a NUL", "")
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise self._bad("is no text", "a byte of it belongs to no character")
         if value == "" or (set(value) == {"*"} and vr not in _NUMBER_VRS):
             return Match(path, vr, "universal")
-        if self._may_be_empty and value == _EMPTY:
+        if value == _EMPTY and "emptyvaluematching" in self._flags:
             return Match(path, vr, "empty")
         if vr == "SQ" or vr in _BINARY_VRS:
             raise self._bad("is not searched by a value", "give an attribute of its items")
@@ -173,7 +196,7 @@ class _How:
         """
         if vr in ("UI", "CS"):
             return [text for text in re.split(r"[\\,]", value) if text.strip()] or [value]
-        if "\\" in value and self._may_be_several:
+        if "\\" in value and "multiplevaluematching" in self._flags:
             return [text for text in value.split("\\") if text] or [value]
         return [value]
 
@@ -188,7 +211,8 @@ class _How:
             if not _TAG.fullmatch(text):
                 raise self._bad("is no tag", "give eight hexadecimal digits")
             return text.upper()
-        return text.strip(" ") if vr not in ("LT", "ST", "UT") else text
+        # Leading spaces are significant in texts (PS3.5 Table 6.2-1).
+        return text.rstrip(" ") if vr in ("LT", "ST", "UT") else text.strip(" ")
 
     def _dated(self, path: TagPath, vr: str, text: str) -> Match:
         ends = matched_range(vr, text.strip())
@@ -221,6 +245,26 @@ def _include(values: Sequence[str]) -> tuple[TagPath, ...] | Literal["all"]:
         return "all"
     paths = (parse_path(name) for name in names)
     return tuple(dict.fromkeys(path for path in paths if path is not None))
+
+
+def _order(by_name: dict[str, list[str]]) -> tuple[tuple[int, bool], ...]:
+    """Return the tags to sort by; names that are no attributes are ignored."""
+    names = [name.strip() for name in (_one(by_name, "orderby") or "").split(",")]
+    found = ((parse_path(name.removeprefix("-")), name.startswith("-")) for name in names)
+    return tuple((path[0], is_falling) for path, is_falling in found if path and len(path) == 1)
+
+
+def _offset(name: str, value: str) -> str:
+    """Return an offset from UTC; a plus that was not escaped arrives as a blank."""
+    text = value.strip()
+    text = f"+{text}" if value.startswith(" ") and text[:1].isdigit() else text
+    if text in ("", "*", _EMPTY):
+        return ""
+    if not _OFFSET.fullmatch(text):
+        raise BadRequestError(
+            f"the value of {name} is no offset from UTC", hint="for example +0100", parameter=name
+        )
+    return text
 
 
 def _flag(by_name: dict[str, list[str]], name: str) -> bool:

@@ -10,9 +10,12 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from rendicom.dicomweb.parameters import Keywords, given, read, read_annotation, read_decimals
+from rendicom.dicomweb.resources import check_uid
+from rendicom.dicomweb.selections import selection_forms
 from rendicom.encode import formats
 from rendicom.errors import BadRequestError, OptionError
 from rendicom.options import RenderOptions, parameters
+from rendicom.selection import Selection
 from rendicom.values import Viewport, Window
 
 __all__ = [
@@ -38,12 +41,13 @@ _STANDARD = frozenset(
     ("accept", "annotation", "charset", "iccprofile", "quality", "viewport", "window")
 )
 _OF_THUMBNAILS = frozenset(("accept", "charset", "viewport"))
-# What a presentation state decides (8.3.5.1.6; the standard knows of window only).
+_MOST_LAYERS = 16
+# Parameters that a presentation state decides (8.3.5.1.6; the standard knows of window only).
 _DECIDED_BY_STATES = ("window", "voi", "preset")
 
 
 class RenderedQuery(NamedTuple):
-    """How a rendered resource or thumbnail is asked for.
+    """Parsed parameters of a rendered resource or thumbnail.
 
     Attributes
     ----------
@@ -51,14 +55,17 @@ class RenderedQuery(NamedTuple):
         What was asked for and is left out, one sentence each.
     charset
         As it was given; see `rendicom.dicomweb.mediatypes.choose_charset`.
-    frames
-        Frames of a loop as a person writes them (``1-10,15``); empty for all.
+    selection
+        What of the instance is wanted, if a query parameter says so.
+    layers
+        SOP Instance or Series Instance UIDs of what is drawn on the images, the lowest first.
     """
 
     options: RenderOptions
     warnings: tuple[str, ...] = ()
     charset: str = ""
-    frames: str = ""
+    selection: Selection | None = None
+    layers: tuple[str, ...] = ()
 
 
 class QueryParameter(NamedTuple):
@@ -68,11 +75,8 @@ class QueryParameter(NamedTuple):
     help: str
     metavar: str = ""
     choices: tuple[str, ...] = ()
-
-    @property
-    def is_extension(self) -> bool:
-        """Tell whether the standard does not know it."""
-        return self.name not in _STANDARD
+    is_extension: bool = False
+    """The standard does not define it."""
 
 
 def parse_rendered(
@@ -138,15 +142,36 @@ def _parsed(
         has_region=not (is_thumbnail or is_presentation_state),
         most=max_viewport_pixels,
     )
-    if is_thumbnail and "viewport" not in attributes:
-        attributes["max_size"] = THUMBNAIL_SIDE
+    if is_thumbnail:
+        attributes["fast"] = True
+        if "viewport" not in attributes:
+            attributes["max_size"] = THUMBNAIL_SIDE
     annotation = attributes.pop("annotation", Keywords())
     return RenderedQuery(
         _options({**attributes, "annotation": annotation.text}, texts),
         annotation.warnings,
         texts.get("charset", ""),
-        texts.get("frames", ""),
+        _selection(texts),
+        _layers(texts.get("layer", "")),
     )
+
+
+def _selection(texts: Mapping[str, str]) -> Selection | None:
+    """Return the selection that the parameters ask for; two exclude each other."""
+    asked = [(name, form) for name, form in selection_forms().items() if texts.get(name)]
+    if len(asked) > 1:
+        names = " and ".join(name for name, _ in asked)
+        raise BadRequestError(f"{names} exclude each other: give one", parameter=asked[0][0])
+    for name, form in asked:
+        return read(name, form.read, texts[name])
+    return None
+
+
+def _layers(text: str) -> tuple[str, ...]:
+    uids = tuple(check_uid(each, what="layer") for each in text.split(",")) if text else ()
+    if len(uids) > _MOST_LAYERS:
+        raise BadRequestError(f"layer names more than {_MOST_LAYERS} UIDs", parameter="layer")
+    return tuple(dict.fromkeys(uids))
 
 
 def _refuse_decided(texts: Mapping[str, str]) -> None:
@@ -182,13 +207,13 @@ def _options(attributes: Mapping[str, Any], texts: Mapping[str, str]) -> RenderO
         raise BadRequestError(error.message, hint=error.hint, parameter=parameter) from None
 
 
-class _Reader(NamedTuple):
+class _ParameterReader(NamedTuple):
     attribute: str
     read: Callable[[str], Any]
 
 
 @cache
-def _readers() -> Mapping[str, _Reader]:
+def _readers() -> Mapping[str, _ParameterReader]:
     """Return the options a client may set, by the names they have in a URL."""
     narrower: Mapping[str, Callable[[str], Any]] = {
         "window": _window,
@@ -196,7 +221,7 @@ def _readers() -> Mapping[str, _Reader]:
         "annotation": read_annotation,
     }
     return {
-        _URL_NAMES.get(item.name, item.name): _Reader(
+        _URL_NAMES.get(item.name, item.name): _ParameterReader(
             item.attribute, narrower.get(item.name, item.parse)
         )
         for item in parameters().values()
@@ -229,9 +254,16 @@ def rendered_parameters() -> tuple[QueryParameter, ...]:
     others = [
         QueryParameter("accept", "Media types that are accepted, without wildcards.", "LIST"),
         QueryParameter("charset", "Character set of a text.", "NAME"),
-        QueryParameter("frames", "Frames of a loop.", "1-10,15"),
+        QueryParameter(
+            "layer", "SOP Instance or Series UIDs of what is drawn on images.", "UID,UID"
+        ),
+        *(
+            QueryParameter(name, each.help, each.metavar)
+            for name, each in selection_forms().items()
+        ),
     ]
-    return tuple(sorted((*others, *options), key=lambda item: item.is_extension))
+    known = (each._replace(is_extension=each.name not in _STANDARD) for each in (*others, *options))
+    return tuple(sorted(known, key=lambda item: item.is_extension))
 
 
 @cache

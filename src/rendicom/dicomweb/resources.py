@@ -29,7 +29,7 @@ _WORDS = ("study", "series", "instance")
 
 
 class Resource(NamedTuple):
-    """What a path names; a level that is not named is empty.
+    """The resource that a path names; a level that is not named is empty.
 
     ``frames`` are counted from 1, ascending.
     """
@@ -100,7 +100,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
     Raises
     ------
     BadRequestError
-        A member is no number from 1, or the list does not ascend (PS3.18 Table 10.1.2-1).
+        A member is not a number from 1, or the list does not ascend (PS3.18 Table 10.1.2-1).
     """
     parts = text.split(",")
     if not all(map(_FRAME.fullmatch, parts)) or "0" in {part.lstrip("0") or "0" for part in parts}:

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rendicom.dicomweb.part10 import Piece, Stretch, piece_length, written
-from rendicom.dicomweb.pixeldata import LOSSY, Cells, PixelFrames, packed_bits, retrieval_layout
-from rendicom.errors import TooLargeError
-from rendicom.pixels.elements import PIXEL_KEYWORDS, UNDEFINED_LENGTH
-from rendicom.pixels.syntaxes import (
+from rendicom.dicom.picture_tags import PIXEL_KEYWORDS, UNDEFINED_LENGTH
+from rendicom.dicom.transfer_syntaxes import (
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
     GE_PRIVATE,
     is_encapsulated,
 )
+from rendicom.dicomweb.part10 import Piece, Stretch, piece_length, written
+from rendicom.dicomweb.pixeldata import LOSSY, Cells, PixelFrames, packed_bits, retrieval_layout
+from rendicom.errors import TooLargeError, UnwritableOutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from rendicom.dicomweb.dataelements import DataElement
+    from rendicom.dicom.elements import DataElement
     from rendicom.dicomweb.pixeldata import Layout
     from rendicom.dicomweb.stored import StoredInstance
 
@@ -36,9 +36,9 @@ _LOSSY_COMPRESSION = 0x00282110
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """What to send, in pieces: bytes, and stretches of the stored file or of a temporary one.
+    """The file to send, in pieces: bytes, and stretches of the stored file or of a temporary one.
 
-    Whoever sends it removes the temporary files, those with a ``path``.
+    The sender removes the temporary files, those with a ``path``.
     """
 
     pieces: tuple[Piece, ...]
@@ -68,15 +68,14 @@ class Rewriting:
         self._first: Cells | None = None
         self.warnings: dict[str, None] = {}
 
-    def rewritten(self) -> Retrieved:
-        """Return the whole file."""
+    def rewritten(self, changes: Mapping[int, tuple[str, bytes] | None]) -> Retrieved:
+        """Return the whole file, with elements of its top level changed."""
         dataset = self._stored.whole_dataset
-        changes: dict[int, tuple[str, bytes] | None] = {}
         pixels: Sequence[Piece] | None = None
         element = next((each for each in dataset.elements if each.tag in PIXEL_KEYWORDS), None)
         if element is not None and self._must_convert(element):
             pixels = self.native_pixels(element, is_self_contained=True)
-            changes = self._changes()
+            changes = {**changes, **self._changes()}
         pieces = written(dataset, EXPLICIT_LITTLE_ENDIAN, changes=changes, pixels=pixels)
         warnings = (*dataset.warnings, *self.warnings)
         return Retrieved(tuple(pieces), DICOM, EXPLICIT_LITTLE_ENDIAN, warnings)
@@ -161,17 +160,27 @@ class Rewriting:
             yield b"\0"
 
     def _spooled(self, parts: Iterable[bytes]) -> Stretch:
-        file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it outlives this call
-            prefix="rendicom-", dir=self._spool_folder, delete=False
-        )
+        try:
+            file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it outlives this call
+                prefix="rendicom-", dir=self._spool_folder, delete=False
+            )
+        except OSError as error:
+            raise _unkept(error) from None
         try:
             with file:
                 for part in parts:
                     file.write(part)
                 return Stretch(0, file.tell(), file.name)
-        except BaseException:
-            Path(file.name).unlink()
+        except BaseException as error:
+            Path(file.name).unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _unkept(error) from None
             raise
+
+
+def _unkept(error: OSError) -> UnwritableOutputError:
+    reason = error.strerror or type(error).__name__
+    return UnwritableOutputError(f"the decoded pixel data cannot be kept: {reason}")
 
 
 def _number(value: int) -> tuple[str, bytes]:

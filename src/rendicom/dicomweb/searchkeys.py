@@ -38,7 +38,7 @@ REQUIRED_KEYS: dict[SearchLevel, tuple[TagPath, ...]] = {
         (0x00200013,),  # Instance Number
     ),
 }
-"""What a server must match by, on each level (Table 10.6.1-5)."""
+"""Attributes a server must match by, on each level (Table 10.6.1-5)."""
 
 RETURNED_KEYS: dict[SearchLevel, tuple[int, ...]] = {
     "studies": (
@@ -87,7 +87,7 @@ RETURNED_KEYS: dict[SearchLevel, tuple[int, ...]] = {
         0x00280100,  # Bits Allocated
     ),
 }
-"""What a server returns unasked, on each level (Tables 10.6.3-3 to 10.6.3-5)."""
+"""Attributes a server returns unasked, on each level (Tables 10.6.3-3 to 10.6.3-5)."""
 
 KEY_LEVELS: dict[int, SearchLevel] = {
     **{path[0]: level for level, paths in REQUIRED_KEYS.items() for path in paths},

@@ -5,37 +5,40 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from rendicom.dicomweb.datasets import read_dataset
-from rendicom.dicomweb.pixeldata import PixelFrames
-from rendicom.pixels.bytesource import open_source
-from rendicom.pixels.filemeta import read_file_meta
-from rendicom.pixels.header import read_header
-from rendicom.pixels.headerscan import HandOverError, Window
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.byte_window import ByteWindow, HandOverError
+from rendicom.dicom.data_sets import read_dataset
+from rendicom.dicom.file_meta import read_file_meta
+from rendicom.dicom.header import read_header
+from rendicom.dicomweb.pixeldata import MAX_PIXELS, PixelFrames
 
 if TYPE_CHECKING:
-    from rendicom.dicomweb.dataelements import DataSet
-    from rendicom.pixels.bytesource import ByteSource, Readable
+    from rendicom.dicom.byte_source import ByteSource, Readable
+    from rendicom.dicom.elements import DataSet
 
 __all__ = ["StoredInstance", "open_stored", "opened"]
 
 _MAX_META_BYTES = 1 << 20
 
 
-def open_stored(source: Readable) -> StoredInstance:
+def open_stored(source: Readable, *, max_pixels: int = MAX_PIXELS) -> StoredInstance:
     """Return the instance in a path, bytes or binary file object; its header is read when used.
+
+    A frame of more than ``max_pixels`` pixels is refused when it is asked for.
 
     Raises
     ------
     UnreadableSourceError
     """
-    return StoredInstance(open_source(source))
+    return StoredInstance(open_source(source), max_pixels)
 
 
 class StoredInstance:
     """One stored file, kept open as long as several things are asked of it."""
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, max_pixels: int = MAX_PIXELS) -> None:
         self.source = source
+        self._max_pixels = max_pixels
 
     def __enter__(self) -> Self:
         """Return the instance itself."""
@@ -67,13 +70,13 @@ class StoredInstance:
         ------
         NoPixelDataError, CorruptDataError, UnsupportedTransferSyntaxError
         """
-        return PixelFrames(read_header(self.source))
+        return PixelFrames(read_header(self.source), max_pixels=self._max_pixels)
 
     @cached_property
     def said_transfer_syntax(self) -> str:
         """Return what sound file meta information says; empty where there is none."""
         try:
-            return read_file_meta(Window(self.source, limit=_MAX_META_BYTES)).transfer_syntax
+            return read_file_meta(ByteWindow(self.source, limit=_MAX_META_BYTES)).transfer_syntax
         except HandOverError:
             return ""
 

@@ -1,17 +1,21 @@
-"""What a store request is answered with (PS3.18 10.5.3, PS3.3 CC.4.1)."""
+"""Responses to store requests (PS3.18 10.5.3, PS3.3 CC.4.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rendicom import errors
+
 if TYPE_CHECKING:
     from rendicom.dicomweb.jsonmodel import JsonModel
+    from rendicom.errors import RendicomError
 
 __all__ = [
     "CANNOT_UNDERSTAND",
     "CLASS_MISMATCH",
     "CLASS_NOT_SUPPORTED",
+    "COERCED",
     "DATA_SET_MISMATCH",
     "DUPLICATE",
     "ELEMENTS_DISCARDED",
@@ -22,6 +26,7 @@ __all__ = [
     "STUDY_MISMATCH",
     "SYNTAX_NOT_SUPPORTED",
     "StoreOutcome",
+    "reason_of",
     "store_response",
     "store_status",
 ]
@@ -36,6 +41,7 @@ STUDY_MISMATCH = 0xC409
 CANNOT_UNDERSTAND = 0xC000
 SYNTAX_NOT_SUPPORTED = 0xC122
 CLASS_MISMATCH = 0xA901
+COERCED = 0xB000
 ELEMENTS_DISCARDED = 0xB006
 
 REASONS = {
@@ -49,16 +55,18 @@ REASONS = {
     STUDY_MISMATCH: "the instance is of another study than the request names",
     CANNOT_UNDERSTAND: "it cannot be read as DICOM",
     SYNTAX_NOT_SUPPORTED: "the transfer syntax is not supported",
+    COERCED: "attributes that contradicted the pixel data were corrected",
     ELEMENTS_DISCARDED: "some elements were not stored",
 }
-"""What the Failure and Warning Reasons mean, for a person (PS3.4 GG.4.2, PS3.7 C)."""
+"""Texts of the Failure and Warning Reasons (PS3.4 GG.4.2, PS3.7 C)."""
 
 
 class StoreOutcome(NamedTuple):
-    """What became of one instance that was sent.
+    """The result for one instance that was sent.
 
     ``failure`` and ``warning`` are reasons (0008,1197) and (0008,1196); None for none.
-    ``sop_class`` and ``instance`` are empty where the part could not be read that far.
+    ``sop_class`` and ``instance`` are empty where the part could not be read that far. ``note`` is
+    for a person.
     """
 
     sop_class: str = ""
@@ -66,6 +74,19 @@ class StoreOutcome(NamedTuple):
     retrieve_url: str = ""
     failure: int | None = None
     warning: int | None = None
+    note: str = ""
+
+
+def reason_of(error: RendicomError) -> int:
+    """Return the Failure Reason that says what an error says."""
+    if isinstance(error, errors.UnsupportedTransferSyntaxError | errors.UnsupportedImageError):
+        return SYNTAX_NOT_SUPPORTED
+    if isinstance(error, errors.UnwritableOutputError):
+        return OUT_OF_RESOURCES
+    refused = (errors.LimitExceededError, errors.TooLargeError, errors.OverloadedError)
+    if isinstance(error, (*refused, errors.TimedOutError, errors.WorkerDiedError)):
+        return PROCESSING_FAILURE
+    return CANNOT_UNDERSTAND
 
 
 def store_status(outcomes: Sequence[StoreOutcome]) -> int:

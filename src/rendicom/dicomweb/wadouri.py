@@ -7,6 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rendicom.dicom.transfer_syntaxes import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+    syntax_name,
+)
 from rendicom.dicomweb.accepts import DICOM, Accepts
 from rendicom.dicomweb.mediatypes import Choice, choose_rendered
 from rendicom.dicomweb.parameters import Keywords, given, read, read_annotation, read_decimals
@@ -14,12 +20,6 @@ from rendicom.dicomweb.rendered import MOST_VIEWPORT_PIXELS
 from rendicom.dicomweb.resources import Resource, check_uid
 from rendicom.errors import BadRequestError, NotAcceptableError, OptionError
 from rendicom.options import RenderOptions, parameters
-from rendicom.pixels.syntaxes import (
-    EXPLICIT_BIG_ENDIAN,
-    EXPLICIT_LITTLE_ENDIAN,
-    IMPLICIT_LITTLE_ENDIAN,
-    syntax_name,
-)
 from rendicom.values import Viewport, Window
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _OF_PICTURES = (
     "frameNumber", "annotation", "imageAnnotation", "imageQuality", "rows", "columns", "region",
     "windowCenter", "windowWidth", "presentationSeriesUID", "presentationUID",
 )  # fmt: skip
-# What may not be said of a picture whose presentation state says it.
+# Parameters that may not be combined with a presentation state.
 _DECIDED_BY_STATES = ("frameNumber", "windowCenter", "windowWidth")
 _TOGETHER = (("windowCenter", "windowWidth"), ("presentationSeriesUID", "presentationUID"))
 
@@ -42,12 +42,13 @@ WADO_PARAMETERS = (
 )  # fmt: skip
 """Every parameter that is read, by its name in the query."""
 
+AS_STORED = "*"
 _POSITIVE = re.compile(r"0*[1-9][0-9]{0,9}", re.ASCII)
 _NEVER_SENT = frozenset((IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN))
 
 
 class WadoUri(NamedTuple):
-    """What a request asks for.
+    """A parsed request.
 
     Attributes
     ----------
@@ -58,7 +59,8 @@ class WadoUri(NamedTuple):
     accepts
         Media types that are accepted.
     transfer_syntax
-        Of the object.
+        Of the object; ``*`` is "as stored", which viewers ask for
+        though the standard has it not.
     is_anonymous
         The object is to be without what tells who the patient is.
     charset
@@ -157,7 +159,8 @@ def parse_wado_uri(
     accept
         The Accept header.
     is_lenient
-        Take a missing header for ``*/*``.
+        Take a missing header for ``*/*``, contentType for what counts, and the transfer syntax
+        ``*`` for "as stored".
 
     Raises
     ------
@@ -178,7 +181,7 @@ def parse_wado_uri(
         resource=resource,
         wants_dicom=wants_dicom,
         accepts=accepts,
-        transfer_syntax=_transfer_syntax(texts.get("transferSyntax")),
+        transfer_syntax=_transfer_syntax(texts.get("transferSyntax"), is_lenient=is_lenient),
         is_anonymous="anonymize" in texts,
         charset=texts.get("charset", ""),
         options=_options(texts, annotation),
@@ -204,6 +207,9 @@ def _resource(texts: Mapping[str, str]) -> Resource:
 def _accepts(texts: Mapping[str, str], accept: str | None, *, is_lenient: bool) -> Accepts:
     """Return what contentType and the Accept header ask for (9.5.1.1.1)."""
     name = "contentType"
+    if is_lenient and name in texts:
+        # Viewers set Accept for all that they ask, and mean what stands in the query.
+        accept = "*/*"
     accepts = Accepts.parse(accept, texts.get(name), is_lenient=is_lenient, parameter=name)
     for each in accepts.query:
         if each.is_multipart:
@@ -249,9 +255,11 @@ def _check_company(texts: Mapping[str, str]) -> None:
             raise BadRequestError(f"{name} is not for presentation states", parameter=name)
 
 
-def _transfer_syntax(text: str | None) -> str:
+def _transfer_syntax(text: str | None, *, is_lenient: bool) -> str:
     if text is None:
         return EXPLICIT_LITTLE_ENDIAN
+    if text == AS_STORED and is_lenient:
+        return text
     check_uid(text, what="transferSyntax")
     if text in _NEVER_SENT or syntax_name(text) == text:
         raise NotAcceptableError(

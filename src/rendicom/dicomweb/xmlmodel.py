@@ -51,7 +51,7 @@ def from_native_xml(data: bytes, *, bulk: Callable[[str], bytes] | None = None) 
     Raises
     ------
     BadRequestError
-        It is no XML, or no Native DICOM Model.
+        It is not XML, or not a Native DICOM Model.
     """
     from rendicom.dicomweb.xmlreader import model_from_xml
 
@@ -68,7 +68,7 @@ def _attributes(model: JsonModel) -> Iterator[str]:
         if tag >> 16 & 1:
             creator = _creator(model, name)
             if creator:
-                # The block is for whoever writes the elements to find (PS3.19 A.1.5).
+                # Writers choose the block themselves (PS3.19 A.1.5).
                 shown = f"{name[:4]}00{name[6:]}"
                 more = f" privateCreator={_quoted(creator)}"
         elif keyword := keyword_for_tag(tag):

@@ -62,6 +62,9 @@ class _Reader:
             parser.Parse(data, True)
         except expat.ExpatError as error:
             raise BadRequestError(f"the XML is not well-formed in line {error.lineno}") from None
+        except (LookupError, ValueError):
+            # The codec that the declaration names: there is none, or it is not one for text.
+            raise BadRequestError("the XML is in an encoding that is not known") from None
         return self._items[0].model
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:

@@ -1,30 +1,30 @@
 """Objects without pixels: reports, key object selections and encapsulated documents.
 
-What can be made of them (PS3.18 Table 8.7.4-1, category Text): HTML that holds no script and
-fetches nothing, plain text, XML, and the encapsulated document itself, byte for byte. The same
-source, media type and links give the same bytes.
+They are rendered as HTML without scripts and external resources, as plain text, as XML, or as the
+encapsulated document itself (PS3.18 Table 8.7.4-1, category Text). The same source, media type
+and links give the same bytes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rendicom.documents.classes import document_types, is_document
+from rendicom.documents.document_model import Link, ObjectReference, RenderedDocument
 from rendicom.documents.formats import (
     DocumentFormat,
     document_format_named,
     document_format_of_extension,
     document_formats,
 )
-from rendicom.documents.values import Link, Reference, RenderedDocument
+from rendicom.documents.sop_classes import document_types, is_document
 
 if TYPE_CHECKING:
-    from rendicom.documents.reading import Source
+    from rendicom.documents.dataset_reader import Source
 
 __all__ = [
     "DocumentFormat",
     "Link",
-    "Reference",
+    "ObjectReference",
     "RenderedDocument",
     "document_format_named",
     "document_format_of_extension",
@@ -44,30 +44,30 @@ def render_document(
     Parameters
     ----------
     source
-        Path, bytes, binary file object, `rendicom.pixels.bytesource.ByteSource` or pydicom
+        Path, bytes, binary file object, `rendicom.dicom.byte_source.ByteSource` or pydicom
         Dataset.
     media_type
         One of `document_types` of its class.
     link
-        Gives the address of what the document refers to, or None for what has none; such
-        references, and all of them without ``link``, are shown by their UIDs.
+        Returns the URL of a referenced instance, or None. References without a URL are shown by
+        their UIDs.
     charset
-        Of texts; one that nobody knows is taken for UTF-8.
+        Character set of text formats; UTF-8 is used instead of an unknown one.
 
     Raises
     ------
     NotAcceptableError
-        The object is no document, the media type cannot be made of it, or ``charset`` cannot
-        hold the text.
+        The object is not a document, is not available as the media type, or has characters
+        that ``charset`` lacks.
     UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
     """
-    from rendicom.documents.rendering import render
+    from rendicom.documents.document_rendering import render
 
     return render(source, media_type, link=link, charset=charset)
 
 
 def style_source() -> str:
-    """Return what a Content-Security-Policy lists under ``style-src`` for the HTML made here."""
-    from rendicom.documents.style import STYLE_SOURCE
+    """Return the ``style-src`` value of a Content-Security-Policy for the HTML pages."""
+    from rendicom.documents import templating
 
-    return STYLE_SOURCE
+    return templating.style_source()

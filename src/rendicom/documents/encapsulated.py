@@ -1,12 +1,12 @@
-"""Documents inside of objects: PDF, CDA and 3D models (PS3.3 A.45, C.24)."""
+"""Reads encapsulated documents: PDF, CDA and 3D models (PS3.3 A.45, C.24)."""
 
 from __future__ import annotations
 
-from rendicom.documents.classes import kind_of
+from rendicom.documents.dataset_reader import DatasetReader
+from rendicom.documents.document_header import read_header_of, read_places
+from rendicom.documents.document_model import Attachment, Document
 from rendicom.documents.formats import PDF, XML
-from rendicom.documents.header import read_header_of, read_places
-from rendicom.documents.reading import Reader
-from rendicom.documents.values import Attachment, Document
+from rendicom.documents.sop_classes import kind_of
 from rendicom.errors import CorruptDataError
 
 __all__ = ["read_attachment", "read_encapsulated"]
@@ -20,16 +20,16 @@ _MEDIA_TYPES = {
 }
 
 
-def read_attachment(reader: Reader, sop_class: str) -> Attachment:
-    """Return the document an object encapsulates, without the byte that pads it to even length.
+def read_attachment(reader: DatasetReader, sop_class: str) -> Attachment:
+    """Return the encapsulated document without its padding byte.
 
-    Encapsulated Document Length (0042,0015) says where it ends; without that, one zero byte at
-    the end counts as padding.
+    The end is given by Encapsulated Document Length (0042,0015); without it, one trailing zero
+    byte counts as padding.
 
     Raises
     ------
     CorruptDataError
-        There is none.
+        The object has no encapsulated document.
     """
     data = reader.octets("EncapsulatedDocument")
     if not data:
@@ -39,13 +39,15 @@ def read_attachment(reader: Reader, sop_class: str) -> Attachment:
         data = data[:length]
     else:
         if length:
-            reader.notes.setdefault("the encapsulated document is shorter than it is said to be")
+            reader.notes.setdefault(
+                "the encapsulated document is shorter than its Encapsulated Document Length"
+            )
         data = data.removesuffix(b"\0")
     return Attachment(_MEDIA_TYPES.get(kind_of(sop_class) or "", "application/octet-stream"), data)
 
 
-def read_encapsulated(reader: Reader, sop_class: str) -> Document:
-    """Return what is said of an encapsulated document, and the text of one of CDA."""
+def read_encapsulated(reader: DatasetReader, sop_class: str) -> Document:
+    """Return the header of an encapsulated document, and the narrative of a CDA document."""
     document = read_header_of(reader, sop_class, read_places(reader))
     concept = reader.code("ConceptNameCodeSequence")
     title = reader.text("DocumentTitle") or (concept.meaning if concept else "")
@@ -57,10 +59,10 @@ def read_encapsulated(reader: Reader, sop_class: str) -> Document:
         return document
     document = document._replace(attachment=attachment)
     if kind_of(sop_class) == "pdf" and b"%PDF-" not in attachment.data[:1024]:
-        reader.notes.setdefault("the encapsulated document does not start as a PDF does")
+        reader.notes.setdefault("the encapsulated document does not start with a PDF header")
     if kind_of(sop_class) != "cda":
         return document
-    from rendicom.documents.clinical import read_clinical_document
+    from rendicom.documents.cda import read_clinical_document
 
     try:
         title, narrative = read_clinical_document(attachment.data)

@@ -1,4 +1,4 @@
-"""Forms that documents come in, by name and by the extension of a file."""
+"""Output formats of documents, by name and by file extension."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ HTML, TEXT, XML, PDF = "text/html", "text/plain", "text/xml", "application/pdf"
 
 
 class DocumentFormat(NamedTuple):
-    """What a document can be written as.
+    """An output format of documents.
 
     Attributes
     ----------
     name
         Value of ``--format``.
     extensions
-        Start with a dot and are lower case; the first one is used for new files.
+        In lower case with a leading dot; the first is used for new files.
     """
 
     name: str
@@ -52,11 +52,11 @@ def document_formats() -> dict[str, DocumentFormat]:
 
 
 def document_format_named(name: str) -> DocumentFormat | None:
-    """Return the format of that name, if one has it."""
+    """Return the format with this name, or None."""
     return document_formats().get(name)
 
 
 def document_format_of_extension(extension: str) -> DocumentFormat | None:
-    """Return the format of an extension such as ``.html``, without regard to case, or None."""
+    """Return the format of an extension such as ``.html`` in any case, or None."""
     wanted = extension.lower()
     return next((each for each in _FORMATS if wanted in each.extensions), None)

@@ -1,7 +1,7 @@
-"""Display samples to the bytes of a picture file.
+"""Encodes display samples as picture files.
 
-`encode` and `encode_animation` are the only ways in: they hold a picture against what its format
-can carry, so that the modules in ``formats`` never see one they cannot write.
+`encode` and `encode_animation` are the only entry points: they check a picture against the
+capabilities of its format before they call a module in ``formats``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from rendicom import registry
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.errors import EncodeError, OptionError
 from rendicom.values import DisplayImage
+from rendicom.views import shown
 
 if TYPE_CHECKING:
     from typing import Any
@@ -34,79 +35,53 @@ __all__ = [
 
 _ROOM = "rendicom.encode.formats"
 
-# What the modules in the room declare, written down once more so that a look-up imports one
-# module and not all of them; a test holds the two equal.
-_MEDIA_TYPES: Mapping[str, str] = {
-    "image/apng": "apng",
-    "image/avif": "avif",
-    "image/bmp": "bmp",
-    "image/gif": "gif",
-    "image/jls": "jls",
-    "image/jp2": "jp2",
-    "image/jpeg": "jpg",
-    "image/jxl": "jxl",
-    "image/png": "png",
-    "image/tiff": "tiff",
-    "image/webp": "webp",
-    "image/x-portable-anymap": "pnm",
-}
-_EXTENSIONS: Mapping[str, str] = {
-    ".apng": "apng",
-    ".avif": "avif",
-    ".bmp": "bmp",
-    ".gif": "gif",
-    ".jls": "jls",
-    ".jp2": "jp2",
-    ".jpeg": "jpg",
-    ".jpg": "jpg",
-    ".jxl": "jxl",
-    ".pgm": "pnm",
-    ".png": "png",
-    ".pnm": "pnm",
-    ".ppm": "pnm",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".webp": "webp",
-}
-_NAMES = frozenset(_MEDIA_TYPES.values())
-
 
 def formats() -> Mapping[str, Format]:
-    """Return every output format by name, those of plugins included."""
+    """Return all output formats by name, including those of plugins."""
     return registry.discover(_ROOM, "FORMAT")
 
 
 def format_named(name: str) -> Format:
-    """Return the format of that name; raise OptionError, naming them all, for any other."""
-    found = _load(name) if name in _NAMES else formats().get(name)
+    """Return the format with this name; raise OptionError if there is none."""
+    found = _load(name) if name in registry.module_names(_ROOM) else formats().get(name)
     if found is None:
         raise OptionError(f"format {name!r} is not one of {', '.join(formats())}")
     return found
 
 
 def format_of_media_type(media_type: str) -> Format:
-    """Return the format of a media type such as ``image/png``, without regard to case.
+    """Return the format of a media type such as ``image/png``, in any case.
+
+    Names and extensions are accepted too: ``png``, ``jpg``, ``image/jpg``.
 
     Raises
     ------
     OptionError
         No format has it; the message names those there are.
     """
+    if not isinstance(media_type, str):
+        raise OptionError(f"media type {shown(media_type)} is not text, such as image/png")
     wanted = media_type.lower()
-    if wanted in _MEDIA_TYPES:
-        return _load(_MEDIA_TYPES[wanted])
+    for name, declared in registry.declared(_ROOM, "FORMAT", "media_type").items():
+        if declared == wanted:
+            return _load(name)
     for found in formats().values():
         if found.media_type == wanted:
             return found
+    name = wanted.removeprefix("image/")
+    named = format_of_extension(f".{name}") or formats().get(name)
+    if named is not None:
+        return named
     known = ", ".join(found.media_type for found in formats().values())
-    raise OptionError(f"media type {media_type!r} is not one of {known}")
+    raise OptionError(f"media type {shown(media_type)} is not one of {known}")
 
 
 def format_of_extension(extension: str) -> Format | None:
-    """Return the format of an extension such as ``.jpg``, without regard to case, or ``None``."""
+    """Return the format of an extension such as ``.jpg`` in any case, or ``None``."""
     wanted = extension.lower()
-    if wanted in _EXTENSIONS:
-        return _load(_EXTENSIONS[wanted])
+    for name, declared in registry.declared(_ROOM, "FORMAT", "extensions").items():
+        if wanted in declared:
+            return _load(name)
     return next((item for item in formats().values() if wanted in item.extensions), None)
 
 
@@ -120,8 +95,8 @@ def encode(image: DisplayImage, format: Format, settings: EncodeSettings) -> byt
     Parameters
     ----------
     image
-        Samples of a dtype the format declares. An ICC profile is embedded when the format can
-        and the profile is for that many channels, and is left out otherwise.
+        Samples of a dtype the format declares. An ICC profile is embedded if the format supports
+        it and its color space has as many channels, and is left out otherwise.
     format
         One of `formats`.
     settings
@@ -144,10 +119,9 @@ def encode_animation(
     format: Format,
     settings: EncodeSettings,
 ) -> bytes:
-    """Return the bytes of a loop that shows ``images[i]`` for ``durations[i]`` milliseconds.
+    """Return an animation that shows ``images[i]`` for ``durations[i]`` milliseconds.
 
-    ``images`` may make each frame when it is asked for: frames are taken in order and, but for
-    the first, once.
+    ``images`` may be lazy: frames are read in order and, except for the first, once.
 
     Raises
     ------
@@ -167,7 +141,7 @@ def encode_animation(
 
 
 class _CheckedFrames(Sequence[DisplayImage]):
-    """Frames of one size and type, each checked when it is taken."""
+    """Frames of one size and type, checked when they are read."""
 
     def __init__(self, images: Sequence[DisplayImage], format: Format) -> None:
         self._images = images
@@ -198,7 +172,7 @@ class _CheckedFrames(Sequence[DisplayImage]):
 
 @contextmanager
 def _typed_errors(format: Format) -> Iterator[None]:
-    """Turn a missing library and a library's own errors into EncodeError."""
+    """Convert a missing library and errors of the library to EncodeError."""
     try:
         yield
     except ImportError:
@@ -212,7 +186,7 @@ def _typed_errors(format: Format) -> Iterator[None]:
 
 
 def _checked(image: DisplayImage, format: Format) -> DisplayImage:
-    """Return the image as the format's encoder wants it, or raise EncodeError."""
+    """Return the image as the encoder of the format expects it, or raise EncodeError."""
     samples = image.samples
     is_colour = samples.ndim == 3
     if samples.ndim not in (2, 3) or (is_colour and samples.shape[2] != 3) or samples.size == 0:
@@ -226,7 +200,7 @@ def _checked(image: DisplayImage, format: Format) -> DisplayImage:
     if max(height, width) > format.max_side:
         raise EncodeError(
             f"{width} x {height} pixels are too many for {format.name}, "
-            f"whose sides end at {format.max_side}",
+            f"which allows {format.max_side} a side",
             hint=_names_of(lambda other: max(height, width) <= other.max_side),
         )
     profile = image.icc_profile if format.icc else None
@@ -236,7 +210,7 @@ def _checked(image: DisplayImage, format: Format) -> DisplayImage:
 
 
 def _describes(profile: bytes, *, is_colour: bool) -> bool:
-    """Tell whether a profile is for so many channels (ICC.1 7.2.6): PNG and JPEG forbid others."""
+    """Return whether a profile fits the channels (ICC.1 7.2.6), as PNG and JPEG require."""
     return profile[16:20] == (b"RGB " if is_colour else b"GRAY")
 
 

@@ -1,4 +1,4 @@
-"""Brings samples into a type the output format holds, where nothing is lost by it."""
+"""Converts samples without loss to a type that the output format supports."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _UNSIGNED = {"int8": np.uint8, "int16": np.uint16}
 
 
 def fit(image: DisplayImage, file_format: Format) -> tuple[DisplayImage, tuple[str, ...]]:
-    """Return the image in a type of the format, and what a reader of the file must know.
+    """Return the image in a type of the format, and warnings for users of the file.
 
-    Display values (uint8, uint16) pass as they are. Stored signed values are moved up by half
-    their range in formats without signed samples, which is said; 8-bit stored values widen.
+    Display values (uint8, uint16) are unchanged. In formats without signed samples, signed stored
+    values are shifted by half their range, with a warning; 8-bit stored values are widened.
 
     Raises
     ------

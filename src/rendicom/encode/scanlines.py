@@ -1,4 +1,4 @@
-"""Samples to filtered PNG scanlines, and the chunks both PNG formats share."""
+"""Filters PNG scanlines, and writes the chunks that both PNG formats share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.encode.deflate import crc32, zlib_stream
+from rendicom.encode.zlib_streams import crc32, zlib_stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def png_file(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def header_chunks(image: DisplayImage) -> list[tuple[bytes, bytes]]:
-    """Return IHDR and, where there is a profile, iCCP (ISO/IEC 15948 11.2.2, 11.3.3.3)."""
+    """Return IHDR and, if there is a profile, iCCP (ISO/IEC 15948 11.2.2, 11.3.3.3)."""
     samples = image.samples
     height, width = samples.shape[:2]
     colour_type = 2 if samples.ndim == 3 else 0
@@ -54,8 +54,8 @@ def header_chunks(image: DisplayImage) -> list[tuple[bytes, bytes]]:
 def compressed_scanlines(samples: NDArray[Any], compression: int | None) -> bytes:
     """Return the zlib stream of an image's filtered scanlines, 8 or 16 bit, gray or RGB.
 
-    One filter for all rows (``up``) is what makes it fast. From ``compression`` 6 on, three ways
-    to filter are tried with the fast compressor and the smallest goes to the thorough one.
+    One filter for all rows (``up``) is fastest. From ``compression`` 6 on, three filter methods are
+    tried with the fast compressor, and the best one is used with the slow compressor.
     """
     if compression is None or compression < _TRIALS_FROM:
         return zlib_stream(_filtered(samples, _up), compression)
@@ -65,13 +65,13 @@ def compressed_scanlines(samples: NDArray[Any], compression: int | None) -> byte
 
 
 def _rows(samples: NDArray[Any]) -> _Bytes:
-    """Return rows of bytes, 16-bit samples most significant byte first; no copy of 8-bit ones."""
+    """Return rows of bytes, 16-bit samples in big-endian order; 8-bit samples are not copied."""
     ordered = samples if samples.itemsize == 1 else samples.astype(">u2")
     return ordered.reshape(len(samples), -1).view(np.uint8)
 
 
 def _filtered(samples: NDArray[Any], way: _Way) -> Iterator[_Bytes]:
-    """Yield bands of filtered rows, each row with its filter's number in front."""
+    """Yield bands of filtered rows, each row preceded by its filter type."""
     above = np.zeros((1, samples[0].nbytes), np.uint8)
     step = max(1, _BAND_BYTES // above.size)
     for start in range(0, len(samples), step):
@@ -94,7 +94,7 @@ def _up(rows: _Bytes, above: _Bytes, _pixel_bytes: int, band: _Bytes) -> None:
 
 
 def _adaptive(rows: _Bytes, above: _Bytes, pixel_bytes: int, band: _Bytes) -> None:
-    """Give each row the filter with the least sum of absolute differences (12.8)."""
+    """Choose for each row the filter with the least sum of absolute differences (12.8)."""
     up = np.concatenate((above, rows[:-1]))
     filtered = _all_filters(rows, up, pixel_bytes)
     cost = np.abs(filtered.view(np.int8).astype(np.int16)).sum(axis=2, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Milliseconds to the whole ticks in which a format counts time."""
+"""Converts milliseconds to the time units of a format."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["seconds_fraction", "ticks"]
 
 
 def ticks(durations: Sequence[float], tick: float, *, least: int, most: int) -> list[int]:
-    """Return durations in ticks of ``tick`` milliseconds whose running sum keeps time.
+    """Return durations in ticks of ``tick`` milliseconds, without accumulated rounding errors.
 
-    Each frame ends at the tick nearest to where it should, so that rounding never adds up; only
-    ``least`` and ``most`` ticks a frame may hold it off for a while.
+    Each frame ends at the tick nearest to its exact end, as far as the limits of ``least`` and
+    ``most`` ticks a frame allow.
     """
     counts: list[int] = []
     due = 0.0
@@ -26,9 +26,9 @@ def ticks(durations: Sequence[float], tick: float, *, least: int, most: int) -> 
 
 
 def seconds_fraction(duration: float) -> tuple[int, int]:
-    """Return milliseconds as the nearest fraction of a second whose two halves fit 16 bits."""
+    """Return milliseconds as the nearest fraction of a second that has two 16-bit parts."""
     most = 0xFFFF
-    # 33.33 in a file means 3333/100, not the binary number next to it.
+    # 33.33 in a file means 3333/100, not the nearest binary number.
     exact = Fraction(repr(duration)) / 1000
     if exact >= most:
         return most, 1

@@ -7,38 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rendicom.engine.instance import Explanation, Instance
-from rendicom.engine.opening import open_instance, render
+from rendicom.engine.explanation import Explanation
+from rendicom.engine.instance import Instance
+from rendicom.engine.opening import open_instance, open_presentation, render
+from rendicom.engine.request import InstanceLocation, PictureRequest
+from rendicom.engine.selections.frames import select_frame
 
 if TYPE_CHECKING:
     from rendicom.engine.opening import Source as Source
+    from rendicom.engine.rendered_image import RenderedImage
     from rendicom.presentation import PresentationState as PresentationState
-    from rendicom.values import RenderedImage
 
 __all__ = [
     "Explanation",
     "Instance",
+    "InstanceLocation",
+    "PictureRequest",
     "open_instance",
     "open_presentation",
     "render",
     "render_icon",
+    "select_frame",
 ]
-
-
-def open_presentation(source: Source) -> PresentationState:
-    """Return the presentation state in a path, bytes, binary file object or pydicom Dataset.
-
-    It is read whole; hand it to `Instance.render` or `Instance.display`.
-
-    Raises
-    ------
-    UnsupportedImageError
-        The object is no presentation state, or of a kind that is not rendered.
-    UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
-    """
-    from rendicom.engine.presenting import read
-
-    return read(source)
 
 
 def render_icon(

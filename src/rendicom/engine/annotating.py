@@ -1,31 +1,45 @@
-"""Adds to a plan what is written into the picture."""
+"""Adds the text that is written into the picture to a plan."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rendicom.pixels.technique import read_technique
-from rendicom.rendering.annotation import corners_of
+from rendicom.rendering.corner_text import corners_of
+from rendicom.rendering.typesetting import missing_letters
 
 if TYPE_CHECKING:
-    from rendicom.engine.instance import Instance
-    from rendicom.options import RenderOptions
+    from collections.abc import Callable
+
+    from rendicom.dicom.header import Header
     from rendicom.rendering.plan import RenderPlan
+    from rendicom.values import Patient
 
 __all__ = ["annotated"]
 
 
 def annotated(
-    plan: RenderPlan, instance: Instance, number: int, options: RenderOptions
+    plan: RenderPlan,
+    annotation: str,
+    *,
+    header: Header,
+    patient: Callable[[], Patient],
+    frame: int,
+    number_of_frames: int,
 ) -> RenderPlan:
-    """Return the plan of frame ``number`` with what the options ask to write."""
-    wanted = (options.annotation or "").split(",")
+    """Return the plan of a frame with the text that ``annotation`` asks for.
+
+    ``patient`` is called only if patient data is asked for.
+    """
+    wanted = annotation.split(",")
     corners = corners_of(
         plan,
-        instance.patient if "patient" in wanted else None,
-        read_technique(instance.header, number) if "technique" in wanted else None,
-        frame=number,
-        number_of_frames=instance.description.number_of_frames,
+        patient() if "patient" in wanted else None,
+        read_technique(header, frame) if "technique" in wanted else None,
+        frame=frame,
+        number_of_frames=number_of_frames,
     )
-    return replace(plan, annotation=corners)
+    warnings = missing_letters(itertools.chain.from_iterable(corners))
+    return replace(plan, annotation=corners, warnings=plan.warnings + warnings)

@@ -1,4 +1,4 @@
-"""Makes what stands for an object that has no picture, or none that may be shown."""
+"""Draws an icon for an object without a picture, or with one that must not be shown."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import numpy as np
 from rendicom.encode import encode, format_of_media_type
 from rendicom.encode.fit import fit
 from rendicom.encode.formats import EncodeSettings
+from rendicom.engine.rendered_image import RenderedImage
 from rendicom.errors import OptionError
-from rendicom.rendering.ink import lay_over
-from rendicom.rendering.lettering.typesetting import Type, fitted, set_line, width_of
+from rendicom.rendering.blending import blend
 from rendicom.rendering.strokes import stroked
-from rendicom.values import DisplayImage, RenderedImage
+from rendicom.rendering.typesetting import TextSize, set_line, shortened, width_of
+from rendicom.values import DisplayImage
 
 __all__ = ["render_icon"]
 
@@ -67,21 +68,21 @@ def _draw_sheet(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Non
     for path in (outline, (corner[0], (right - fold, top + fold), corner[1])):
         line = stroked(path, max(1.0, side / 48), picture.shape)
         if line is not None:
-            lay_over(picture, line.values, (_FRAME,), top=line.top, left=line.left)
+            blend(picture, line.values, (_FRAME,), top=line.top, left=line.left)
 
 
 def _write(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], label: str) -> None:
     rows, columns = picture.shape
     side = min(rows, columns)
     room = max(1, round(side * 0.58))
-    letters = Type(max(_LEAST_CAPITAL, side // _SIDES_A_CAPITAL))
+    letters = TextSize(max(_LEAST_CAPITAL, side // _SIDES_A_CAPITAL))
     wide = width_of(label, letters)
     if wide > room:
-        letters = Type(max(_LEAST_CAPITAL, letters.capital * room // wide))
-    text = fitted(label, letters, room)
+        letters = TextSize(max(_LEAST_CAPITAL, letters.capital * room // wide))
+    text = shortened(label, letters, room)
     if not text:
         return
     line = set_line(text, letters)
     top = (rows + letters.capital) // 2 - letters.ascent + round(side * 0.06)
     left = (columns - line.width) // 2 - letters.margin
-    lay_over(picture, line.coverage(letters.thickness / 2), (_LETTERS,), top=top, left=left)
+    blend(picture, line.letters, (_LETTERS,), top=top, left=left)

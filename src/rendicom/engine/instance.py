@@ -2,74 +2,80 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
-from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
-from rendicom.encode import encode, format_of_media_type
-from rendicom.encode.fit import fit
-from rendicom.encode.formats import EncodeSettings
-from rendicom.errors import CorruptDataError, RendicomError
-from rendicom.options import RenderOptions, Voi
+from rendicom.engine.explanation import Explanation
+from rendicom.engine.frame_sequence import FrameSequence
+from rendicom.engine.request import PictureRequest
+from rendicom.engine.selections import Displayed, selection_kind
+from rendicom.engine.selections.frames import read_number, select_frame, select_frames
+from rendicom.errors import CorruptDataError, OptionError, RendicomError, typed_memory_error
+from rendicom.options import RenderOptions
 from rendicom.pixels.decode import decode_frame
-from rendicom.pixels.describe import describe, display_attributes, varies_by_frame
 from rendicom.pixels.source import FrameSource
 from rendicom.rendering.pipeline import run
 from rendicom.rendering.plan import compile_plan
-from rendicom.rendering.statistics import modality_range
-from rendicom.values import DisplayAttributes, DisplayImage, Frame, PixelDescription, RenderedImage
+from rendicom.values import Frame, PixelDescription
+from rendicom.views import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from rendicom.pixels.bytesource import ByteSource
+    from rendicom.dicom.byte_source import ByteSource
+    from rendicom.dicom.header import Header
+    from rendicom.engine.ranges import ValueRanges
+    from rendicom.engine.rendered_image import RenderedImage
+    from rendicom.engine.selections import FrameDisplay
+    from rendicom.options import Voi
     from rendicom.pixels.frames import FrameReader
-    from rendicom.pixels.header import Header
     from rendicom.presentation import PresentationState
+    from rendicom.rendering.layers import LayersOfFrame, LayerSource
     from rendicom.rendering.plan import RenderPlan
-    from rendicom.values import Patient
-__all__ = ["Explanation", "Instance"]
+
+    Layers = LayerSource | Sequence[Any]
+
+__all__ = ["Instance"]
 
 _DEFAULT_OPTIONS = RenderOptions()
-_SOP_INSTANCE_UID = 0x00080018
-_DEFAULT_DURATION = 100.0
-"""Milliseconds a frame is shown where the file says nothing of time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What would be rendered and why, for a person.
+class Instance(FrameSequence):
+    """One DICOM instance, made by `rendicom.open_instance`. Many threads may use it at once.
+
+    It has the length of its frames, iterates them, converts with ``numpy.asarray`` and pickles by
+    its source.
+
+    Parameters
+    ----------
+    header, opened
+        The header, and the source if the instance shall close it.
+    frames
+        Supplier of pixel data that are not in the source.
+    open_layers
+        Opens objects that are drawn on the image.
+    threads
+        Threads that may work on one picture. Default: as many as there are processors. Pictures
+        are the same for any number.
 
     Attributes
     ----------
-    voi
-        Which VOI transform was chosen.
-    photometric_interpretation, bits_stored, signed
-        Of the decoded frame; a compressed stream wins over the header.
-    width, height
-        Of the picture.
-    warnings
-        One sentence each.
-    """
+    header
+        The attributes that were read (`description` and `display_attributes` explain them).
 
-    voi: str
-    photometric_interpretation: str
-    bits_stored: int
-    signed: bool
-    width: int
-    height: int
-    warnings: tuple[str, ...]
+    Raises
+    ------
+    RendicomError
+        Each method that reads pixels raises a subclass with a stable ``code``.
 
-
-class Instance:
-    """One DICOM instance, made by `rendicom.open_instance`. Many threads may use it at once.
-
-    ``frames`` gives the pixel data where they are not in the source.
+    Examples
+    --------
+    >>> with rendicom.open_instance("ct.dcm") as instance:
+    ...     len(instance), instance.spacing, instance.display(1).shape
+    (1, (0.661468, 0.661468), (128, 128))
     """
 
     def __init__(
@@ -78,13 +84,12 @@ class Instance:
         opened: ByteSource | None = None,
         *,
         frames: FrameReader | None = None,
+        open_layers: Callable[[Sequence[Any]], LayerSource] | None = None,
+        threads: int | None = None,
     ) -> None:
-        self.header = header
-        self._opened = opened
-        self._given_frames = frames
-        self._lock = threading.Lock()
-        self._ranges: dict[tuple[Voi, bool], tuple[float, float]] = {}
-        self._display: DisplayAttributes | None = None
+        self.header, self._opened = header, opened
+        self._given_frames, self._open_layers = frames, open_layers
+        self.threads = threads
         self._plan: tuple[tuple[Any, ...], RenderPlan] | None = None
 
     def __enter__(self) -> Self:
@@ -100,62 +105,13 @@ class Instance:
         if self._opened is not None:
             self._opened.close()
 
-    # --- what is inside -------------------------------------------------------------------
-
-    @property
-    def sop_class(self) -> str:
-        """Return the SOP Class UID, or an empty string."""
-        return self.header.sop_class
-
-    @property
-    def sop_instance(self) -> str:
-        """Return the SOP Instance UID, or an empty string."""
-        return self.header.attributes.text(_SOP_INSTANCE_UID)
-
-    @property
-    def transfer_syntax(self) -> str:
-        """Return the Transfer Syntax UID, or an empty string."""
-        return self.header.transfer_syntax
-
-    @cached_property
-    def description(self) -> PixelDescription:
-        """Return what the header says of the pixel matrix.
-
-        Raises
-        ------
-        NoPixelDataError, CorruptDataError
-        """
-        return describe(self.header)
-
-    @cached_property
-    def patient(self) -> Patient:
-        """Return whom the file shows; nothing of that is read before it is asked for."""
-        from rendicom.pixels.patient import read_patient
-
-        return read_patient(self.header, self._opened)
+    # --- pixels ---------------------------------------------------------------------------
 
     @cached_property
     def _frames(self) -> FrameReader:
         return self._given_frames or FrameSource(self.header, self.description)
 
-    @cached_property
-    def _varies_by_frame(self) -> bool:
-        return varies_by_frame(self.header)
-
-    def display_attributes(self, frame: int = 1) -> DisplayAttributes:
-        """Return what the header says of how ``frame`` is shown."""
-        if self._varies_by_frame:
-            return display_attributes(self.header, self.description, frame)
-        if self._display is None:
-            self._display = display_attributes(self.header, self.description, 1)
-        return self._display
-
-    def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:
-        """Return the groups (0x6000...) of the overlay planes that lie over ``frame``."""
-        return tuple(plane.group for plane in self.display_attributes(frame).overlays)
-
-    # --- pixels ---------------------------------------------------------------------------
-
+    @typed_memory_error()
     def frame(self, number: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> Frame:
         """Return frame ``number``, counted from 1, as stored values (colour as RGB).
 
@@ -164,9 +120,18 @@ class Instance:
 
         Raises
         ------
+        OptionError
+            The number is not whole, or the options are none.
         NoPixelDataError, NoSuchFrameError, UnsupportedTransferSyntaxError,
         UnsupportedImageError, CorruptDataError, LimitExceededError
         """
+        return self._decoded(number, options)
+
+    def _decoded(self, number: int, options: RenderOptions, halvings: int = 0) -> Frame:
+        """Return a frame, whose sides the codec may halve as often as ``halvings`` says."""
+        read_number(number)
+        if not isinstance(options, RenderOptions):
+            raise OptionError(f"options {shown(options)} are not RenderOptions")
         description = self.description
         try:
             stored = self._frames.frame(number)
@@ -179,6 +144,8 @@ class Instance:
                 max_pixels=options.max_pixels,
                 strict=options.strict,
                 keep_cells=options.overlays,
+                halvings=halvings,
+                threads=self.threads,
             )
             _refuse_if_strict(decoded.warnings, options)
         except RendicomError as error:
@@ -187,39 +154,87 @@ class Instance:
             raise
         return replace(decoded, warnings=(*notes, *decoded.warnings)) if notes else decoded
 
+    @typed_memory_error()
     def display(
         self,
         number: int = 1,
         options: RenderOptions = _DEFAULT_OPTIONS,
         *,
         presentation: PresentationState | None = None,
+        layers: Layers | None = None,
     ) -> NDArray[Any]:
         """Return the samples a picture of frame ``number`` would hold.
 
         uint8, or uint16 with ``bit_depth=16``; (rows, columns) gray or (rows, columns, 3) RGB,
         after geometry. With ``values`` other than ``display``: stored integers, or float32.
-        ``presentation`` is as for `render`.
+        ``presentation`` and ``layers`` are as for `picture`.
         """
-        return self._displayed(number, options, presentation)[0].samples
+        over = None if layers is None else self._layer_source(layers)
+        return self.displayed(number, options, presentation, over).image.samples
 
-    def _displayed(
+    def displayed(
         self,
         number: int,
         options: RenderOptions,
         presentation: PresentationState | None = None,
-        clock: list[float] | None = None,
-    ) -> tuple[DisplayImage, RenderPlan, tuple[str, ...]]:
-        """Return the image, its plan, and what was wrong; ``clock`` gets when it was decoded."""
+        layers: LayerSource | None = None,
+    ) -> Displayed:
+        """Return frame ``number`` rendered but not encoded, with its plan and warnings."""
+        start = perf_counter()
         keeps_cells = replace(options, overlays=True) if presentation is not None else options
-        frame = self.frame(number, keeps_cells)
-        if clock is not None:
-            clock.append(perf_counter())
+        is_plain = presentation is None and layers is None
+        halvings = self._halvings(number, options) if is_plain else 0
+        frame = self._decoded(number, keeps_cells, halvings)
+        if presentation is not None and presentation.subtractions:
+            frame = self._subtracted(frame, number, presentation)
+        decoded = perf_counter()
         plan = self._plan_for(number, frame, options, presentation)
         if options.annotation is not None:
             from rendicom.engine.annotating import annotated
 
-            plan = annotated(plan, self, number, options)
-        return run(frame, plan), plan, (*frame.warnings, *plan.warnings)
+            plan = annotated(
+                plan,
+                options.annotation,
+                header=self.header,
+                patient=lambda: self.patient,
+                frame=number,
+                number_of_frames=self.description.number_of_frames,
+            )
+        over: LayersOfFrame | None = None
+        if layers is not None:
+            if options.values != "display":
+                raise OptionError(f"layers cannot be drawn on {options.values} values")
+            over = layers.of_frame(self.header, self.description, number, options)
+            plan = replace(plan, layers=over.stack, warnings=(*plan.warnings, *over.warnings))
+        image = run(frame, plan)
+        seconds = (decoded - start, perf_counter() - decoded)
+        drawn = over.drawn if over is not None else ()
+        return Displayed(image, plan, (*frame.warnings, *plan.warnings), seconds, drawn)
+
+    def _halvings(self, number: int, options: RenderOptions) -> int:
+        if not getattr(options, "fast", False):  # other types are refused later
+            return 0
+        from rendicom.rendering.reduction import halvings_allowed
+
+        return halvings_allowed(self.description, self.display_attributes(number), options)
+
+    def _subtracted(self, frame: Frame, number: int, state: PresentationState) -> Frame:
+        from rendicom.rendering.subtraction import subtracted
+
+        count = self.description.number_of_frames
+        for each in state.subtractions:
+            masks = each.masks_of(self.sop_instance, number)
+            if masks and all(1 <= mask <= count for mask in masks):
+                frames = [self.frame(mask) for mask in masks]
+                return subtracted(frame, frames, share=each.share, shift=each.shift)
+        return frame
+
+    def _layer_source(self, layers: Layers) -> LayerSource:
+        if not isinstance(layers, Sequence):
+            return layers
+        if self._open_layers is None:
+            raise OptionError("layers of this instance have to be opened by their caller")
+        return self._open_layers(layers)
 
     def _plan_for(
         self,
@@ -229,25 +244,40 @@ class Instance:
         presentation: PresentationState | None = None,
     ) -> RenderPlan:
         """Return the plan; frames that are shown alike share one."""
-        if presentation is not None:
-            from rendicom.engine.presenting import plan_presented
-
-            return plan_presented(self, number, frame, options, presentation)
         display = self.display_attributes(number)
+        measured: Any = {
+            "frame": frame,
+            "value_range": lambda voi: self.value_range(voi, options, frame, number),
+            "are_whole": lambda: self._ranges.are_whole(options, frame, number),
+        }
+        if presentation is not None:
+            from rendicom.rendering.presentation_plan import PresentedFrame, compile_presented
+
+            presented = PresentedFrame(presentation, self.sop_instance, number)
+            plan = compile_presented(self.description, display, options, presented, **measured)
+            return self._with_range_warnings(plan)
         traits = (frame.photometric_interpretation, frame.bits_stored, frame.signed)
-        key = (id(display), options, traits, frame.samples.shape, frame.icc_profile)
+        size = (frame.samples.shape, frame.icc_profile, frame.reduction)
+        key = (id(display), options, traits, size)
         if self._plan is not None and self._plan[0] == key:
             return self._plan[1]
-        plan = compile_plan(
-            self.description,
-            display,
-            options,
-            frame=frame,
-            value_range=lambda voi: self.value_range(voi, options, frame, number),
+        plan = self._with_range_warnings(
+            compile_plan(self.description, display, options, **measured)
         )
         if not self._varies_by_frame:
             self._plan = (key, plan)
         return plan
+
+    def _with_range_warnings(self, plan: RenderPlan) -> RenderPlan:
+        # Nothing is left out before a range was measured.
+        notes = self._ranges.warnings() if "_ranges" in self.__dict__ else ()
+        return replace(plan, warnings=(*plan.warnings, *notes)) if notes else plan
+
+    @cached_property
+    def _ranges(self) -> ValueRanges:
+        from rendicom.engine.ranges import ValueRanges
+
+        return ValueRanges(self.description, self._decoded, self.display_attributes)
 
     def value_range(
         self, voi: Voi, options: RenderOptions, frame: Frame, number: int
@@ -256,20 +286,38 @@ class Instance:
 
         ``frame`` is frame ``number``, decoded already.
         """
-        from rendicom.engine.ranges import sampled_frames
-
-        key = (voi, options.padding)
-        with self._lock:
-            if key not in self._ranges:
-                self._ranges[key] = modality_range(
-                    sampled_frames(self, options, frame, number),
-                    self.description,
-                    voi,
-                    padding=options.padding,
-                )
-            return self._ranges[key]
+        return self._ranges.measure(voi, options, frame, number)
 
     # --- pictures -------------------------------------------------------------------------
+
+    @typed_memory_error()
+    def picture(
+        self,
+        request: PictureRequest,
+        *,
+        presentation: PresentationState | None = None,
+        layers: Layers | None = None,
+    ) -> RenderedImage:
+        """Return the picture of what a request selects.
+
+        The request's locations are not opened: they say what the caller opened. With
+        ``presentation`` the image is shown as that presentation state says, and its own
+        transforms, polarity and shutter do not count. ``layers`` are drawn over the image: paths
+        of segmentations, structure sets, doses, reports or other images, or what
+        `rendicom.open_layers` returns.
+
+        Raises
+        ------
+        OptionError
+            There is no such kind of selection, no such format, or the presentation state is not
+            for this image.
+        RendicomError
+            As for `rendicom.render`.
+        """
+        display: FrameDisplay = self
+        if layers is not None:
+            display = _LayeredDisplay(self, self._layer_source(layers))
+        return selection_kind(request.selection.kind).picture(display, request, presentation)
 
     def render(
         self,
@@ -278,35 +326,11 @@ class Instance:
         media_type: str = "image/jpeg",
         *,
         presentation: PresentationState | None = None,
+        layers: Layers | None = None,
     ) -> RenderedImage:
-        """Return one frame as an encoded picture; see `rendicom.render`.
-
-        With ``presentation`` the frame is shown as that presentation state says, and the
-        image's own transforms, polarity and shutter do not count.
-
-        Raises
-        ------
-        OptionError
-            The presentation state is not for this frame, or an option asks for what it decides.
-        """
-        file_format = format_of_media_type(media_type)
-        clock = [perf_counter()]
-        image, plan, notes = self._displayed(frame, options, presentation, clock)
-        image, fit_notes = fit(image, file_format)
-        clock.append(perf_counter())
-        data = encode(image, file_format, _settings(options))
-        clock.append(perf_counter())
-        height, width = image.samples.shape[:2]
-        return RenderedImage(
-            data=data,
-            media_type=file_format.media_type,
-            width=width,
-            height=height,
-            frame=frame,
-            voi=plan.voi,
-            warnings=(*notes, *fit_notes),
-            seconds=tuple(end - start for start, end in pairwise(clock)),
-        )
+        """Return one frame as an encoded picture; see `rendicom.render` and `picture`."""
+        request = PictureRequest(select_frame(frame), options, media_type)
+        return self.picture(request, presentation=presentation, layers=layers)
 
     def render_animation(
         self,
@@ -315,31 +339,22 @@ class Instance:
         media_type: str = "image/gif",
         *,
         presentation: PresentationState | None = None,
+        layers: Layers | None = None,
     ) -> RenderedImage:
         """Return several frames (default: all) as one animation with the file's own timing.
 
-        ``presentation`` is as for `render`.
+        A single frame becomes a still picture. ``presentation`` and ``layers`` are as for
+        `picture`.
 
         Raises
         ------
         OptionError
-            The format holds one frame only.
+            The format holds one frame only, or ``frames`` are not frame numbers.
         """
-        from rendicom.engine.loop import render_loop
+        request = PictureRequest(select_frames(frames), options, media_type)
+        return self.picture(request, presentation=presentation, layers=layers)
 
-        numbers = frames if frames is not None else range(1, self.description.number_of_frames + 1)
-        return render_loop(
-            lambda number: self._displayed(number, options, presentation),
-            numbers,
-            self._durations(numbers),
-            format_of_media_type(media_type),
-            _settings(options),
-        )
-
-    def _durations(self, frames: Sequence[int]) -> list[float]:
-        durations = self.description.frame_durations or (_DEFAULT_DURATION,)
-        return [durations[min(number, len(durations)) - 1] for number in frames]
-
+    @typed_memory_error()
     def explain(
         self,
         frame: int = 1,
@@ -362,10 +377,23 @@ class Instance:
         )
 
 
+class _LayeredDisplay:
+    """An instance that is always shown with the same layers."""
+
+    def __init__(self, instance: Instance, layers: LayerSource) -> None:
+        self._instance, self._layers = instance, layers
+        self.threads = instance.threads
+
+    @property
+    def description(self) -> PixelDescription:
+        return self._instance.description
+
+    def displayed(
+        self, number: int, options: RenderOptions, presentation: PresentationState | None = None
+    ) -> Displayed:
+        return self._instance.displayed(number, options, presentation, self._layers)
+
+
 def _refuse_if_strict(warnings: tuple[str, ...], options: RenderOptions) -> None:
     if options.strict and warnings:
         raise CorruptDataError(warnings[0])
-
-
-def _settings(options: RenderOptions) -> EncodeSettings:
-    return EncodeSettings(quality=options.quality, compression=options.compression)

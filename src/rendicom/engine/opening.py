@@ -1,51 +1,120 @@
-"""Where instances come from: paths, bytes, file objects, data sets in memory."""
+"""Opens instances and presentation states: paths, bytes, file objects, pydicom data sets."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeGuard
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+from rendicom.dicom.byte_source import BufferSource, open_source
+from rendicom.dicom.header import header_of_dataset, read_header
 from rendicom.engine.instance import Instance
+from rendicom.errors import LimitExceededError, OptionError, typed_memory_error
 from rendicom.options import RenderOptions
-from rendicom.pixels.bytesource import open_source
-from rendicom.pixels.header import header_of_dataset, read_header
+from rendicom.views import read_integer, shown
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from pydicom import Dataset
 
-    from rendicom.values import RenderedImage
+    from rendicom.engine.rendered_image import RenderedImage
+    from rendicom.presentation import PresentationState
+    from rendicom.rendering.layers import LayerSource
 
     Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Dataset
 
-__all__ = ["is_dataset", "open_instance", "render"]
+__all__ = ["open_instance", "open_presentation", "render"]
 
 _DEFAULT_OPTIONS = RenderOptions()
+_LARGEST_STATE = 256 << 20
 
 
-def open_instance(source: Source) -> Instance:
+@typed_memory_error()
+def open_instance(
+    source: Source,
+    *,
+    open_layers: Callable[[Sequence[Any]], LayerSource] | None = None,
+    threads: int | None = None,
+) -> Instance:
     """Return the DICOM instance in a path, bytes, binary file object or pydicom Dataset.
 
     The header is read; pixels are not touched. Use it as a context manager, or call ``close``.
+    ``open_layers`` opens what is to be drawn over its images. ``threads`` is how many threads may
+    work on one picture; by default as many as this process may use processors.
 
     Raises
     ------
     UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
+    OptionError
+        The number of threads is not a whole number from 1 on.
     """
-    if is_dataset(source):
-        return Instance(header_of_dataset(source))
+    if threads is not None:
+        threads, given = read_integer(threads) or 0, threads
+        if threads < 1:
+            raise OptionError(f"threads {shown(given)} is not a whole number from 1 on")
+    more: dict[str, Any] = {"open_layers": open_layers, "threads": threads}
+    if _is_dataset(source):
+        return Instance(header_of_dataset(source), **more)
     opened = open_source(source)
     try:
-        return Instance(read_header(opened), opened)
+        instance = Instance(read_header(opened), opened, **more)
     except BaseException:
         opened.close()
         raise
+    if isinstance(source, (str, os.PathLike)):
+        instance.reopen = _reopened, os.path.abspath(source), more  # noqa: PTH100 - cheap
+    elif isinstance(source, bytes):
+        instance.reopen = _reopened, source, more
+    return instance
 
 
-def is_dataset(source: object) -> TypeGuard[Dataset]:
+def _reopened(source: str | bytes, more: dict[str, Any]) -> Instance:
+    return open_instance(source, **more)
+
+
+def open_presentation(source: Source) -> PresentationState:
+    """Return the presentation state in a path, bytes, binary file object or pydicom Dataset.
+
+    It is read completely; pass it to `Instance.render` or `Instance.display`.
+
+    Raises
+    ------
+    UnsupportedImageError
+        The object is not a presentation state, or of a kind that is not rendered.
+    UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
+
+    Examples
+    --------
+    >>> state = rendicom.open_presentation("ct.dcm")
+    Traceback (most recent call last):
+        ...
+    rendicom.errors.UnsupportedImageError: the object is of class CT Image, which is no...
+    """
+    from rendicom.pixels.presentations import read_presentation
+
+    if _is_dataset(source):
+        return read_presentation(header_of_dataset(source, wanted=None).attributes)
+    opened = open_source(source)
+    try:
+        if opened.size > _LARGEST_STATE:
+            raise LimitExceededError(
+                f"the file has {opened.size} bytes; presentation states of up to "
+                f"{_LARGEST_STATE} bytes are read"
+            )
+        # A copy that stays: bitmaps of overlays are read when they are drawn.
+        held = BufferSource(opened.read(0, opened.size))
+    finally:
+        opened.close()
+    return read_presentation(read_header(held, wanted=None).attributes)
+
+
+def _is_dataset(source: object) -> TypeGuard[Dataset]:
     """Tell whether the source is a data set in memory."""
-    return hasattr(source, "file_meta") or hasattr(source, "PixelData")
+    # A caller who has a data set has imported pydicom.
+    pydicom = sys.modules.get("pydicom")
+    return pydicom is not None and isinstance(source, pydicom.Dataset)
 
 
 def render(
@@ -53,6 +122,8 @@ def render(
     frame: int = 1,
     options: RenderOptions = _DEFAULT_OPTIONS,
     media_type: str = "image/jpeg",
+    *,
+    threads: int | None = None,
 ) -> RenderedImage:
     """Return one frame of a DICOM object as an encoded picture.
 
@@ -66,6 +137,9 @@ def render(
         How to render; see `RenderOptions`.
     media_type
         ``image/jpeg``, ``image/png``, or another that ``rendicom doctor`` lists.
+    threads
+        How many threads may work on the picture; by default as many as this process may use
+        processors. The picture is the same for any number.
 
     Raises
     ------
@@ -74,8 +148,10 @@ def render(
 
     Examples
     --------
-    >>> picture = render("ct.dcm", media_type="image/png")  # doctest: +SKIP
-    >>> Path("ct.png").write_bytes(picture.data)  # doctest: +SKIP
+    >>> picture = rendicom.render("ct.dcm", media_type="image/png")
+    >>> picture
+    <RenderedImage image/png, 128 x 128, ... bytes>
+    >>> picture.save("ct.png")
     """
-    with open_instance(source) as instance:
+    with open_instance(source, threads=threads) as instance:
         return instance.render(frame, options, media_type)

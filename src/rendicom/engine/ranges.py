@@ -1,42 +1,106 @@
-"""The frames that the range of an instance's values is taken from."""
+"""Ranges of values over all frames of an instance."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from rendicom.errors import RendicomError
+from rendicom.options import Voi
+from rendicom.rendering.statistics import modality_range
+from rendicom.rendering.voi_choice import frames_counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from rendicom.engine.instance import Instance
     from rendicom.options import RenderOptions
-    from rendicom.values import DisplayAttributes, Frame
+    from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
-__all__ = ["sampled_frames"]
-
-_MOST = 32
+__all__ = ["ValueRanges"]
 
 
-def sampled_frames(
-    instance: Instance, options: RenderOptions, frame: Frame, number: int
-) -> Iterator[tuple[Frame, DisplayAttributes]]:
-    """Yield all frames, or 32 of them spread evenly where there are more.
+class ValueRanges:
+    """Ranges of the values of one instance, each measured once.
 
-    One that cannot be decoded is left out; ``frame`` is frame ``number``, decoded already.
+    In its methods ``frame`` is frame ``number``, decoded already.
+
+    Parameters
+    ----------
+    description
+        Of the instance.
+    decode, display
+        Return a frame and its display attributes by number. Frames are halved as often as the
+        given one is.
     """
-    for sampled in _spread(instance.description.number_of_frames, _MOST):
-        if sampled == number:
-            yield frame, instance.display_attributes(number)
-            continue
-        try:
-            yield instance.frame(sampled, options), instance.display_attributes(sampled)
-        except RendicomError:
-            continue
+
+    def __init__(
+        self,
+        description: PixelDescription,
+        decode: Callable[[int, RenderOptions, int], Frame],
+        display: Callable[[int], DisplayAttributes],
+    ) -> None:
+        self._description = description
+        self._decode, self._display = decode, display
+        self._lock = threading.Lock()
+        self._measured: dict[tuple[Voi, bool, int], tuple[float, float]] = {}
+        self._undecodable: dict[int, None] = {}
+        self._are_whole: bool | None = None
+
+    def measure(
+        self, voi: Voi, options: RenderOptions, frame: Frame, number: int
+    ) -> tuple[float, float]:
+        """Return low and high of the modality values, the same for every frame."""
+        key = (voi, options.padding, _halvings(frame))
+        with self._lock:
+            if key not in self._measured:
+                self._measured[key] = modality_range(
+                    self._counted(voi, options, frame, number),
+                    self._description,
+                    voi,
+                    padding=options.padding,
+                )
+            return self._measured[key]
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return a warning of frames that no range takes into account, if there are any."""
+        with self._lock:
+            count = len(self._undecodable)
+        if not count:
+            return ()
+        frames = "1 frame is" if count == 1 else f"{count} frames are"
+        return (f"{frames} left out of the range of values: not decodable",)
+
+    def are_whole(self, options: RenderOptions, frame: Frame, number: int) -> bool:
+        """Tell whether float samples are whole numbers in all frames, or in a sample of many."""
+        from rendicom.rendering.lut import are_whole
+
+        with self._lock:
+            if self._are_whole is None:
+                counted = self._counted(Voi(), options, frame, number)
+                self._are_whole = all(are_whole(each.samples) for each, _ in counted)
+            return self._are_whole
+
+    def _counted(
+        self, voi: Voi, options: RenderOptions, frame: Frame, number: int
+    ) -> Iterator[tuple[Frame, DisplayAttributes]]:
+        """Yield the frames that count for ``voi``, one at a time, but those not decodable.
+
+        With ``strict`` a frame that cannot be decoded is an error.
+        """
+        for counted in frames_counted(voi, self._description.number_of_frames):
+            if counted == number:
+                yield frame, self._display(number)
+                continue
+            try:
+                yield (
+                    self._decode(counted, options, _halvings(frame)),
+                    self._display(counted),
+                )
+            except RendicomError:
+                if options.strict:
+                    raise
+                self._undecodable[counted] = None
 
 
-def _spread(count: int, most: int) -> list[int]:
-    """Return frame numbers 1..count, or ``most`` of them spread evenly, both ends included."""
-    if count <= most:
-        return list(range(1, count + 1))
-    return [1 + round(index * (count - 1) / (most - 1)) for index in range(most)]
+def _halvings(frame: Frame) -> int:
+    return frame.reduction.halvings if frame.reduction is not None else 0

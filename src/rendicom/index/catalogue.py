@@ -1,51 +1,61 @@
-"""`Catalogue`: which instances there are, and where, without opening a file.
+"""`Catalogue`: index of instances and their locations, searched without opening a file.
 
-It is only a memory of what the files say, and can be made from them again at any time. All
-methods block, and may be called from any thread; several processes may have a catalogue each on
-one database.
+It can be rebuilt from the files at any time. All methods block and are thread-safe; several
+processes may each have a catalogue on one database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from rendicom.index.database import Database
-from rendicom.index.places import absolute, located, long_uid
+from rendicom.index.paths import absolute, located, long_uid
+from rendicom.index.records import (
+    Counts,
+    Entry,
+    Indexed,
+    Level,
+    Rejected,
+    SearchQuery,
+    SearchResult,
+    Status,
+)
 from rendicom.index.schema import INSTANCE, NO_NUMBER, deleted, file, folder, series, study
 from rendicom.index.search import search
-from rendicom.index.values import Counts, Entry, Found, Indexed, Level, Rejected, Sought, Status
 from rendicom.index.writing import forget, mark_deleted, note, put
 
-__all__ = ["Catalogue", "Counts", "Entry", "Found", "Indexed"]
+__all__ = ["Catalogue", "Counts", "Entry", "Indexed", "SearchResult"]
 
 
 class Catalogue:
-    """The instances of some folders and stores, in a database.
+    """Index of the instances of some folders and object stores, in a database.
 
-    Of two files of one instance, the one whose location comes first is listed. Where the
-    instances of a study or series disagree about it, the one with the lowest UID is believed.
+    Of several files of one instance, the one whose location sorts first is listed. If instances
+    disagree about attributes of their study or series, the one with the lowest UID is used.
 
     Parameters
     ----------
     url
-        ``sqlite:///PATH``, ``sqlite://`` for a database that ends with this object, or
-        ``postgresql://USER@HOST/NAME``. What it lacks is made.
+        ``sqlite:///PATH``, ``sqlite://`` for a temporary database, or
+        ``postgresql://USER@HOST/NAME``. Missing tables are created.
+    is_durable
+        Changes are flushed to disk before they return. PostgreSQL has its own settings.
 
     Raises
     ------
     OptionError
-        The database cannot be used: not there, of a later version, or another program's.
+        The database cannot be used: missing, of a later version, or of another program.
 
     Notes
     -----
     Each method raises OverloadedError when the database does not answer.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(url)
+    def __init__(self, url: str, *, is_durable: bool = False) -> None:
+        self._database = Database(url, is_durable=is_durable)
 
     def close(self) -> None:
         """Close all connections."""
@@ -53,13 +63,17 @@ class Catalogue:
 
     @property
     def database(self) -> Database:
-        """Return the database, for those who look through folders."""
+        """Return the database; scanners use it."""
         return self._database
 
     # --- asking --------------------------------------------------------------------------------
 
+    def state(self) -> Hashable:
+        """Return a value that stays equal as long as nothing is written, by any process."""
+        return self._database.state()
+
     def entry(self, study_uid: str, series_uid: str, instance_uid: str) -> Entry | None:
-        """Return one instance, or None where it is not listed."""
+        """Return one instance, or None if it is not listed."""
         uids = {"study": study_uid, "series": series_uid, "instance": instance_uid}
         row = self._database.read(lambda connection: connection.execute(_ONE, uids).first())
         return None if row is None else _entry(row)
@@ -67,14 +81,33 @@ class Catalogue:
     def entries(self, study_uid: str, series_uid: str = "", instance_uid: str = "") -> list[Entry]:
         """Return the instances of a study, series or instance.
 
-        By series number, series UID, instance number and instance UID; no number comes last.
+        Sorted by series number, series UID, instance number and instance UID; a missing number
+        sorts last.
         """
         chosen = _entries(study_uid, series_uid, instance_uid).order_by(*_ORDER)
         rows = self._database.read(lambda connection: connection.execute(chosen).all())
         return [_entry(row) for row in rows]
 
+    def named(self, uids: Sequence[str]) -> list[Entry]:
+        """Return the instances of these SOP Instance or Series Instance UIDs, in any study.
+
+        Sorted as `entries` are; each once.
+        """
+
+        def find(connection: Connection) -> dict[int, Any]:
+            rows: dict[int, Any] = {}
+            for start in range(0, len(uids), _AT_ONCE):
+                part = list(uids[start : start + _AT_ONCE])
+                for column in (file.c.uid, series.c.uid):
+                    chosen = _FILES.where(file.c.shown, column.in_(part)).order_by(*_ORDER)
+                    rows |= {row.id: row for row in connection.execute(chosen)}
+            return rows
+
+        found = map(_entry, self._database.read(find).values())
+        return sorted(found, key=_place_in_order)
+
     def representative(self, study_uid: str, series_uid: str = "") -> Entry | None:
-        """Return the instance that stands for a study or series, or None where it is not listed.
+        """Return the representative instance of a study or series, or None if it is not listed.
 
         The middle one of the first series that has images whose pixels do not identify the
         patient; else of the first with images, else of the first at all.
@@ -111,7 +144,7 @@ class Catalogue:
         return self._database.read(find)
 
     def stamp(self, study_uid: str, series_uid: str = "", instance_uid: str = "") -> str:
-        """Return what changes whenever a resource does, or anything below it; "" when unknown."""
+        """Return a text that changes with a resource or anything below it; "" when unknown."""
         if instance_uid:
             entry = self.entry(study_uid, series_uid, instance_uid)
             return "" if entry is None else f"{entry.location} {entry.version}"
@@ -120,18 +153,20 @@ class Catalogue:
         found = self._database.read(lambda connection: connection.execute(chosen).scalar())
         return found or ""
 
-    def search(self, level: Level, query: Sought, study: str = "", series: str = "") -> Found:
-        """Return the studies, series or instances that match, in a stable order.
+    def search(
+        self, level: Level, query: SearchQuery, study: str = "", series: str = ""
+    ) -> SearchResult:
+        """Return the matching studies, series or instances in a stable order.
 
-        Studies come with the latest date first. With ``study`` or ``series``, only what lies in
-        it. Conditions on attributes that are not kept are left out, each with a warning.
+        Studies are sorted by date, latest first. ``study`` and ``series`` limit the search.
+        Conditions on attributes that are not indexed are ignored, each with a warning.
         """
         return self._database.read(
             lambda connection: search(connection, level, query, in_study=study, in_series=series)
         )
 
     def counts(self) -> Counts:
-        """Return how much is listed."""
+        """Return the size of the catalogue."""
         studies = select(func.count()).select_from(study).scalar_subquery()
         instances = select(func.coalesce(func.sum(series.c.instances), 0)).scalar_subquery()
         hidden = (
@@ -148,38 +183,37 @@ class Catalogue:
     # --- changing ------------------------------------------------------------------------------
 
     def put(self, indexed: Sequence[Indexed], *, is_scanned: bool = False) -> None:
-        """List instances, in place of what was known of their files.
+        """Put instances in place of earlier rows of their files.
 
-        What was deleted comes back; with ``is_scanned`` only if its file has changed since, for
+        Deleted instances come back; with ``is_scanned`` only if their file has changed since:
         it may have been read before.
 
         Raises
         ------
         UnwritableOutputError
-            There is no room for the database.
+            The disk of the database is full.
         CorruptDataError
-            A value of one of them cannot be kept; none of them is listed.
+            A value of one of them cannot be stored; none of them is put.
         """
         placed = [each._replace(location=absolute(each.location)) for each in indexed]
         if placed:
             self._database.write(lambda connection: put(connection, placed, is_scanned=is_scanned))
 
     def note(self, rejected: Sequence[Rejected]) -> None:
-        """Remember files that hold no instance, not to open them again while they are the same."""
+        """Record files that are not instances, to open them again only if they change."""
         if rejected:
             self._database.write(lambda connection: note(connection, rejected))
 
     def forget(self, locations: Iterable[str]) -> None:
-        """Take out files that have vanished; where an instance has another file, that is listed."""
+        """Remove vanished files; another file of the same instance is listed instead."""
         chosen = list(map(absolute, locations))
         if chosen:
             self._database.write(lambda connection: forget(connection, chosen))
 
     def delete(self, study_uid: str, series_uid: str = "", instance_uid: str = "") -> list[Entry]:
-        """Take out a resource and remember that; return all of its files, duplicates too.
+        """Delete a resource and record that; return all of its files, duplicates too.
 
-        The files stay: to remove them is the caller's. Those that are left are not listed again
-        until they change.
+        The caller removes the files. Remaining files are listed again only if they change.
         """
 
         def take(connection: Connection) -> list[Entry]:
@@ -191,6 +225,8 @@ class Catalogue:
         return self._database.write(take)
 
 
+_AT_ONCE = 500
+"""UIDs in one query; databases allow some thousand parameters."""
 _ORDER = (series.c.number, series.c.uid, file.c.number, file.c.uid)
 _FILES = (
     select(
@@ -204,7 +240,7 @@ _FILES = (
     .select_from(file.join(series).join(study).join(folder, file.c.folder == folder.c.id))
     .where(file.c.kind == INSTANCE)
 )
-# Asked for each request: put together once.
+# Compiled once: used by every request.
 _ONE = _FILES.where(
     study.c.uid == bindparam("study"),
     series.c.uid == bindparam("series"),
@@ -213,8 +249,14 @@ _ONE = _FILES.where(
 )
 
 
+def _place_in_order(entry: Entry) -> tuple[Any, ...]:
+    numbers = (entry.series_number, entry.instance_number)
+    first, second = (NO_NUMBER if number is None else number for number in numbers)
+    return first, entry.series, second, entry.instance
+
+
 def _listed(study_uid: str, series_uid: str = "", instance_uid: str = "") -> Select[Any]:
-    """Return the selection of all files of a resource, also those that are not shown."""
+    """Return the selection of all files of a resource, duplicates too."""
     chosen = _FILES.where(study.c.uid == study_uid)
     if series_uid:
         chosen = chosen.where(series.c.uid == series_uid)
@@ -226,7 +268,7 @@ def _entries(study_uid: str, series_uid: str = "", instance_uid: str = "") -> Se
 
 
 def _scoped(chosen: Select[Any], study_uid: str, series_uid: str, instance_uid: str) -> Select[Any]:
-    """Return the selection of a resource's row, joined no further than it needs."""
+    """Return the selection of a resource's row, with as few joins as possible."""
     if instance_uid:
         chosen = chosen.select_from(file.join(series).join(study))
         chosen = chosen.where(file.c.uid == instance_uid, file.c.kind == INSTANCE)

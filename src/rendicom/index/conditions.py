@@ -1,25 +1,22 @@
 """One condition of a search as SQL (attribute matching, PS3.4 C.2.2.2).
 
-Whatever a client gives is a bound value or a pattern with its special characters escaped; tags
-are numbers. Of several values one must match. Text is compared in its own case, a person name
-without case and accents.
+Values of a client become bound parameters or escaped patterns, tags become numbers. One of several
+values must match. Text is compared case-sensitively, a person name without case and accents.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
+    Select,
     and_,
     case,
     false,
     func,
-    literal,
     literal_column,
     not_,
     or_,
@@ -27,39 +24,28 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from rendicom.errors import BadRequestError
-from rendicom.index.dialects import Dialect
-from rendicom.index.keys import (
-    KEYS,
-    SHADOW,
-    SHADOWED,
-    VIRTUAL,
-    Keys,
-    fold,
-    instant,
-    name_of,
-    without_case_or_accents,
+from rendicom.index.datetime_ranges import (
+    TIMEZONE,
+    Span,
+    minutes_of,
+    moment_in_zone,
+    paired,
+    span_of,
+    time_of,
+    within_clock,
+    within_moments,
+    within_span,
 )
-from rendicom.index.places import short_uid
+from rendicom.index.dialects import Dialect
+from rendicom.index.paths import short_uid
+from rendicom.index.records import Level, MatchKey
 from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
-from rendicom.index.values import Level, Match
+from rendicom.index.search_keys import KEYS, SHADOW, SHADOWED, VIRTUAL, Keys, name_of
+from rendicom.index.text_conditions import TIMES, Condition, TextConditions, check_number
 
 __all__ = ["Conditions"]
 
-Condition = ColumnElement[bool]
-
 _NUMBERS = frozenset(("DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"))
-_TIMES = frozenset(("TM", "DT"))
-_LATEST = {"TM": "235959.999999", "DT": "99991231235959.999999"}
-_WORD_BREAKS = "^=-,."
-_WILD = re.compile(r"[*?]")
-_STARS = re.compile(r"\*+")
-_MOST_PATTERNS = 500
-"""Patterns or times in one condition: each is compared with every value."""
-_MOST_VALUES = 20_000
-_LONGEST_PATTERN = 4096
-"""Letters; no value has as many."""
-_MOST_WORDS = 200
 
 _STUDY_TEXTS = {
     0x0020000D: study.c.uid,
@@ -84,7 +70,7 @@ _COLUMN_NUMBERS: dict[int, Any] = {
     0x00280011: func.nullif(file.c.columns, 0),
     0x00280100: func.nullif(file.c.bits, 0),
 }
-"""What is not said is zero in a column."""
+"""Numbers that a file does not give are 0 in their column."""
 _CONTAINERS: dict[Level, Any] = {
     "studies": study.c.more,
     "series": series.c.more,
@@ -99,21 +85,40 @@ class Conditions:
     Parameters
     ----------
     is_fuzzy
-        A person name matches where each word of what is sought begins a word of the name.
+        A person name matches if each word of the value begins a word of the name.
+    offset
+        UTC offset in minutes of the dates and times of the search, None for local time.
+    offsets
+        Timezone Offset From UTC of the studies that have one.
     """
 
-    def __init__(self, dialect: Dialect, *, is_fuzzy: bool) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        is_fuzzy: bool,
+        offset: int | None = None,
+        offsets: Sequence[str] = (),
+    ) -> None:
         self._dialect = dialect
-        self._is_fuzzy = is_fuzzy
+        self._texts = TextConditions(dialect, is_fuzzy=is_fuzzy)
+        self._offset = offset
+        self._offsets = offsets
         self._tables = 0
 
-    def of(self, matches: Iterable[Match], level: Level) -> list[Condition]:
+    def of(self, matches: Iterable[MatchKey], level: Level) -> list[Condition]:
         """Return the conditions for matches on attributes that are kept on this level.
 
         Those on attributes of one sequence must hold for the same item.
         """
+        matches = list(matches)
         found: list[Condition] = []
-        in_sequences: dict[int, list[tuple[tuple[int, ...], Match]]] = {}
+        for date, time in paired(matches):
+            span = span_of(date, time, has_offset=self._offset is not None)
+            if span is not None:
+                found.append(self._moment(date.path[0], span, level, time))
+                matches = [each for each in matches if each not in (date, time)]
+        in_sequences: dict[int, list[tuple[tuple[int, ...], MatchKey]]] = {}
         for match in matches:
             if match.kind == "universal":
                 continue
@@ -127,13 +132,84 @@ class Conditions:
             found.append(self._item(_CONTAINERS[level], tag, inside, keys) if held else false())
         return found
 
-    def _top(self, match: Match, level: Level) -> Condition:
+    def _moment(self, tag: int, span: Span, level: Level, time: MatchKey | None) -> Condition:
+        """Return the condition that a date and its time lie in a span."""
+        times = time.path[0] if time is not None else time_of(tag)
+        date, clock = self._first_text(tag, level), self._first_text(times, level)
+        if self._offset is None:
+            return within_span(date, clock, span)
+        in_zones = self._in_zones(lambda minutes: within_span(date, clock, span.moved(minutes)))
+        # A date without a time is a day, not a moment: it has no zone.
+        return or_(and_(clock != "", in_zones), and_(clock == "", within_span(date, clock, span)))
+
+    def _in_zones(self, condition: Callable[[int], Condition]) -> Condition:
+        """Return a condition on moments of each study in the time zone of the study.
+
+        ``condition`` gets the minutes by which its clocks are ahead of those of the search; a
+        study without Timezone Offset From UTC counts as being in the zone of the search.
+        """
+        zone = self._first_text(TIMEZONE, "studies")
+        told = [(text, minutes_of(text)) for text in self._offsets]
+        known = {text: minutes for text, minutes in told if minutes is not None}
+        ahead = self._offset or 0
+        in_known = [
+            and_(zone == text, condition(minutes - ahead)) for text, minutes in known.items()
+        ]
+        return or_(*in_known, and_(zone.not_in(known), condition(0)))
+
+    def _time(self, tag: int, level: Level, match: MatchKey) -> Condition:
+        """Return the condition on a time of day without its date."""
+        ends = _ends_of(match)
+        clock = self._first_text(tag, level)
+        return self._in_zones(
+            lambda minutes: or_(*(within_clock(clock, *each, minutes) for each in ends))
+        )
+
+    def _date_time(self, tag: int, level: Level, match: MatchKey) -> Condition:
+        """Return the condition on a DT, which may have an offset of its own."""
+        offset = self._offset or 0
+        ends = [
+            (moment_in_zone(first, offset), moment_in_zone(last, offset))
+            for first, last in _ends_of(match)
+        ]
+        container, name = _CONTAINERS[level], name_of(tag)
+
+        def within(minutes: int) -> Condition:
+            values = self._dialect.values(container, name + SHADOW, self._name())
+            value = self._dialect.text(values.c.value)
+            there = or_(*(within_moments(value, *each, minutes) for each in ends))
+            return select(literal_column("1")).select_from(values).where(there).exists()
+
+        values = self._dialect.values(container, name, self._name())
+        with_offset = self._texts.is_like(self._dialect.text(values.c.value), ["*+????", "*-????"])
+        has_offset = select(literal_column("1")).select_from(values).where(with_offset).exists()
+        return or_(
+            and_(has_offset, within(-offset)), and_(not_(has_offset), self._in_zones(within))
+        )
+
+    def _first_text(self, tag: int, level: Level) -> Any:
+        """Return the first value of an attribute as text, empty without a value."""
+        if tag in _TEXTS:
+            return _TEXTS[tag]
+        values = self._dialect.values(_CONTAINERS[level], name_of(tag), self._name())
+        first = select(self._dialect.text(values.c.value)).select_from(values).limit(1)
+        return func.coalesce(first.scalar_subquery(), "")
+
+    def offsets(self) -> Select[Any]:
+        """Return the selection of the Timezone Offset From UTC of all studies."""
+        values = self._dialect.values(study.c.more, name_of(TIMEZONE), self._name())
+        return select(self._dialect.text(values.c.value)).select_from(study, values).distinct()
+
+    def _top(self, match: MatchKey, level: Level) -> Condition:
         tag = match.path[0]
         if tag in VIRTUAL:
             return self._counted(tag, match)
         if tag in _SHORT_UIDS:
             uids = [short_uid(value) for value in match.values]
             return self._column(_SHORT_UIDS[tag], "UI", match, uids)
+        if self._offset is not None and match.kind != "empty" and KEYS[level][tag] in TIMES:
+            as_moment = self._time if KEYS[level][tag] == "TM" else self._date_time
+            return as_moment(tag, level, match)
         if tag in _TEXTS:
             return self._column(_TEXTS[tag], str(KEYS[level][tag]), match, match.values)
         if tag in _NAMES:
@@ -144,17 +220,17 @@ class Conditions:
 
     # --- columns -------------------------------------------------------------------------------
 
-    def _column(self, value: Any, vr: str, match: Match, texts: Sequence[str]) -> Condition:
+    def _column(self, value: Any, vr: str, match: MatchKey, texts: Sequence[str]) -> Condition:
         if match.kind == "empty":
             return _is(value == "")
-        return and_(value != "", self._text(value, vr, match, texts))
+        return and_(value != "", self._texts.matches(value, vr, match, texts))
 
-    def _name_column(self, value: Any, match: Match) -> Condition:
+    def _name_column(self, value: Any, match: MatchKey) -> Condition:
         if match.kind == "empty":
             return _is(value == "")
-        return self._is_name(value, match)
+        return self._texts.is_name(value, match)
 
-    def _number_column(self, value: Any, match: Match) -> Condition:
+    def _number_column(self, value: Any, match: MatchKey) -> Condition:
         absent = or_(value.is_(None), value == NO_NUMBER)
         if match.kind == "empty":
             return absent
@@ -164,13 +240,13 @@ class Conditions:
         # A number may be larger than any in its column.
         return type_coerce(value, BigInteger).in_(small) if small else false()
 
-    def _counted(self, tag: int, match: Match) -> Condition:
+    def _counted(self, tag: int, match: MatchKey) -> Condition:
         if tag == 0x00080061:
             chosen = series.alias("of_study")
             is_empty = match.kind == "empty"
             there = _is(chosen.c.modality != "")
             if not is_empty:
-                there = self._text(chosen.c.modality, "CS", match, match.values)
+                there = self._texts.matches(chosen.c.modality, "CS", match, match.values)
             found = select(chosen.c.id).where(chosen.c.study == study.c.id, there).exists()
             return not_(found) if is_empty else found
         if match.kind == "empty":
@@ -186,7 +262,7 @@ class Conditions:
         }[tag]
         return self._number_column(count, match)
 
-    def _has_class(self, match: Match) -> Condition:
+    def _has_class(self, match: MatchKey) -> Condition:
         lower, files = series.alias("of_study"), file.alias("of_series")
         uids = [short_uid(value) for value in match.values]
         chosen = select(files.c.id).join(lower, files.c.series == lower.c.id)
@@ -199,14 +275,14 @@ class Conditions:
         self,
         container: Any,
         tag: int,
-        inside: Sequence[tuple[tuple[int, ...], Match]],
+        inside: Sequence[tuple[tuple[int, ...], MatchKey]],
         keys: Any,
     ) -> Condition:
-        """Return that some item of a sequence meets all of the conditions on it."""
+        """Return the condition that one item of a sequence meets all conditions on it."""
         items = self._dialect.values(container, name_of(tag), self._name())
         item = items.c.value
         conditions: list[Condition] = []
-        deeper: dict[int, list[tuple[tuple[int, ...], Match]]] = {}
+        deeper: dict[int, list[tuple[tuple[int, ...], MatchKey]]] = {}
         for path, match in inside:
             below = keys.get(path[0])
             if below is None:
@@ -223,7 +299,7 @@ class Conditions:
             )
         return select(literal_column("1")).select_from(items).where(*conditions).exists()
 
-    def _kept(self, container: Any, tag: int, vr: str | Keys, match: Match) -> Condition:
+    def _kept(self, container: Any, tag: int, vr: str | Keys, match: MatchKey) -> Condition:
         name = name_of(tag)
         if match.kind == "empty":
             values = self._dialect.values(container, name, self._name())
@@ -237,54 +313,12 @@ class Conditions:
             equal = [self._dialect.is_number(values.c.value, number) for number in numbers]
             condition = or_(*equal) if equal else false()
         elif vr == "PN":
-            condition = self._is_name(self._dialect.text(values.c.value), match)
+            condition = self._texts.is_name(self._dialect.text(values.c.value), match)
         else:
-            condition = self._text(self._dialect.text(values.c.value), vr, match, match.values)
+            condition = self._texts.matches(
+                self._dialect.text(values.c.value), vr, match, match.values
+            )
         return select(literal_column("1")).select_from(values).where(condition).exists()
-
-    # --- values --------------------------------------------------------------------------------
-
-    def _text(self, value: Any, vr: str, match: Match, texts: Sequence[str]) -> Condition:
-        if match.kind == "range":
-            return _within(value, vr, texts[0], texts[1])
-        texts = tuple(dict.fromkeys(texts))
-        if vr in _TIMES:
-            _check_number(texts, _MOST_PATTERNS)
-            return or_(*(_within(value, vr, text, text) for text in texts))
-        plain = [text for text in texts if not _is_pattern(text, vr)]
-        _check_number(plain, _MOST_VALUES)
-        equal = [value.in_(plain)] if len(plain) > 1 else [value == text for text in plain]
-        return or_(*equal, self._is_like(value, [text for text in texts if _is_pattern(text, vr)]))
-
-    def _is_like(self, value: Any, patterns: Sequence[str]) -> Condition:
-        """Return that one of the patterns matches."""
-        _check_number(patterns, _MOST_PATTERNS)
-        short = [_STARS.sub("*", text) for text in patterns]
-        likes = [
-            self._dialect.is_like(value, text) for text in short if len(text) <= _LONGEST_PATTERN
-        ]
-        return or_(false(), *likes)
-
-    def _is_name(self, value: Any, match: Match) -> Condition:
-        """Return that a folded name matches: it has all of its groups between equals signs."""
-        if self._is_fuzzy:
-            _check_number(match.values, _MOST_PATTERNS)
-            return or_(*(self._has_words(value, text) for text in match.values))
-        patterns = [fold(text) for text in match.values]
-        return self._is_like(value, [f"*{text}*" for text in patterns if text])
-
-    def _has_words(self, value: Any, text: str) -> Condition:
-        """Return that each word of ``text`` begins a word of a folded name, in whatever order."""
-        for mark in _WORD_BREAKS:
-            value = func.replace(value, mark, " ")
-        spaced = literal(" ").op("||")(value)
-        words = _WILD.sub(" ", without_case_or_accents(text))
-        for mark in _WORD_BREAKS:
-            words = words.replace(mark, " ")
-        several = dict.fromkeys(words.split())
-        if not several or len(several) > _MOST_WORDS:
-            return false()
-        return and_(*(self._is_like(spaced, [f"* {each}*"]) for each in several))
 
     def _name(self) -> str:
         self._tables += 1
@@ -296,49 +330,13 @@ def _is(condition: Any) -> Condition:
     return result
 
 
-def _check_number(values: Sequence[str], most: int) -> None:
-    if len(values) > most:
-        raise BadRequestError(f"a search has more than {most} values for one attribute")
-
-
-def _is_pattern(text: str, vr: str) -> bool:
-    return vr != "UI" and ("*" in text or "?" in text)
-
-
-def _within(value: Any, vr: str, first: str, last: str) -> Condition:
-    """Return that a date or time lies in a range, both ends included.
-
-    An end that leaves out minutes or seconds stands for all of them.
-    """
-    conditions = []
-    if first:
-        conditions.append(value >= _earliest(vr, first))
-    if last:
-        conditions.append(value <= _latest(vr, last))
-    return and_(value != "", *conditions)
-
-
-def _earliest(vr: str, text: str) -> str:
-    """Return the least text that stands for this moment: zeros at the end may be left out."""
-    if vr == "DA":
-        return text
-    text = instant(text) if vr == "DT" else text
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    shortest = 8 if vr == "DT" else 2
-    while "." not in text and len(text) > shortest and text.endswith("00"):
-        text = text[:-2]
-    return text
-
-
-def _latest(vr: str, text: str) -> str:
-    """Return the greatest text that stands for this moment, or lies in it."""
-    if vr == "DA":
-        return text
-    text = instant(text) if vr == "DT" else text
-    if "." in text:
-        return f"{text:9<{text.index('.') + 7}}"
-    return text + _LATEST[vr][len(text) :]
+def _ends_of(match: MatchKey) -> list[tuple[str, str]]:
+    """Return the first and last moment of each value."""
+    if match.kind == "range":
+        return [(match.values[0], match.values[1])]
+    texts = tuple(dict.fromkeys(match.values))
+    check_number(texts)
+    return [(text, text) for text in texts]
 
 
 def _number(text: str) -> float | None:

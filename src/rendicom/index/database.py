@@ -1,4 +1,4 @@
-"""Connections to the catalogue's database, from any thread; it is made anew when it is broken."""
+"""Thread-safe connections to the catalogue's database; a damaged SQLite file is replaced."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    create_engine,
-    event,
-    make_url,
-    text,
-)
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from rendicom.errors import (
-    CorruptDataError,
-    OptionError,
-    OverloadedError,
-    RendicomError,
-    UnwritableOutputError,
+from rendicom.errors import OptionError, RendicomError
+from rendicom.extras import install_command
+from rendicom.index.database_errors import (
+    BROKEN,
+    FULL,
+    GONE,
+    is_sqlite_error,
+    reason,
+    silent,
+    translated,
 )
 from rendicom.index.tables import prepare
 from rendicom.storage.temporary import TemporaryFolder
@@ -42,31 +39,28 @@ _log = logging.getLogger("rendicom.index")
 _MAGIC = b"SQLite format 3\0"
 _SET_ASIDE = "-damaged"
 _BUSY_SECONDS = 30.0
-_RETRY_AFTER = 5.0
 _ADVISORY_LOCK = 0x52454E44
-_GONE = ("SQLITE_READONLY_DBMOVED", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN")
-_BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
-_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
 _NO_TABLE_STATES = ("42P01", "42703")
 _AGAIN_STATES = ("40001", "40P01")
-_FULL_STATE = "53100"
 
 _Identity = tuple[int, int] | None
 
 
 class Database:
-    """One database; threads may share it, and processes each have one of their own for it.
+    """Connections to one database; shared by threads, one object per process.
 
     Parameters
     ----------
     url
         ``sqlite:///PATH``, ``sqlite://`` for one that ends with this object, or
         ``postgresql://...``.
+    is_durable
+        SQLite waits for the disk at each commit.
 
     Attributes
     ----------
     generation
-        Grows when the database was found gone or damaged and was made anew, empty.
+        Increases each time a missing or damaged database is replaced by an empty one.
 
     Raises
     ------
@@ -74,8 +68,9 @@ class Database:
         The URL is of another kind, or the database cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_durable: bool = False) -> None:
         self._url = _parsed(url)
+        self._is_durable = is_durable
         self.kind: Literal["sqlite", "postgresql"] = (
             "sqlite" if self._url.drivername == "sqlite" else "postgresql"
         )
@@ -89,6 +84,8 @@ class Database:
         self._writing = threading.Lock()
         self._identity: _Identity = None
         self._engine: Engine | None = None
+        self._watcher: sqlite3.Connection | None = None
+        self._watchers = 0
         try:
             self._open_first()
         except RendicomError:
@@ -99,9 +96,9 @@ class Database:
         try:
             self._open()
         except DBAPIError as error:
-            if not (self.kind == "sqlite" and _is(error, *_BROKEN)):
+            if not (self.kind == "sqlite" and is_sqlite_error(error, *BROKEN)):
                 raise OptionError(
-                    f"the database of the index cannot be opened: {_reason(error)}"
+                    f"the database of the index cannot be opened: {reason(error)}"
                 ) from None
             self._make_anew(self._identity_now())
 
@@ -110,21 +107,51 @@ class Database:
         return os.path.join(self._temporary.path, "index.sqlite3")
 
     def check(self) -> int:
-        """Return the generation, after a look whether the file is still there."""
+        """Check that the file exists, and return the generation."""
         self._engine_now()
         return self.generation
+
+    def state(self) -> Hashable:
+        """Return a value that stays equal until a change is committed, in any process.
+
+        It may differ without a change.
+
+        Raises
+        ------
+        OverloadedError
+            The database does not answer.
+        """
+        if self.kind == "postgresql":
+            # The transactions whose changes are visible.
+            asked = text("SELECT CAST(txid_current_snapshot() AS text)")
+            return self.read(lambda connection: str(connection.execute(asked).scalar()))
+        self._engine_now()
+        with self._lock:
+            try:
+                # It counts the commits of all connections but its own, which never writes.
+                version = self._watcher_now().execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.Error:
+                return object()
+            return self._watchers, version
+
+    def _watcher_now(self) -> sqlite3.Connection:
+        if self._watcher is None:
+            self._watcher = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False
+            )
+            self._watchers += 1
+        return self._watcher
 
     def close(self) -> None:
         """Close all connections; a database in a temporary folder is removed."""
         with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
+            self._dispose()
+            self._engine = None
             if self._temporary is not None:
                 self._temporary.remove()
 
     def read(self, ask: Callable[[Connection], _T]) -> _T:
-        """Return what ``ask`` does, in one transaction that only reads.
+        """Return the result of ``ask`` in one read-only transaction.
 
         Raises
         ------
@@ -134,7 +161,7 @@ class Database:
         return self._run(ask, writes=False)
 
     def write(self, change: Callable[[Connection], _T]) -> _T:
-        """Return what ``change`` does, in one transaction; it may be run again from its start.
+        """Return the result of ``change`` in one transaction; it may be called again on a conflict.
 
         Raises
         ------
@@ -158,18 +185,18 @@ class Database:
                     return work(connection)
             except DBAPIError as error:
                 if attempt == 2 or not self._repair(error, identity):
-                    raise _translated(error) from None
+                    raise translated(error) from None
             except PoolTimeoutError:
-                raise _silent() from None
+                raise silent() from None
         raise AssertionError
 
     # --- opening, and opening again ------------------------------------------------------------
 
     def _engine_now(self) -> Engine:
-        """Return the engine; where the file has been taken away, that of a new one."""
+        """Return the engine; of a new file if the old one is gone."""
         with self._lock:
             if self._engine is None:
-                raise _silent()
+                raise silent()
             if self.kind == "sqlite" and self._identity_now() != self._identity:
                 _log.warning("the file of the index is gone: it is made anew")
                 self._reopen()
@@ -188,28 +215,31 @@ class Database:
             self._open()
         except (DBAPIError, OptionError, OSError) as error:
             _log.error("the index cannot be made anew: %s", type(error).__name__)
-            raise _silent() from None
+            raise silent() from None
         self.generation += 1
 
     def _dispose(self) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
         if self._engine is not None:
             self._engine.dispose()
 
     def _repair(self, error: DBAPIError, identity: _Identity) -> bool:
-        """Tell whether it may work now."""
+        """Return whether a retry makes sense."""
         if self.kind == "postgresql":
             return self._repair_postgresql(error)
         with self._lock:
             if self._engine is None:
                 return False
             if identity != self._identity or self._identity_now() != self._identity:
-                return True  # somebody has opened it anew already, or the next attempt does
-            if _is(error, *_FULL):
+                return True  # reopened by another thread, or at the next attempt
+            if is_sqlite_error(error, *FULL):
                 return False
-            if _is(error, *_BROKEN):
+            if is_sqlite_error(error, *BROKEN):
                 self._make_anew(identity)
                 return True
-            if _is(error, *_GONE) or "no such table" in str(error.orig):
+            if is_sqlite_error(error, *GONE) or "no such table" in str(error.orig):
                 self._reopen()
                 return True
         return False
@@ -224,7 +254,7 @@ class Database:
         return error.connection_invalidated or state in _AGAIN_STATES
 
     def _make_anew(self, broken: _Identity) -> None:
-        """Put a new file in the place of a damaged one, unless another process just did."""
+        """Replace a damaged file, unless another process just did."""
         _log.warning("the index is damaged: it is made anew")
         self._dispose()
         with _exclusive(self._path):
@@ -249,9 +279,9 @@ class Database:
             ) from None
         with _exclusive(self._path):
             if self._identity_now() is None:
-                # What a file that is gone has left behind does not belong to the next one.
+                # Journals of the removed file must not be applied to the new one.
                 _remove(self._path)
-            self._engine = _sqlite_engine(self._url)
+            self._engine = _sqlite_engine(self._url, is_durable=self._is_durable)
             connected = self._engine.connect().execution_options(rendicom_writes=True)
             with connected as connection, connection.begin():
                 prepare(connection)
@@ -287,12 +317,10 @@ def _postgresql_engine(url: URL) -> Engine:
             connect_args={"connect_timeout": 10},
         )
     except (ImportError, NoSuchModuleError):
-        raise OptionError(
-            "psycopg is not installed", hint="pip install 'rendicom[postgres]'"
-        ) from None
+        raise OptionError("psycopg is not installed", hint=install_command("postgres")) from None
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, *, is_durable: bool) -> Engine:
     engine = create_engine(
         url,
         pool_size=8,
@@ -300,19 +328,19 @@ def _sqlite_engine(url: URL) -> Engine:
         json_serializer=_dumps,
         connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
     )
-    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "connect", partial(_set_up, is_durable=is_durable))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_up(connection: Any, _record: Any) -> None:
-    # The driver would begin transactions at moments of its own.
+def _set_up(connection: Any, _record: Any, *, is_durable: bool) -> None:
+    # The driver would begin transactions implicitly.
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
         for pragma in (
             "journal_mode = WAL",
-            "synchronous = NORMAL",
+            f"synchronous = {'FULL' if is_durable else 'NORMAL'}",
             "cache_size = -32000",
             "journal_size_limit = 67108864",
         ):
@@ -332,7 +360,7 @@ def _dumps(value: object) -> str:
 
 @contextlib.contextmanager
 def _exclusive(path: str) -> Iterator[None]:
-    """Let one process at a time open, make or replace the file at ``path``."""
+    """Hold the lock to open, create or replace the file at ``path``."""
     try:
         lock = sqlite3.connect(f"{path}-lock", timeout=_BUSY_SECONDS, isolation_level=None)
     except sqlite3.Error:
@@ -351,7 +379,7 @@ def _exclusive(path: str) -> Iterator[None]:
 
 
 def _take_away(path: str) -> None:
-    """Remove a damaged database; what does not look like one may be somebody's, and is kept."""
+    """Remove a damaged database; a file of another kind is kept."""
     with open(path, "rb") as opened:
         is_database = opened.read(len(_MAGIC)) == _MAGIC
     if not is_database:
@@ -364,34 +392,3 @@ def _remove(path: str) -> None:
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
-
-
-# --- what went wrong ---------------------------------------------------------------------------
-
-
-def _is(error: DBAPIError, *names: str) -> bool:
-    name = getattr(error.orig, "sqlite_errorname", "") or ""
-    return name.startswith(names)
-
-
-def _reason(error: DBAPIError) -> str:
-    """Return what the driver says, on one line; a connection's password is not in it."""
-    lines = str(error.orig).strip().splitlines()
-    return lines[0] if lines else type(error.orig).__name__
-
-
-def _silent() -> OverloadedError:
-    return OverloadedError("the index does not answer", retry_after=_RETRY_AFTER)
-
-
-def _translated(error: SQLAlchemyError) -> RendicomError:
-    if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        if _is(error, *_FULL) or state == _FULL_STATE:
-            return UnwritableOutputError("there is no room for the index")
-        if isinstance(error, DataError):
-            return CorruptDataError("a value is of a kind that the index cannot hold")
-        # The message of the driver may quote values of a patient.
-        name = getattr(error.orig, "sqlite_errorname", None) or state or type(error.orig).__name__
-        _log.error("the database of the index refuses: %s", name)
-    return _silent()

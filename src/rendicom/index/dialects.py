@@ -1,4 +1,4 @@
-"""The few things that SQLite and PostgreSQL say differently: JSON, and patterns."""
+"""SQL that differs between SQLite and PostgreSQL: JSON and patterns."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _LIKE_SPECIAL = re.compile(r"[\\%_]")
 
 
 class Dialect(Protocol):
-    """How a database is asked."""
+    """Expressions of one kind of database."""
 
     def values(self, container: Any, tag: str, name: str) -> FromClause:
-        """Return the values, or items, of an attribute as a table with a column ``value``."""
+        """Return the values or items of an attribute as a table with a column ``value``."""
         ...
 
     def text(self, value: Any) -> ColumnElement[str]:
-        """Return a value out of such a table as text."""
+        """Return a value of such a table as text."""
         ...
 
     def is_number(self, value: Any, number: float) -> ColumnElement[bool]:
-        """Tell whether a value out of such a table is a number, and this one."""
+        """Return the condition that a value of such a table equals a number."""
         ...
 
     def is_like(self, text: Any, pattern: str) -> ColumnElement[bool]:
-        """Tell whether a text matches: ``*`` is any characters, ``?`` one (PS3.4 C.2.2.2.4).
+        """Return the condition that a text matches the wildcards ``*`` and ``?`` (PS3.4 C.2.2.2.4).
 
-        Every other character stands for itself, in its own case.
+        Every other character matches itself, case-sensitively.
         """
         ...
 
@@ -87,5 +87,5 @@ _DIALECTS: dict[str, Dialect] = {"sqlite": _Sqlite(), "postgresql": _Postgresql(
 
 
 def dialect_of(kind: str) -> Dialect:
-    """Return how a database of this kind is asked."""
+    """Return the dialect of a kind of database."""
     return _DIALECTS[kind]

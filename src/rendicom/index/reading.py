@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from rendicom import storage
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.file_kind import HEAD_LENGTH, kind_of_head, version_of
+from rendicom.dicom.picture_tags import PIXEL_KEYWORDS
 from rendicom.errors import RendicomError, UnreadableSourceError
-from rendicom.index.keys import KEYS, SHADOW, SHADOWED, Keys, name_of, shadow_of
-from rendicom.index.values import Indexed, Rejected
-from rendicom.pixels.elements import PIXEL_KEYWORDS
+from rendicom.index.records import Indexed, Rejected
+from rendicom.index.search_keys import KEYS, SHADOW, SHADOWED, Keys, name_of, shadow_of
+from rendicom.pixels.burnedin import BURNED_IN_TAGS, burned_in
 
 if TYPE_CHECKING:
-    from rendicom.pixels.bytesource import ByteSource
+    from rendicom.dicom.byte_source import ByteSource
+    from rendicom.dicom.elements import DataElement, DataSet
 
 __all__ = ["Chunk", "read_file", "read_files", "read_indexed"]
 
-HEAD_BYTES = 32 << 10
-"""What is read of a file at once; most headers lie in it."""
+_HEAD_BYTES = 32 << 10
+"""Bytes read of a file at once; most headers lie in them."""
 
 _UNSETTLED_SECONDS = 5.0
-"""What was changed so recently, and is no DICOM, may still be in the middle of it."""
-_SNIFFED = 512
+"""A file changed more recently than this, and not DICOM, may still be being written."""
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 _LONGEST = 1024
@@ -39,19 +39,23 @@ _LARGEST = 1 << 31
 _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = "00080016", "00080018", "0020000D", "0020000E"
 _FRAMES, _ROWS, _COLUMNS, _BITS = "00280008", "00280010", "00280011", "00280100"
 _SERIES_NUMBER, _INSTANCE_NUMBER = "00200011", "00200013"
-_BURNED_IN, _REPRESENTATIVE, _IMAGE_TYPE = "00280301", "00286010", "00080008"
+_REPRESENTATIVE = "00286010"
 _IN_COLUMNS = {_SOP_CLASS, _INSTANCE, _INSTANCE_NUMBER, _FRAMES, _ROWS, _COLUMNS, _BITS}
 
-_NEEDED = (0x00080005, 0x00080008, 0x00280301, 0x00286010)
-_WANTED = frozenset((*_NEEDED, *(tag for keys in KEYS.values() for tag in keys)))
 
-# Groups that a data set without a preamble may start with.
-_FIRST_GROUPS = frozenset((0x0002, 0x0008))
-_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT OB OW PN SH SQ SS ST TM UI UL UN US".split())
+def _tags_of(keys: Keys) -> Iterator[int]:
+    for tag, below in keys.items():
+        yield tag
+        if isinstance(below, dict):
+            yield from _tags_of(below)
+
+
+_NEEDED = (0x00080005, 0x00286010, *BURNED_IN_TAGS, *PIXEL_KEYWORDS)
+_WANTED = frozenset((*_NEEDED, *(tag for keys in KEYS.values() for tag in _tags_of(keys))))
 
 
 def read_indexed(location: str, version: str, size: int = 0) -> Indexed | None:
-    """Return what the catalogue keeps of the file at a path or URI; None where it is no instance.
+    """Return the catalogue's record of the file at a path or URI; None for other files.
 
     A DICOMDIR is none. What lacks a UID that is needed to ask for it gets one made of its location.
 
@@ -67,21 +71,20 @@ def read_indexed(location: str, version: str, size: int = 0) -> Indexed | None:
 
 
 def read_file(location: str, version: str, size: int = 0) -> Indexed | Rejected:
-    """Return what `read_indexed` does; of what is no instance, whether it should have been one."""
-    from rendicom.dicomweb.datasets import read_dataset
+    """As `read_indexed`; of other files, whether they should have been instances."""
+    from rendicom.dicom.data_sets import read_dataset
     from rendicom.dicomweb.jsonmodel import model_of
 
-    source = _opened(location)
+    source = open_source(storage.open_bytes(location), head_bytes=_HEAD_BYTES)
     try:
-        if not is_dicom_like(source.read(0, _SNIFFED)):
+        if kind_of_head(source.read(0, HEAD_LENGTH)) != "instance":
             return Rejected(location, version, source.size, is_dicom=False)
-        dataset = read_dataset(source)
-        wanted = tuple(each for each in dataset.elements if each.tag in _WANTED)
-        model = model_of(
-            replace(dataset, elements=wanted), bulk_uri=lambda place: place, bulk_threshold=_LONGEST
-        )
+        dataset = read_dataset(source, wanted=_WANTED)
+        model = model_of(dataset, bulk_uri=lambda place: place, bulk_threshold=_LONGEST)
         has_pixels = any(each.tag in PIXEL_KEYWORDS for each in dataset.elements)
+        is_burned_in = bool(burned_in(_Labelled(dataset, dataset.elements)))
         length = size or source.size
+        frames = _frames_in(source, model.get(_FRAMES)) if has_pixels else 1
     finally:
         source.close()
     sop_class = _text(model, _SOP_CLASS) or dataset.sop_class
@@ -92,7 +95,6 @@ def read_file(location: str, version: str, size: int = 0) -> Indexed | Rejected:
     uids = _uids(model, location)
     for tag, uid in zip((_STUDY, _SERIES, _INSTANCE), uids, strict=True):
         model[tag] = {"vr": "UI", "Value": [uid]}
-    frames = max(_number(model, _FRAMES) or 1, 1)
     rows, columns = _number(model, _ROWS) or 0, _number(model, _COLUMNS) or 0
     more = _kept(model, KEYS["instances"])
     return Indexed(
@@ -109,7 +111,7 @@ def read_file(location: str, version: str, size: int = 0) -> Indexed | Rejected:
         columns=columns,
         bits_allocated=_number(model, _BITS) or 0,
         has_pixels=has_pixels and rows > 0 and columns > 0,
-        burned_in=_shows_the_patient(model),
+        burned_in=is_burned_in,
         representative_frame=_representative(_number(model, _REPRESENTATIVE), frames),
         series_number=_number(model, _SERIES_NUMBER),
         instance_number=_number(model, _INSTANCE_NUMBER),
@@ -119,15 +121,37 @@ def read_file(location: str, version: str, size: int = 0) -> Indexed | Rejected:
     )
 
 
-def _shows_the_patient(model: Mapping[str, Any]) -> bool:
-    """Tell whether the pixels may identify the patient; the label of a slide does.
+class _Labelled:
+    """Elements as `rendicom.pixels.burnedin.burned_in` reads them."""
 
-    PS3.3 C.7.6.16.2 (Burned In Annotation), C.8.12.4.1.1 (LABEL as the third value of Image Type).
-    """
-    if _text(model, _BURNED_IN).upper() == "YES":
-        return True
-    kinds = model.get(_IMAGE_TYPE, {}).get("Value") or ()
-    return "LABEL" in kinds[2:3]
+    def __init__(self, dataset: DataSet, elements: Iterable[DataElement]) -> None:
+        self._dataset = dataset
+        self._elements = {each.tag: each for each in elements if each.tag in BURNED_IN_TAGS}
+
+    def texts(self, tag: int) -> list[str]:
+        element = self._elements.get(tag)
+        if element is None:
+            return []
+        text = self._dataset.value(element).decode("latin-1")
+        return [value.strip(" \0") for value in text.split("\\")]
+
+    def items(self, tag: int) -> list[_Labelled]:
+        element = self._elements.get(tag)
+        items = element.items if element is not None else None
+        return [_Labelled(self._dataset, item) for item in (items or ())[:1]]
+
+
+def _frames_in(source: ByteSource, stated: Mapping[str, Any] | None) -> int:
+    """Return how many frames the engine finds, whatever Number of Frames says."""
+    if stated is None or stated.get("Value") == [1]:
+        return 1
+    from rendicom.dicom.header import read_header
+    from rendicom.pixels.describe import describe
+
+    try:
+        return describe(read_header(source)).number_of_frames
+    except RendicomError:
+        return 1
 
 
 def _uids(model: Mapping[str, Any], location: str) -> tuple[str, str, str]:
@@ -162,7 +186,7 @@ def _representative(stated: int | None, frames: int) -> int:
 
 
 class Chunk(NamedTuple):
-    """What a worker found in some files, and how long it took."""
+    """Records of a worker of some files, and the time it took."""
 
     indexed: list[Indexed]
     rejected: list[Rejected]
@@ -185,7 +209,7 @@ def read_files(files: Sequence[tuple[str, str, int]]) -> Chunk:
         except RendicomError:
             found = Rejected(location, version, size, is_dicom=True)
         if not _is_settled(found):
-            # Somebody is writing to it: the next look sees it as changed, or whole.
+            # It is being written: the next scan sees it as changed or complete.
             unreadable += 1
         elif isinstance(found, Indexed):
             indexed.append(found)
@@ -201,98 +225,9 @@ def _is_settled(found: Indexed | Rejected) -> bool:
         status = os.stat(found.location)
     except OSError:
         return False
-    if f"{status.st_size}-{status.st_mtime_ns}" != found.version:
+    if version_of(status) != found.version:
         return False
     return isinstance(found, Indexed) or abs(time() - status.st_mtime) > _UNSETTLED_SECONDS
-
-
-# --- opening -----------------------------------------------------------------------------------
-
-
-class _HeadSource:
-    """A file of this machine of which little is read: its first part, and ranges of the rest."""
-
-    def __init__(self, descriptor: int, size: int) -> None:
-        self.size = size
-        self.bytes_read = 0
-        self._descriptor = descriptor
-        self._head = b""
-        self._head = self.read(0, HEAD_BYTES)
-
-    def read(self, offset: int, length: int) -> bytes:
-        length = min(length, self.size - offset)
-        if offset < 0 or length <= 0:
-            return b""
-        if offset + length <= len(self._head):
-            return self._head[offset : offset + length]
-        parts: list[bytes] = []
-        try:
-            os.lseek(self._descriptor, offset, os.SEEK_SET)
-            while length > 0 and (part := os.read(self._descriptor, length)):
-                parts.append(part)
-                length -= len(part)
-        except OSError as error:
-            raise _unreadable(error) from None
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        self.bytes_read += len(data)
-        return data
-
-    def view(self, offset: int, length: int) -> bytes:
-        # Whoever walks along asks for more than a header mostly has.
-        if 0 <= offset < len(self._head) - 16:
-            length = min(length, len(self._head) - offset)
-        return self.read(offset, length)
-
-    def close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
-def _opened(location: str) -> ByteSource:
-    from rendicom.pixels.bytesource import open_source
-
-    opened = storage.open_bytes(location)
-    if not isinstance(opened, str):
-        return open_source(opened)
-    # Opening a pipe would wait for whoever writes to it.
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        descriptor = os.open(opened, flags)
-    except (OSError, ValueError) as error:
-        raise _unreadable(error) from None
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise UnreadableSourceError("it is no file")
-    try:
-        return _HeadSource(descriptor, status.st_size)
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
-def _unreadable(error: OSError | ValueError) -> RendicomError:
-    reason = getattr(error, "strerror", None) or "its name is not valid"
-    return UnreadableSourceError(f"the file cannot be read: {reason}")
-
-
-def is_dicom_like(head: bytes) -> bool:
-    """Tell whether a file that begins so may be DICOM, with a preamble or without (PS3.10 7.1)."""
-    if head[128:132] == b"DICM":
-        return True
-    if len(head) < 16:
-        return False
-    for order in "<>":
-        group, element, length = struct.unpack_from(f"{order}HHI", head)
-        if group not in _FIRST_GROUPS:
-            continue
-        if head[4:6] in _VRS:
-            return True
-        end = 8 + length
-        if order == "<" and length <= 128 and length % 2 == 0 and len(head) >= end + 4:
-            return struct.unpack_from("<HH", head, end) > (group, element)
-    return False
 
 
 # --- values ------------------------------------------------------------------------------------

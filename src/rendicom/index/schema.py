@@ -1,8 +1,8 @@
 """The tables of the catalogue, the same in SQLite and PostgreSQL.
 
-A row of ``file`` is one file, whatever it holds: what is no instance is remembered too, not to be
-opened again at every look. Its path is that of its folder, a separator and its name; the object
-of a store is divided alike. Text is compared by code points in both databases.
+A row of ``file`` is one scanned file, also one that is not an instance, so that it is not opened
+again at every scan. Its path is the path of its folder, a separator and its name; keys of object
+stores are split in the same way. Text is compared by code points in both databases.
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+from rendicom.storage.names import escaped, unescaped
 
 __all__ = [
     "BROKEN",
@@ -41,24 +46,42 @@ __all__ = [
     "study",
 ]
 
-VERSION = 2
-"""Of the tables, and of what is read from files into them. Older ones are made anew."""
+VERSION = 3
+"""Version of the tables and of what is read into them. Older ones are rebuilt."""
 
 NO_NUMBER = 1 << 53
-"""Stands for no number: it sorts behind all."""
+"""Stands for a missing number; sorts last."""
 
 INSTANCE, FOREIGN, BROKEN, DELETED = range(4)
-"""What a file is: an instance, no DICOM, DICOM that cannot be listed, listed and then deleted."""
+"""Kinds of file: an instance, not DICOM, DICOM that cannot be listed, deleted instance."""
 
 metadata = MetaData()
 
 _text = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+class _Name(TypeDecorator[str]):
+    """Names of files, which may not be valid Unicode."""
+
+    impl = _text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Return the stored form."""
+        return None if value is None else escaped(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Return the name."""
+        return None if value is None else unescaped(value)
+
+
+_name = _Name()
 _json = JSON().with_variant(JSONB(), "postgresql")
 _key = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _plain(name: str) -> Column[str]:
-    return Column(name, _text, nullable=False, server_default="")
+def _plain(name: str, kind: TypeEngine[str] = _text) -> Column[str]:
+    return Column(name, kind, nullable=False, server_default="")
 
 
 meta = Table(
@@ -73,8 +96,8 @@ study = Table(
     metadata,
     Column("id", _key, primary_key=True),
     Column("uid", _text, nullable=False, unique=True),
-    # The instance that the attributes are from: its UID and location.
-    _plain("source"),
+    # UID and location of the instance that the attributes come from.
+    _plain("source", _name),
     _plain("stamp"),
     _plain("patient_id"),
     _plain("patient_name"),
@@ -96,7 +119,7 @@ series = Table(
     Column("id", _key, primary_key=True),
     Column("study", _key, ForeignKey("rendicom_study.id"), nullable=False),
     Column("uid", _text, nullable=False),
-    _plain("source"),
+    _plain("source", _name),
     _plain("stamp"),
     Column("number", BigInteger, nullable=False, default=NO_NUMBER),
     _plain("modality"),
@@ -112,7 +135,7 @@ folder = Table(
     "rendicom_folder",
     metadata,
     Column("id", _key, primary_key=True),
-    Column("path", _text, nullable=False, unique=True),
+    Column("path", _name, nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -121,13 +144,13 @@ file = Table(
     metadata,
     Column("id", _key, primary_key=True),
     Column("folder", _key, ForeignKey("rendicom_folder.id"), nullable=False),
-    Column("name", _text, nullable=False),
+    Column("name", _name, nullable=False),
     Column("version", _text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("kind", SmallInteger, nullable=False),
-    # It is to be read again though it has not changed.
+    # To be read again although it has not changed.
     Column("stale", Boolean, nullable=False, default=False),
-    # Of several files of one instance, this is the one that counts.
+    # The file that is used, of several files of one instance.
     Column("shown", Boolean, nullable=False, default=False),
     Column("series", _key, ForeignKey("rendicom_series.id")),
     Column("number", BigInteger),
@@ -170,10 +193,10 @@ deleted = Table(
 root = Table(
     "rendicom_root",
     metadata,
-    Column("location", _text, primary_key=True),
-    # Of the file system that it was on: an empty mount point is on another one.
+    Column("location", _name, primary_key=True),
+    # Device number of its file system: an empty mount point has another one.
     _plain("device"),
-    # Who looks through it, and until when nobody else does.
+    # The scanner that holds the lease, and when the lease ends.
     _plain("holder"),
     Column("until", Float, nullable=False, default=0.0),
     Column("progress", _json),

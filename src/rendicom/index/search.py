@@ -8,14 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from rendicom.index.aggregates import chunked
 from rendicom.index.conditions import Conditions
+from rendicom.index.datetime_ranges import minutes_of
 from rendicom.index.dialects import dialect_of
-from rendicom.index.keys import LEVELS, level_of, name_of
-from rendicom.index.models import COMMON, Chosen, counted, model_of
-from rendicom.index.places import long_uid
+from rendicom.index.json_model import COMMON, Chosen, counted, model_of
+from rendicom.index.paths import long_uid
+from rendicom.index.records import Level, MatchKey, SearchQuery, SearchResult
 from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
-from rendicom.index.settling import chunked
-from rendicom.index.values import Found, Level, Match, Sought
+from rendicom.index.search_keys import LEVELS, level_of, name_of
 
 __all__ = ["search"]
 
@@ -26,16 +27,17 @@ _TABLES = {"studies": study, "series": series, "instances": file}
 
 
 def search(
-    connection: Connection, level: Level, sought: Sought, *, in_study: str, in_series: str
-) -> Found:
-    """Return what matches, in an order that does not change from page to page.
+    connection: Connection, level: Level, sought: SearchQuery, *, in_study: str, in_series: str
+) -> SearchResult:
+    """Return the matches in a stable order.
 
-    Studies come with the latest date first, then by UID. Within a study, series come by their
-    number and UID, and instances by theirs; across studies the order is that of the catalogue.
+    Studies are sorted as the query says, then by date, latest first, and UID. Within a study,
+    series and instances are sorted by number and UID; across studies they keep the order of the
+    catalogue.
     """
     searched = LEVELS[: LEVELS.index(level) + 1]
     matches, warnings = _known(sought.matches, searched)
-    makes = Conditions(dialect_of(connection.dialect.name), is_fuzzy=sought.fuzzy)
+    makes = _conditions(connection, sought)
     above = _scope(level, in_study, in_series)
     for each in searched[:2]:
         above += makes.of([m for m in matches if level_of(m.path[0]) == each], each)
@@ -44,7 +46,8 @@ def search(
     chosen = _joined(select(_TABLES[level].c.id), level).where(*above, *of_files)
     if level == "instances":
         chosen = chosen.where(file.c.kind == INSTANCE, file.c.shown)
-    page = chosen.order_by(*_order(level, is_scoped=is_scoped)).offset(sought.offset)
+    asked = _asked_order(sought, warnings) if level == "studies" else ()
+    page = chosen.order_by(*asked, *_order(level, is_scoped=is_scoped)).offset(sought.offset)
     ids = list(connection.execute(page.limit(sought.limit)).scalars())
     remaining = 0
     if sought.limit is not None and len(ids) == sought.limit:
@@ -53,12 +56,24 @@ def search(
     unasked = [each for each in searched if not (each == "studies" and in_study)]
     unasked = [each for each in unasked if not (each == "series" and in_series)]
     models = _models(connection, level, ids, Chosen(unasked, sought.include))
-    return Found(models, remaining, tuple(warnings))
+    return SearchResult(models, remaining, tuple(warnings))
 
 
-def _known(matches: Iterable[Match], searched: Sequence[Level]) -> tuple[list[Match], list[str]]:
-    """Return the conditions on attributes that are kept, and a warning for each other one."""
-    known: list[Match] = []
+def _conditions(connection: Connection, sought: SearchQuery) -> Conditions:
+    dialect = dialect_of(connection.dialect.name)
+    plain = Conditions(dialect, is_fuzzy=sought.fuzzy)
+    if not sought.timezone:
+        return plain
+    told = [text for text in connection.execute(plain.offsets()).scalars() if text]
+    offset = minutes_of(sought.timezone)
+    return Conditions(dialect, is_fuzzy=sought.fuzzy, offset=offset, offsets=told)
+
+
+def _known(
+    matches: Iterable[MatchKey], searched: Sequence[Level]
+) -> tuple[list[MatchKey], list[str]]:
+    """Return the conditions on indexed attributes, and a warning for each other one."""
+    known: list[MatchKey] = []
     warnings: list[str] = []
     for match in matches:
         if level_of(match.path[0]) in searched:
@@ -87,7 +102,7 @@ def _joined(chosen: Select[Any], level: Level) -> Select[Any]:
 
 
 def _counting(level: Level, above: Sequence[Any], of_files: Sequence[Any]) -> Select[Any]:
-    """Return what counts all matches; instances, where nothing is asked of them, by series."""
+    """Return the selection that counts all matches; instances without conditions by series."""
     if level == "instances" and not of_files:
         total = func.coalesce(func.sum(series.c.instances), 0)
         return select(total).select_from(series.join(study)).where(*above)
@@ -97,10 +112,38 @@ def _counting(level: Level, above: Sequence[Any], of_files: Sequence[Any]) -> Se
     return counting
 
 
-def _names_one(matches: Iterable[Match]) -> bool:
-    """Tell whether so few instances are left that they may be sorted."""
+def _names_one(matches: Iterable[MatchKey]) -> bool:
+    """Return whether the conditions leave few enough instances to sort."""
     uids = ((0x0020000D,), (0x0020000E,), (0x00080018,))
     return any(match.path in uids and match.kind in ("single", "list") for match in matches)
+
+
+def _asked_order(sought: SearchQuery, warnings: list[str]) -> list[Any]:
+    """Return the columns and expressions that a query sorts studies by."""
+    of_series = select(func.coalesce(func.sum(series.c.instances), 0))
+    sortable: Mapping[int, Any] = {
+        0x00080020: (study.c.study_date, study.c.study_time),
+        0x00080030: (study.c.study_time,),
+        0x00080050: (study.c.accession_number,),
+        _MODALITIES: (_within(select(func.min(series.c.modality))),),
+        0x00081030: (func.lower(study.c.more[("00081030", 0)].as_string()),),
+        0x00100010: (study.c.patient_name,),
+        0x00100020: (study.c.patient_id,),
+        _INSTANCE_COUNT: (_within(of_series),),
+    }
+    found: list[Any] = []
+    for tag, is_falling in sought.order:
+        if tag not in sortable:
+            warnings.append(f"Studies are not sorted by {name_of(tag)}")
+        for column in sortable.get(tag, ()):
+            ordered = column.desc() if is_falling else column.asc()
+            found.append(ordered.nulls_last())
+    return found
+
+
+def _within(chosen: Select[Any]) -> Any:
+    """Return what is selected of the series of each study."""
+    return chosen.where(series.c.study == study.c.id).correlate(study).scalar_subquery()
 
 
 def _order(level: Level, *, is_scoped: bool) -> tuple[Any, ...]:
@@ -110,7 +153,7 @@ def _order(level: Level, *, is_scoped: bool) -> tuple[Any, ...]:
         return (series.c.study, series.c.number, series.c.uid)
     if is_scoped:
         return (series.c.study, series.c.number, series.c.uid, file.c.number, file.c.uid)
-    # As the index has it: a million rows are not sorted for one page.
+    # In index order: a million rows are not sorted for one page.
     return (file.c.series, file.c.number, file.c.id)
 
 
@@ -152,7 +195,7 @@ def _columns(level: Level) -> list[Any]:
 
 
 class _Counts:
-    """What is counted for the studies of one page, and asked for."""
+    """Counted attributes of the studies of one page, as far as requested."""
 
     def __init__(self, connection: Connection, ids: set[int], chosen: Chosen) -> None:
         self.modalities: dict[int, list[str]] = defaultdict(list)
@@ -194,7 +237,7 @@ class _Counts:
 
 
 class _Maker:
-    """Makes the models of one search."""
+    """Builds the JSON models of one search."""
 
     def __init__(self, level: Level, chosen: Chosen, counts: _Counts) -> None:
         self._level = level
@@ -210,7 +253,7 @@ class _Maker:
         self._counts_series = level != "studies" and chosen(_OF_SERIES_COUNT)
 
     def model(self, row: Any) -> dict[str, Any]:
-        """Return one match; it says which resource it is, whatever was asked for."""
+        """Return one match, always with the UIDs of its resource."""
         found = {**COMMON, **model_of(row.study_more, self._parts["studies"])}
         for tag, of_study in self._counted.items():
             value = of_study[row.of_study]
@@ -233,7 +276,7 @@ def _uid(uid: str) -> dict[str, Any]:
 
 
 def _in_columns(row: Any) -> dict[str, list[Any]]:
-    """Return those attributes of an instance that have columns of their own."""
+    """Return the attributes of an instance that have their own columns."""
     has_matrix = bool(row.rows or row.columns)
     return {
         "00080016": [long_uid(row.sop_class)] if row.sop_class else [],

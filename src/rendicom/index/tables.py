@@ -1,4 +1,4 @@
-"""Makes the tables of the catalogue, or sees to it that they are of this version."""
+"""Creates the tables of the catalogue and checks their version."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _log = logging.getLogger("rendicom.index")
 
 
 def prepare(connection: Connection) -> None:
-    """Make what is missing; what an earlier version has left is made anew.
+    """Create missing tables; those of an earlier version are rebuilt.
 
     Raises
     ------
     OptionError
-        The tables are of a later version, or it is a file of another program.
+        The tables are of a later version, or the file belongs to another program.
     """
     found = _version(connection)
     if found == schema.VERSION:
-        # A table may be gone all the same.
+        # A table may be missing anyway.
         schema.metadata.create_all(connection)
         return
     if found > schema.VERSION:
@@ -55,7 +55,7 @@ def _version(connection: Connection) -> int:
 
 
 def _drop(connection: Connection) -> None:
-    """Drop what the files say; what was deleted is said nowhere else, and stays."""
+    """Drop the tables that a scan fills; the record of deleted resources is kept."""
     schema.metadata.drop_all(
         connection, tables=[t for t in schema.metadata.sorted_tables if t is not schema.deleted]
     )

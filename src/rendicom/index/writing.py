@@ -1,21 +1,22 @@
 """Changes to the catalogue, each a function of one transaction.
 
-The rows of folders are locked before what is known of their files is read, and those of studies
-before what lies below them is touched; both are taken in an order: two nodes that write at once
-then neither wait for each other in a circle nor count what the other has not yet told.
+Rows of folders are locked before the rows of their files are read, and rows of studies before the
+rows below them change, both in sorted order: two nodes that write at once neither deadlock nor
+count uncommitted rows of the other.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rendicom.index.keys import fold, name_of
-from rendicom.index.places import located, short_uid, split
+from rendicom.index.aggregates import CHUNK, ChangedSeries, chunked, drop_rows, new_stamp
+from rendicom.index.paths import located, short_uid, split
+from rendicom.index.records import Indexed, Rejected
 from rendicom.index.schema import (
     BROKEN,
     DELETED,
@@ -28,20 +29,19 @@ from rendicom.index.schema import (
     series,
     study,
 )
-from rendicom.index.settling import CHUNK, Touched, chunked, drop_rows, new_stamp
-from rendicom.index.values import Indexed, Rejected
+from rendicom.index.search_keys import fold, name_of
 
 __all__ = ["forget", "mark_deleted", "note", "put", "remove"]
 
 _LONGEST = 256
-"""Letters of a value in a column with an index."""
+"""Most characters of a value in an indexed column."""
 
 
 def put(connection: Connection, indexed: Sequence[Indexed], *, is_scanned: bool) -> int:
-    """List instances, in place of what was known of their files; return how many are new or other.
+    """Put instances in place of earlier rows of their files; return how many are new or changed.
 
-    With ``is_scanned`` a file that was deleted from the catalogue and is still the same is left
-    out: it was read before it was deleted.
+    With ``is_scanned`` an unchanged file that was deleted from the catalogue is skipped: it was
+    read before it was deleted.
     """
     rows = {each.location: each for each in indexed}
     folders = _folders(connection, rows)
@@ -52,11 +52,14 @@ def put(connection: Connection, indexed: Sequence[Indexed], *, is_scanned: bool)
     if not rows:
         return 0
     earlier = {row.series for place, row in known.items() if place in rows and row.series}
-    studies = _put_studies(connection, rows.values(), _studies_of(connection, earlier))
-    places = _put_series(connection, rows.values(), studies)
-    left = Touched(connection, earlier | set(places.values()))
+    replaced = _replaced(known, rows)
+    studies = _put_studies(
+        connection, rows.values(), _studies_of(connection, earlier), replaced=replaced
+    )
+    places = _put_series(connection, rows.values(), studies, replaced=replaced)
+    left = ChangedSeries(connection, earlier | set(places.values()))
     if not is_scanned:
-        # With another number the row is not taken for one that a look under way has missed.
+        # A new number, so that a running scan does not take the row for a vanished file.
         drop_rows(connection, [row.id for row in known.values()])
     _upsert_files(
         connection,
@@ -64,9 +67,18 @@ def put(connection: Connection, indexed: Sequence[Indexed], *, is_scanned: bool)
     )
     moved = [(row.series, row.uid) for row in known.values() if row.series]
     put_now = [(places[each.study, each.series], each.instance) for each in rows.values()]
-    left.settle([*moved, *put_now], has_lost=bool(earlier - set(places.values())))
+    left.settle([*moved, *put_now], has_lost=not set(moved) <= set(put_now))
     _undelete(connection, rows.values())
     return len(rows)
+
+
+def _replaced(known: Mapping[str, Any], rows: Mapping[str, Indexed]) -> set[str]:
+    """Return the sources whose files hold another instance now."""
+    return {
+        f"{row.uid} {place}"
+        for place, row in known.items()
+        if place in rows and row.series and row.uid != rows[place].instance
+    }
 
 
 def _is_ghost(row: Any, indexed: Indexed) -> bool:
@@ -100,9 +112,13 @@ def _studies_of(connection: Connection, ids: Iterable[int]) -> set[str]:
 
 
 def _put_studies(
-    connection: Connection, indexed: Iterable[Indexed], earlier: Iterable[str]
+    connection: Connection,
+    indexed: Iterable[Indexed],
+    earlier: Iterable[str],
+    *,
+    replaced: Container[str],
 ) -> dict[str, int]:
-    """List studies; those ``earlier`` ones, which lose files, are locked along with them."""
+    """Put studies; the ``earlier`` ones, which lose files, are locked with them."""
     ids: dict[str, int] = {}
     firsts = dict(_first_of(indexed, lambda each: each.study))
     for uid in sorted({*firsts, *earlier}):
@@ -115,11 +131,19 @@ def _put_studies(
         if _is_first(first, row.source):
             values = {"source": _source(first), **_study_columns(first.of_study)}
             connection.execute(update(study).where(study.c.id == row.id).values(values))
+        elif row.source in replaced:
+            # Until the chosen file is read again: this one may be of another patient.
+            values = _study_columns(first.of_study)
+            connection.execute(update(study).where(study.c.id == row.id).values(values))
     return ids
 
 
 def _put_series(
-    connection: Connection, indexed: Iterable[Indexed], studies: Mapping[str, int]
+    connection: Connection,
+    indexed: Iterable[Indexed],
+    studies: Mapping[str, int],
+    *,
+    replaced: Container[str],
 ) -> dict[tuple[str, str], int]:
     ids: dict[tuple[str, str], int] = {}
     for (in_study, uid), first in _first_of(indexed, lambda each: (each.study, each.series)):
@@ -129,13 +153,16 @@ def _put_series(
         if _is_first(first, row.source):
             values = {"source": _source(first), **_series_columns(first)}
             connection.execute(update(series).where(series.c.id == row.id).values(values))
+        elif row.source in replaced:
+            values = _series_columns(first)
+            connection.execute(update(series).where(series.c.id == row.id).values(values))
     return ids
 
 
 def _first_of(indexed: Iterable[Indexed], key: Any) -> list[tuple[Any, Indexed]]:
-    """Return the instance that the attributes are taken from, for each key, sorted by it.
+    """Return the instance that gives the attributes of each key, sorted by key.
 
-    Where instances disagree, the one with the lowest UID counts, whatever comes in first.
+    If instances disagree, the one with the lowest UID is used, in whatever order they come.
     """
     firsts: dict[Any, Indexed] = {}
     for each in indexed:
@@ -156,7 +183,7 @@ def _is_first(indexed: Indexed, source: str) -> bool:
 def _upsert(
     connection: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]
 ) -> Any:
-    """Insert, or update the stamp; return the row, which is locked then."""
+    """Insert a row or update its stamp; return the row, which is then locked."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table).values(**values)
     changed = {"stamp": statement.excluded["stamp"]}
@@ -226,7 +253,7 @@ def _file_row(indexed: Indexed, in_series: int, folders: Mapping[str, int]) -> d
 
 
 def _folders(connection: Connection, locations: Iterable[str]) -> dict[str, int]:
-    """Return the numbers of the folders of files, locked; those that are not there are made."""
+    """Lock the folders of files, creating missing ones; return their numbers."""
     paths = sorted({split(location)[0] for location in locations})
     found: dict[str, int] = {}
     for chunk in chunked(paths):
@@ -245,7 +272,7 @@ def _folders(connection: Connection, locations: Iterable[str]) -> dict[str, int]
 
 
 def _lock_folders(connection: Connection, ids: Iterable[int]) -> None:
-    """Let nobody else change what is known of files, nor of others in their folders."""
+    """Lock the folders of files against other writers."""
     found: set[int] = set()
     for chunk in chunked(ids):
         chosen = select(file.c.folder).where(file.c.id.in_(chunk)).distinct()
@@ -273,7 +300,7 @@ def _undelete(connection: Connection, indexed: Iterable[Indexed]) -> None:
 
 
 def note(connection: Connection, rejected: Sequence[Rejected]) -> None:
-    """Remember files that hold no instance, for as long as they do not change."""
+    """Record files that are not instances, until they change."""
     folders = _folders(connection, (each.location for each in rejected))
     known = _known(connection, (each.location for each in rejected))
     remove(connection, [row.id for row in known.values() if row.kind == INSTANCE])
@@ -296,12 +323,12 @@ def _rejected_row(rejected: Rejected, folders: Mapping[str, int]) -> dict[str, A
 
 
 def forget(connection: Connection, locations: Iterable[str]) -> int:
-    """Forget files that are not there any more; return how many were known."""
+    """Remove the rows of vanished files; return how many there were."""
     return remove(connection, [row.id for row in _known(connection, locations).values()])
 
 
 def remove(connection: Connection, ids: Sequence[int]) -> int:
-    """Forget files by their numbers; return how many there were."""
+    """Remove files by number; return how many there were."""
     _lock_folders(connection, ids)
     pairs: list[tuple[int, str]] = []
     for chunk in chunked(ids):
@@ -309,14 +336,14 @@ def remove(connection: Connection, ids: Sequence[int]) -> int:
             file.c.id.in_(chunk), file.c.kind == INSTANCE
         )
         pairs += [(row.series, row.uid) for row in connection.execute(chosen)]
-    left = Touched(connection, {place for place, _ in pairs})
+    left = ChangedSeries(connection, {place for place, _ in pairs})
     count = drop_rows(connection, ids)
     left.settle(pairs, has_lost=True)
     return count
 
 
 def mark_deleted(connection: Connection, ids: Sequence[int]) -> None:
-    """Take instances out, remembering them, and their files as such that are not to be listed."""
+    """Delete instances and record that, so that their unchanged files are not listed again."""
     _lock_folders(connection, ids)
     pairs: list[tuple[int, str]] = []
     gone: list[dict[str, str]] = []
@@ -331,7 +358,7 @@ def mark_deleted(connection: Connection, ids: Sequence[int]) -> None:
         for row in connection.execute(chosen):
             pairs.append((row.id, row.uid))
             gone.append({"study": row.study, "series": row.series, "instance": row.uid})
-    left = Touched(connection, {place for place, _ in pairs})
+    left = ChangedSeries(connection, {place for place, _ in pairs})
     for chunk in chunked(ids):
         values = {"kind": DELETED, "shown": False, "series": None, "uid": None, "more": None}
         connection.execute(update(file).where(file.c.id.in_(chunk)).values(values))

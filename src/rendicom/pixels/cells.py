@@ -8,19 +8,20 @@ import numpy as np
 
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.colour import YBR_MODELS, upsampled_422
+from rendicom.pixels.framesize import check_filling, native_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rendicom.pixels.frames import FrameBytes
 
-__all__ = ["interleaved", "native_cells", "stored_values", "within"]
+__all__ = ["interleaved", "native_cells", "stored_values", "within", "without_overshoot"]
 
 _WHOLE_CELLS = (8, 16, 32, 64)
 
 
 class CellLayout(Protocol):
-    """How cells lie in the bytes: a `PixelDescription` or a `DecodeRequest`."""
+    """The layout of pixel cells: a `PixelDescription` or a `DecodeRequest`."""
 
     @property
     def rows(self) -> int: ...
@@ -33,6 +34,8 @@ class CellLayout(Protocol):
     @property
     def bits_stored(self) -> int: ...
     @property
+    def high_bit(self) -> int: ...
+    @property
     def planar_configuration(self) -> int: ...
     @property
     def photometric_interpretation(self) -> str: ...
@@ -41,32 +44,37 @@ class CellLayout(Protocol):
 
 
 def native_cells(
-    stored: FrameBytes, layout: CellLayout, *, strict: bool
+    stored: FrameBytes, layout: CellLayout, *, strict: bool, frame_samples: int = 0
 ) -> tuple[NDArray[Any], int, tuple[str, ...]]:
     """Return the cells of a native frame, how many of them the file holds, and warnings.
 
     Shape (rows, columns) or (rows, columns, samples); native byte order; a view of the bytes
     where that is possible. Cells that are missing are 0, or half of the range where they are
-    chroma: of 0 the picture would turn green.
+    chroma: of 0 the picture would turn green. ``frame_samples`` is how many cells the frame
+    stores; by default the length of ``stored`` tells.
 
     Raises
     ------
     CorruptDataError
         No cell is there; or, with ``strict``, not all are.
+    LimitExceededError
+        Hardly any is there of a frame that would be large.
     """
     bits = layout.bits_allocated
     samples = layout.samples_per_pixel
-    count = layout.rows * layout.columns * samples
-    is_422 = _is_subsampled(stored, layout)
+    count = frame_samples or _samples_in(stored, layout)
+    is_422 = count != layout.rows * layout.columns * samples
     if is_422:
-        count = layout.rows * -(-layout.columns // 2) * 4
+        count = -(-count // 4) * 4  # whole pairs
     data, warnings = _whole(stored, count * bits + stored.bit_offset, strict=strict)
     present = min(count, (len(stored.data) * 8 - stored.bit_offset) // bits)
     cells = _unpacked(data, count, layout, stored)
     if present < count and layout.photometric_interpretation in YBR_MODELS:
         _clear_chroma(cells, present, layout, is_422=is_422)
     if is_422:
-        full = upsampled_422(cells, rows=layout.rows, columns=layout.columns)
+        pairs = upsampled_422(cells)
+        by_row = count == layout.rows * -(-layout.columns // 2) * 4
+        full = _rows_of(pairs, layout.rows, layout.columns, by_row=by_row)
         return full, present * 3 // 2, warnings
     if samples == 1:
         return cells.reshape(layout.rows, layout.columns), present, warnings
@@ -87,7 +95,7 @@ def _clear_chroma(cells: NDArray[Any], present: int, layout: CellLayout, *, is_4
     else:
         is_chroma = places % 3 > 0
     if layout.samples_per_pixel == 3:
-        cells[places[is_chroma]] = 1 << layout.bits_stored - 1
+        cells[places[is_chroma]] = 1 << layout.high_bit
 
 
 def interleaved(planes: NDArray[Any]) -> NDArray[Any]:
@@ -95,11 +103,22 @@ def interleaved(planes: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
-def _is_subsampled(stored: FrameBytes, layout: CellLayout) -> bool:
-    """Tell whether two pixels share one pair of chroma samples; many headers only say so."""
-    is_called_so = layout.photometric_interpretation.endswith("_422")
-    full = layout.rows * layout.columns * 3 * layout.bits_allocated // 8
-    return is_called_so and layout.samples_per_pixel == 3 and len(stored.data) < full
+def _samples_in(stored: FrameBytes, layout: CellLayout) -> int:
+    return native_samples(
+        layout.rows,
+        layout.columns,
+        layout.samples_per_pixel,
+        layout.photometric_interpretation,
+        cell_bits=layout.bits_allocated,
+        held_bytes=len(stored.data),
+    )
+
+
+def _rows_of(pixels: NDArray[Any], rows: int, columns: int, *, by_row: bool) -> NDArray[Any]:
+    """Return (rows, columns, 3) of pixels in a row, of which each row may have one too many."""
+    if by_row:
+        return np.ascontiguousarray(pixels.reshape(rows, -1, 3)[:, :columns])
+    return pixels[: rows * columns].reshape(rows, columns, 3)
 
 
 def _whole(
@@ -113,6 +132,7 @@ def _whole(
     text = f"pixel data is short: {held} of {needed} bytes"
     if held == 0 or strict:
         raise CorruptDataError(text)
+    check_filling(needed, held)
     data = bytearray(needed)
     data[:held] = stored.data
     return data, (f"{text}; what is missing is black",)
@@ -191,3 +211,26 @@ def stored_values(
 def within(cells: NDArray[Any], *, bits: int) -> bool:
     """Tell whether every unsigned cell is below ``2**bits``."""
     return bits >= cells.dtype.itemsize * 8 or int(cells.max(initial=0)) >> bits == 0
+
+
+def without_overshoot(values: NDArray[Any], low: int, high: int) -> NDArray[Any] | None:
+    """Return values clamped to ``low`` .. ``high`` where a lossy coder overshot them.
+
+    None where they exceed the range for another reason, as unused bits that hold an overlay.
+    Overshoot is small, and lies beside values at the end of the range: clamping makes rows
+    smoother than cutting off the upper bits does.
+    """
+    size = high - low + 1
+    excess = max(low - int(values.min()), int(values.max()) - high)
+    if excess * 2 > size:
+        return None
+    clamped = values.clip(low, high)
+    cut = (values.astype(np.int64) - low) % size
+    if _roughness(clamped) > _roughness(cut):
+        return None
+    return clamped
+
+
+def _roughness(values: NDArray[Any]) -> int:
+    """Return the sum of steps between neighbours of a row."""
+    return int(np.abs(np.diff(values.astype(np.int64), axis=1)).sum())

@@ -1,4 +1,4 @@
-"""Tells what kind of stream a frame is, and finds a codec that decodes it."""
+"""Determines the kind of stream of a frame, and finds a codec for it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rendicom import registry
-from rendicom.errors import (
-    CorruptDataError,
-    LimitExceededError,
-    RendicomError,
-    UnsupportedImageError,
-    UnsupportedTransferSyntaxError,
-)
-from rendicom.pixels.streams import (
-    StreamInfo,
-    kind_of,
-    parse_jpeg,
-    parse_jpeg2000,
-    parse_jpeg_xl,
-    without_delimiter,
-)
-from rendicom.pixels.syntaxes import (
+from rendicom.dicom.codestreams import StreamInfo, is_rle_header, kind_of, parse_stream
+from rendicom.dicom.jpeg2000 import mended_jpeg2000
+from rendicom.dicom.transfer_syntaxes import (
     DEFLATED_IMAGE_FRAME,
     ENCAPSULATED_UNCOMPRESSED,
     RLE_LOSSLESS,
@@ -31,6 +18,15 @@ from rendicom.pixels.syntaxes import (
     is_video,
     syntax_name,
 )
+from rendicom.errors import (
+    CorruptDataError,
+    LimitExceededError,
+    RendicomError,
+    UnsupportedImageError,
+    UnsupportedTransferSyntaxError,
+    out_of_memory,
+)
+from rendicom.pixels.framesize import native_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,33 +34,17 @@ if TYPE_CHECKING:
     from rendicom.pixels.codecs import Codec, Decoded, DecodeRequest
     from rendicom.values import PixelDescription
 
-__all__ = ["CODECS_OF", "Stream", "decode_stream", "sniff"]
+__all__ = ["Stream", "decode_stream", "in_tree_codecs", "sniff"]
 
 _ROOM = "rendicom.pixels.codecs"
 
-CODECS_OF = {
-    "jpeg": ("libjpeg_turbo",),
-    "jpeg-lossless": ("libjpeg_turbo", "jpegsof3"),
-    "jpeg-ls": ("charls",),
-    "jpeg2000": ("openjpeg",),
-    "htj2k": ("openjph", "openjpeg"),
-    "jpeg-xl": ("libjxl",),
-    "rle": ("rle",),
-    "deflate": ("deflate",),
-    "video": ("ffmpeg",),
-}
-"""In-tree codecs of each kind of stream, in order of rank, so that a decode imports one module
-and not all; a test holds it equal to what the modules say."""
-
-_PARSERS = {"jpeg": parse_jpeg, "jpeg2000": parse_jpeg2000, "jpeg-xl": parse_jpeg_xl}
-
-
-_DELIMITER_IN_HEADER = "a sequence delimiter lies in the JPEG 2000 header: taken out"
+_KEPT_AS_THEY_ARE = (LimitExceededError, UnsupportedImageError, UnsupportedTransferSyntaxError)
+_UNSAID = "the frame is a {} stream, which the transfer syntax does not say"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """One compressed frame and what is known of it before decoding."""
+    """One compressed frame, with the properties that are known before decoding."""
 
     kind: str
     data: bytes | memoryview
@@ -75,7 +55,7 @@ class Stream:
 def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
     """Return the stream with its kind, told by its bytes before its transfer syntax.
 
-    Kind ``native`` is for bytes that are no stream at all.
+    Kind ``native`` means that the bytes are not a compressed stream.
     """
     uid = description.transfer_syntax
     if uid == ENCAPSULATED_UNCOMPRESSED:
@@ -88,21 +68,30 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
     kind = kind_of(data[:16])
     if kind:
         notes: tuple[str, ...] = ()
-        if kind == "jpeg2000" and (whole := without_delimiter(data)) is not data:
-            data, notes = whole, (_DELIMITER_IN_HEADER,)
-        info = _PARSERS[kind](data)
+        if kind == "jpeg2000":
+            data, notes = mended_jpeg2000(data)
+        info = parse_stream(data)
         if is_native(uid) or not is_decoded(uid):
-            notes += (f"the frame is a {info.kind} stream, which the transfer syntax does not say",)
+            notes += (_UNSAID.format(info.kind),)
         if not info.is_complete:
             notes += ("the stream has no end: it is cut short",)
         return Stream(info.kind, data, info, notes)
     if uid == RLE_LOSSLESS:
         return Stream("rle", data)
+    if is_native(uid) and is_rle_header(data[:64]):
+        return Stream("rle", data, warnings=(_UNSAID.format("rle"),))
     if not is_decoded(uid):
         raise UnsupportedTransferSyntaxError(
             f"nothing decodes transfer syntax {uid}", hint="no library for it is known"
         )
-    expected = description.frame_pixels * description.samples_per_pixel
+    expected = native_samples(
+        description.rows,
+        description.columns,
+        description.samples_per_pixel,
+        description.photometric_interpretation,
+        cell_bits=description.bits_allocated,
+        held_bytes=len(data),
+    )
     if len(data) - expected * description.bits_allocated // 8 in (0, 1):
         return Stream("native", data, warnings=("the frame is not compressed",))
     raise CorruptDataError(
@@ -111,7 +100,7 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
 
 
 def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
-    """Return what the first codec that can makes of the stream.
+    """Return the result of the first codec that decodes the stream.
 
     Raises
     ------
@@ -136,10 +125,12 @@ def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
             raise
         except RendicomError as error:
             refusals.append(error)
+        except MemoryError:
+            refusals.append(out_of_memory())
         except Exception as error:  # noqa: BLE001 - a codec's fault is the file's, to the person
             refusals.append(CorruptDataError(f"{codec.name} failed: {type(error).__name__}"))
     if refusals:
-        if isinstance(refusals[-1], (UnsupportedImageError, UnsupportedTransferSyntaxError)):
+        if isinstance(refusals[-1], _KEPT_AS_THEY_ARE):
             raise refusals[-1]
         name = syntax_name(request.transfer_syntax)
         raise CorruptDataError(f"the {name} stream cannot be decoded: {refusals[-1].message}")
@@ -150,10 +141,21 @@ def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
 
 
 def _codecs(kind: str) -> Iterator[Codec]:
-    """Yield the codecs of a kind: our own, then those of plugins when ours do not do."""
-    for name in CODECS_OF.get(kind, ()):
+    """Yield the codecs of a kind: in-tree ones, then plugins if none of those can decode it."""
+    for name in in_tree_codecs(kind):
         yield registry.load(_ROOM, name, "CODEC")
     yield from _plugins(kind)
+
+
+@cache
+def in_tree_codecs(kind: str) -> tuple[str, ...]:
+    """Return the names of the modules that decode a kind of stream, lowest rank first.
+
+    Nothing is imported to find them: a decode needs one module, not all.
+    """
+    streams = registry.declared(_ROOM, "CODEC", "streams")
+    ranks = registry.declared(_ROOM, "CODEC", "rank")
+    return tuple(sorted((name for name in streams if kind in streams[name]), key=ranks.__getitem__))
 
 
 @cache

@@ -1,15 +1,19 @@
-"""DICOM's PCS values to sRGB (PS3.3 C.10.7.1.1: CIELab over D50, 16 bits a component)."""
+"""Recommended Display CIELab Values to sRGB (PS3.3 C.10.7.1.1: 16 bits a component).
+
+The standard refers to the PCS, whose white is D50. DCMTK, highdicom and dcmjs compute with D65,
+so objects are written and shown with D65: the colors people see are followed.
+"""
 
 from __future__ import annotations
 
 __all__ = ["srgb_of_dicom_lab"]
 
-_D50 = (0.96422, 1.0, 0.82521)
-# XYZ over D50 to linear sRGB, Bradford adaptation included (IEC 61966-2-1 primaries).
+_D65 = (0.950456, 1.0, 1.088754)
+# XYZ over D65 to linear sRGB (IEC 61966-2-1).
 _TO_RGB = (
-    (3.1338561, -1.6168667, -0.4906146),
-    (-0.9787684, 1.9161415, 0.0334540),
-    (0.0719453, -0.2289914, 1.4052427),
+    (3.2406255, -1.5372080, -0.4986286),
+    (-0.9689307, 1.8757561, 0.0415175),
+    (0.0557101, -0.2040211, 1.0569959),
 )
 
 
@@ -18,7 +22,7 @@ def srgb_of_dicom_lab(lightness: int, a: int, b: int) -> tuple[int, int, int]:
     light = lightness / 65535 * 100
     fy = (light + 16) / 116
     fx, fz = fy + (a / 65535 * 255 - 128) / 500, fy - (b / 65535 * 255 - 128) / 200
-    xyz = [_inverse_f(f) * white for f, white in zip((fx, fy, fz), _D50, strict=True)]
+    xyz = [_inverse_f(f) * white for f, white in zip((fx, fy, fz), _D65, strict=True)]
     linear = (
         sum(weight * value for weight, value in zip(row, xyz, strict=True)) for row in _TO_RGB
     )

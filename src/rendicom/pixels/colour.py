@@ -69,17 +69,17 @@ def _chroma_tables() -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.i
     return red.astype(np.int16), green.astype(np.int16).ravel(), blue.astype(np.int16)
 
 
-def upsampled_422(cells: NDArray[Any], *, rows: int, columns: int) -> NDArray[Any]:
-    """Return (rows, columns, 3) of native ``Y1 Y2 Cb Cr`` cells, chroma repeated.
+def upsampled_422(cells: NDArray[Any]) -> NDArray[Any]:
+    """Return (pixels, 3) of native ``Y1 Y2 Cb Cr`` cells, chroma repeated.
 
     Chroma is cosited with the first of two luminance samples (PS3.3 C.7.6.3.1.2).
     """
-    pairs = cells.reshape(rows, -1, 4)
-    full = np.empty((rows, pairs.shape[1] * 2, 3), cells.dtype)
-    full[..., 0] = pairs[..., :2].reshape(rows, -1)
-    full[..., 1] = pairs[..., 2].repeat(2, axis=1)
-    full[..., 2] = pairs[..., 3].repeat(2, axis=1)
-    return full[:, :columns]
+    pairs = cells.reshape(-1, 4)
+    full = np.empty((pairs.shape[0] * 2, 3), cells.dtype)
+    full[:, 0] = pairs[:, :2].ravel()
+    full[:, 1] = pairs[:, 2].repeat(2)
+    full[:, 2] = pairs[:, 3].repeat(2)
+    return full
 
 
 def hsv_to_rgb(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:

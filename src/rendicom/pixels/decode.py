@@ -1,21 +1,20 @@
-"""Stored bytes of one frame to `Frame`: chooses a codec, settles sign, bits and colour model."""
+"""Stored bytes of one frame to `Frame`: chooses a codec, determines sign, bits and color model."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.errors import (
-    CorruptDataError,
-    LimitExceededError,
-    UnsupportedImageError,
-)
+from rendicom.dicom.transfer_syntaxes import is_decoded, is_native
+from rendicom.errors import CorruptDataError, RendicomError, UnsupportedImageError
 from rendicom.pixels.cells import native_cells, stored_values, within
 from rendicom.pixels.colour import YBR_MODELS, hsv_to_rgb, ybr_to_rgb
 from rendicom.pixels.frames import FrameBytes
-from rendicom.pixels.syntaxes import is_decoded, is_native
-from rendicom.values import Frame
+from rendicom.pixels.framesize import check_frame
+from rendicom.values import Frame, Reduction
+from rendicom.workers.cpu_count import usable_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +28,8 @@ __all__ = ["decode_frame"]
 _NOT_COMPRESSED = "the pixel data is not compressed, though the transfer syntax says so"
 _GRAY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _RGB_BY_DECODER = ("RGB", "YBR_ICT", "YBR_RCT", "XYB")
+_JPEG_2000 = ("jpeg2000", "htj2k")
+_WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
 
 def decode_frame(
@@ -39,6 +40,8 @@ def decode_frame(
     frame: int = 1,
     strict: bool = False,
     keep_cells: bool = False,
+    halvings: int = 0,
+    threads: int | None = 1,
 ) -> Frame:
     """Return one decoded frame; a compressed stream wins over the header.
 
@@ -53,19 +56,26 @@ def decode_frame(
     frame
         Frame number from 1; video streams hold all frames in one.
     strict
-        Refuse what is damaged or incomplete.
+        Refuse damaged or incomplete data.
     keep_cells
         Keep the pixel cells, whose unused bits may hold overlays.
+    halvings
+        How often both sides may be halved by the codec; the frame tells how often they were.
+    threads
+        Most threads of a codec; None for as many as this process may use processors.
 
     Raises
     ------
     UnsupportedTransferSyntaxError, UnsupportedImageError, CorruptDataError, LimitExceededError
     """
-    if description.frame_pixels > max_pixels:
-        size = f"{description.columns} x {description.rows}"
-        raise LimitExceededError(
-            f"the image is {size} pixels, more than {max_pixels}", hint="--max-pixels raises it"
-        )
+    rows, columns = description.rows, description.columns
+    check_frame(
+        rows,
+        columns,
+        description.samples_per_pixel,
+        cell_bits=description.bits_allocated,
+        max_pixels=max_pixels,
+    )
     if not stored.encapsulated:
         found = _native_frame(stored, description, strict=strict, keep_cells=keep_cells)
         is_told = is_native(description.transfer_syntax) or not is_decoded(
@@ -76,13 +86,17 @@ def decode_frame(
 
     stream = sniff(stored.data, description)
     if stream.kind == "native":
-        plain = FrameBytes(stream.data, encapsulated=False)
+        plain = FrameBytes(stream.data, encapsulated=True)
         found = _native_frame(plain, description, strict=strict, keep_cells=keep_cells)
         return _with_warnings(found, stream.warnings)
     return _compressed_frame(
         stream,
         description,
-        _request(description, max_pixels=max_pixels, frame=frame, strict=strict),
+        replace(
+            _request(description, max_pixels=max_pixels, frame=frame, strict=strict),
+            halvings=halvings,
+            threads=threads or usable_cores(),
+        ),
         keep_cells=keep_cells,
     )
 
@@ -99,6 +113,7 @@ def _request(
         samples_per_pixel=description.samples_per_pixel,
         bits_allocated=description.bits_allocated,
         bits_stored=description.bits_stored,
+        high_bit=description.high_bit,
         signed=description.signed,
         photometric_interpretation=description.photometric_interpretation,
         planar_configuration=description.planar_configuration,
@@ -110,8 +125,6 @@ def _request(
 
 
 def _with_warnings(frame: Frame, warnings: tuple[str, ...]) -> Frame:
-    from dataclasses import replace
-
     return replace(frame, warnings=(*warnings, *frame.warnings)) if warnings else frame
 
 
@@ -121,8 +134,12 @@ def _with_warnings(frame: Frame, warnings: tuple[str, ...]) -> Frame:
 def _native_frame(
     stored: FrameBytes, description: PixelDescription, *, strict: bool, keep_cells: bool
 ) -> Frame:
-    cells, present, warnings = native_cells(stored, description, strict=strict)
+    told = 0 if stored.encapsulated else description.frame_samples
+    cells, present, warnings = native_cells(stored, description, strict=strict, frame_samples=told)
     if description.is_float:
+        if cells.ndim == 3:
+            # PS3.3 C.7.6.24 and C.7.6.25 have one sample, and nothing says what others are.
+            raise UnsupportedImageError("floating point pixels of several samples are not rendered")
         return Frame(
             _blackened(cells, present, description),
             _gray_model(description),
@@ -131,10 +148,11 @@ def _native_frame(
             warnings=(*warnings, *_misnamed(description)),
         )
     if cells.ndim == 3:
+        bits = description.bits_stored
         return _colour_frame(
-            cells,
+            stored_values(cells, bits_stored=bits, high_bit=description.high_bit, signed=False),
             description.photometric_interpretation,
-            description.bits_stored,
+            bits,
             warnings=warnings,
         )
     samples = cells
@@ -212,45 +230,103 @@ def _compressed_frame(
 ) -> Frame:
     from rendicom.pixels.choose import decode_stream
 
-    decoded = decode_stream(stream, request)
+    if request.halvings:
+        try:
+            return _halved_frame(stream, decode_stream(stream, request), description, request)
+        except RendicomError:  # damage is reported for the whole image
+            request = replace(request, halvings=0)
+    return _frame_of(stream, decode_stream(stream, request), description, keep_cells=keep_cells)
+
+
+def _halved_frame(
+    stream: Stream, decoded: Decoded, description: PixelDescription, request: DecodeRequest
+) -> Frame:
+    """Return the frame of an image that the codec may have halved."""
+    if not decoded.halvings:
+        return _frame_of(stream, decoded, description, keep_cells=False)
+    rows, columns = (-(-side >> decoded.halvings) for side in (request.rows, request.columns))
+    samples = decoded.samples
+    if samples.shape[:2] != (rows, columns):
+        raise CorruptDataError("the codec halved the image to another size")
+    bits = description.bits_stored
+    if decoded.lossless and (decoded.bits_stored or bits) > bits:
+        # The halved image exceeds the range of the whole one at sharp edges.
+        half = 1 << bits - 1
+        samples = samples.clip(-half, half - 1) if decoded.signed else samples.clip(0, 2 * half - 1)
+    smaller = replace(description, rows=rows, columns=columns)
+    frame = _frame_of(stream, replace(decoded, samples=samples), smaller, keep_cells=False)
+    reduction = Reduction(request.rows, request.columns, decoded.halvings, decoded.is_centered)
+    return replace(frame, reduction=reduction)
+
+
+def _frame_of(
+    stream: Stream, decoded: Decoded, description: PixelDescription, *, keep_cells: bool
+) -> Frame:
+    from rendicom.pixels.stream_values import colour_values, gray_values
+
     samples = decoded.samples
     if samples.ndim == 3 and samples.shape[2] == 1:
         samples = samples[..., 0]
     if samples.ndim not in (2, 3) or samples.size == 0:
         raise CorruptDataError("the stream holds no two-dimensional image")
-    warnings = (*stream.warnings, *decoded.warnings, *_differences(samples, description))
+    samples, notes = _in_order_of_header(samples, stream, description)
+    warnings = (*stream.warnings, *decoded.warnings, *notes)
     if samples.ndim == 3:
-        model = decoded.photometric_interpretation or description.photometric_interpretation
-        if model in _GRAY:
-            model = "RGB"
-        bits = _colour_bits(samples, decoded, description)
+        model, notes = _colour_model(stream, decoded, description)
+        samples, bits, clamped = colour_values(samples, decoded, description)
         return _colour_frame(
-            _unsigned(samples, bits=bits),
+            samples,
             model,
             bits,
-            warnings=warnings,
+            warnings=(*warnings, *notes, *clamped),
             icc_profile=decoded.icc_profile,
         )
-    values, bits, signed = _gray_values(samples, decoded, description)
+    is_jpeg_2000 = stream.kind in _JPEG_2000
+    values, bits, signed, notes = gray_values(
+        samples, decoded, description, is_jpeg_2000=is_jpeg_2000
+    )
     return Frame(
         values,
         _gray_model(description),
         bits,
         signed=signed,
         cells=samples if keep_cells and samples.dtype.kind == "u" else None,
-        warnings=(*warnings, *_misnamed(description)),
+        warnings=(*warnings, *notes, *_misnamed(description)),
     )
 
 
-def _unsigned(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
-    """Return samples of colour from 0 on; JPEG 2000 and JPEG XL can also code others."""
-    if samples.dtype.kind == "f":
-        raise UnsupportedImageError("the stream holds colours as floating point numbers")
-    if samples.dtype.kind != "i":
-        return samples
-    cells = samples.view(np.dtype(f"u{samples.dtype.itemsize}"))
-    shifted: NDArray[Any] = cells + cells.dtype.type(1 << bits - 1)
-    return shifted
+def _in_order_of_header(
+    samples: NDArray[Any], stream: Stream, description: PixelDescription
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Return samples of the size that counts, and how the header differs from the stream.
+
+    The stream counts, but for lossless JPEG with rows and columns swapped: there the writer
+    filled in the wrong size only, and the values are in the order of the header.
+    """
+    size = (description.rows, description.columns)
+    if stream.kind == "jpeg-lossless" and samples.shape[:2] == size[::-1] != size:
+        text = "the stream has rows and columns swapped: taken as the header says"
+        return samples.reshape(*size, *samples.shape[2:]), (text,)
+    return samples, _differences(samples, description)
+
+
+def _colour_model(
+    stream: Stream, decoded: Decoded, description: PixelDescription
+) -> tuple[str, tuple[str, ...]]:
+    """Return the color model of decoded samples, and a warning if the header says another."""
+    label = description.photometric_interpretation
+    model = decoded.photometric_interpretation or ("RGB" if label in _GRAY else label)
+    if stream.kind not in _JPEG_2000 or stream.info is None:
+        return model, ()
+    if stream.info.subsampled and not label.startswith("YBR_FULL"):
+        return model, (f"the chroma is subsampled, though the header says {label}: it is YBR_FULL",)
+    if label in ("YBR_ICT", "YBR_RCT") and not stream.info.transformed:
+        # Slides converted from Aperio's YCbCr are labelled so.
+        is_ycbcr = label == "YBR_ICT" and description.sop_class == _WHOLE_SLIDE
+        model = "YBR_FULL" if is_ycbcr else "RGB"
+        text = f"the stream has no color transform, though the header says {label}"
+        return model, (f"{text}: taken to be {model}",)
+    return model, ()
 
 
 def _differences(samples: NDArray[Any], description: PixelDescription) -> tuple[str, ...]:
@@ -264,37 +340,3 @@ def _differences(samples: NDArray[Any], description: PixelDescription) -> tuple[
         said = str(description.samples_per_pixel)
         notes.append(f"the stream has {count} samples a pixel, the header says {said}")
     return tuple(notes)
-
-
-def _colour_bits(samples: NDArray[Any], decoded: Decoded, description: PixelDescription) -> int:
-    return decoded.bits_stored or min(description.bits_stored, samples.dtype.itemsize * 8)
-
-
-def _gray_values(
-    samples: NDArray[Any], decoded: Decoded, description: PixelDescription
-) -> tuple[NDArray[Any], int, bool]:
-    """Return values, bits and sign of one-sample streams.
-
-    Most coders know no sign: the bits are read as Pixel Representation says, from the precision
-    of the stream or from Bits Stored, whichever is less. JPEG 2000 knows one: negative values it
-    has coded are negative whatever the header says (PS3.5 8.2.4), and unsigned ones under a
-    signed header are cells that a careless encoder took for numbers.
-    """
-    if samples.dtype.kind == "f":
-        return samples, description.bits_stored, True
-    cells = samples.view(np.dtype(f"u{samples.dtype.itemsize}"))
-    width = samples.dtype.itemsize * 8
-    precision = min(decoded.bits_stored or width, width)
-    bits = min(precision, description.bits_stored)
-    if decoded.bits_stored is None or (decoded.lossless and precision > bits):
-        high_bit = min(description.high_bit, width - 1)
-        values = stored_values(
-            cells, bits_stored=bits, high_bit=high_bit, signed=description.signed
-        )
-        return values, bits, description.signed
-    if decoded.signed:
-        return samples, precision, True
-    if description.signed:
-        return stored_values(cells, bits_stored=bits, high_bit=bits - 1, signed=True), bits, True
-    # Lossy 12-bit streams under a header of 10 bits exceed it: the stream is right.
-    return cells, bits if within(cells, bits=bits) else precision, False

@@ -1,4 +1,4 @@
-"""What passes between the room that finds a frame's bytes and the one that decodes them."""
+"""The stored bytes of a frame, and the protocol of their readers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FrameBytes:
 
 
 class FrameReader(Protocol):
-    """Gives the stored bytes of frames; those of one file, or whoever has them elsewhere."""
+    """Reads the stored bytes of frames, from a file or another source."""
 
     def frame(self, number: int) -> FrameBytes:
         """Return the bytes of frame ``number``, counted from 1; called in any thread."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast, get_args
 
-from rendicom.pixels.headerpydicom import first_text
-from rendicom.pixels.shutters import ink_of
+from rendicom.pixels.shutters import components, ink_of
 from rendicom.presentation import (
     Anchor,
     Annotations,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-    from rendicom.pixels.datasetattributes import DatasetAttributes
+    from rendicom.dicom.attributes import Attributes
 
 __all__ = ["read_annotations", "read_layers"]
 
@@ -46,43 +45,37 @@ _LONGEST_TEXT = 1 << 12
 _FEWEST_POINTS = {"POINT": 1, "POLYLINE": 2, "INTERPOLATED": 2, "CIRCLE": 2, "ELLIPSE": 4}
 
 
-def read_layers(attributes: DatasetAttributes) -> tuple[GraphicLayer, ...]:
+def read_layers(attributes: Attributes) -> tuple[GraphicLayer, ...]:
     """Return the layers in the order they are drawn."""
     layers = []
-    for item in _items(attributes, _LAYERS):
+    for item in attributes.items(_LAYERS):
         ink = ink_of(item, gray=_LAYER_GRAY, colour=_LAYER_COLOUR)
-        rgb = item.integers(_LAYER_RGB)
-        if ink.colour is None and len(rgb) == 3:  # retired, 16 bits each
+        rgb = components(item, _LAYER_RGB, 3)
+        if ink.colour is None and rgb:  # retired, 16 bits each
             ink = ink._replace(colour=(rgb[0] >> 8, rgb[1] >> 8, rgb[2] >> 8))
         layers.append(GraphicLayer(item.text(_LAYER), item.integer(_ORDER, 0) or 0, ink))
     return tuple(sorted(layers, key=lambda layer: layer.order))
 
 
 def read_annotations(
-    attributes: DatasetAttributes,
+    attributes: Attributes,
     notes: list[str],
     *,
-    scope_of: Callable[[DatasetAttributes], Scope],
+    scope_of: Callable[[Attributes], Scope],
 ) -> tuple[Annotations, ...]:
     """Return the figures and texts; what cannot be drawn is left out and a note."""
     return tuple(
         Annotations(
             scope=scope_of(item),
             layer=item.text(_LAYER),
-            graphics=tuple(
-                filter(None, (_graphic(each, notes) for each in _items(item, _GRAPHICS)))
-            ),
-            texts=tuple(filter(None, (_text(each, notes) for each in _items(item, _TEXTS)))),
+            graphics=tuple(filter(None, (_graphic(each, notes) for each in item.items(_GRAPHICS)))),
+            texts=tuple(filter(None, (_text(each, notes) for each in item.items(_TEXTS)))),
         )
-        for item in _items(attributes, _ANNOTATIONS)
+        for item in attributes.items(_ANNOTATIONS)
     )
 
 
-def _items(attributes: DatasetAttributes, tag: int) -> tuple[DatasetAttributes, ...]:
-    return cast("tuple[DatasetAttributes, ...]", tuple(attributes.items(tag)))
-
-
-def _graphic(item: DatasetAttributes, notes: list[str]) -> GraphicObject | None:
+def _graphic(item: Attributes, notes: list[str]) -> GraphicObject | None:
     kind, units = item.text(_TYPE), _units(item, _GRAPHIC_UNITS)
     points = _points(item, _DATA)
     if kind not in get_args(GraphicType) or len(points) < _FEWEST_POINTS[kind]:
@@ -102,19 +95,19 @@ def _graphic(item: DatasetAttributes, notes: list[str]) -> GraphicObject | None:
     )
 
 
-def _units(item: DatasetAttributes, tag: int) -> Units | None:
+def _units(item: Attributes, tag: int) -> Units | None:
     units = item.text(tag, "PIXEL")
     return cast("Units", units) if units in get_args(Units) else None
 
 
-def _points(item: DatasetAttributes, tag: int) -> tuple[Point, ...]:
+def _points(item: Attributes, tag: int) -> tuple[Point, ...]:
     values = item.numbers(tag)[: 2 * _MOST_POINTS]
     pairs = zip(values[::2], values[1::2], strict=False)
     return tuple(pair for pair in pairs if all(map(math.isfinite, pair)))
 
 
-def _style(item: DatasetAttributes, tag: int) -> LineStyle:
-    for style in _items(item, tag)[:1]:
+def _style(item: Attributes, tag: int) -> LineStyle:
+    for style in item.items(tag)[:1]:
         thickness, opacity = style.number(_THICKNESS), style.number(_OPACITY)
         return LineStyle(
             thickness=thickness if thickness and 0 < thickness < 64 else 1.0,
@@ -125,8 +118,8 @@ def _style(item: DatasetAttributes, tag: int) -> LineStyle:
     return LineStyle()
 
 
-def _text(item: DatasetAttributes, notes: list[str]) -> TextObject | None:
-    text = first_text(item.dataset, _TEXT)[:_LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
+def _text(item: Attributes, notes: list[str]) -> TextObject | None:
+    text = item.text(_TEXT)[:_LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
     box, anchor = _box(item), _anchor(item)
     if not text.strip():
         return None
@@ -134,12 +127,12 @@ def _text(item: DatasetAttributes, notes: list[str]) -> TextObject | None:
         notes.append("a text has neither a box nor an anchor on the image: not written")
         return None
     ink = Ink()
-    for style in _items(item, _TEXT_STYLE)[:1]:
+    for style in item.items(_TEXT_STYLE)[:1]:
         ink = ink_of(style, gray=_NO_TAG, colour=_TEXT_COLOUR)
     return TextObject(text.rstrip(), box, anchor, ink)
 
 
-def _box(item: DatasetAttributes) -> TextBox | None:
+def _box(item: Attributes) -> TextBox | None:
     corners = (*_points(item, _TOP_LEFT)[:1], *_points(item, _BOTTOM_RIGHT)[:1])
     units = _units(item, _BOX_UNITS)
     if len(corners) != 2 or units is None:
@@ -152,7 +145,7 @@ def _box(item: DatasetAttributes) -> TextBox | None:
     )
 
 
-def _anchor(item: DatasetAttributes) -> Anchor | None:
+def _anchor(item: Attributes) -> Anchor | None:
     point, units = _points(item, _ANCHOR)[:1], _units(item, _ANCHOR_UNITS)
     if not point or units is None:
         return None

@@ -6,23 +6,26 @@ Sources: PS3.3 C.11.1.1 (descriptor and data), C.7.6.3.1.5 and C.7.6.3.1.6 (pale
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from rendicom.values import LookupTable, Palette
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from rendicom.pixels.attributes import Attributes
+    from rendicom.dicom.attributes import Attributes
 
-__all__ = ["lookup_table", "palette_of"]
+__all__ = ["lookup_table", "palette_of", "well_known_palette"]
 
 _DESCRIPTOR, _DATA, _EXPLANATION = 0x00283002, 0x00283006, 0x00283003
 _PALETTE_UID = 0x00281199
+_NARROW = 12
+_MOST_BYTES, _MOST_SEGMENTS, _MOST_NESTED = 1 << 20, 1 << 17, 8
 _CHANNELS = (
     (0x00281101, 0x00281201, 0x00281221),
     (0x00281102, 0x00281202, 0x00281222),
@@ -36,93 +39,160 @@ _WELL_KNOWN = {
 }
 
 
-def lookup_table(item: Attributes, *, signed: bool) -> LookupTable | None:
-    """Return the table of a Modality or VOI LUT Sequence item, or None when it cannot be used.
+class _Entries(NamedTuple):
+    """Entries of a table as they were stored, and what their number of bytes tells."""
 
-    ``signed`` tells whether the values looked up may be negative: it decides how a first value
-    mapped of unknown or wrong VR is read.
+    values: NDArray[np.uint16]
+    said: int
+    """Bits for each entry by the descriptor."""
+    is_packed: bool
+    """One byte for each entry."""
+
+    @property
+    def needed(self) -> int:
+        """Return the bits that the largest entry needs."""
+        return int(self.values.max()).bit_length()
+
+
+def lookup_table(
+    item: Attributes,
+    extent: tuple[float, float],
+    notes: list[str],
+    *,
+    name: str,
+    narrows: bool = False,
+) -> LookupTable | None:
+    """Return the table of a Modality, VOI or Presentation LUT Sequence item.
+
+    Parameters
+    ----------
+    item
+        The item.
+    extent
+        The least and greatest value that can be looked up. It decides whether the first value
+        mapped is signed: its VR is often not known, or wrong.
+    notes
+        Gets a sentence where the table is not used, or not as it says.
+    name
+        For that sentence: ``VOI LUT``.
+    narrows
+        A table of 16 bits whose largest entry needs at most 12 has as many bits as that entry
+        needs. Some CR systems write VOI LUTs like this. Wrong for a table whose entries are
+        amounts.
+
+    Returns
+    -------
+    LookupTable or None
+        None when the table cannot be used.
     """
-    descriptor = item.integers(_DESCRIPTOR, signed=signed)
-    if len(descriptor) != 3:
+    descriptor = item.integers(_DESCRIPTOR)
+    stored = _stored(item, _DATA, descriptor) if len(descriptor) == 3 else None
+    if stored is None:
+        notes.append(f"the {name} is damaged and was not used")
         return None
-    count, first, bits = _descriptor(descriptor, signed=signed)
-    entries, bits = _entries(item, _DATA, count=count, bits=bits)
-    if entries is None:
-        return None
+    bits = min(stored.said, 8) if stored.is_packed else stored.said
+    entries = stored.values
+    if bits == 8 and stored.needed > 8 and not np.any(entries & 0xFF):
+        entries = entries // np.uint16(256)  # 8-bit entries in the high byte of each word
+    elif stored.needed > bits:
+        bits = stored.needed
+    elif narrows and bits == 16 and 0 < stored.needed <= _NARROW:
+        bits = max(stored.needed, 8)
+    if bits != stored.said:
+        notes.append(f"the {name} says {stored.said} bits and has entries of {bits}")
+    first = _first_mapped(descriptor[1], extent)
     return LookupTable(entries, first, bits, item.text(_EXPLANATION))
 
 
-def _descriptor(values: tuple[int, ...], *, signed: bool) -> tuple[int, int, int]:
-    """Return entries, first value mapped, bits: only the second one can be negative."""
-    count, first, bits = values[0] & 0xFFFF or 65536, values[1], values[2] & 0xFFFF
-    if signed and first > 0x7FFF:
-        first -= 0x10000
-    elif not signed and first < 0:
-        first += 0x10000
-    return count, first, bits
+def _first_mapped(value: int, extent: tuple[float, float]) -> int:
+    """Return the first value mapped, with the sign that suits the values looked up.
 
-
-def _entries(
-    item: Attributes, tag: int, *, count: int, bits: int
-) -> tuple[NDArray[np.uint16] | None, int]:
-    """Return ``count`` entries and their true number of bits.
-
-    8-bit entries come packed two a word, or one a word from writers that misread the rule; a
-    table said to be 16 bits that has one byte an entry holds 8-bit entries.
+    Where both readings do, it is signed if there are negative values.
     """
-    raw = item.raw(tag)
+    unsigned = value & 0xFFFF
+    signed = unsigned - 0x10000 if unsigned > 0x7FFF else unsigned
+    low, high = extent
+    return unsigned if low >= 0 or (signed < low and unsigned <= high) else signed
+
+
+def _stored(attributes: Attributes, tag: int, descriptor: tuple[int, ...]) -> _Entries | None:
+    """Return as many entries as the descriptor says; the last one is repeated where some lack.
+
+    8-bit entries come packed two a word, or one a word from writers that misread the rule.
+    """
+    count, bits = descriptor[0] & 0xFFFF or 65536, descriptor[2] & 0xFFFF
+    raw = attributes.raw(tag)
     if not raw or not 1 <= bits <= 16:
-        return None, bits
-    if len(raw) in (count, count + count % 2) and count > 1:
-        entries = np.frombuffer(raw, np.uint8, count).astype(np.uint16)
-        bits = min(bits, 8)
+        return None
+    is_packed = len(raw) in (count, count + count % 2) and count > 1
+    if is_packed:
+        values = np.frombuffer(raw, np.uint8, count).astype(np.uint16)
     else:
-        entries = item.words(tag)[:count]
-        if not entries.size:
-            return None, bits
-    if entries.size < count:
-        entries = np.concatenate([entries, np.repeat(entries[-1:], count - entries.size)])
-    largest = int(entries.max())
-    if bits == 8 and largest > 0xFF and not np.any(entries & 0xFF):
-        entries = entries // np.uint16(256)  # 8-bit entries in the high byte of each word
-    elif largest >> bits:
-        bits = max(bits, largest.bit_length())
-    return entries, bits
+        values = attributes.words(tag)[:count]
+    if values.size < count:
+        values = np.concatenate([values, np.repeat(values[-1:], count - values.size)])
+    return _Entries(values, bits, is_packed)
 
 
-def palette_of(attributes: Attributes, *, signed: bool) -> Palette | None:
-    """Return the Palette Color Lookup Table of a data set, plain, segmented or well known."""
-    channels = [_channel(attributes, tags, signed=signed) for tags in _CHANNELS]
-    if all(channels):
-        red, green, blue = (channel for channel in channels if channel)
-        if max(int(channel.entries.max()) for channel in (red, green, blue)) <= 0xFF:
-            # Said to be 16 bits, written as 8.
-            red, green, blue = (replace(channel, bits=8) for channel in (red, green, blue))
-        return Palette(red, green, blue)
-    return _well_known_palette(attributes.text(_PALETTE_UID))
+def palette_of(
+    attributes: Attributes, extent: tuple[float, float], notes: list[str]
+) -> Palette | None:
+    """Return the Palette Color Lookup Table of a data set, plain, segmented or well known.
+
+    ``extent`` and ``notes`` are as for `lookup_table`; a missing palette adds no note.
+    """
+    found = [_channel(attributes, tags) for tags in _CHANNELS]
+    channels = [channel for channel in found if channel is not None]
+    if len(channels) < len(_CHANNELS):
+        return well_known_palette(attributes.text(_PALETTE_UID))
+    depths = _depths(channels)
+    if any(
+        depth != channel.said and channel.needed
+        for depth, channel in zip(depths, channels, strict=True)
+    ):
+        said = "/".join(dict.fromkeys(str(channel.said) for channel in channels))
+        used = "/".join(dict.fromkeys(map(str, depths)))
+        notes.append(f"the color palette says {said} bits and has entries of {used}")
+    red, green, blue = (
+        LookupTable(channel.values, _first_mapped(attributes.integers(tags[0])[1], extent), depth)
+        for channel, depth, tags in zip(channels, depths, _CHANNELS, strict=True)
+    )
+    return Palette(red, green, blue)
 
 
-def _channel(
-    attributes: Attributes, tags: tuple[int, int, int], *, signed: bool
-) -> LookupTable | None:
+def _depths(channels: Sequence[_Entries]) -> list[int]:
+    """Return the bits of each channel (PS3.3 C.7.6.3.1.6).
+
+    Entries of one word each are of 8 bits where none is greater than 255, whatever the
+    descriptor says, and of 16 where a channel of the same descriptor has one that is too great.
+    """
+    words = [channel for channel in channels if not channel.is_packed]
+    if max((channel.needed for channel in words), default=0) <= 8:
+        return [8] * len(channels)
+    return [8 if channel.is_packed else _depth(channel.said, words) for channel in channels]
+
+
+def _depth(said: int, words: Sequence[_Entries]) -> int:
+    needed = max(channel.needed for channel in words if channel.said == said)
+    if needed <= said:
+        return said
+    return 16 if said <= 8 else needed
+
+
+def _channel(attributes: Attributes, tags: tuple[int, int, int]) -> _Entries | None:
     descriptor_tag, data_tag, segmented_tag = tags
-    descriptor = attributes.integers(descriptor_tag, signed=signed)
+    descriptor = attributes.integers(descriptor_tag)
     if len(descriptor) != 3:
         return None
-    count, first, bits = _descriptor(descriptor, signed=signed)
     if data_tag in attributes:
-        entries, _ = _entries(attributes, data_tag, count=count, bits=bits)
-    elif segmented_tag in attributes:
-        entries = _segmented(attributes, segmented_tag, count=count, bits=bits)
-    else:
-        return None
-    if entries is None:
-        return None
-    return LookupTable(entries, first, bits)
+        return _stored(attributes, data_tag, descriptor)
+    if segmented_tag in attributes:
+        return _segmented(attributes, segmented_tag, descriptor)
+    return None
 
 
 @cache
-def _well_known_palette(uid: str) -> Palette | None:
+def well_known_palette(uid: str) -> Palette | None:
     """Return a palette of PS3.6 Annex B; pydicom ships their tables."""
     if uid not in _WELL_KNOWN:
         return None
@@ -130,62 +200,79 @@ def _well_known_palette(uid: str) -> Palette | None:
 
     import pydicom
 
-    from rendicom.pixels.bytesource import open_source
-    from rendicom.pixels.header import read_header
+    from rendicom.dicom.byte_source import open_source
+    from rendicom.dicom.header import read_header
 
     path = Path(pydicom.__file__).parent / "data" / "palettes" / _WELL_KNOWN[uid]
-    return palette_of(read_header(open_source(path)).attributes, signed=False)
+    return palette_of(read_header(open_source(path)).attributes, (0, 0xFFFF), [])
 
 
-def _segmented(
-    attributes: Attributes, tag: int, *, count: int, bits: int
-) -> NDArray[np.uint16] | None:
-    """Expand a segmented palette channel; None when it is not well formed (PS3.3 C.7.9.2)."""
-    if bits <= 8:
-        data = np.frombuffer(attributes.raw(tag), np.uint8).astype(np.uint16)
-    else:
-        data = attributes.words(tag)
-    expander = _Segments(data, words_an_offset=2 if bits > 8 else 4, limit=count)
-    try:
-        entries = expander.expand(0, None)
-    except (IndexError, ValueError):
+def _segmented(attributes: Attributes, tag: int, descriptor: tuple[int, ...]) -> _Entries | None:
+    """Expand a segmented palette channel; None when it is not well formed (PS3.3 C.7.9.2).
+
+    Segments are read in bytes or words as the descriptor says, and the other way where that
+    gives another number of entries than it says.
+    """
+    count, bits = descriptor[0] & 0xFFFF or 65536, descriptor[2] & 0xFFFF
+    if not 1 <= bits <= 16:
         return None
-    if len(entries) < count:
+    says_bytes = bits <= 8
+    data = attributes.raw(tag)[:_MOST_BYTES]
+    for is_packed in (says_bytes, not says_bytes):
+        segments = _Segments(data, count, in_bytes=is_packed)
+        if segments.are_sound and len(segments.entries) == count:
+            return _Entries(np.array(segments.entries, np.uint16), bits, is_packed)
+    segments = _Segments(data, count, in_bytes=says_bytes)
+    if len(segments.entries) < count:
         return None
-    return np.array(entries[:count], np.uint16)
+    return _Entries(np.array(segments.entries[:count], np.uint16), bits, says_bytes)
 
 
 class _Segments:
-    """Expands discrete, linear and indirect segments up to ``limit`` entries."""
+    """Discrete, linear and indirect segments, expanded until there are ``count`` entries.
 
-    def __init__(self, data: NDArray[np.uint16], *, words_an_offset: int, limit: int) -> None:
-        self._data = data.tolist()
-        self._words_an_offset = words_an_offset
-        self._limit = limit
+    An indirect segment may refer to other ones, but not without end.
+    """
 
-    def expand(self, position: int, segments: int | None) -> list[int]:
-        """Return the entries of ``segments`` segments from ``position``, or of all."""
-        entries: list[int] = []
-        data = self._data
-        done = 0
-        while (position + 1 < len(data)) if segments is None else (done < segments):
-            kind, length = data[position], data[position + 1]
-            position += 2
-            if kind == 0:
-                entries += data[position : position + length]
-                position += length
-            elif kind == 1:
-                entries += _line(entries[-1], data[position], length)
-                position += 1
-            elif kind == 2 and segments is None:
-                entries += self.expand(self._offset(position), length)
-                position += self._words_an_offset
-            else:
-                raise ValueError(kind)
-            done += 1
-            if len(entries) >= self._limit:
+    def __init__(self, data: bytes, count: int, *, in_bytes: bool) -> None:
+        self.entries: list[int] = []
+        self.are_sound = False
+        """All segments were expanded, and each of them made sense."""
+        whole = data if in_bytes else data[: len(data) // 2 * 2]
+        self._data: list[int] = np.frombuffer(whole, np.uint8 if in_bytes else "<u2").tolist()
+        self._words_an_offset = 4 if in_bytes else 2
+        self._count = count
+        self._steps = 0
+        try:
+            position = 0
+            while position + 1 < len(self._data) and len(self.entries) < count:
+                position = self._add(position, 0)
+        except (IndexError, ValueError):
+            return
+        self.are_sound = len(self._data) - 1 <= position <= len(self._data)
+
+    def _add(self, position: int, depth: int) -> int:
+        """Add the entries of the segment at ``position``, and return where the next one is."""
+        kind, length = self._data[position], self._data[position + 1]
+        position += 2
+        self._steps += 1
+        if self._steps > _MOST_SEGMENTS:
+            raise ValueError(kind)
+        if kind == 0:
+            self.entries += self._data[position : position + length]
+            return position + length
+        if kind == 1:
+            # From the last entry there is, at the start of a copy as well (C.7.9.2.2).
+            self.entries += _line(self.entries[-1], self._data[position], length)
+            return position + 1
+        if kind != 2 or depth > _MOST_NESTED:
+            raise ValueError(kind)
+        source = self._offset(position)
+        for _ in range(length):
+            if len(self.entries) >= self._count:
                 break
-        return entries
+            source = self._add(source, depth + 1)
+        return position + self._words_an_offset
 
     def _offset(self, position: int) -> int:
         """Return the index an indirect segment points at: a byte offset, low part first."""

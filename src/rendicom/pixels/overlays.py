@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rendicom.pixels.framesize import check_filling
 from rendicom.values import OverlayPlane
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.pixels.attributes import Attributes
+    from rendicom.dicom.attributes import Attributes
 
 __all__ = ["overlay_planes"]
 
@@ -75,7 +76,9 @@ def _bitmap(
     """Return one plane: bits run on from the least significant, without padding at row ends."""
     size = rows * columns
     first = index * size
-    data = np.frombuffer(attributes.raw(tag), np.uint8)[first // 8 : -(-(first + size) // 8)]
+    stored = attributes.raw(tag)
+    check_filling(size, len(stored))
+    data = np.frombuffer(stored, np.uint8)[first // 8 : -(-(first + size) // 8)]
     bits = np.unpackbits(data, bitorder="little")[first % 8 : first % 8 + size]
     plane = np.zeros(size, np.bool_)
     plane[: bits.size] = bits

@@ -10,16 +10,18 @@ from rendicom.values import Ink, Shutter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rendicom.pixels.attributes import Attributes
+    from rendicom.dicom.attributes import Attributes
     from rendicom.values import OverlayPlane
 
-__all__ = ["ink_of", "read_shutter"]
+__all__ = ["components", "ink_of", "read_shutter"]
 
 _SHAPE = 0x00181600
 _EDGES = (0x00181602, 0x00181604, 0x00181606, 0x00181608)
 _CENTER, _RADIUS, _VERTICES = 0x00181610, 0x00181612, 0x00181620
 _OVERLAY_GROUP = 0x00181623
 _GRAY, _COLOUR = 0x00181622, 0x00181624
+_FARTHEST = 1 << 31
+"""Places are of VR IS, whose numbers have 32 bits."""
 
 
 def read_shutter(
@@ -51,15 +53,17 @@ def _with_shape(
         left, right, upper, lower = edges
         if left is None or right is None or upper is None or lower is None:
             return None
+        if not _are_places(left, right, upper, lower):
+            return None
         return shutter._replace(rectangle=(left, right, upper, lower))
     if shape == "CIRCULAR":
         center, radius = attributes.numbers(_CENTER), attributes.number(_RADIUS)
-        if len(center) != 2 or radius is None:
+        if len(center) != 2 or radius is None or not _are_places(*center, radius):
             return None
         return shutter._replace(circle=(center[0], center[1], radius))
     if shape == "POLYGONAL":
         values = attributes.numbers(_VERTICES)
-        if len(values) < 6 or len(values) % 2:
+        if len(values) < 6 or len(values) % 2 or not _are_places(*values):
             return None
         return shutter._replace(polygon=tuple(zip(values[::2], values[1::2], strict=True)))
     if shape == "BITMAP":
@@ -69,8 +73,18 @@ def _with_shape(
     return None
 
 
+def _are_places(*values: float) -> bool:
+    return all(-_FARTHEST <= value <= _FARTHEST for value in values)
+
+
 def ink_of(attributes: Attributes, *, gray: int, colour: int) -> Ink:
     """Return a recommended color by the tags of its P-value and its CIELab value."""
-    lab = attributes.integers(colour)
-    srgb = srgb_of_dicom_lab(*lab) if len(lab) == 3 else None
-    return Ink(attributes.integer(gray), srgb)
+    lab, level = components(attributes, colour, 3), components(attributes, gray, 1)
+    return Ink(level[0] if level else None, srgb_of_dicom_lab(*lab) if lab else None)
+
+
+def components(attributes: Attributes, tag: int, count: int) -> tuple[int, ...]:
+    """Return so many components of a color, of 16 bits each; () where there are none such."""
+    values = attributes.integers(tag)[:count]
+    sound = len(values) == count and all(0 <= value <= 0xFFFF for value in values)
+    return values if sound else ()

@@ -6,19 +6,20 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.pixels.describe import FrameGroups
+from rendicom.dicom.date_times import plain_date
+from rendicom.pixels.display import FrameGroups
 from rendicom.values import Technique
 
 if TYPE_CHECKING:
-    from rendicom.pixels.attributes import Attributes
-    from rendicom.pixels.header import Header
+    from rendicom.dicom.attributes import Attributes
+    from rendicom.dicom.header import Header
 
-__all__ = ["plain_date", "read_technique"]
+__all__ = ["read_technique"]
 
 _LONGEST = 40
 
 
-class _Place(NamedTuple):
+class _AttributePath(NamedTuple):
     """A tag, in the item of a functional group macro or at the top level (``macro`` 0)."""
 
     macro: int
@@ -26,42 +27,42 @@ class _Place(NamedTuple):
     factor: float = 1.0
 
 
-def _top(tag: int, factor: float = 1.0) -> _Place:
-    return _Place(0, tag, factor)
+def _top(tag: int, factor: float = 1.0) -> _AttributePath:
+    return _AttributePath(0, tag, factor)
 
 
-_TUBE_VOLTAGE = (_top(0x00180060), _Place(0x00189325, 0x00180060))
-_TUBE_CURRENT = (_top(0x00181151), _Place(0x00189321, 0x00189330))
-_EXPOSURE = (_top(0x00181152), _top(0x00181153, 1e-3), _Place(0x00189321, 0x00189332))
-_SLICE_THICKNESS = (_top(0x00180050), _Place(0x00289110, 0x00180050))
-_KERNEL = (_top(0x00181210), _Place(0x00189314, 0x00181210))
-_REPETITION = (_top(0x00180080), _Place(0x00189112, 0x00180080))
-_ECHO = (_top(0x00180081), _Place(0x00189114, 0x00189082))
-_INVERSION = (_top(0x00180082), _Place(0x00189115, 0x00189079))
-_FLIP = (_top(0x00181314), _Place(0x00189112, 0x00181314))
+_TUBE_VOLTAGE = (_top(0x00180060), _AttributePath(0x00189325, 0x00180060))
+_TUBE_CURRENT = (_top(0x00181151), _AttributePath(0x00189321, 0x00189330))
+_EXPOSURE = (_top(0x00181152), _top(0x00181153, 1e-3), _AttributePath(0x00189321, 0x00189332))
+_SLICE_THICKNESS = (_top(0x00180050), _AttributePath(0x00289110, 0x00180050))
+_KERNEL = (_top(0x00181210), _AttributePath(0x00189314, 0x00181210))
+_REPETITION = (_top(0x00180080), _AttributePath(0x00189112, 0x00180080))
+_ECHO = (_top(0x00180081), _AttributePath(0x00189114, 0x00189082))
+_INVERSION = (_top(0x00180082), _AttributePath(0x00189115, 0x00189079))
+_FLIP = (_top(0x00181314), _AttributePath(0x00189112, 0x00181314))
 _FIELD = (_top(0x00180087),)
 _SEQUENCE = (_top(0x00189005), _top(0x00180024))
-_LATERALITY = (_top(0x00200062), _top(0x00200060), _Place(0x00209071, 0x00209072))
+_LATERALITY = (_top(0x00200062), _top(0x00200060), _AttributePath(0x00209071, 0x00209072))
 
 
-class _Reader:
+class _TechniqueReader:
     """Values of one frame as short texts."""
 
     def __init__(self, groups: FrameGroups) -> None:
         self._groups = groups
 
-    def number(self, form: str, *places: _Place) -> str:
+    def number(self, form: str, *places: _AttributePath) -> str:
         """Return the first finite number in ``form``, or an empty string."""
         for macro, tag, factor in places:
-            value = self._attributes(macro).number(tag)
+            value = self._attributes(macro, tag).number(tag)
             if value is not None and math.isfinite(value) and value != 0:
                 return form.format(f"{value * factor:.4g}")
         return ""
 
-    def text(self, form: str, *places: _Place) -> str:
+    def text(self, form: str, *places: _AttributePath) -> str:
         """Return the first text in ``form``, or an empty string."""
         for macro, tag, _ in places:
-            text = "".join(filter(str.isprintable, self._attributes(macro).text(tag)))
+            text = "".join(filter(str.isprintable, self._attributes(macro, tag).text(tag)))
             if text:
                 return form.format(text[:_LONGEST])
         return ""
@@ -72,14 +73,14 @@ class _Reader:
             return "".join(filter(str.isprintable, item.text(tag)))[:_LONGEST]
         return ""
 
-    def _attributes(self, macro: int) -> Attributes:
-        return self._groups.macro(macro) if macro else self._groups.top
+    def _attributes(self, macro: int, tag: int) -> Attributes:
+        return self._groups.macro(macro, tag) if macro else self._groups.top
 
 
 _Lines = list[list[str]]
 
 
-def _ct(read: _Reader) -> _Lines:
+def _ct(read: _TechniqueReader) -> _Lines:
     exposure = read.number("{} mA", *_TUBE_CURRENT) or read.number("{} mAs", *_EXPOSURE)
     return [
         [read.number("{} kVp", *_TUBE_VOLTAGE), exposure],
@@ -87,7 +88,7 @@ def _ct(read: _Reader) -> _Lines:
     ]
 
 
-def _mr(read: _Reader) -> _Lines:
+def _mr(read: _TechniqueReader) -> _Lines:
     return [
         [read.number("TR {}", *_REPETITION), read.number("TE {}", *_ECHO)],
         [read.number("TI {}", *_INVERSION), read.number("FA {}°", *_FLIP)],
@@ -96,12 +97,12 @@ def _mr(read: _Reader) -> _Lines:
     ]
 
 
-def _xray(read: _Reader) -> _Lines:
+def _xray(read: _TechniqueReader) -> _Lines:
     exposure = read.number("{} mAs", *_EXPOSURE) or read.number("{} mA", *_TUBE_CURRENT)
     return [[read.number("{} kVp", *_TUBE_VOLTAGE), exposure]]
 
 
-def _mammography(read: _Reader) -> _Lines:
+def _mammography(read: _TechniqueReader) -> _Lines:
     beam = [read.text("{}", _top(0x00181191)), read.text("{}", _top(0x00187050))]
     squeezed = [
         read.number("{} mm", _top(0x001811A0)),
@@ -110,21 +111,21 @@ def _mammography(read: _Reader) -> _Lines:
     return [*_xray(read), ["/".join(filter(None, beam))], squeezed]
 
 
-def _ultrasound(read: _Reader) -> _Lines:
+def _ultrasound(read: _TechniqueReader) -> _Lines:
     return [
         [read.text("{}", _top(0x00185010))],
         [read.number("{} mm", _top(0x00185050)), read.number("MI {}", _top(0x00185022))],
     ]
 
 
-def _nuclear(read: _Reader) -> _Lines:
+def _nuclear(read: _TechniqueReader) -> _Lines:
     return [
         [read.item_text(0x00540016, 0x00180031)],
         [read.number("{} mm", *_SLICE_THICKNESS), read.text("{}", _top(0x00541001))],
     ]
 
 
-_VALUES: Mapping[str, Callable[[_Reader], _Lines]] = {
+_VALUES: Mapping[str, Callable[[_TechniqueReader], _Lines]] = {
     "CT": _ct,
     "MR": _mr,
     "MG": _mammography,
@@ -134,12 +135,12 @@ _VALUES: Mapping[str, Callable[[_Reader], _Lines]] = {
     "NM": _nuclear,
     **dict.fromkeys(("CR", "DX", "XA", "RF", "IO", "PX", "RG", "RTIMAGE"), _xray),
 }
-"""What matters, by modality; of any other only what all have in common."""
+"""Acquisition attributes by modality; others use the common ones."""
 
 
 def read_technique(header: Header, frame: int) -> Technique:
     """Return how ``frame`` (counted from 1) was made."""
-    read = _Reader(FrameGroups(header.attributes, frame))
+    read = _TechniqueReader(FrameGroups(header.attributes, frame))
     modality = read.text("{}", _top(0x00080060))
     lines = _VALUES[modality](read) if modality in _VALUES else []
     texts = (tuple(filter(None, line)) for line in lines)
@@ -157,11 +158,3 @@ def read_technique(header: Header, frame: int) -> Technique:
         values=tuple(filter(None, texts)),
         position=tuple(filter(None, position)),
     )
-
-
-def plain_date(text: str) -> str:
-    """Return a date of PS3.5 6.2, or of the older form with stops, as ISO 8601; else the text."""
-    digits = text.replace(".", "")
-    if len(digits) == 8 and digits.isascii() and digits.isdigit():
-        return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
-    return text

@@ -1,1 +1,1 @@
-"""Decoded frames to display samples."""
+"""Renders decoded frames as display samples."""

@@ -1,7 +1,7 @@
-"""Folds modality, VOI, polarity and padding into one function of the stored value, or one table.
+"""Combines modality, VOI, polarity and padding to one function or table of stored values.
 
-A table covers every value of the samples' integer type, arranged by two's complement: samples
-viewed as unsigned are the index, with nothing to subtract or convert.
+A table covers all values of the integer type, ordered by two's complement: samples viewed as
+unsigned integers are the index, without subtraction or conversion.
 """
 
 from __future__ import annotations
@@ -21,13 +21,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Modality", "Tone", "chunks", "look_up", "stored_extent", "tone_table", "wrapped"]
+__all__ = [
+    "Modality",
+    "Tone",
+    "are_whole",
+    "chunks",
+    "look_up",
+    "stored_extent",
+    "tone_table",
+    "wrapped",
+]
 
 _CHUNK = 1 << 16
-"""Samples worked on at a time: what they need on the way stays in the processor's cache."""
+"""Samples computed at a time, so that intermediate values stay in the cache of the processor."""
 
 _LOOK_UPS = 1 << 18
-"""Look-ups made in one call: each gives the other threads a turn, and waits for its own again."""
+"""Look-ups in one call: each call may switch threads."""
 
 
 def chunks(size: int, step: int = _CHUNK) -> Iterator[slice]:
@@ -36,14 +45,26 @@ def chunks(size: int, step: int = _CHUNK) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
+def are_whole(samples: NDArray[Any]) -> bool:
+    """Return whether all finite samples are integers."""
+    if samples.dtype.kind != "f":
+        return True
+    flat = samples.reshape(-1)
+    for part in chunks(flat.size):
+        finite = flat[part][np.isfinite(flat[part])]
+        if np.any(finite != np.floor(finite)):
+            return False
+    return True
+
+
 def stored_extent(bits: int, *, signed: bool) -> tuple[int, int]:
-    """Return the least and greatest value of so many bits."""
+    """Return the least and greatest value of ``bits`` bits."""
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Modality:
-    """Stored values to modality values: a LUT where there is one, else slope and intercept."""
+    """Modality transform: a LUT if there is one, else slope and intercept."""
 
     slope: float = 1.0
     intercept: float = 0.0
@@ -51,7 +72,8 @@ class Modality:
 
     def values(self, stored: NDArray[Any]) -> NDArray[np.float64]:
         """Return modality values as float64, same shape (PS3.3 C.11.1.1)."""
-        result = stored.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signaling NaNs of a file become quiet NaNs
+            result = stored.astype(np.float64)
         if self.table is not None:
             result -= self.table.first
             np.clip(result, 0, len(self.table.entries) - 1, out=result)
@@ -64,7 +86,7 @@ class Modality:
         return result
 
     def bounds(self, low: float, high: float) -> tuple[float, float]:
-        """Return the range that stored values from ``low`` to ``high`` may be mapped to."""
+        """Return the range of modality values of stored values from ``low`` to ``high``."""
         if self.table is not None:
             return 0.0, float((1 << self.table.bits) - 1)
         ends = (low * self.slope + self.intercept, high * self.slope + self.intercept)
@@ -73,7 +95,7 @@ class Modality:
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """Stored values to display values.
+    """Transform from stored values to display values.
 
     Attributes
     ----------
@@ -82,11 +104,11 @@ class Tone:
     is_inverted
         Black and white are swapped after the VOI transform.
     padding
-        Stored values painted black, both ends included.
+        Range of stored values shown as black, ends included.
     bit_depth
         8 or 16: display values run from 0 to ``top``.
     presentation
-        Turns what comes out of the VOI transform, spread over the entries, into P-values.
+        Presentation LUT from the output of the VOI transform to P-values.
     """
 
     modality: Modality
@@ -142,8 +164,8 @@ def tone_table(tone: Tone, dtype: str, bits: int) -> NDArray[Any]:
     dtype
         Name of the type: ``int16``.
     bits
-        Bits Stored. Values that need more take the display value of the nearest that does not,
-        unless the transform is a straight line and known for them as well.
+        Bits Stored. Values beyond them get the display value of the nearest value within,
+        unless the transform is linear and defined for them as well.
     """
     info = np.iinfo(dtype)
     low, high = int(info.min), int(info.max)
@@ -160,7 +182,7 @@ def tone_table(tone: Tone, dtype: str, bits: int) -> NDArray[Any]:
 
 
 def _varying(tone: Tone, dtype: str, bits: int) -> tuple[int, int]:
-    """Return between which stored values the display value changes; outside it stays."""
+    """Return the range of stored values within which the display value changes."""
     info = np.iinfo(dtype)
     straight, modality = ramp(tone.voi), tone.modality
     if straight is None or modality.table is not None:
@@ -174,13 +196,13 @@ def _varying(tone: Tone, dtype: str, bits: int) -> tuple[int, int]:
 
 
 def _whole(padding: tuple[float, float]) -> tuple[int, int]:
-    """Return first whole value inside and first behind."""
+    """Return the first integer inside and the first behind."""
     low, high = (max(-(2.0**40), min(2.0**40, end)) for end in padding)
     return math.ceil(low), math.floor(high) + 1
 
 
 def wrapped(table: NDArray[Any], low: int) -> NDArray[Any]:
-    """Return a table of the values from ``low`` up in the order of their two's complement."""
+    """Return a table of the values from ``low`` up, ordered by two's complement."""
     if low < 0:
         table = np.concatenate((table[-low:], table[:-low]))
     table.setflags(write=False)

@@ -1,7 +1,6 @@
-"""`STAGES`: all that can happen between a decoded frame and an encoder, in order.
+"""Runs `STAGES`, all steps between a decoded frame and an encoder, in order.
 
-A stage whose part of the plan is empty is not even imported: one file on the command line costs
-what is loaded for it.
+Stages without a part in the plan are not imported, which keeps the command line fast.
 """
 
 from __future__ import annotations
@@ -53,12 +52,12 @@ def _icc(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]
     return apply_icc(samples, plan.icc)
 
 
-def _shutter(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+def _shutter(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
     if plan.shutter is None:
         return samples
     from rendicom.rendering.stages.shutter import apply_shutter
 
-    return apply_shutter(samples, plan.shutter)
+    return apply_shutter(samples, plan.shutter, frame.reduction)
 
 
 def _overlays(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
@@ -69,10 +68,18 @@ def _overlays(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[
     return draw_overlays(samples, plan.overlays, frame)
 
 
-def _geometry(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+def _geometry(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
     if plan.geometry is None:
         return samples
-    return plan.geometry.apply(samples)
+    return plan.geometry.apply(samples, frame.reduction)
+
+
+def _layers(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+    if plan.layers is None:
+        return samples
+    from rendicom.rendering.stages.layers import draw_layers
+
+    return draw_layers(samples, plan.layers, plan.geometry)
 
 
 def _drawing(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
@@ -92,15 +99,16 @@ def _annotation(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArr
 
 
 STAGES = (
-    _modality, _tone, _palette, _icc, _shutter, _overlays, _geometry, _drawing, _annotation,
+    _modality, _tone, _palette, _icc, _shutter, _overlays, _geometry, _layers, _drawing,
+    _annotation,
 )  # fmt: skip
-"""Each is ``(samples, plan, frame) -> samples``: pure, and free where the plan holds nothing."""
+"""Pure functions ``(samples, plan, frame) -> samples``."""
 
 
 def run(frame: Frame, plan: RenderPlan) -> DisplayImage:
-    """Return the picture of a frame; the frame's samples are never written to.
+    """Return the picture of a frame, whose samples are not modified.
 
-    The picture may share memory with the frame where nothing was to be done.
+    The picture may share memory with the frame.
     """
     samples = frame.samples
     for stage in STAGES:

@@ -1,6 +1,6 @@
-"""`compile_plan`: the only place that knows which DICOM attribute wins over which.
+"""`compile_plan`: the only place that knows the precedence of DICOM attributes.
 
-What comes out says what to do with the pixels of a frame and holds no DICOM any more.
+The resulting plan describes operations on the pixels of a frame, without DICOM attributes.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,24 +16,24 @@ import numpy as np
 from rendicom.errors import OptionError
 from rendicom.options import Voi
 from rendicom.rendering.lut import Modality, Tone, stored_extent, tone_table
+from rendicom.rendering.lut import are_whole as samples_are_whole
 from rendicom.rendering.voi import ValueRange
-from rendicom.rendering.voichoice import PlanRequest, choose_voi
+from rendicom.rendering.voi_choice import PlanRequest, choose_voi
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from rendicom.options import RenderOptions
-    from rendicom.rendering.annotation import Corners
-    from rendicom.rendering.profiles import Conversion
+    from rendicom.rendering.icc_profiles import Conversion
+    from rendicom.rendering.layers import LayerStack
+    from rendicom.rendering.stages.displayed_area import Placement
     from rendicom.rendering.stages.drawing import Drawing
-    from rendicom.rendering.stages.geometry import Geometry
+    from rendicom.rendering.stages.image_transform import Geometry
     from rendicom.rendering.stages.overlay import Overlays
     from rendicom.rendering.stages.palette import ColourTable
-    from rendicom.rendering.stages.placement import Placement
     from rendicom.rendering.stages.shutter import Covering
     from rendicom.values import (
+        Corners,
         DisplayAttributes,
         Frame,
         LookupTable,
@@ -42,27 +43,27 @@ if TYPE_CHECKING:
 
 __all__ = ["RenderPlan", "compile_plan", "modality_of"]
 
-_X_RAY_PROJECTION = ("1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2")
-"""X-Ray Angiographic and X-Ray Radiofluoroscopic Image Storage, and their enhanced kin."""
-_COLOUR_OF_UNNAMED_LABELS = (128, 128, 128)
+_X_RAY_PROJECTION = "1.2.840.10008.5.1.4.1.1.12."
+"""X-Ray Angiographic (also the retired biplane class) and Radiofluoroscopic Image Storage, and
+their enhanced classes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderPlan:
-    """What each stage has to do; a stage whose part is None costs nothing.
+    """The operations of each stage; None for stages that are skipped.
 
     Attributes
     ----------
-    modality, tone, palette, icc, shutter, overlays, geometry, drawing, annotation
-        The parts, in the order of the stages.
+    modality, tone, palette, icc, shutter, overlays, geometry, layers, drawing, annotation
+        Parts in the order of the stages.
     bits
-        Bits Stored of the frames the plan is for.
+        Bits Stored of the frames.
     icc_profile
-        To be embedded in the picture.
+        Profile to embed in the picture.
     voi
-        How gray values become display values, for a person.
+        Description of the VOI transform for users.
     warnings
-        What was wrong with the attributes and what was done, one sentence each.
+        Problems of the attributes and how they were handled, one sentence each.
     """
 
     modality: Modality | None = None
@@ -72,6 +73,7 @@ class RenderPlan:
     shutter: Covering | None = None
     overlays: Overlays | None = None
     geometry: Geometry | Placement | None = None
+    layers: LayerStack | None = None
     drawing: Drawing | None = None
     annotation: Corners | None = None
     bits: int = 8
@@ -87,31 +89,44 @@ def compile_plan(
     *,
     frame: Frame,
     value_range: Callable[[Voi], tuple[float, float]],
+    are_whole: Callable[[], bool] | None = None,
 ) -> RenderPlan:
-    """Return how frames like ``frame`` are shown.
+    """Return the plan for frames like ``frame``.
 
     Parameters
     ----------
     description, display
-        What the header says.
+        Attributes of the header.
     options
-        What the person asks for.
+        Requested options.
     frame
-        Only its traits count: photometric interpretation, bits, sign, dtype, shape, profile,
-        and whether there are cells. A decoded stream wins over the header.
+        Only its properties are used: photometric interpretation, bits, sign, dtype, shape,
+        profile, and whether there are cells. They have precedence over the header.
     value_range
-        Finds low and high of the modality values for ``minmax``, ``percentile`` and ``roi``;
-        called only where the plan needs them.
+        Computes low and high of the modality values for ``auto``, ``minmax``, ``percentile`` and
+        ``roi``; called only if needed.
+    are_whole
+        Returns whether all float samples are integers; by default those of ``frame``.
 
     Raises
     ------
     OptionError
-        The options ask for what this image does not have.
+        The image lacks something that the options request.
     LimitExceededError
         The picture would be larger than allowed.
+    CorruptDataError
+        Something was repaired or guessed, and the options are strict.
     """
-    notes = list(display.warnings)
-    image = PlanRequest(description, display, options, frame, value_range, notes)
+    notes: list[str] = []
+    if options.suv and description.modality == "PT":
+        from rendicom.rendering.uptake import in_uptake
+
+        modality = modality_of(description, display)
+        display, value_range = in_uptake(modality, display, value_range)
+    whole = are_whole or partial(samples_are_whole, frame.samples)
+    image = PlanRequest(description, display, options, frame, value_range, notes, whole)
+    for warning in display.warnings:
+        image.repaired(warning)
     look = _look(image)
     is_colour = frame.samples.ndim == 3 or look.palette is not None
     shows = options.values == "display"
@@ -130,7 +145,7 @@ def compile_plan(
 
 
 def _look(image: PlanRequest) -> RenderPlan:
-    """Return the part of the plan that turns stored values into gray or color."""
+    """Return the part of the plan that maps stored values to gray or color."""
     description, display, options = image.description, image.display, image.options
     if options.values != "display":
         return _unwindowed(image)
@@ -139,14 +154,14 @@ def _look(image: PlanRequest) -> RenderPlan:
     if image.frame.samples.dtype.kind != "f":
         dtype = image.frame.samples.dtype
         if image.frame.photometric_interpretation == "PALETTE COLOR" and display.palette:
+            from rendicom.rendering.stages.palette import ColourTable, first_mapped, palette_entries
+
             _say_that_windows_mean_nothing(image)
             table = _inverted(palette_entries(display.palette, options.bit_depth), options)
-            first = _first_mapped(display.palette)
-            return RenderPlan(palette=_colour_table(table, first, dtype), voi="none (color)")
-        if description.segmentation_type == "LABELMAP" and display.segment_colours:
-            _say_that_windows_mean_nothing(image)
-            table = _inverted(_segments(display.segment_colours, options.bit_depth), options)
-            return RenderPlan(palette=_colour_table(table, 0, dtype), voi="none (segment colors)")
+            first = first_mapped(display.palette)
+            return RenderPlan(palette=ColourTable.of(table, first, dtype), voi="none (color)")
+        if description.segmentation_type == "LABELMAP":
+            return _labelled(image)
     return _gray(image)
 
 
@@ -156,10 +171,9 @@ def _look(image: PlanRequest) -> RenderPlan:
 def modality_of(description: PixelDescription, display: DisplayAttributes) -> Modality:
     """Return the modality transform of a gray frame for display (PS3.3 C.11.1, C.7.6.16.2.9).
 
-    A Modality LUT wins over rescale; a slope of 0 counts as 1. Dose is Dose Grid Scaling alone
-    (C.8.8.3), a fractional segment the share of its Maximum Fractional Value (C.8.20.2).
-    The transform of logarithmic X-ray images leads back to intensity, and is not for display
-    (C.8.7.1.1.2).
+    A Modality LUT has precedence over rescale; a slope of 0 counts as 1. Dose uses Dose Grid
+    Scaling only (C.8.8.3), fractional segments Maximum Fractional Value (C.8.20.2). The transform
+    of logarithmic X-ray images yields intensity and is not for display (C.8.7.1.1.2).
     """
     scaling = display.dose_grid_scaling
     if scaling is not None and math.isfinite(scaling) and scaling > 0:
@@ -181,42 +195,65 @@ def modality_of(description: PixelDescription, display: DisplayAttributes) -> Mo
 def _modality(image: PlanRequest) -> Modality:
     modality = modality_of(image.description, image.display)
     if modality.table is None and image.display.slope == 0:
-        image.notes.append("Rescale Slope is 0 and was taken to be 1")
+        image.repaired("Rescale Slope is 0 and was taken to be 1")
     return modality
 
 
 def _gray(image: PlanRequest) -> RenderPlan:
     display, options, frame = image.display, image.options, image.frame
     modality = _modality(image)
+    if display.range_palette is not None and not (display.windows or display.voi_luts):
+        image = replace(image, options=_identity_by_default(options))
     voi, text = choose_voi(image, modality)
     is_monochrome1 = frame.photometric_interpretation == "MONOCHROME1"
+    # Presentation LUT Shape only repeats the photometric interpretation (PS3.3 C.8.11.3.1.2).
+    is_inverted = is_monochrome1 != options.invert
     tone = Tone(
         modality=modality,
         voi=voi,
-        # Presentation LUT Shape only repeats the polarity of an image (PS3.3 C.8.11.3.1.2).
-        is_inverted=is_monochrome1 != options.invert,
+        is_inverted=is_inverted,
         padding=display.padding if options.padding else None,
         bit_depth=options.bit_depth,
+        presentation=_calibration(options, is_inverted=is_inverted),
     )
     if display.palette is not None and frame.photometric_interpretation == "MONOCHROME2":
         return _supplemented(image, tone, display.palette, text)
+    if display.range_palette is not None:
+        from rendicom.rendering.stages.palette import palette_entries, spread_palette
+
+        entries = palette_entries(display.range_palette, options.bit_depth)
+        wide = replace(tone, bit_depth=16, presentation=None)
+        return RenderPlan(tone=wide, palette=spread_palette(entries), voi=text)
     return RenderPlan(tone=tone, voi=text)
 
 
+def _calibration(options: RenderOptions, *, is_inverted: bool) -> LookupTable | None:
+    if options.gsdf is None:
+        return None
+    from rendicom.rendering.gsdf import display_table
+
+    return display_table(options.gsdf, bit_depth=options.bit_depth, is_inverted=is_inverted)
+
+
+def _identity_by_default(options: RenderOptions) -> RenderOptions:
+    is_asked = options.window is not None or options.preset is not None or options.voi != Voi()
+    return options if is_asked else replace(options, voi=Voi("identity"))
+
+
 def _supplemented(image: PlanRequest, tone: Tone, palette: Palette, text: str) -> RenderPlan:
-    """Return gray below the first value mapped and color from there up (PS3.3 C.7.6.19)."""
+    """Return gray below the first mapped value and color from there up (PS3.3 C.7.6.19)."""
+    from rendicom.rendering.stages.palette import ColourTable, first_mapped, palette_entries
+
     dtype, bits = image.frame.samples.dtype, image.frame.bits_stored
     if dtype.kind == "f" or dtype.itemsize > 2:
         image.notes.append("the supplemental palette is for integers of at most 16 bits: not used")
         return RenderPlan(tone=tone, voi=text)
-    first = _first_mapped(palette)
+    first = first_mapped(palette)
     entries = palette_entries(palette, tone.bit_depth)
     gray = tone_table(tone, dtype.name, bits)
     values = np.arange(gray.size).astype(f"u{dtype.itemsize}").view(dtype).astype(np.int64)
     colours = entries[np.clip(values - first, 0, len(entries) - 1)]
     arranged = np.where((values < first)[:, np.newaxis], gray[:, np.newaxis], colours)
-    from rendicom.rendering.stages.palette import ColourTable
-
     return RenderPlan(palette=ColourTable(entries, first, arranged), voi=text)
 
 
@@ -227,7 +264,7 @@ def _unwindowed(image: PlanRequest) -> RenderPlan:
         image.notes.append(f"overlays are not drawn on {options.values} values")
     if options.values == "stored":
         if samples.dtype == np.float64:
-            image.notes.append("64-bit stored values became 32-bit ones")
+            image.notes.append("64-bit stored values were converted to 32 bits")
             return RenderPlan(modality=Modality(), voi="none (stored values)")
         return RenderPlan(voi="none (stored values)")
     if samples.ndim == 3 or image.frame.photometric_interpretation == "PALETTE COLOR":
@@ -241,10 +278,10 @@ def _unwindowed(image: PlanRequest) -> RenderPlan:
 
 
 def _true_colour(image: PlanRequest) -> RenderPlan:
-    """Return how channels are brought to the bit depth of the picture (PS3.3 C.7.6.3.1.2)."""
+    """Return the conversion of channels to the bit depth of the picture (PS3.3 C.7.6.3.1.2)."""
     _say_that_windows_mean_nothing(image)
     frame, options = image.frame, image.options
-    bits = max(frame.bits_stored, 8)
+    bits = frame.bits_stored
     tone = None
     if frame.samples.dtype != np.uint8 or bits != 8 or options.bit_depth != 8 or options.invert:
         low, high = stored_extent(bits, signed=frame.signed)
@@ -258,63 +295,29 @@ def _true_colour(image: PlanRequest) -> RenderPlan:
 
 
 def _say_that_windows_mean_nothing(image: PlanRequest) -> None:
-    """Warn where someone asked for a window (PS3.3 C.11.2.1.2.2)."""
+    """Warn if a window was requested (PS3.3 C.11.2.1.2.2)."""
     options = image.options
     if options.window or options.preset or options.voi != Voi():
-        image.notes.append("windows mean nothing to a color image: none was used")
+        image.notes.append("a color image has no window: the requested one was ignored")
+    if options.gsdf is not None:
+        image.notes.append("gsdf is for gray images: ignored")
 
 
-def _first_mapped(palette: Palette) -> int:
-    return min(channel.first for channel in (palette.red, palette.green, palette.blue))
-
-
-def _colour_table(table: NDArray[Any], first: int, dtype: np.dtype[Any]) -> ColourTable:
+def _labelled(image: PlanRequest) -> RenderPlan:
+    """Return a color for each label of a label map; padding is black (PS3.3 C.8.20.2.3)."""
+    from rendicom.rendering.label_colors import label_colours
     from rendicom.rendering.stages.palette import ColourTable
 
-    return ColourTable.of(table, first, dtype)
-
-
-def palette_entries(palette: Palette, bit_depth: int) -> NDArray[Any]:
-    """Return the colors of a palette from its first value mapped on, uint8 or uint16, (n, 3).
-
-    16-bit entries give their high byte, which suits entries of either kind seen: 0xABAB and
-    0xAB00. A palette whose entries all fit 8 bits is an 8-bit one, whatever it says
-    (PS3.3 C.7.6.3.1.6).
-    """
-    channels = (palette.red, palette.green, palette.blue)
-    first = _first_mapped(palette)
-    last = max(channel.first + len(channel.entries) for channel in channels)
-    values = np.arange(first, last)
-    is_narrow = all(int(channel.entries.max()) <= 0xFF for channel in channels)
-    columns = [
-        _scaled(channel, 8 if is_narrow else channel.bits, bit_depth)[
-            np.clip(values - channel.first, 0, len(channel.entries) - 1)
-        ]
-        for channel in channels
-    ]
-    return np.stack(columns, axis=-1)
-
-
-def _scaled(channel: LookupTable, bits: int, bit_depth: int) -> NDArray[Any]:
-    """Return the entries of one channel as display values."""
-    entries = channel.entries
-    if bit_depth == 8:
-        high_bytes: NDArray[Any] = np.minimum(entries >> max(bits - 8, 0), 0xFF)
-        return high_bytes.astype(np.uint8)
-    top = (1 << bits) - 1
-    wide = np.minimum(entries, top).astype(np.uint32) * 65535 // top
-    return wide.astype(np.uint16)
-
-
-def _segments(colours: Mapping[int, tuple[int, int, int]], bit_depth: int) -> NDArray[Any]:
-    """Return colors by segment number: background is black, segments without a color gray."""
-    last = max(colours)
-    entries = np.full((last + 2, 3), _COLOUR_OF_UNNAMED_LABELS, np.uint8)
-    entries[0] = 0
-    for number, colour in colours.items():
-        if number >= 0:
-            entries[number] = colour
-    return entries if bit_depth == 8 else entries * np.uint16(257)
+    _say_that_windows_mean_nothing(image)
+    display, options, dtype = image.display, image.options, image.frame.samples.dtype
+    table = label_colours(
+        display.segment_colours, bits=8 * dtype.itemsize, bit_depth=options.bit_depth
+    )
+    if options.padding and display.padding is not None:
+        low, high = (int(min(max(end, -1), len(table))) for end in display.padding)
+        table[max(low, 0) : high + 1] = 0
+    table = _inverted(table, options)
+    return RenderPlan(palette=ColourTable.of(table, 0, dtype), voi="none (segment colors)")
 
 
 def _inverted(entries: NDArray[Any], options: RenderOptions) -> NDArray[Any]:
@@ -329,12 +332,12 @@ def _managed(
     *,
     is_colour: bool,
 ) -> tuple[Conversion | None, bytes | None]:
-    """Return the colour conversion and the profile to embed."""
+    """Return the color conversion and the profile to embed."""
     if not is_colour:
         if options.icc not in (None, "no"):
             notes.append("a gray picture carries no ICC profile")
         return None, None
-    from rendicom.rendering.profiles import colour_management
+    from rendicom.rendering.icc_profiles import colour_management
 
     managed = colour_management(
         options.icc,
@@ -348,11 +351,11 @@ def _managed(
 def _geometry(image: PlanRequest, *, keeps_values: bool) -> Geometry | None:
     options = image.options
     asked = (options.viewport, options.max_size, options.rotate, options.flip)
-    if not any(asked) and not options.square_pixels:
+    if not any(asked) and not options.square_pixels and options.scale == 1:
         return None
-    from rendicom.rendering.stages.geometry import plan_geometry
+    from rendicom.rendering.stages.image_transform import plan_geometry
 
-    shape = image.frame.samples.shape
+    shape = image.frame.image_shape
     return plan_geometry(shape, image.display, options, keeps_values=keeps_values)
 
 

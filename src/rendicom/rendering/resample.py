@@ -1,8 +1,8 @@
-"""Resizes images: antialiased cubic, or nearest for values that must not be mixed.
+"""Resizes images: antialiased cubic, or nearest neighbor for values that must not be mixed.
 
-The cubic is Keys' with a = -1/2, widened by the factor of reduction, so that every source pixel
-counts. Weights are whole numbers of a fixed denominator: sums are exact in floating point
-whatever their order, and the result is the same on every machine.
+The cubic kernel is Keys' with a = -1/2, widened by the factor of reduction, so that every source
+pixel contributes. Weights are multiples of a fixed fraction: floating point sums are exact in any
+order, and results are equal on all machines.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    _Span = tuple[float, float]
+    Spans = tuple[_Span, _Span]
+
 __all__ = ["nearest", "resample"]
 
 _BLOCK = 32
-"""Output rows or columns made by one matrix product."""
+"""Output rows or columns computed by one matrix product."""
 _SUPPORT = 2.0
 
 
 def nearest(samples: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
-    """Return the image in another size; every value is one of the source's."""
+    """Return the image in another size, with nearest neighbor sampling."""
     for axis, size in enumerate((rows, columns)):
         if samples.shape[axis] != size:
             index = (np.arange(size) * 2 + 1) * samples.shape[axis] // (2 * size)
@@ -32,41 +35,46 @@ def nearest(samples: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
     return samples
 
 
-def resample(samples: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
-    """Return the image in another size, same dtype.
+def resample(
+    samples: NDArray[Any], rows: int, columns: int, spans: Spans | None = None
+) -> NDArray[Any]:
+    """Return the image, or a part of it, in another size and the same dtype.
 
     Parameters
     ----------
     samples
         uint8, uint16 or float32, (rows, columns) or (rows, columns, 3). Non-finite floats make
-        their neighbourhood NaN.
+        their neighborhood NaN.
     rows, columns
         The new size, each at least 1.
+    spans
+        Where the part starts and ends along rows and columns, in samples; all by default.
     """
     passes = [(_columns_resampled, 1, columns), (_rows_resampled, 0, rows)]
-    # The axis that shrinks more goes first: less is left for the other.
+    # The axis with the greater reduction first: less work for the other.
     if rows * samples.shape[1] < columns * samples.shape[0]:
         passes.reverse()
     for resampled, axis, size in passes:
-        if samples.shape[axis] != size:
-            samples = resampled(samples, size)
+        span = (0.0, float(samples.shape[axis])) if spans is None else spans[axis]
+        if span != (0, size) or samples.shape[axis] != size:
+            samples = resampled(samples, size, span)
     return samples
 
 
-def _rows_resampled(samples: NDArray[Any], size: int) -> NDArray[Any]:
+def _rows_resampled(samples: NDArray[Any], size: int, span: _Span) -> NDArray[Any]:
     flat = samples.reshape(samples.shape[0], -1)
     result = np.empty((size, flat.shape[1]), samples.dtype)
-    for made, used, weights in _blocks(samples.shape[0], size, samples.dtype.name):
+    for made, used, weights in _blocks(samples.shape[0], size, samples.dtype.name, span):
         block = weights @ flat[used].astype(weights.dtype)
         result[made] = _rounded(block, samples.dtype)
     return result.reshape((size, *samples.shape[1:]))
 
 
-def _columns_resampled(samples: NDArray[Any], size: int) -> NDArray[Any]:
+def _columns_resampled(samples: NDArray[Any], size: int, span: _Span) -> NDArray[Any]:
     rows, width = samples.shape[:2]
     result = np.empty((rows, size, *samples.shape[2:]), samples.dtype)
     planes = [...] if samples.ndim == 2 else [(..., channel) for channel in range(3)]
-    for made, used, weights in _blocks(width, size, samples.dtype.name):
+    for made, used, weights in _blocks(width, size, samples.dtype.name, span):
         for plane in planes:
             block = samples[plane][:, used].astype(weights.dtype) @ weights.T
             result[plane][:, made] = _rounded(block, samples.dtype)
@@ -74,7 +82,7 @@ def _columns_resampled(samples: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def _rounded(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a product as samples; sums of integers may pass the ends of the range a little."""
+    """Return a product as samples, clipped to the range of integers."""
     if dtype.kind == "f":
         return block
     block += block.dtype.type(0.5)
@@ -83,14 +91,16 @@ def _rounded(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=16)
-def _blocks(source: int, target: int, dtype: str) -> tuple[tuple[slice, slice, NDArray[Any]], ...]:
-    scale = source / target
+def _blocks(
+    source: int, target: int, dtype: str, span: _Span
+) -> tuple[tuple[slice, slice, NDArray[Any]], ...]:
+    scale = (span[1] - span[0]) / target
     reach = _SUPPORT * max(scale, 1.0)
     work, denominator = _precision(dtype, reach)
     blocks = []
     for start in range(0, target, _BLOCK):
         stop = min(start + _BLOCK, target)
-        centers = (np.arange(start, stop) + 0.5) * scale
+        centers = (np.arange(start, stop) + 0.5) * scale + span[0]
         low = max(0, math.floor(centers[0] - reach))
         high = min(source, math.ceil(centers[-1] + reach))
         places = np.arange(low, high) + 0.5
@@ -101,10 +111,10 @@ def _blocks(source: int, target: int, dtype: str) -> tuple[tuple[slice, slice, N
 
 
 def _precision(dtype: str, reach: float) -> tuple[type[np.floating[Any]], float]:
-    """Return the type of the sums and the denominator of the weights that keep sums exact.
+    """Return the dtype of sums and the denominator of weights that keep sums exact.
 
-    Weights add up to at most 1.3 in magnitude: 8 + 15 bits fit the 24 of float32, 16 + 30 the
-    53 of float64. So many inputs that a weight would be a few units need the finer one.
+    Weights have a total magnitude of at most 1.3: 8 + 15 bits fit in the 24 of float32, 16 + 30
+    in the 53 of float64. With many inputs, weights need the larger denominator.
     """
     if dtype == "uint8" and reach <= 64:
         return np.float32, 2.0**15
@@ -119,9 +129,9 @@ def _cubic(distances: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _whole(weights: NDArray[np.float64], denominator: float) -> NDArray[np.float64]:
-    """Return rows scaled to sum 1, in whole parts of the denominator; the largest takes the rest.
+    """Return rows with sum 1 in multiples of 1 / denominator; the largest weight takes the rest.
 
-    A constant image stays what it is.
+    A constant image stays constant.
     """
     parts: NDArray[np.float64] = np.rint(weights / weights.sum(axis=1, keepdims=True) * denominator)
     largest = np.argmax(parts, axis=1)

@@ -1,4 +1,4 @@
-"""Ranges of modality values over the frames of an instance, for windows the file does not give."""
+"""Computes ranges of modality values over the frames of an instance, for automatic windows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["modality_range"]
 
 _MOST_VALUES = 1 << 18
-"""Values kept of a frame for percentiles, where its values cannot simply be counted."""
+"""Values sampled from a frame for percentiles, if its values cannot be counted."""
 
 
 def modality_range(
@@ -37,20 +37,20 @@ def modality_range(
     Parameters
     ----------
     frames
-        Gray frames, each with its own display attributes; taken one at a time.
+        Gray frames, each with its own display attributes; read one at a time.
     description
         Of the instance.
     voi
-        ``minmax``: of all pixels; ``roi``: of those in its rectangle; ``percentile``: the values
-        below which so many percent of the pixels lie. Percentiles of 32-bit and float frames of
-        more than 262,144 pixels are those of an evenly spaced sample.
+        ``auto`` and ``minmax``: of all pixels; ``roi``: of the pixels in its rectangle;
+        ``percentile``: of these percentiles of the pixels. Percentiles of 32-bit and float frames
+        of more than 262,144 pixels are those of an evenly spaced sample.
     padding
         Leave padding values out.
 
     Returns
     -------
     tuple of float
-        Low and high; 0, 0 where no pixel is left.
+        Low and high; 0, 0 if all pixels are padding.
 
     Raises
     ------
@@ -64,8 +64,9 @@ def modality_range(
         excluded = _excluded(display, padding=padding)
         if voi.kind == "percentile":
             counted.append(_counted(samples, modality, excluded))
-        else:
-            counted.append(_extremes(samples, modality, excluded))
+        elif (values := _extremes(samples, modality, excluded)).size:
+            ends = np.array([values.min(), values.max()])
+            counted.append((ends, np.ones(2, np.int64)))
     values = np.concatenate([entry[0] for entry in counted] or [np.empty(0)])
     if not values.size:
         return 0.0, 0.0
@@ -87,7 +88,7 @@ def _region(samples: NDArray[Any], voi: Voi) -> NDArray[Any]:
 
 
 def _excluded(display: DisplayAttributes, *, padding: bool) -> tuple[tuple[float, float], ...]:
-    """Return ranges of stored values that are no gray: padding, and a supplemental palette's."""
+    """Return ranges of stored values to exclude: padding, and values of a supplemental palette."""
     ranges = [display.padding] if padding and display.padding is not None else []
     if display.palette is not None:
         ranges.append((float(display.palette.red.first), np.inf))
@@ -95,7 +96,7 @@ def _excluded(display: DisplayAttributes, *, padding: bool) -> tuple[tuple[float
 
 
 def _kept(values: NDArray[Any], excluded: tuple[tuple[float, float], ...]) -> NDArray[Any]:
-    """Return the values that count: finite, and none of those excluded."""
+    """Return the finite values that are not excluded."""
     if values.dtype.kind == "f":
         values = values[np.isfinite(values)]
     for low, high in excluded:
@@ -109,10 +110,10 @@ def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _extremes(
     samples: NDArray[Any], modality: Modality, excluded: tuple[tuple[float, float], ...]
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Return values among which are the least and the greatest."""
+) -> NDArray[np.float64]:
+    """Return values that include the least and the greatest."""
     if modality.table is not None:
-        return _counted(samples, modality, excluded)
+        return _counted(samples, modality, excluded)[0]
     if samples.dtype.kind != "f" and not excluded:
         found = [samples.min(), samples.max()]
     else:
@@ -122,14 +123,13 @@ def _extremes(
             kept = _kept(flat[part], excluded)
             if kept.size:
                 found += [kept.min(), kept.max()]
-    values = _finite(modality.values(np.array(found, samples.dtype)))
-    return values, np.ones(values.size, np.int64)
+    return _finite(modality.values(np.array(found, samples.dtype)))
 
 
 def _counted(
     samples: NDArray[Any], modality: Modality, excluded: tuple[tuple[float, float], ...]
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Return modality values and how often each occurs."""
+    """Return modality values and their counts."""
     if samples.dtype.kind != "f" and samples.dtype.itemsize <= 2:
         stored, counts = _histogram(samples)
     else:
@@ -145,7 +145,7 @@ def _counted(
 
 
 def _histogram(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the stored values that occur, in order, and how often."""
+    """Return the distinct stored values in ascending order, and their counts."""
     low = int(samples.min())
     counts = np.zeros(int(samples.max()) - low + 1, np.int64)
     flat = samples.reshape(-1)
@@ -158,7 +158,7 @@ def _histogram(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def _percentiles(
     values: NDArray[np.float64], counts: NDArray[Any], percents: tuple[float, ...]
 ) -> tuple[float, float]:
-    """Return the smallest values that at least so many percent of the pixels do not exceed."""
+    """Return the percentiles: the smallest values that this share of the pixels does not exceed."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(counts[order])
     wanted = np.searchsorted(reached, [reached[-1] * percent / 100 for percent in percents])

@@ -1,4 +1,4 @@
-"""Lines and filled outlines as coverage of pixels, without jags."""
+"""Rasterizes lines and filled outlines with antialiasing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["Coverage", "filled", "stroked"]
 
 _LONGEST = 48.0
-"""Longer lines are drawn in pieces: the pixels near each are few."""
+"""Longer lines are drawn in pieces, so that few pixels are near each."""
 _SUBROWS = 4
 
 
 class Coverage(NamedTuple):
-    """How much of each pixel is covered, 0 to 1, from row ``top`` and column ``left`` on."""
+    """Coverage of pixels, 0 to 1, from row ``top`` and column ``left`` on."""
 
     values: NDArray[np.float32]
     top: int
@@ -31,10 +31,10 @@ class Coverage(NamedTuple):
 def stroked(
     path: Sequence[Point], thickness: float, shape: tuple[int, ...], *, dash: float = 0.0
 ) -> Coverage | None:
-    """Return a line through points, with round ends; None where it misses the picture.
+    """Return a line through points, with round ends; None if it is outside the picture.
 
-    One point alone is a dot. ``shape`` is that of the picture; ``dash`` is the length of dashes
-    and of the gaps between them, 0 for none. All in pixels.
+    A single point is a dot. ``shape`` is that of the picture; ``dash`` is the length of dashes
+    and gaps, 0 for a solid line. All in pixels.
     """
     radius = max(0.5, thickness / 2)
     reach = radius + 1
@@ -57,7 +57,7 @@ def stroked(
 def _pieces(
     path: Sequence[Point], shape: tuple[int, ...], reach: float, dash: float
 ) -> Iterator[tuple[float, float, float, float]]:
-    """Yield short parts of a path that come near the picture."""
+    """Yield short pieces of a path that are near the picture."""
     done = 0.0
     for start, end in zip(path, path[1:] or path, strict=False):
         part = _clipped(start, end, shape, reach)
@@ -74,7 +74,7 @@ def _pieces(
 
 
 def _marks(length: float, done: float, dash: float) -> Iterator[tuple[float, float]]:
-    """Yield what is drawn of a line, as shares of it; ``done`` of its path came before."""
+    """Yield the drawn fractions of a line; ``done`` is the length of the path before it."""
     if dash and length:
         first = math.floor(done / (2 * dash))
         last = math.floor((done + length) / (2 * dash))
@@ -91,7 +91,7 @@ def _marks(length: float, done: float, dash: float) -> Iterator[tuple[float, flo
 def _clipped(
     start: Point, end: Point, shape: tuple[int, ...], reach: float
 ) -> tuple[Point, Point] | None:
-    """Return the part of a line inside the picture and some pixels around it."""
+    """Return the part of a line inside the picture and a margin of ``reach`` pixels."""
     low, high = 0.0, 1.0
     for axis, size in ((0, shape[1]), (1, shape[0])):
         place, step = start[axis], end[axis] - start[axis]
@@ -131,7 +131,7 @@ def _cover(
 
 
 def filled(outline: Sequence[Point], shape: tuple[int, ...]) -> Coverage | None:
-    """Return the inside of a closed outline by the even-odd rule; None where it is elsewhere."""
+    """Return the inside of a closed outline by the even-odd rule; None if it is outside."""
     points = np.array(outline, np.float64)
     top = max(0, math.floor(points[:, 1].min()))
     bottom = min(shape[0], math.ceil(points[:, 1].max()))
@@ -153,7 +153,7 @@ def filled(outline: Sequence[Point], shape: tuple[int, ...]) -> Coverage | None:
 
 
 def _add_span(row: NDArray[np.float32], low: float, high: float) -> None:
-    """Add what a part of a thin row, from ``low`` to ``high``, covers of each pixel."""
+    """Add the coverage of a span of a subrow, from ``low`` to ``high``."""
     first, last = int(low), int(high)
     if first == last:
         if first < len(row):

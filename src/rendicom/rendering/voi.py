@@ -1,4 +1,4 @@
-"""VOI transforms as formulas: modality values to display levels (PS3.3 C.11.2)."""
+"""VOI transforms from modality values to display levels (PS3.3 C.11.2)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["ValueRange", "VoiTransform", "levels", "ramp"]
 
 _FARTHEST = 8e307
-"""Ends of a range are kept so near that their distance is a number."""
+"""Ends of a range are limited, so that their distance is finite."""
 _OUT_OF_REACH = 1e300
-"""Ends of ramps beyond this are scaled before they are subtracted, or they would overflow."""
+"""Ends of ramps beyond this are scaled before subtraction, to avoid overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueRange:
-    """Shows ``low`` as black and ``high`` as white, like LINEAR_EXACT with exact ends.
+    """A window with ``low`` as black and ``high`` as white, like LINEAR_EXACT.
 
-    Where both are equal there is nothing to tell apart: that value and all below are black.
+    If both are equal, values up to it are black.
     """
 
     low: float
@@ -35,10 +35,10 @@ VoiTransform = Window | ValueRange | LookupTable
 
 
 def ramp(voi: VoiTransform) -> tuple[float, float] | None:
-    """Return where a straight ramp starts and how wide it is; None for curves and tables.
+    """Return start and width of a linear ramp; None for curves and tables.
 
     A width of 0 is a threshold: values up to the start are black, all others white. A LINEAR
-    window narrower than 1 counts as 1 wide.
+    window narrower than 1 is taken as 1 wide.
     """
     if isinstance(voi, ValueRange):
         low, high = max(voi.low, -_FARTHEST), min(voi.high, _FARTHEST)
@@ -52,11 +52,10 @@ def ramp(voi: VoiTransform) -> tuple[float, float] | None:
 
 
 def levels(values: NDArray[np.float64], voi: VoiTransform, top: int) -> NDArray[np.float64]:
-    """Return display levels from 0 to ``top``, not yet rounded; ``values`` must be finite.
+    """Return display levels from 0 to ``top``, not rounded; ``values`` must be finite.
 
     LINEAR and LINEAR_EXACT are C.11.2.1.2.1 and C.11.2.1.3.2, SIGMOID is C.11.2.1.3.1. The
-    multiplication comes before the division, so that levels half-way between two whole numbers
-    are exact.
+    multiplication precedes the division, so that levels half-way between integers are exact.
     """
     if isinstance(voi, LookupTable):
         return _looked_up(values, voi, top)

@@ -1,85 +1,114 @@
-"""The application: routes, what turns errors into statuses, and what comes up and goes down."""
+"""The ASGI application: routes, middlewares, and responses for errors."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import cache, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from rendicom import __version__
 from rendicom.dicomweb.problems import Problem, problem_headers, problem_of, represent
 from rendicom.errors import RendicomError
 from rendicom.server.middlewares import middlewares
-from rendicom.server.requests import services_of
+from rendicom.server.openapi import describe
 from rendicom.server.routes import (
     capabilities,
     docs,
+    layers,
     page,
     rendered,
     retrieve,
     search,
     service,
     store,
+    thumbnails,
+    values,
     wadouri,
 )
-from rendicom.server.routing import add_routes
+from rendicom.server.routing import served_routes
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from rendicom.server.services import Services
     from rendicom.server.settings import Settings
 
 __all__ = ["create_app"]
 
 
-def create_app(services: Services) -> FastAPI:
+class _Application(Starlette):
+    """Starlette without its middleware for unexpected errors: the `Observer` answers for them."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the router inside of the middlewares."""
+        app: ASGIApp = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+        for each in reversed(self.user_middleware):
+            app = each.cls(app, *each.args, **each.kwargs)
+        return app
+
+
+def create_app(services: Services) -> Starlette:
     """Return the application that answers for ``services``; nothing is started yet."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with services.running():
             yield
 
-    app = FastAPI(
-        title="Rendicom",
-        summary="DICOMweb with pictures as people expect to see them",
-        version=__version__,
-        lifespan=lifespan,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
+    described = [
+        route
+        for router in _routers(services.settings)
+        for route in router.routes
+        if isinstance(route, APIRoute)
+    ]
+    app = _Application(
+        routes=served_routes(described),
         middleware=middlewares(services),
+        exception_handlers={RendicomError: _answer_error, HTTPException: _answer_status},
+        lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
     app.state.services = services
-    app.exception_handler(RendicomError)(_answer_error)
-    app.exception_handler(HTTPException)(_answer_status)
-    for router in _routers(services.settings):
-        add_routes(app, router)
+    app.state.openapi = cache(partial(describe, described))
     return app
 
 
 def _routers(settings: Settings) -> Iterator[APIRouter]:
     # Pictures are asked for most often, and routes are tried in their order.
-    for room in (rendered, retrieve, search, wadouri, capabilities, service, docs):
+    for room in (
+        rendered,
+        thumbnails,
+        layers,
+        retrieve,
+        search,
+        wadouri,
+        capabilities,
+        service,
+        docs,
+    ):
         yield room.router
     if settings.writable:
         yield store.router
     if settings.page:
         yield page.router
+        yield values.router
 
 
-async def _answer_error(request: Request, error: RendicomError) -> Response:
+async def _answer_error(request: Request, error: Any) -> Response:
     return _represented(request, problem_of(error), problem_headers(error))
 
 
-async def _answer_status(request: Request, error: HTTPException) -> Response:
+async def _answer_status(request: Request, error: Any) -> Response:
     """Answer for the router itself: no such path, or not with this method."""
     code, headers = "no-such-path", dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -91,12 +120,9 @@ async def _answer_status(request: Request, error: HTTPException) -> Response:
 def _allowed(request: Request) -> list[str]:
     """Return the methods of a path: each of its routes knows only its own (RFC 9110 10.2.1)."""
     methods: set[str] = set()
-    for router in _routers(services_of(request).settings):
-        for route in router.routes:
-            if route.matches(request.scope)[0] is not Match.NONE:
-                methods |= getattr(route, "methods", None) or set()
-    if "GET" in methods:
-        methods.add("HEAD")
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods
     return sorted(methods)
 
 

@@ -1,4 +1,4 @@
-"""Who asked for what, when: a file of JSON lines without any patient's data.
+"""The audit log: a file of JSON lines without any patient's data.
 
 A line holds::
 
@@ -31,7 +31,7 @@ _HANDFUL = 1000
 _UID = re.compile(r"[0-9.]{1,64}")
 _FRAMES = re.compile(r"[0-9,]{1,200}")
 _NAMES = {"studyuid": "study", "seriesuid": "series", "objectuid": "instance"}
-"""What WADO-URI calls them."""
+"""Names of the query parameters of WADO-URI."""
 
 
 class Audit:
@@ -58,7 +58,7 @@ class Audit:
 
     @property
     def is_on(self) -> bool:
-        """Tell whether anything is written."""
+        """Tell whether there is an audit log."""
         return bool(self._location)
 
     def start(self) -> None:
@@ -80,7 +80,7 @@ class Audit:
         self._thread.start()
 
     def record(self, entry: Mapping[str, Any]) -> None:
-        """Add a line; one that there is no room for is counted as lost."""
+        """Add a line; it is counted as lost where the queue is full."""
         if self._thread is None:
             return
         try:
@@ -89,7 +89,7 @@ class Audit:
             self._lose(1)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining lines."""
         if self._thread is not None:
             self._lines.put(None)
             self._thread.join()

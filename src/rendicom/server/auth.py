@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""Authentication of clients by API keys and tokens, and their scopes."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from rendicom.server.tokens import Claims, Tokens
 if TYPE_CHECKING:
     from rendicom.server.settings import Settings
 
-__all__ = ["ANYBODY", "Authenticator", "Identity"]
+__all__ = ["ANYBODY", "Authenticator", "Principal"]
 
 _log = logging.getLogger("rendicom.server")
 
 _LOOK_SECONDS = 1.0
 _KEPT_TOKENS = 1024
 _KEPT_SECONDS = 30.0
-"""How long a token that held is taken to hold: checking a signature takes a while."""
+"""Seconds that the result of checking a token is reused."""
 _DELAY_SECONDS = 0.25
 
 
-class Identity(NamedTuple):
-    """Who asks: the name of a key, or the subject of a token; nameless where nobody is asked."""
+class Principal(NamedTuple):
+    """The client: name of a key or subject of a token; no name where no key is required."""
 
     name: str
     scopes: frozenset[Scope]
 
     def require(self, scope: Scope) -> None:
-        """Raise `ForbiddenError` unless this is allowed."""
+        """Raise `ForbiddenError` unless the client has the scope."""
         if scope not in self.scopes:
             raise ForbiddenError(
                 f"this needs the scope {scope}", hint="the key or token given may not do it"
@@ -48,12 +48,12 @@ class Identity(NamedTuple):
 
 _READ: frozenset[Scope] = frozenset({"read"})
 _WRITE: frozenset[Scope] = frozenset({"read", "write"})
-ANYBODY = Identity("", _WRITE)
-"""Who asks where nobody has to say."""
+ANYBODY = Principal("", _WRITE)
+"""The client where no key is required."""
 
 
 class Authenticator:
-    """Finds out who asks. For one event loop."""
+    """Identifies clients. For one event loop."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Authenticator:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return what the settings ask for."""
+        """Return an authenticator for the settings."""
         tokens = None
         if settings.jwks:
             tokens = Tokens(
@@ -88,7 +88,7 @@ class Authenticator:
 
     @property
     def is_on(self) -> bool:
-        """Tell whether a key or token is asked for."""
+        """Tell whether a key or token is required."""
         return bool(self._key_file or self._tokens)
 
     async def start(self) -> None:
@@ -109,7 +109,7 @@ class Authenticator:
             self._watch = asyncio.create_task(self._look_again())
 
     async def close(self) -> None:
-        """Look at the file no more."""
+        """Stop watching the file."""
         if self._watch is not None:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
@@ -138,8 +138,8 @@ class Authenticator:
             raise
         self._keys, self._stamp = keys, stamp
 
-    async def identify(self, headers: Mapping[str, str]) -> Identity:
-        """Return who asks; ``headers`` are those of the request, names in lower case.
+    async def identify(self, headers: Mapping[str, str]) -> Principal:
+        """Return the client; ``headers`` are those of the request, names in lower case.
 
         Raises
         ------
@@ -154,7 +154,7 @@ class Authenticator:
             await asyncio.sleep(_DELAY_SECONDS)
             raise
 
-    async def _identified(self, text: str) -> Identity:
+    async def _identified(self, text: str) -> Principal:
         if not text:
             hint = "send it in the header apikey, X-API-Key or Authorization: Bearer"
             raise UnauthenticatedError("this needs a key", hint=hint)
@@ -162,7 +162,7 @@ class Authenticator:
         if key is not None:
             if key.is_expired(datetime.now(UTC).date()):
                 raise UnauthenticatedError("the key has expired")
-            return Identity(key.name, _WRITE if key.scope == "write" else _READ)
+            return Principal(key.name, _WRITE if key.scope == "write" else _READ)
         if self._tokens is None or text.count(".") != 2:
             raise UnauthenticatedError("the key is not known")
         return self._of_claims(await self._checked(text, self._tokens))
@@ -178,13 +178,13 @@ class Authenticator:
                 self._held.popitem(last=False)
         return claims
 
-    def _of_claims(self, claims: Claims) -> Identity:
+    def _of_claims(self, claims: Claims) -> Principal:
         scopes: set[Scope] = set()
         if not self._read_scope or self._read_scope in claims.scopes:
             scopes.add("read")
         if self._write_scope and self._write_scope in claims.scopes:
             scopes.update(_WRITE)
-        return Identity(claims.subject, frozenset(scopes))
+        return Principal(claims.subject, frozenset(scopes))
 
     async def _look_again(self) -> None:
         said = ""

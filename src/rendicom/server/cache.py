@@ -1,4 +1,4 @@
-"""What was made lately, up to so many bytes."""
+"""A cache with a limit in bytes that keeps the entries used last."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 __all__ = ["ByteCache"]
 
 _SHARE = 8
-"""An entry may take one part of so many: a large one would drive out all the others."""
+"""An entry may take this fraction of the cache, so that none displaces all others."""
 
 
 class ByteCache:
-    """Keeps what was used last, as long as it fits. For the event loop only: it takes no lock.
+    """Keeps the entries used last. For the event loop only: it takes no lock.
 
     Parameters
     ----------
     max_bytes
-        What all entries may take together; 0 keeps nothing.
+        Limit on the size of all entries; 0 keeps nothing.
 
     Attributes
     ----------
     hits, misses
-        How often `get` found something, and how often it did not.
+        Number of times `get` found an entry, and did not.
     size
         Bytes kept now.
     """
@@ -40,7 +40,7 @@ class ByteCache:
         return len(self._entries)
 
     def get(self, key: Hashable) -> Any | None:
-        """Return what was put there, or None."""
+        """Return the value of a key, or None."""
         entry = self._entries.get(key)
         if entry is None:
             self.misses += 1
@@ -50,7 +50,7 @@ class ByteCache:
         return entry[0]
 
     def put(self, key: Hashable, value: Any, size: int) -> None:
-        """Keep ``value``, which takes ``size`` bytes, unless that is more than its share."""
+        """Keep a value of ``size`` bytes, unless it is too large."""
         self.forget(key)
         if size > self.max_bytes // _SHARE:
             return

@@ -1,31 +1,43 @@
-"""One connection, with an end to the patience that a client can ask of it.
+"""One connection, with limits on the size of request heads and on the pauses of a client.
 
-What the parser collects of headers has no limit of its own, and nothing but a timer notices a
-client that stops in the middle of its headers or of taking an answer.
+The HTTP parser has no limits of its own. `rendicom.server.crowd` limits the number of connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["connection_class"]
+from rendicom.server.crowd import Crowd
+
+__all__ = ["HEAD_SECONDS", "Connection", "connection_class"]
 
 _MOST_HEADERS = 200
 _LARGEST_HEAD = 64 << 10
 """Bytes of a request line and its headers; the target alone may have a quarter."""
 _LARGEST_TARGET = _LARGEST_HEAD // 4
+HEAD_SECONDS = 10.0
+"""Seconds in which the head of a request must arrive."""
+_FAREWELL_SECONDS = 0.2
+"""Seconds in which a refused client may read the response."""
+_LAST_SECONDS = 0.5
+"""Seconds to wait for a request that a client may be sending while the server stops."""
 _CLOSE = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
 _TARGET_TOO_LONG = b"HTTP/1.1 414 URI Too Long\r\n" + _CLOSE
+_CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n" + _CLOSE
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _CLOSE
 
 
 class Connection(HttpToolsProtocol):
-    """Speaks HTTP; ``patience`` is in seconds."""
+    """An HTTP connection; ``patience`` is the longest pause of a client in seconds."""
 
     patience = 30.0
+    crowd = Crowd()
+    handshake: asyncio.Task[None] | None = None
+    """A TLS handshake in progress; there is no transport before it ends."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -33,22 +45,30 @@ class Connection(HttpToolsProtocol):
         self._is_in_head = True
         self._refusal = b""
         self._unsent = 0
+        self._is_last = False
+        self._is_refused = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request, but not for ever."""
+        """Wait for the first request for a limited time."""
         super().connection_made(transport)
-        self._await_head()
+        if self.crowd.admit(self, self.client[0] if self.client else ""):
+            self._await_head()
+        else:
+            self._refuse_connection()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Stop all timers."""
+        self.crowd.leave(self)
         _stop(self._head_timer)
         _stop(self._stall_timer)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what came, unless it makes the head of a request too large."""
+        """Parse data, unless it makes the head of a request too large."""
+        if self._is_refused:
+            return
         super().data_received(data)
         if self._is_in_head and not self.transport.is_closing():
             self._head_bytes += len(data)
@@ -57,7 +77,7 @@ class Connection(HttpToolsProtocol):
                 self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
-        """Answer to what is no request, or one with too large a head."""
+        """Refuse data that is not a request, or a request with too large a head."""
         if not self._refusal:
             super().send_400_response(msg)
             return
@@ -65,42 +85,81 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Give the head of a request its time: also of a second one on this connection."""
+        """Start the timer for the head of each request."""
         super().on_message_begin()
         self._head_bytes = 0
         self._is_in_head = True
         self._await_head()
 
     def on_url(self, url: bytes) -> None:
-        """Take in a piece of the target."""
+        """Add a piece of the request target."""
         super().on_url(url)
         if len(self.url) > _LARGEST_TARGET:
             self._refuse_head(_TARGET_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a header."""
+        """Add a header."""
         super().on_header(name, value)
-        if len(self.headers) > _MOST_HEADERS or sum(map(len, (name, value))) > _LARGEST_HEAD:
+        if len(self.headers) > _MOST_HEADERS or len(name) + len(value) > _LARGEST_HEAD:
             self._refuse_head(_HEAD_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer."""
+        """Start the response."""
         self._is_in_head = False
         _stop(self._head_timer)
+        self.crowd.note_busy(self)
+        before = self.cycle
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
+        if self.cycle is not before and not self.expect_100_continue:
+            joined = _JoinedWrites(self.transport, self.on_response_complete)
+            self.cycle.transport = cast("asyncio.Transport", joined)
+            self.cycle.on_response = joined.end
 
     def on_response_complete(self) -> None:
-        """Go on to the next request, and see the answer taken."""
+        """Continue with the next request, and watch the client take the response."""
         super().on_response_complete()
+        if self.cycle.response_complete:
+            self.crowd.note_idle(self)
         self._watch_stall()
 
+    def shutdown(self) -> None:
+        """Close after the request in progress, or one that may be arriving."""
+        self._is_last = True
+        if self._is_busy:
+            super().shutdown()
+        else:
+            self.loop.call_later(_LAST_SECONDS, self._end_unless_asked)
+
+    def make_room(self) -> None:
+        """Close this idle connection at once to make room for others."""
+        self.connections.discard(self)
+        if self.handshake is not None:
+            self.handshake.cancel()
+        else:
+            self.transport.abort()
+
+    @property
+    def _is_busy(self) -> bool:
+        """Tell whether a request is in progress."""
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        return cycle is not None and not cycle.response_complete
+
+    def _end_unless_asked(self) -> None:
+        is_in_head = self._is_in_head and self._head_bytes > 0
+        if not (is_in_head or self._is_busy):
+            self.transport.close()
+            # TLS waits for the client to close, too: nothing is left to send to one that does not.
+            self.loop.call_later(_LAST_SECONDS, self.transport.abort)
+
     def pause_writing(self) -> None:
-        """Hold back until the client has taken what was sent."""
+        """Pause sending until the client has taken the data sent."""
         super().pause_writing()
         self._watch_stall()
 
     def _watch_stall(self) -> None:
-        """Look whether the client takes anything, until it has everything."""
+        """Check for progress of the client until it has taken everything."""
         _stop(self._stall_timer)
         self._unsent = self.transport.get_write_buffer_size()
         if self._unsent:
@@ -112,9 +171,19 @@ class Connection(HttpToolsProtocol):
         else:
             self._watch_stall()
 
+    def _refuse_connection(self) -> None:
+        """Refuse the connection with a response; closing at once would discard it."""
+        self._is_refused = True
+        self.connections.discard(self)
+        self.transport.write(_CROWDED)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._head_timer = self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
+
     def _await_head(self) -> None:
         _stop(self._head_timer)
-        self._head_timer = self.loop.call_later(self.patience, self.transport.abort)
+        seconds = min(self.patience, HEAD_SECONDS)
+        self._head_timer = self.loop.call_later(seconds, self.transport.abort)
 
     def _refuse_head(self, answer: bytes) -> None:
         # The parser turns it into an error of its own, which the base class answers.
@@ -122,11 +191,47 @@ class Connection(HttpToolsProtocol):
         raise ValueError("the head of the request is too large")
 
 
+class _JoinedWrites:
+    """A transport for one response: its head is sent together with the first piece of its body."""
+
+    __slots__ = ("_has_head", "_head", "_on_end", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, on_end: Callable[[], None]) -> None:
+        self._transport = transport
+        self._on_end = on_end
+        self._head = b""
+        self._has_head = False
+
+    def write(self, data: bytes) -> None:
+        if not self._has_head:
+            self._head, self._has_head = data, True
+        elif self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines((head, data))
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._send_head()
+        self._transport.close()
+
+    def end(self) -> None:
+        """Send a head without a body, and report the end of the response."""
+        self._send_head()
+        self._on_end()
+
+    def _send_head(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+
 def _stop(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()
 
 
-def connection_class(patience: float) -> type[Connection]:
-    """Return the class of connections that wait so many seconds for a client."""
-    return cast("type[Connection]", type("Connection", (Connection,), {"patience": patience}))
+def connection_class(patience: float, crowd: Crowd | None = None) -> type[Connection]:
+    """Return a class of connections with that patience in seconds."""
+    attributes = {"patience": patience, "crowd": crowd or Crowd()}
+    return cast("type[Connection]", type("Connection", (Connection,), attributes))

@@ -1,4 +1,4 @@
-"""Parts of files on their way to a client: in pieces, from any byte on (RFC 9110 14)."""
+"""Sends parts of files in pieces, and byte ranges (RFC 9110 14)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["SMALL", "Temporary", "byte_range", "send_bytes", "send_file", "stream"]
 
 SMALL = 2 << 20
-"""Bytes that are read at once: to hold them costs less than to go to a thread for each piece."""
-_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.ASCII)
+"""Bytes up to which a body is read at once: cheaper than a thread for each piece."""
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
 
 
 def byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
@@ -55,7 +55,7 @@ def byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
 def send_bytes(
     request: Request, data: bytes, media_type: str, headers: Mapping[str, str]
 ) -> Response:
-    """Return an answer with the data, or the range of it that is asked for."""
+    """Return a response with the data, or the requested range of it."""
     try:
         asked = byte_range(request, len(data), headers.get("ETag", ""))
     except ValueError:
@@ -76,7 +76,7 @@ async def send_file(
     media_type: str,
     headers: Mapping[str, str],
 ) -> Response:
-    """Return an answer with what was retrieved from the file at ``location``, in pieces."""
+    """Return a response that streams data retrieved from the file at ``location``."""
     size = retrieved.size
     if size <= SMALL:
         data = b"".join([each async for each in stream(retrieved, location)])
@@ -117,7 +117,7 @@ async def _range_of(
 
 
 async def stream(retrieved: Retrieved, location: str) -> AsyncIterator[bytes]:
-    """Yield the bytes, read in threads; temporary files are removed in the end."""
+    """Yield the bytes, read in threads; then remove temporary files."""
 
     def pieces() -> Iterator[bytes]:
         yield from read_pieces(retrieved, storage.open_bytes(location))
@@ -131,7 +131,7 @@ async def stream(retrieved: Retrieved, location: str) -> AsyncIterator[bytes]:
 
 
 class Temporary:
-    """Removes the temporary files of what was retrieved, when it is done with."""
+    """Removes the temporary files of retrieved data at the end of a block."""
 
     def __init__(self, retrieved: Retrieved) -> None:
         self._paths = retrieved.temporary_files

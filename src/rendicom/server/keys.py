@@ -26,14 +26,14 @@ __all__ = ["ApiKey", "Scope", "add_key", "find_key", "parse_keys"]
 Scope = Literal["read", "write"]
 
 _MARK = "rendicom_"
-"""By which tools that look for secrets in public places find ours."""
+"""Prefix by which secret scanners recognize keys."""
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEAD = "# NAME SCOPE EXPIRES HASH: see rendicom key --help. Take a line out to revoke its key.\n"
 
 
 class ApiKey(NamedTuple):
-    """What is known of a key."""
+    """An entry for a key; the key itself is not stored."""
 
     name: str
     scope: Scope

@@ -1,4 +1,4 @@
-"""What is said on standard error: a line for each thing, with no request's contents in it."""
+"""Logs on standard error: a line per event, without contents of requests."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _OURS = ("rendicom", "uvicorn", "asyncio")
 _NOISE = (
     # Any client can make the server say these as often as it likes.
     "Invalid HTTP request",
+    "Exceeded concurrency limit",
     "Unsupported upgrade request",
     "No supported WebSocket",
     # These come with what went wrong, which is said in words of our own.
@@ -26,7 +27,7 @@ _NOISE = (
 
 
 def set_up_logs(settings: Settings) -> None:
-    """Send what this server and its libraries have to say to standard error."""
+    """Write the messages of this server and its libraries to standard error."""
     be_quiet()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
@@ -49,14 +50,14 @@ def be_quiet() -> None:
 
 
 def _is_worth_saying(record: logging.LogRecord) -> bool:
-    """Tell whether it is from those who quote no values, and not for any client to bring about."""
+    """Tell whether a logger quotes no values, and clients cannot cause its messages."""
     if record.name.partition(".")[0] not in _OURS:
         return False
     return not str(record.msg).startswith(_NOISE)
 
 
 def _line(record: logging.LogRecord) -> str:
-    """Return one line: tracebacks and what follows quote values."""
+    """Return the first line; tracebacks and other lines quote values."""
     return record.getMessage().partition("\n")[0]
 
 

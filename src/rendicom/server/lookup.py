@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,10 +22,13 @@ _T = TypeVar("_T")
 _SECONDS = 1.0
 """How long an instance may be answered for after it was changed: less than a scan takes."""
 _MOST = 10_000
+_MOST_NAMED = 16
 
 
 class Lookup:
     """Finds instances. For the event loop only.
+
+    What was found is remembered until the catalogue changes, which is checked once a second.
 
     Parameters
     ----------
@@ -34,7 +38,11 @@ class Lookup:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._recent: OrderedDict[tuple[str, str, str], tuple[Entry, float]] = OrderedDict()
+        self._recent: OrderedDict[tuple[str, ...], Entry] = OrderedDict()
+        self._named: OrderedDict[tuple[str, ...], list[Entry]] = OrderedDict()
+        self._state: Hashable = None
+        self._valid_until = 0.0
+        self._check: asyncio.Task[None] | None = None
 
     async def entry(self, resource: Resource) -> Entry:
         """Return the one instance of a resource.
@@ -44,23 +52,52 @@ class Lookup:
         NoSuchResourceError, DeletedResourceError
         """
         key = (resource.study, resource.series, resource.instance)
-        recent = self.recent(*key)
-        if recent is not None:
-            return recent
-        found = await asyncio.to_thread(self._catalogue.entry, *key)
+        found = self.recent(*key)
+        if found is None:
+            found = await self._ask(self._recent, key, partial(self._catalogue.entry, *key), _MOST)
         if found is None:
             await self._raise_absent(resource)
             raise AssertionError
-        self._recent[key] = (found, monotonic() + _SECONDS)
-        self._recent.move_to_end(key)
-        if len(self._recent) > _MOST:
-            self._recent.popitem(last=False)
         return found
 
     def recent(self, study: str, series: str, instance: str) -> Entry | None:
-        """Return an instance if it was found a moment ago."""
-        found = self._recent.get((study, series, instance))
-        return found[0] if found is not None and monotonic() < found[1] else None
+        """Return an instance that was found before, if nothing had changed a second ago."""
+        if monotonic() >= self._valid_until:
+            return None
+        return self._recent.get((study, series, instance))
+
+    async def _ask(
+        self,
+        kept: OrderedDict[tuple[str, ...], _T],
+        key: tuple[str, ...],
+        ask: Callable[[], _T | None],
+        most: int,
+    ) -> _T | None:
+        """Return what is kept or, after a query in a thread, found; None if there is nothing."""
+        if monotonic() >= self._valid_until:
+            if self._check is None:
+                self._check = asyncio.create_task(self._compare())
+            await asyncio.shield(self._check)
+        if key in kept:
+            return kept[key]
+        state = self._state
+        found = await asyncio.to_thread(ask)
+        if found is not None and state == self._state:
+            kept[key] = found
+            if len(kept) > most:
+                kept.popitem(last=False)
+        return found
+
+    async def _compare(self) -> None:
+        """Forget everything if the catalogue has changed; requests share one check."""
+        try:
+            valid_until = monotonic() + _SECONDS
+            state = await asyncio.to_thread(self._catalogue.state)
+            if state != self._state:
+                self.forget()
+            self._state, self._valid_until = state, valid_until
+        finally:
+            self._check = None
 
     async def entries(self, resource: Resource) -> list[Entry]:
         """Return all instances of a study, series or instance, in the order of their numbers.
@@ -77,6 +114,11 @@ class Lookup:
         if not found:
             await self._raise_absent(resource)
         return found
+
+    async def named(self, uids: tuple[str, ...]) -> list[Entry]:
+        """Return the instances of SOP Instance or Series Instance UIDs, in any study."""
+        ask = partial(self._catalogue.named, uids)
+        return await self._ask(self._named, uids, ask, _MOST_NAMED) or []
 
     async def representative(self, resource: Resource) -> Entry:
         """Return the instance that a thumbnail of the resource shows.
@@ -104,6 +146,8 @@ class Lookup:
     def forget(self) -> None:
         """Ask anew: something was stored or deleted."""
         self._recent.clear()
+        self._named.clear()
+        self._state, self._valid_until = None, 0.0
 
     async def _raise_absent(self, resource: Resource) -> None:
         parts = (resource.study, resource.series, resource.instance)
@@ -114,8 +158,3 @@ class Lookup:
         raise NoSuchResourceError(
             f"there is no such {kind} here", hint="a search at /studies lists what there is"
         )
-
-
-async def in_thread(function: Callable[[], _T]) -> _T:
-    """Return what a blocking function returns."""
-    return await asyncio.to_thread(function)

@@ -1,4 +1,4 @@
-"""What `/openapi.json` says of the DICOMweb routes: derived from what they read."""
+"""The OpenAPI description of the DICOMweb routes, derived from their parameters."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.responses import Response
 
+from rendicom import __version__
 from rendicom.dicomweb.mediatypes import animated_types, picture_types
 from rendicom.dicomweb.rendered import QueryParameter, rendered_parameters, thumbnail_parameters
 from rendicom.server.responses import BASE
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi.routing import APIRoute
 
 __all__ = [
     "LEVELS",
     "LevelPath",
+    "describe",
     "described",
     "document",
     "operation",
@@ -99,7 +101,7 @@ _SCHEMES = {
 _VERSION = "3.0.3"
 """Some clients do not import a document of version 3.1; nothing of that is needed."""
 _OPEN = ("/healthz", "/readyz")
-"""Paths that ask nobody for a key."""
+"""Paths that need no key."""
 
 _WORDS = {
     "rendered": ("Render", "Pictures, loops, documents or video, as the Accept header asks."),
@@ -107,9 +109,23 @@ _WORDS = {
 }
 
 
-def document(app: FastAPI, base: str, *, has_auth: bool) -> dict[str, Any]:
-    """Return the document of a server at the URL ``base``, for a client to import."""
-    whole = app.openapi()
+def describe(routes: Sequence[APIRoute]) -> dict[str, Any]:
+    """Return what FastAPI says of routes."""
+    from fastapi.openapi.utils import get_openapi
+
+    return get_openapi(
+        title="Rendicom",
+        summary="DICOMweb with pictures as people expect to see them",
+        version=__version__,
+        routes=routes,
+    )
+
+
+def document(whole: Mapping[str, Any], base: str, *, has_auth: bool) -> dict[str, Any]:
+    """Return the document of a server at the URL ``base``, for a client to import.
+
+    ``whole`` is what `describe` returned.
+    """
     paths = {
         path: {
             method: {**operation, "security": []} if path in _OPEN else operation
@@ -193,7 +209,7 @@ def described(
     others = {status: _answer(status, content) for status in statuses if status in _SUCCESSES}
     wrong = problems([each for each in statuses if each not in _SUCCESSES])
     if body:
-        # What became of each instance is said also where that is nothing.
+        # The result of each instance is reported even where nothing was stored.
         for status in set(wrong).intersection(_OF_EACH):
             wrong[status]["content"].update({each: {} for each in content})
     return {

@@ -1,4 +1,4 @@
-"""Answers of several items, sent as they are made (PS3.18 8.6.1.2)."""
+"""Responses of several items, sent as they are made (PS3.18 8.6.1.2)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Content", "in_order", "send_array", "send_content", "send_parts"]
 
 _HELD = 8 << 20
-"""Bytes made before the first is sent: a short answer can say in its head what failed."""
+"""Bytes that are made before sending starts: a short response can report failures in its head."""
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -36,7 +36,8 @@ _R = TypeVar("_R")
 class Content(NamedTuple):
     """The body of a part: bytes, or what was retrieved from the file at a location.
 
-    ``media_type`` has its parameters; ``resource`` is what Content-Location says.
+    ``media_type`` has its parameters; ``resource``, and what is ``below`` it, is what
+    Content-Location says.
     """
 
     body: bytes | Retrieved
@@ -45,6 +46,11 @@ class Content(NamedTuple):
     location: str = ""
     warnings: tuple[str, ...] = ()
     picture: Picture | None = None
+    below: str = ""
+
+    def url(self, base: str) -> str:
+        """Return the value of Content-Location."""
+        return self.resource.url(base) + self.below
 
     @property
     def size(self) -> int:
@@ -53,7 +59,7 @@ class Content(NamedTuple):
 
 
 class _Named(Protocol):
-    """What is to become a part, and what it is made from."""
+    """The source of a part."""
 
     @property
     def resource(self) -> Resource: ...
@@ -65,7 +71,7 @@ _N = TypeVar("_N", bound=_Named)
 async def in_order(
     items: Sequence[_T], make: Callable[[_T], Awaitable[_R]], *, ahead: int
 ) -> AsyncIterator[tuple[_T, _R | RendicomError]]:
-    """Yield what becomes of items, in their order; ``ahead`` of them are under way at once."""
+    """Yield the results for items in their order; ``ahead`` of them are made at once."""
     waiting: deque[tuple[_T, asyncio.Future[_R]]] = deque()
     rest = iter(items)
     try:
@@ -90,15 +96,19 @@ async def in_order(
 
 @dataclass
 class _Begun(Generic[_R]):
-    """What was made before anything is sent."""
+    """The results made before sending starts."""
 
     made: list[_R] = field(default_factory=list)
     errors: list[RendicomError] = field(default_factory=list)
     is_whole: bool = True
 
-    def headers(self, headers: Mapping[str, str], warnings: Sequence[str]) -> dict[str, str]:
+    def headers(
+        self, request: Request, headers: Mapping[str, str], warnings: Sequence[str]
+    ) -> dict[str, str]:
         notes = [*warnings, *(f"left out: {error}" for error in self.errors)]
-        return {**headers, **({"Warning": warning_header(notes)} if notes else {})}
+        if not notes:
+            return dict(headers)
+        return {**headers, "Warning": warning_header(notes, service=base_of(request))}
 
 
 async def _begin(
@@ -126,10 +136,12 @@ async def send_parts(
     make: Callable[[_N], Awaitable[Content]],
     headers: Mapping[str, str],
     *,
-    media_type: str,
+    media_type: str = "",
     warnings: Sequence[str] = (),
 ) -> Response:
-    """Return a multipart answer with a part for each item, in their order.
+    """Return a multipart response with a part for each item, in their order.
+
+    Without a ``media_type`` the message has that of its first part.
 
     What cannot be made is left out of an answer that is short enough to be held back, with a
     warning in its head. In a longer one a problem document stands in its place.
@@ -139,11 +151,12 @@ async def send_parts(
     RendicomError
         Nothing could be made: that of the first item.
     """
-    writer, base = MultipartWriter(media_type), base_of(request)
+    base = base_of(request)
     results = in_order(items, make, ahead=_ahead(request))
     begun = await _begin(results, lambda content: content.size)
+    writer = MultipartWriter(media_type or begun.made[0].media_type.partition(";")[0])
     notes = [*warnings, *(note for each in begun.made for note in each.warnings)]
-    said = begun.headers(headers, notes)
+    said = begun.headers(request, headers, notes)
 
     async def body() -> AsyncIterator[bytes]:
         for content in begun.made:
@@ -167,7 +180,7 @@ async def send_parts(
 
 
 async def _pieces(content: Content, writer: MultipartWriter, base: str) -> AsyncIterator[bytes]:
-    opening = writer.opening(content.size, content.media_type, content.resource.url(base))
+    opening = writer.opening(content.size, content.media_type, content.url(base))
     if isinstance(content.body, bytes):
         yield opening + content.body
         return
@@ -178,7 +191,7 @@ async def _pieces(content: Content, writer: MultipartWriter, base: str) -> Async
 
 
 async def send_content(request: Request, content: Content, headers: Mapping[str, str]) -> Response:
-    """Return an answer of a single part, or the range of bytes of it that is asked for."""
+    """Return a response of a single part, or the requested range of bytes of it."""
     if isinstance(content.body, bytes):
         return send_bytes(request, content.body, content.media_type, headers)
     return await send_file(
@@ -194,7 +207,7 @@ async def send_array(
     *,
     media_type: str,
 ) -> Response:
-    """Return a JSON array of what is made, without what cannot be.
+    """Return a JSON array of the results, without those that fail.
 
     Raises
     ------
@@ -203,7 +216,7 @@ async def send_array(
     """
     results = in_order(items, make, ahead=_ahead(request))
     begun = await _begin(results, len)
-    said = begun.headers(headers, ())
+    said = begun.headers(request, headers, ())
     if begun.is_whole:
         body = b"[" + b",".join(begun.made) + b"]"
         return Response(body, media_type=media_type, headers=said)

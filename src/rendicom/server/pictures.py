@@ -1,62 +1,59 @@
-"""Pictures for whoever asks: made once, kept as long as there is room."""
+"""Cached pictures, metadata and documents of instances in the index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import pickle
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from rendicom.dicomweb.pixeldata import frame_media_type
 from rendicom.dicomweb.rendered import rendered_parameters
+from rendicom.documents import document_types
+from rendicom.engine import InstanceLocation, PictureRequest
 from rendicom.errors import (
     BadRequestError,
     CorruptDataError,
     OptionError,
     UnsupportedTransferSyntaxError,
 )
-from rendicom.server import tasks
-from rendicom.server.tasks import Picture, Place
+from rendicom.server import layer_tasks, tasks
+from rendicom.server.tasks import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from rendicom.composition.references import Mentioned
+    from rendicom.dicomweb.categories import Category
     from rendicom.dicomweb.objects import Retrieved
     from rendicom.index.catalogue import Entry
     from rendicom.options import RenderOptions
-    from rendicom.server.services import Services
+    from rendicom.selection import Selection
+    from rendicom.server.cache import ByteCache
+    from rendicom.server.singleflight import SingleFlight
+    from rendicom.server.telemetry import Telemetry
+    from rendicom.server.worker_pool import WorkerPool
 
-__all__ = ["Pictures", "canonical", "place_of"]
+__all__ = ["Pictures", "other_types", "place_of", "request_for"]
 
 _STAGES = ("decode", "render", "encode")
 
 
 class Pictures:
-    """What the routes get pictures from; see `rendicom.server.tasks` for who makes them."""
+    """Makes each picture once, in a worker, and keeps it as long as there is room.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    `rendicom.server.tasks` has the work itself.
+    """
 
-    async def frame(
-        self,
-        entry: Entry,
-        frame: int,
-        options: RenderOptions,
-        media_type: str,
-        *,
-        presentation: Entry | None = None,
-    ) -> Picture:
-        """Return one frame as a picture."""
-        state = None if presentation is None else place_of(presentation)
-        arguments = (place_of(entry), frame, self._limited(options), media_type, state)
-        return await self._made(entry, tasks.render_frame, arguments)
+    def __init__(
+        self, cache: ByteCache, flights: SingleFlight, renderers: WorkerPool, telemetry: Telemetry
+    ) -> None:
+        self._cache, self._flights = cache, flights
+        self._renderers, self._telemetry = renderers, telemetry
 
-    async def animation(
-        self, entry: Entry, frames: Sequence[int] | None, options: RenderOptions, media_type: str
-    ) -> Picture:
-        """Return frames as one animation."""
-        chosen = None if frames is None else tuple(frames)
-        arguments = (place_of(entry), chosen, self._limited(options), media_type)
-        return await self._made(entry, tasks.render_animation, arguments)
+    async def picture(self, entry: Entry, request: PictureRequest) -> Picture:
+        """Return what a request asks for of an instance in the index."""
+        render = layer_tasks.render_layered if request.layers else tasks.render_picture
+        return await self._made(entry, render, (request,), request.cache_key())
 
     async def document(self, entry: Entry, media_type: str, base: str, charset: str) -> Picture:
         """Return a report or an encapsulated document, its links below ``base``."""
@@ -71,67 +68,129 @@ class Pictures:
         NotAcceptableError
             It is of another one.
         """
-        found: Retrieved = await self._services.renderers.call(
+        found: Retrieved = await self._renderers.call(
             tasks.read_video, place_of(entry), media_type, kind="retrieve"
         )
         return found
 
     async def metadata(self, entry: Entry, read: Callable[..., bytes], base: str) -> bytes:
         """Return the attributes of an instance whose own address is ``base``."""
-        cache, key = self._services.cache, (read, place_of(entry), base)
-        kept: bytes | None = cache.get(key)
+        key = (read, place_of(entry), base)
+        kept: bytes | None = self._cache.get(key)
         if kept is None:
-            call = self._services.renderers.call
+            call = self._renderers.call
             kept = await call(read, place_of(entry), base, kind="metadata")
-            cache.put(key, kept, len(kept))
+            self._cache.put(key, kept, len(kept))
         return kept
 
+    async def sequence(self, entry: Entry, requests: tuple[PictureRequest, ...]) -> Picture:
+        """Return a loop of the pictures that requests ask for, made for an instance."""
+        return await self._made(entry, layer_tasks.render_sequence, (requests,))
+
+    async def mentioned(self, entry: Entry) -> Mentioned:
+        """Return the images that an instance refers to."""
+        found: Mentioned = await self._known(layer_tasks.list_references, place_of(entry))
+        return found
+
+    async def targets(
+        self, entry: Entry, images: Sequence[Entry], options: RenderOptions
+    ) -> list[tuple[int, int]]:
+        """Return the images an instance says something about, by number, each with a frame."""
+        places = tuple(map(place_of, images))
+        found: list[tuple[int, int]] = await self._known(
+            layer_tasks.find_targets, place_of(entry), places, options
+        )
+        return found
+
+    async def count(self, entry: Entry) -> int:
+        """Return how many pictures an instance gives without the images it is about."""
+        found: int = await self._known(layer_tasks.count_pictures, place_of(entry))
+        return found
+
+    async def layers(
+        self,
+        objects: Sequence[tuple[str, Sequence[Entry]]],
+        images: Sequence[Entry],
+        *,
+        has_names: bool,
+    ) -> list[dict[str, Any]]:
+        """Return what objects draw on images; see `rendicom.server.layer_tasks.list_layers`."""
+        places = tuple((uid, tuple(map(place_of, entries))) for uid, entries in objects)
+        found: list[dict[str, Any]] = await self._known(
+            layer_tasks.list_layers, places, tuple(map(place_of, images)), has_names
+        )
+        return found
+
+    async def _known(self, find: Callable[..., Any], *arguments: Hashable) -> Any:
+        """Return what a task finds in files, asked once while they stay the same."""
+        key = (find, arguments)
+        found = self._cache.get(key)
+        if found is None:
+            found = await self._renderers.call(find, *arguments)
+            self._cache.put(key, found, len(pickle.dumps(found)))
+        return found
+
     async def icon(self, entry: Entry, size: tuple[int, int], media_type: str) -> Picture:
-        """Return what stands for an instance whose picture is not shown, or is none."""
+        """Return the icon of an instance without a picture, or whose picture is not shown."""
         return await self._made(entry, tasks.draw_icon, (entry.modality, size, media_type))
 
-    def _limited(self, options: RenderOptions) -> str:
-        """Return the options in canonical form, with the limits that are the server's to set."""
-        return canonical(options, max_pixels=self._services.settings.max_pixels)
-
     async def _made(
-        self, entry: Entry, make: Callable[..., Picture], arguments: tuple[Hashable, ...]
+        self,
+        entry: Entry,
+        make: Callable[..., Picture],
+        arguments: tuple[Hashable, ...],
+        key: Hashable = None,
     ) -> Picture:
-        cache, key = self._services.cache, (make, arguments)
-        kept: Picture | None = cache.get(key)
+        key = (make, arguments) if key is None else key
+        kept: Picture | None = self._cache.get(key)
         if kept is not None:
             return kept
-        picture: Picture = await self._services.flights.do(
-            key, lambda: self._call(entry, make, arguments)
-        )
-        # What changed since it was indexed belongs under another key, which nobody knows yet.
+        picture: Picture = await self._flights.do(key, lambda: self._call(entry, make, arguments))
+        # The key of an instance that changed since it was indexed is unknown yet.
         if picture.version in (entry.version, ""):
             picture = picture._replace(key=key)
-            cache.put(key, picture, len(picture.data))
+            self._cache.put(key, picture, len(picture.data))
         return picture
 
     async def _call(
         self, entry: Entry, make: Callable[..., Picture], arguments: tuple[Any, ...]
     ) -> Picture:
         try:
-            picture: Picture = await self._services.renderers.call(make, *arguments)
+            picture: Picture = await self._renderers.call(make, *arguments)
         except (CorruptDataError, UnsupportedTransferSyntaxError) as error:
-            self._services.telemetry.decode_failed(entry.transfer_syntax, error.code)
+            self._telemetry.decode_failed(entry.transfer_syntax, error.code)
             raise
         except OptionError as error:
             raise _blamed(error) from None
         for stage, seconds in zip(_STAGES, picture.seconds, strict=False):
-            self._services.telemetry.stage(stage, seconds)
+            self._telemetry.stage(stage, seconds)
         return picture
 
 
-@lru_cache(maxsize=256)
-def canonical(options: RenderOptions, *, max_pixels: int = 0) -> str:
-    """Return the canonical form of options, with another limit if there is one.
+def request_for(
+    entry: Entry,
+    selection: Selection,
+    options: RenderOptions,
+    media_type: str,
+    *,
+    max_pixels: int,
+    presentation: Entry | None = None,
+    layers: Sequence[Entry] = (),
+) -> PictureRequest:
+    """Return the request for a picture of an instance in the index, within the server's limit."""
+    return PictureRequest(
+        selection,
+        _limited(options, max_pixels),
+        media_type,
+        place_of(entry),
+        None if presentation is None else place_of(presentation),
+        tuple(map(place_of, layers)),
+    )
 
-    It is kept, as one client asks for many pictures in the same way.
-    """
-    return (replace(options, max_pixels=max_pixels) if max_pixels else options).canonical()
+
+@lru_cache(maxsize=256)
+def _limited(options: RenderOptions, max_pixels: int) -> RenderOptions:
+    return replace(options, max_pixels=max_pixels)
 
 
 def _blamed(error: OptionError) -> BadRequestError:
@@ -141,6 +200,13 @@ def _blamed(error: OptionError) -> BadRequestError:
     return BadRequestError(error.message, hint=error.hint, parameter=(named or [""])[0])
 
 
-def place_of(entry: Entry) -> Place:
+def place_of(entry: Entry) -> InstanceLocation:
     """Return where an instance is."""
-    return Place(entry.location, entry.version)
+    return InstanceLocation(entry.location, entry.version)
+
+
+def other_types(entry: Entry, category: Category) -> tuple[str, ...]:
+    """Return the media types of an instance beside those of pictures, the default first."""
+    if category == "video":
+        return (frame_media_type(entry.transfer_syntax),)
+    return document_types(entry.sop_class) if category == "text" else ()

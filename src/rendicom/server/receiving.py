@@ -1,13 +1,13 @@
-"""Takes in what clients store: one part at a time, whole or not at all (STOW-RS, PS3.18 10.5)."""
+"""Stores the instances of a STOW-RS request, each whole or not at all (PS3.18 10.5)."""
 
 from __future__ import annotations
 
 import asyncio
 import mmap
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
 
@@ -17,8 +17,8 @@ from rendicom.dicomweb.headers import parse_media_type
 from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML
 from rendicom.dicomweb.multipart import MultipartReader
 from rendicom.dicomweb.parts import Limits, Part, PartBody
-from rendicom.dicomweb.resources import Resource, check_uid
-from rendicom.dicomweb.storing import StoreOutcome
+from rendicom.dicomweb.resources import Resource
+from rendicom.dicomweb.storing import StoreOutcome, reason_of
 from rendicom.errors import (
     BadRequestError,
     OutputExistsError,
@@ -27,28 +27,30 @@ from rendicom.errors import (
     UnsupportedMediaTypeError,
     UnwritableOutputError,
 )
-from rendicom.index.scan import read_indexed
+from rendicom.index.scan_scheduler import read_indexed
+from rendicom.server import tasks
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
     from starlette.requests import Request
 
+    from rendicom.dicomweb.composing import Composed, Made
     from rendicom.server.services import Services
 
-__all__ = ["Receiver", "location_of", "parts_of"]
+__all__ = ["Receiver", "location_of", "parts_of", "source_of", "spooled"]
 
 _MODELS = (DICOM_JSON, DICOM_XML)
-_MODEL_BYTES = 64 << 20
-_NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_STEP = 1 << 20
 
 
-async def parts_of(request: Request, *, most: int) -> AsyncIterator[Part]:
-    """Yield the parts of a body while it comes in; the caller closes each.
+async def parts_of(request: Request, *, most: int, directory: str) -> AsyncIterator[Part]:
+    """Yield the parts of a body as it arrives; the caller closes each.
+
+    Large parts are kept in temporary files in ``directory``.
 
     Raises
     ------
     UnsupportedMediaTypeError
-        It is of a type that holds no instances.
+        No instances come in this media type.
     BadRequestError
         It is malformed, or ends too early.
     """
@@ -57,10 +59,11 @@ async def parts_of(request: Request, *, most: int) -> AsyncIterator[Part]:
         raise UnsupportedMediaTypeError("the request has no Content-Type")
     media_type = parse_media_type(content_type)
     if media_type.essence in (DICOM, *_MODELS):
-        async for part in _single_part(request, content_type, most=most):
+        body = PartBody(Limits(part=most), directory)
+        async for part in _single_part(request, content_type, body):
             yield part
         return
-    with MultipartReader(content_type, limits=Limits(part=most)) as reader:
+    with MultipartReader(content_type, limits=Limits(part=most), directory=directory) as reader:
         if reader.type not in (DICOM, *_MODELS, ""):
             raise UnsupportedMediaTypeError(
                 f"parts of type {reader.type} hold no instances",
@@ -87,9 +90,8 @@ async def _stream(request: Request) -> AsyncIterator[bytes]:
         raise BadRequestError("the body ends too early") from None
 
 
-async def _single_part(request: Request, content_type: str, *, most: int) -> AsyncIterator[Part]:
-    """Yield a body that is one instance without anything around it."""
-    body = PartBody(Limits(part=most), None)
+async def _single_part(request: Request, content_type: str, body: PartBody) -> AsyncIterator[Part]:
+    """Yield the one part of a body that is not multipart."""
     try:
         async for data in _stream(request):
             body.write(data)
@@ -99,13 +101,6 @@ async def _single_part(request: Request, content_type: str, *, most: int) -> Asy
     if not size:
         raise BadRequestError("the body is empty")
     yield Part({"content-type": content_type}, held, size)
-
-
-class _Identity(NamedTuple):
-    """What an instance says it is."""
-
-    sop_class: str
-    resource: Resource
 
 
 class Receiver:
@@ -125,86 +120,108 @@ class Receiver:
         self._base = base
         self.outcomes: list[StoreOutcome] = []
 
-    async def take(self, part: Part) -> None:
-        """Store the instance in a part; what becomes of it is added to ``outcomes``."""
-        try:
-            self.outcomes.append(await self._stored(part))
-        except RendicomError:
-            self.fail()
+    async def take(self, part: Part, varying: slice = slice(0, 0)) -> None:
+        """Store the instance in a part and add the result to ``outcomes``.
 
-    async def take_model(self, read: Callable[[], Dataset]) -> None:
-        """Store an instance that came as JSON or XML, and that a function reads."""
+        ``varying`` are the bytes in which a stored instance may differ and still be the same.
+        """
         try:
-            data = await asyncio.to_thread(lambda: _file_of(read()))
-        except RendicomError:
-            self.fail()
-        else:
-            await self.take(Part({"content-type": DICOM}, data, len(data)))
+            self.outcomes.append(await self._stored(part, varying))
+        except OverloadedError as error:
+            if not self.outcomes:
+                raise
+            self.fail(reason_of(error))
+        except RendicomError as error:
+            self.fail(reason_of(error))
+
+    async def take_made(self, made: Made) -> None:
+        """Store an instance that came as metadata and bulk data."""
+        outcome = StoreOutcome(made.sop_class, made.instance)
+        if made.composed is None:
+            if made.error is not None:
+                outcome = outcome._replace(note=str(made.error), failure=reason_of(made.error))
+            self.outcomes.append(outcome)
+            return
+        part = _part_of(made.composed)
+        try:
+            await self.take(part, made.composed.moment)
+        finally:
+            part.close()
+        corrected = ", ".join(made.composed.corrected)
+        if corrected and self.outcomes[-1].failure is None:
+            self.outcomes[-1] = self.outcomes[-1]._replace(
+                warning=storing.COERCED, note=f"corrected: {corrected}"
+            )
 
     def fail(self, reason: int = storing.CANNOT_UNDERSTAND) -> None:
-        """Note something that nobody can tell the instance of."""
+        """Add a failure of an instance that cannot be identified."""
         self.outcomes.append(StoreOutcome(failure=reason))
 
-    async def _stored(self, part: Part) -> StoreOutcome:
-        found = await asyncio.to_thread(_identify, part)
+    async def _stored(self, part: Part, varying: slice) -> StoreOutcome:
+        found = await self._services.renderers.call(
+            tasks.identify_instance, source_of(part), kind="store"
+        )
         if isinstance(found, int):
             return StoreOutcome(failure=found)
         resource = found.resource
         outcome = StoreOutcome(found.sop_class, resource.instance)
         if self._study and resource.study != self._study:
             return outcome._replace(failure=storing.STUDY_MISMATCH)
-        failure = await self._write(part, resource)
+        failure = await self._write(part, resource, varying)
         if failure is not None:
             return outcome._replace(failure=failure)
         return outcome._replace(retrieve_url=resource.url(self._base))
 
-    async def _write(self, part: Part, resource: Resource) -> int | None:
+    async def _write(self, part: Part, resource: Resource, varying: slice) -> int | None:
         """Write the file and list it; return the reason where that fails."""
         services = self._services
         known = await asyncio.to_thread(services.catalogue.entry, *resource[:3])
         if known is not None:
-            is_same = await asyncio.to_thread(_is_same, known.location, part)
+            is_same = await asyncio.to_thread(_is_same, known.location, part, varying)
             return None if is_same else storing.DUPLICATE
         location = location_of(services.settings.store_location, resource)
         is_new = True
         try:
-            await asyncio.to_thread(_write, location, part)
+            await asyncio.to_thread(_write, location, part, is_durable=services.settings.fsync)
         except OutputExistsError:
             is_new = False
-            if not await asyncio.to_thread(_is_same, location, part):
+            if not await asyncio.to_thread(_is_same, location, part, varying):
                 return storing.DUPLICATE
         except UnwritableOutputError:
             return storing.OUT_OF_RESOURCES
-        failure = await asyncio.to_thread(self._list, location)
+        failure = await self._list(location)
         if failure is None:
             services.lookup.forget()
         elif is_new:
-            # Half of it would be there: a file that nobody was told is stored.
+            # Otherwise a file remains that the client was told is not stored.
             await asyncio.to_thread(_take_back, location)
         return failure
 
-    def _list(self, location: str) -> int | None:
+    async def _list(self, location: str) -> int | None:
         """List a file that was written; return the reason where that fails."""
         try:
-            listed = _listed(location)
+            version = await asyncio.to_thread(storage.version_of, location)
+            listed = await self._services.renderers.call(
+                read_indexed, location, version, 0, kind="store"
+            )
             if listed is None:
                 return storing.CANNOT_UNDERSTAND
-            self._services.catalogue.put([listed])
+            await asyncio.to_thread(self._services.catalogue.put, [listed])
         except (UnwritableOutputError, OverloadedError):
             return storing.OUT_OF_RESOURCES
-        except RendicomError:
-            return storing.CANNOT_UNDERSTAND
+        except RendicomError as error:
+            return reason_of(error)
         return None
 
 
 def location_of(store: str, resource: Resource) -> str:
-    """Return where an instance is put; UIDs are digits and points, which lead nowhere else."""
+    """Return the path of an instance in the store; UIDs hold digits and dots only."""
     return storage.join(store, resource.study, resource.series, f"{resource.instance}.dcm")
 
 
 @contextmanager
 def _bytes_of(part: Part) -> Iterator[Any]:
-    """Give the body as a buffer, a large one without reading it into memory."""
+    """Give the body as a buffer; a temporary file is mapped, not read."""
     if isinstance(part.body, bytes):
         yield part.body
         return
@@ -214,39 +231,9 @@ def _bytes_of(part: Part) -> Iterator[Any]:
         yield mapped
 
 
-def _identify(part: Part) -> _Identity | int:
-    """Return what the part holds, or the reason why it cannot be stored."""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    body = BytesIO(part.body) if isinstance(part.body, bytes) else part.body
-    body.seek(0)
-    try:
-        dataset = pydicom.dcmread(body, stop_before_pixels=True, specific_tags=list(_NEEDED))
-        meta = dataset.file_meta
-        syntax = str(meta.get("TransferSyntaxUID", ""))
-        values = {name: str(dataset.get(name, "")) for name in _NEEDED}
-        meta_instance = str(meta.get("MediaStorageSOPInstanceUID", ""))
-    except InvalidDicomError:
-        return storing.CANNOT_UNDERSTAND
-    except Exception:  # noqa: BLE001 - pydicom meets what anybody sent
-        return storing.CANNOT_UNDERSTAND
-    if not syntax:
-        return storing.SYNTAX_NOT_SUPPORTED
-    try:
-        for name, value in values.items():
-            check_uid(value, what=name)
-    except BadRequestError:
-        return storing.DATA_SET_MISMATCH
-    if meta_instance and meta_instance != values["SOPInstanceUID"]:
-        return storing.CLASS_MISMATCH
-    uids = (values["StudyInstanceUID"], values["SeriesInstanceUID"], values["SOPInstanceUID"])
-    return _Identity(values["SOPClassUID"], Resource(*uids))
-
-
-def _is_same(location: str, part: Part) -> bool:
-    """Tell whether the stored file has the same bytes."""
-    from rendicom.pixels.bytesource import open_source
+def _is_same(location: str, part: Part, varying: slice) -> bool:
+    """Tell whether the stored file has the same bytes, ``varying`` left out."""
+    from rendicom.dicom.byte_source import open_source
 
     try:
         stored = open_source(storage.open_bytes(location))
@@ -256,18 +243,21 @@ def _is_same(location: str, part: Part) -> bool:
         if stored.size != part.size:
             return False
         with _bytes_of(part) as sent:
-            step = 1 << 20
+            bounds = (0, varying.start, varying.stop, part.size)
+            stretches = ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
             return all(
-                bytes(stored.read(at, min(step, part.size - at))) == bytes(sent[at : at + step])
-                for at in range(0, part.size, step)
+                bytes(stored.read(at, min(_STEP, end - at)))
+                == bytes(sent[at : min(at + _STEP, end)])
+                for begin, end in stretches
+                for at in range(begin, end, _STEP)
             )
     finally:
         stored.close()
 
 
-def _write(location: str, part: Part) -> None:
+def _write(location: str, part: Part, *, is_durable: bool) -> None:
     with _bytes_of(part) as data:
-        storage.write(location, data, existing="fail")
+        storage.write(location, data, existing="fail", is_durable=is_durable)
 
 
 def _take_back(location: str) -> None:
@@ -275,38 +265,32 @@ def _take_back(location: str) -> None:
         storage.remove(location)
 
 
-def _listed(location: str) -> Any:
-    version = storage.version_of(location)
-    return read_indexed(location, version, 0)
+def source_of(part: Part) -> bytes | str:
+    """Return the body for a worker: bytes, or the path of its temporary file."""
+    if isinstance(part.body, bytes):
+        return part.body
+    part.body.flush()
+    return part.body.name
 
 
-def _file_of(dataset: Dataset) -> bytes:
-    """Return the file of an instance that came as a model, explicit little endian."""
-    from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+def spooled(part: Part, directory: str) -> Part:
+    """Return the part with its body in a temporary file.
 
-    given = getattr(dataset, "file_meta", None)
-    meta = FileMetaDataset()
-    syntax = given.get("TransferSyntaxUID") if given is not None else None
-    meta.TransferSyntaxUID = syntax or ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
-    meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "")
-    dataset.file_meta = meta
-    target = BytesIO()
-    try:
-        dataset.save_as(target, enforce_file_format=True)
-    except Exception as error:
-        raise BadRequestError("the metadata do not make an instance") from error
-    return target.getvalue()
+    Raises
+    ------
+    UnwritableOutputError
+        There is no room for it.
+    """
+    if not isinstance(part.body, bytes):
+        return part
+    body = PartBody(Limits(memory=0), directory)
+    body.write(part.body)
+    return Part(part.headers, *body.take())
 
 
-def bulk_by_location(parts: Mapping[str, bytes]) -> Any:
-    """Return what finds bulk data by the URI that the metadata name."""
-
-    def find(uri: str) -> bytes:
-        try:
-            return parts[uri]
-        except KeyError:
-            raise BadRequestError("bulk data that the metadata name is not in the body") from None
-
-    return find
+def _part_of(composed: Composed) -> Part:
+    headers = {"content-type": DICOM}
+    if not composed.path:
+        return Part(headers, composed.data, len(composed.data))
+    size = Path(composed.path).stat().st_size
+    return Part(headers, Path(composed.path).open("rb"), size)

@@ -1,4 +1,4 @@
-"""The answer to a request that goes wrong before a route sees it."""
+"""Responses to requests that fail before a route handles them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def refuse(
 
 
 async def refuse_fault(scope: Scope, send: Send) -> None:
-    """Answer that the fault is ours, and say nothing else."""
+    """Answer with status 500 and no details."""
     problem = Problem(500, "Internal Server Error", "a fault inside Rendicom", "internal-error")
     await _send(scope, send, problem, {})
 

@@ -1,4 +1,4 @@
-"""What every route takes from a request."""
+"""Reads the parts of a request that all routes use."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from urllib.parse import parse_qsl
 
 from rendicom.dicomweb.mediatypes import Accepts
 from rendicom.dicomweb.resources import Resource, check_uid, parse_frames
+from rendicom.errors import BadRequestError, TooLargeError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from rendicom.server.services import Services
 
-__all__ = ["accepts_of", "parameters_of", "resource_of", "services_of"]
+__all__ = ["accepts_of", "check_number", "parameters_of", "resource_of", "services_of"]
 
 _SHORT = 500
-"""Bytes of a query worth to be kept: one client asks much the same of many instances."""
+"""Bytes of a query above which its result is not cached."""
 
 
 def services_of(request: Request) -> Services:
-    """Return what the application works with."""
+    """Return the services of the application."""
     return cast("Services", request.app.state.services)
 
 
 def resource_of(request: Request) -> Resource:
-    """Return what the path names; BadRequestError for what is no UID and no list of frames."""
+    """Return the resource of the path; BadRequestError for a malformed UID or list of frames."""
     given = request.path_params
     uids = {
         name: check_uid(given[name], what=name)
@@ -38,7 +39,7 @@ def resource_of(request: Request) -> Resource:
 
 
 def parameters_of(request: Request) -> tuple[tuple[str, str], ...]:
-    """Return names and values of the query, taken out of their percent signs."""
+    """Return names and values of the query, percent-decoded."""
     query: bytes = request.scope["query_string"]
     return _parsed(query) if len(query) <= _SHORT else _parsed.__wrapped__(query)
 
@@ -49,11 +50,30 @@ def _parsed(query: bytes) -> tuple[tuple[str, str], ...]:
 
 
 def accepts_of(request: Request) -> Accepts:
-    """Return what the client accepts, by its header and the parameter ``accept``."""
+    """Return the accepted media types, from the header and the parameter ``accept``."""
     # A header that stands several times is one list (RFC 9110 5.3).
     given = request.headers.getlist("accept")
+    narrower = [value for name, value in parameters_of(request) if name == "accept"]
+    if len(narrower) > 1:
+        raise BadRequestError("accept is given twice", parameter="accept")
     return Accepts.parse(
         ", ".join(given) if given else None,
-        dict(parameters_of(request)).get("accept"),
+        narrower[0] if narrower else None,
         is_lenient=services_of(request).settings.lenient,
     )
+
+
+def check_number(services: Services, number: int) -> None:
+    """Refuse a response of too many parts; called before work that is done for each part.
+
+    Raises
+    ------
+    TooLargeError
+        It would be more than ``--max-frames``.
+    """
+    most = services.settings.max_frames
+    if number > most:
+        raise TooLargeError(
+            f"that would be {number} pictures, and {most} is the limit",
+            hint="ask for some of the frames or series",
+        )

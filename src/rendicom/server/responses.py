@@ -27,16 +27,27 @@ __all__ = [
 ]
 
 BASE = "/dicomweb"
-"""Where the DICOMweb services begin."""
+"""Path of the DICOMweb services."""
 
+_MOST_BASES = 64
+_bases: dict[tuple[str, str, str], str] = {}
+"""URLs by scheme, host and root path."""
 _WINDOW = re.compile(r"window [-+.,0-9e]+[a-z-]+", re.ASCII)
 _CACHE_CONTROL = "private, max-age=0, must-revalidate"
-"""Only whoever asked may keep it, and asks again whether it still holds: it is about a patient."""
+"""Only the client may store it, and must revalidate: it is data of a patient."""
 
 
 def base_of(request: Request) -> str:
     """Return the URL of the DICOMweb services, as the client sees it."""
-    return str(request.base_url).rstrip("/") + BASE
+    scope = request.scope
+    host = request.headers.get("host") or str(scope.get("server"))
+    key = scope["scheme"], host, scope.get("root_path", "")
+    found = _bases.get(key)
+    if found is None:
+        if len(_bases) >= _MOST_BASES:
+            _bases.clear()
+        found = _bases[key] = str(request.base_url).rstrip("/") + BASE
+    return found
 
 
 def etag(*parts: object) -> str:
@@ -46,7 +57,7 @@ def etag(*parts: object) -> str:
 
 
 def is_fresh(request: Request, tag: str) -> bool:
-    """Tell whether the client has what the tag names (RFC 9110 13.1.2)."""
+    """Tell whether the client has the version with this tag (RFC 9110 13.1.2)."""
     given = request.headers.get("if-none-match")
     return given is not None and is_fresh_tag(given, tag)
 
@@ -58,16 +69,21 @@ def is_fresh_tag(given: str, tag: str) -> bool:
 
 
 def headers_of(
-    *, tag: str = "", location: str = "", warnings: Sequence[str] = (), vary: str = "Accept"
+    request: Request,
+    *,
+    tag: str = "",
+    location: str = "",
+    warnings: Sequence[str] = (),
+    vary: str = "Accept",
 ) -> dict[str, str]:
-    """Return the headers of what is found."""
+    """Return the headers of a successful response."""
     headers = {"Cache-Control": _CACHE_CONTROL, "Vary": vary}
     if tag:
         headers["ETag"] = tag
     if location:
         headers["Content-Location"] = location
     if warnings:
-        headers["Warning"] = warning_header(warnings)
+        headers["Warning"] = warning_header(warnings, service=base_of(request))
     return headers
 
 

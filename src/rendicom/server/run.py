@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import logging
@@ -10,20 +11,23 @@ import os
 import signal
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
 from rendicom.errors import OptionError, RendicomError, TargetInUseError
+from rendicom.server.addresses import is_loopback
 from rendicom.server.app import create_app
-from rendicom.server.connections import connection_class
+from rendicom.server.connections import Connection, connection_class
+from rendicom.server.crowd import Crowd
 from rendicom.server.logs import set_up_logs
 from rendicom.server.services import Services, open_services
-from rendicom.server.settings import is_loopback
+from rendicom.server.tls import TlsListener
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,6 +40,10 @@ _log = logging.getLogger("rendicom.server")
 
 _BACKLOG = 1024
 _LAST_SECONDS = 1.0
+_ACCEPTING = 0.05
+"""Seconds in which waiting connections are accepted before the port is closed."""
+_OTHER_FILES = 512
+"""Open files other than connections: databases, pipes, files being sent."""
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - a page to open
 
@@ -55,12 +63,15 @@ def serve(settings: Settings) -> None:
         No worker can be started.
     """
     set_up_logs(settings)
-    _check_certificate(settings)
+    if settings.data:
+        os.umask(0o077)  # what is stored, and the index of it, hold names of patients
+    _allow_files(settings.max_connections)
+    context = _tls_context(settings)
     sockets = _listen(settings.host, settings.port)
     try:
         services = open_services(settings)
         door = _Door(create_app(services))
-        server = _Server(_config(settings, door), services)
+        server = _Server(_config(settings, door), services, context)
         server.announcement = _url(settings, sockets[0])
         _run(server, door, sockets)
     finally:
@@ -78,14 +89,14 @@ def _run(server: _Server, door: _Door, sockets: list[socket.socket]) -> None:
 
 
 class _Door:
-    """Keeps what went wrong while starting, of which uvicorn only logs the traceback."""
+    """Keeps the error of a failed start; uvicorn only logs its traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.failure: Exception | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or start and stop."""
+        """Handle a request, or start and stop."""
         if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
             return
@@ -97,17 +108,24 @@ class _Door:
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it listens, and ends with status 0 when it is asked to."""
+    """Prints its address once it listens, and exits with status 0 on a signal."""
 
     announcement = ""
 
-    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+    def __init__(
+        self, config: uvicorn.Config, services: Services, context: ssl.SSLContext | None
+    ) -> None:
         super().__init__(config)
         self._services = services
+        self._tls = None if context is None else TlsListener(context, self._new_connection)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
-        await super().startup(sockets)
+        """Start, then print the address."""
+        if self._tls is None:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            self._tls.start(sockets or ())
         if self.should_exit:
             return
         # What is there now stays: the collector need not look at it again and again.
@@ -116,13 +134,21 @@ class _Server(uvicorn.Server):
         print(self.announcement, flush=True)  # noqa: T201
         self._say_more()
 
+    def _new_connection(self) -> Connection:
+        made = cast("type[Connection]", self.config.http_protocol_class)
+        return made(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
     def _say_more(self) -> None:
         settings = self._services.settings
         where = f"{self.announcement}dicomweb"
         what = "processes" if settings.engine == "local" else "threads"
         _log.info("DICOMweb at %s (worker %s: %s)", where, what, settings.number_of_workers)
         if settings.insecure_no_auth and not is_loopback(settings.host):
-            _log.warning("everybody who reaches this server may read everything it serves")
+            _log.warning(
+                "this server requires no key: anyone who can reach it can read everything it serves"
+            )
         if settings.open:
             import webbrowser
 
@@ -131,7 +157,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handle signals meanwhile; unlike in the base class they are not raised again."""
+        """Handle signals; unlike in the base class they are not raised again."""
         signals = [signal.SIGINT, signal.SIGTERM]
         for name in ("SIGHUP", "SIGBREAK"):
             number = getattr(signal, name, None)
@@ -144,8 +170,19 @@ class _Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop after all requests are answered, also those of connections not accepted yet."""
+        for each in sockets or ():
+            # No more join those that wait, where the system takes that in.
+            with suppress(OSError):
+                each.listen(0)
+        await asyncio.sleep(_ACCEPTING)
+        if self._tls is not None:
+            self._tls.close()
+        await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Begin to end; when asked once more, do so at once."""
+        """Start to stop; on a second signal, exit at once."""
         if self.should_exit:
             self._services.renderers.kill()
             closing = threading.Thread(target=self._services.abandon, daemon=True)
@@ -157,9 +194,12 @@ class _Server(uvicorn.Server):
 
 
 def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    crowd = Crowd(
+        settings.max_connections, settings.most_connections_of_one, settings.trusted_proxies
+    )
     return uvicorn.Config(
         app,
-        http=connection_class(settings.idle),
+        http=connection_class(settings.idle, crowd),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -170,19 +210,33 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         limit_concurrency=settings.max_connections,
         timeout_keep_alive=math.ceil(settings.idle),
         timeout_graceful_shutdown=math.ceil(settings.drain),
-        ssl_certfile=settings.tls_cert or None,
-        ssl_keyfile=settings.tls_key or None,
     )
 
 
-def _check_certificate(settings: Settings) -> None:
-    if not settings.has_tls:
+def _allow_files(connections: int) -> None:
+    """Raise the limit on open files to the number that connections may need."""
+    if sys.platform == "win32":
         return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OTHER_FILES + 2 * connections
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.has_tls:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
     except OSError as error:
         reason = error.strerror or getattr(error, "reason", "") or type(error).__name__
         raise OptionError(f"--tls-cert and --tls-key cannot be used: {reason}") from None
+    return context
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
@@ -190,7 +244,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
-        raise OptionError(f"--host {host} is no address of this machine") from None
+        raise OptionError(f"--host {host} is not an address of this machine") from None
     sockets: list[socket.socket] = []
     missing: OSError | None = None
     with ExitStack() as stack:
@@ -232,12 +286,12 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
 def _unusable(error: OSError, host: str, port: object) -> RendicomError:
     if error.errno == errno.EADDRINUSE:
         message = f"port {port} is taken by another program"
-        return TargetInUseError(message, hint="--port 0 takes one that is free")
+        return TargetInUseError(message, hint="--port 0 chooses a free one")
     if error.errno == errno.EACCES:
-        return OptionError(f"--port {port} is not for ordinary users", hint="take one from 1024")
+        return OptionError(f"--port {port} needs special rights", hint="choose one from 1024")
     if error.errno in _NOT_HERE:
-        return OptionError(f"--host {host} is no address of this machine")
-    return OptionError(f"{host} port {port} cannot be listened at: {error.strerror}")
+        return OptionError(f"--host {host} is not an address of this machine")
+    return OptionError(f"{host} port {port} cannot be listened on: {error.strerror}")
 
 
 def _url(settings: Settings, listening: socket.socket) -> str:

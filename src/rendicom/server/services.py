@@ -1,12 +1,14 @@
-"""What a server consists of, put together and brought up and down in order."""
+"""The parts of a server, and their start and stop in order."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import stat
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,15 +20,15 @@ from rendicom.server.auth import Authenticator
 from rendicom.server.cache import ByteCache
 from rendicom.server.lookup import Lookup
 from rendicom.server.pictures import Pictures
-from rendicom.server.renderers import Renderers
 from rendicom.server.settings import Settings
 from rendicom.server.singleflight import SingleFlight
 from rendicom.server.spool import Spool
 from rendicom.server.telemetry import Telemetry
+from rendicom.server.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from rendicom.index.catalogue import Catalogue, Counts
-    from rendicom.index.scan import Scanner, ScanProgress
+    from rendicom.index.scan_scheduler import Scanner, ScanProgress
 
 __all__ = ["Services", "open_services"]
 
@@ -47,7 +49,7 @@ class Services:
 
     settings: Settings
     catalogue: Catalogue
-    renderers: Renderers
+    renderers: WorkerPool
     cache: ByteCache
     flights: SingleFlight
     telemetry: Telemetry
@@ -63,7 +65,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.lookup = Lookup(self.catalogue)
-        self.pictures = Pictures(self)
+        self.pictures = Pictures(self.cache, self.flights, self.renderers, self.telemetry)
         self.spool = Spool()
 
     async def answers(self) -> bool:
@@ -72,6 +74,15 @@ class Services:
             await self.count_index()
         except Exception as error:  # noqa: BLE001 - whatever is wrong, it does not answer
             _log.error("the index does not answer: %s", type(error).__name__)
+            return False
+        return True
+
+    async def has_spool(self) -> bool:
+        """Tell whether temporary files can be written."""
+        try:
+            await asyncio.to_thread(self.spool.restore)
+        except OptionError as error:
+            _log.error("%s", error.message)
             return False
         return True
 
@@ -94,7 +105,7 @@ class Services:
         return self.scanner.progress()
 
     def abandon(self) -> None:
-        """Remove what would stay behind a process that ends at once: it holds names of patients."""
+        """Remove temporary files before the process exits at once: they hold names of patients."""
         self.catalogue.close()
         self.spool.close()
 
@@ -128,22 +139,29 @@ def open_services(settings: Settings) -> Services:
         A file that a setting names is not what it should be.
     """
     from rendicom.index.catalogue import Catalogue
-    from rendicom.index.scan import Scanner
+    from rendicom.index.scan_scheduler import Scanner
     from rendicom.server.tasks import warm_up
 
     _check_folders(settings)
     telemetry = Telemetry()
-    renderers = Renderers(
+    renderers = WorkerPool(
         settings.number_of_workers,
         engine=settings.engine,
         queue_size=settings.queue_size,
         seconds=settings.timeout,
-        warm_up=warm_up,
-        telemetry=telemetry,
+        memory=settings.memory_of_worker,
+        warm_up=partial(warm_up, settings.max_pixels),
+        metrics=telemetry,
     )
-    catalogue = Catalogue(settings.database_url or "sqlite://")
+    catalogue = Catalogue(settings.database_url or "sqlite://", is_durable=settings.fsync)
     sources = [*settings.folders, *filter(None, [settings.store_location])]
-    scanner = Scanner(catalogue, sources, submit=renderers.submit, interval_seconds=settings.rescan)
+    scanner = Scanner(
+        catalogue,
+        sources,
+        submit=renderers.submit,
+        interval_seconds=settings.rescan,
+        follow_links=settings.follow_links,
+    )
     cache, flights = ByteCache(settings.cache_bytes), SingleFlight()
     telemetry.watch(renderers=renderers, cache=cache, flights=flights)
     return Services(
@@ -169,5 +187,15 @@ def _check_folders(settings: Settings) -> None:
         try:
             for folder in (settings.data, *own):
                 Path(folder).mkdir(parents=True, exist_ok=True)
+            _make_private(Path(settings.data))
         except OSError as error:
             raise OptionError(f"--data {settings.data} is no folder: {error.strerror}") from None
+
+
+def _make_private(data: Path) -> None:
+    """Make files of earlier versions private: they hold names of patients."""
+    index = list(data.glob("index.sqlite3*"))
+    is_ours = bool(index) or not any(data.iterdir())
+    for path, mode in ((data, 0o700), (data / "store", 0o700), *((each, 0o600) for each in index)):
+        if is_ours and path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(mode)

@@ -1,9 +1,9 @@
-"""Equal requests at the same time cost as much as one."""
+"""Shares the result of work between equal requests at the same time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
 __all__ = ["SingleFlight"]
@@ -12,20 +12,20 @@ _T = TypeVar("_T")
 
 
 class _Flight:
-    """Work that is under way, and how many wait for it."""
+    """Work in progress, and the futures that wait for it."""
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self.task = task
-        self.waiting = 0
+        self.waiting: set[asyncio.Future[Any]] = set()
 
 
 class SingleFlight:
-    """Does what is asked for once, however many ask meanwhile. For one event loop.
+    """Does equal work once for all callers that ask meanwhile. For one event loop.
 
     Attributes
     ----------
     shared
-        How many did not have to begin anything.
+        Number of calls that shared the work of another.
     """
 
     def __init__(self) -> None:
@@ -33,44 +33,57 @@ class SingleFlight:
         self._flights: dict[Hashable, _Flight] = {}
 
     def __len__(self) -> int:
-        """Return the number of things under way."""
+        """Return the number of pieces of work in progress."""
         return len(self._flights)
 
-    async def do(self, key: Hashable, make: Callable[[], Awaitable[_T]]) -> _T:
-        """Return what ``make`` returns, or what another call for ``key`` is about to.
+    async def do(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Return the result of ``make``, or of an earlier call for ``key`` in progress.
 
-        What it raises, all who wait for it get. One who stops waiting does not end it for the
-        others; when nobody waits any more, it is cancelled.
+        All callers get the same error. Cancelling one caller does not affect the others; the work
+        is cancelled when no caller is left.
         """
         flight = self._flights.get(key)
         if flight is None:
             flight = self._begin(key, make)
         else:
             self.shared += 1
-        flight.waiting += 1
+        # Cancelling a caller must not cancel the task; `asyncio.shield` costs more.
+        mine: asyncio.Future[_T] = flight.task.get_loop().create_future()
+        flight.waiting.add(mine)
         try:
-            # Cancelling who waits must not reach the task.
-            result: _T = await asyncio.shield(flight.task)
+            return await mine
         finally:
-            flight.waiting -= 1
+            flight.waiting.discard(mine)
             if not flight.waiting:
                 self._end(key, flight)
-        return result
 
-    def _begin(self, key: Hashable, make: Callable[[], Awaitable[_T]]) -> _Flight:
-        async def fly() -> _T:
-            return await make()
-
-        flight = self._flights[key] = _Flight(asyncio.create_task(fly()))
-        flight.task.add_done_callback(lambda _: self._leave(key, flight))
+    def _begin(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Any]]) -> _Flight:
+        task = asyncio.get_running_loop().create_task(make())
+        flight = self._flights[key] = _Flight(task)
+        task.add_done_callback(lambda _: self._land(key, flight))
         return flight
 
+    def _land(self, key: Hashable, flight: _Flight) -> None:
+        """Pass the result on; later calls start new work."""
+        self._leave(key, flight)
+        if flight.task.cancelled():
+            for each in flight.waiting:
+                each.cancel()
+            return
+        error = flight.task.exception()
+        for each in flight.waiting:
+            if each.done():
+                continue
+            if error is not None:
+                each.set_exception(error)
+            else:
+                each.set_result(flight.task.result())
+
     def _leave(self, key: Hashable, flight: _Flight) -> None:
-        """Let later calls begin anew; those who wait hold the task."""
         if self._flights.get(key) is flight:
             del self._flights[key]
 
     def _end(self, key: Hashable, flight: _Flight) -> None:
-        self._leave(key, flight)
         if not flight.task.done():
+            self._leave(key, flight)
             flight.task.cancel()

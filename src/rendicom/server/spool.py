@@ -1,4 +1,4 @@
-"""Where workers put what is too large to travel, until the request that it is for is over."""
+"""Temporary files of workers for results too large for a pipe, removed after the request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from rendicom.server.renderers import requester
+from rendicom.errors import UnwritableOutputError
+from rendicom.server.fair_queue import requester
 from rendicom.storage.temporary import TemporaryFolder
 
 __all__ = ["Spool", "remove_spooled"]
@@ -35,18 +36,41 @@ class Spool:
         self._folder = TemporaryFolder("spool")
 
     def close(self) -> None:
-        """Remove it with all that is in it."""
+        """Remove the folder with its contents."""
         if self._folder is not None:
             self._folder.remove()
 
     def place(self) -> str:
-        """Return the folder of the request under way; it is gone when that is over."""
+        """Return the folder of the request under way; it is gone when that is over.
+
+        Raises
+        ------
+        OptionError, UnwritableOutputError
+            None can be made.
+        """
         whose = requester.get()
         if whose is None or self._folder is None:
             return tempfile.gettempdir()
         if not whose.spool:
-            whose.spool = tempfile.mkdtemp(dir=self._folder.path)
+            self.restore()
+            try:
+                whose.spool = tempfile.mkdtemp(dir=self._folder.path)
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                raise UnwritableOutputError(f"no temporary folder can be made: {reason}") from None
         return whose.spool
+
+    def restore(self) -> None:
+        """Make the folder anew where somebody has removed it, as cleaners of old files do.
+
+        Raises
+        ------
+        OptionError
+            It cannot be made.
+        """
+        if self._folder is not None and not Path(self._folder.path).is_dir():
+            self._folder.remove()
+            self.open()
 
 
 def remove_spooled(path: str) -> None:

@@ -1,8 +1,6 @@
-"""What worker processes do for the server. Texts and numbers come in, bytes go out.
+"""Tasks of the worker processes. Texts and numbers come in, bytes go out.
 
-Options come in their canonical form, which takes a fraction of the time to send.
-
-A worker keeps what it used last open: the second frame of a large file costs that frame.
+A worker keeps the files it used last open: the second frame of a large file costs that frame.
 """
 
 from __future__ import annotations
@@ -11,52 +9,60 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
-from urllib.parse import parse_qsl
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from rendicom import storage
 from rendicom.dicomweb import objects
 from rendicom.dicomweb.resources import parse_resource
-from rendicom.engine import Instance, open_instance, open_presentation
-from rendicom.errors import NotAcceptableError
+from rendicom.engine import (
+    Instance,
+    InstanceLocation,
+    PictureRequest,
+    open_instance,
+    open_presentation,
+)
+from rendicom.errors import NotAcceptableError, UnwritableOutputError
 from rendicom.options import RenderOptions
 
 if TYPE_CHECKING:
+    from rendicom.dicomweb.composing import Made
+    from rendicom.dicomweb.identifying import Identity
     from rendicom.dicomweb.jsonmodel import JsonModel
     from rendicom.dicomweb.objects import FramePart, Retrieved, StoredInstance
-    from rendicom.values import RenderedImage
+    from rendicom.engine.measuring import MeasuredFrame, Point
+    from rendicom.engine.rendered_image import RenderedImage
 
 __all__ = [
+    "IN_MEMORY",
     "Picture",
-    "Place",
+    "compose_instances",
     "draw_icon",
-    "list_references",
+    "identify_instance",
+    "measure",
+    "open_image",
     "read_bulk_data",
     "read_frames",
     "read_instance",
     "read_metadata",
     "read_metadata_xml",
     "read_video",
-    "render_animation",
-    "render_frame",
+    "render_picture",
+    "travelling",
     "warm_up",
     "write_document",
 ]
 
+IN_MEMORY = 4 << 20
+"""Bytes of a store request that travel between processes; more go through temporary files."""
 _KEPT_OPEN = 64
-_UID_TAGS = ("0020000D", "0020000E", "00080018")
-
-
-class Place(NamedTuple):
-    """Where an instance is, and what its bytes were when it was indexed."""
-
-    location: str
-    version: str
+_UID_TAGS = (0x0020000D, 0x0020000E, 0x00080018)
+_AVAILABLE_SYNTAX = "00083002"
 
 
 class Picture(NamedTuple):
-    """What was rendered, as it travels from a worker.
+    """A rendered picture as a worker returns it.
 
     ``version`` is that of the bytes it was made from: the file may have changed since it was
     indexed.
@@ -67,7 +73,7 @@ class Picture(NamedTuple):
     warnings: tuple[str, ...] = ()
     version: str = ""
     key: Hashable = None
-    """What the server finds it by, if it keeps it."""
+    """Key in the cache of the server."""
     voi: str = ""
     seconds: tuple[float, ...] = ()
 
@@ -85,11 +91,11 @@ class _OpenFiles(threading.local, Generic[_T]):
     def __init__(self, open_file: Callable[[str], _T]) -> None:
         super().__init__()
         self._open_file = open_file
-        self._open: OrderedDict[Place, _T] = OrderedDict()
+        self._open: OrderedDict[InstanceLocation, _T] = OrderedDict()
 
-    def at(self, place: Place) -> tuple[_T, str]:
+    def at(self, place: InstanceLocation) -> tuple[_T, str]:
         """Return what is at the place now, and its version."""
-        now = Place(place.location, storage.version_of(place.location))
+        now = InstanceLocation(place.location, storage.version_of(place.location))
         found = self._open.get(now)
         if found is None:
             found = self._open[now] = self._open_file(now.location)
@@ -100,21 +106,27 @@ class _OpenFiles(threading.local, Generic[_T]):
 
 
 def _open_image(location: str) -> Instance:
-    return open_instance(storage.open_bytes(location))
+    return open_instance(storage.open_bytes(location), threads=1)
 
 
 def _open_stored(location: str) -> StoredInstance:
-    return objects.open_stored(storage.open_bytes(location))
+    return objects.open_stored(storage.open_bytes(location), max_pixels=_Limits.max_pixels)
 
 
 _images = _OpenFiles(_open_image)
 _stored = _OpenFiles(_open_stored)
 
 
-def warm_up() -> None:
-    """Import what nearly every picture needs, by making one."""
+class _Limits:
+    """Limits and locations of this worker process; set once when it starts."""
+
+    max_pixels = RenderOptions().max_pixels
+
+
+def warm_up(max_pixels: int = _Limits.max_pixels) -> None:
+    """Import what nearly every picture needs, by making one; then keep to the limit."""
+    _Limits.max_pixels = max_pixels
     from importlib.util import find_spec
-    from pathlib import Path
 
     package = find_spec("pydicom")
     if package is None or package.origin is None:
@@ -122,43 +134,30 @@ def warm_up() -> None:
     sample = Path(package.origin).parent / "data" / "test_files" / "CT_small.dcm"
     if sample.exists():
         for media_type in ("image/jpeg", "image/png"):
-            place = Place(str(sample), "")
-            render_frame(place, 1, RenderOptions().canonical(), media_type)
+            place = InstanceLocation(str(sample))
+            render_picture(PictureRequest(media_type=media_type, instance=place))
 
 
 # --- rendered -------------------------------------------------------------------------------
 
 
-def render_frame(
-    place: Place,
-    frame: int,
-    options: str,
-    media_type: str,
-    presentation: Place | None = None,
-) -> Picture:
-    """Return one frame as a picture; see `rendicom.engine.Instance.render`."""
-    instance, version = _images.at(place)
+def render_picture(request: PictureRequest) -> Picture:
+    """Return the picture that a request asks for; see `rendicom.engine.Instance.picture`."""
+    instance, version = open_image(request)
     state = None
-    if presentation is not None:
-        state = open_presentation(storage.open_bytes(presentation.location))
-    picture = instance.render(frame, _options(options), media_type, presentation=state)
-    return _travelling(picture, version)
+    if request.presentation is not None:
+        state = open_presentation(storage.open_bytes(request.presentation.location))
+    return travelling(instance.picture(request, presentation=state), version)
 
 
-def render_animation(
-    place: Place, frames: Sequence[int] | None, options: str, media_type: str
-) -> Picture:
-    """Return frames as one loop; see `rendicom.engine.Instance.render_animation`."""
-    instance, version = _images.at(place)
-    return _travelling(instance.render_animation(frames, _options(options), media_type), version)
+def open_image(request: PictureRequest) -> tuple[Instance, str]:
+    """Return the instance that a request is about, and the version of its bytes."""
+    assert request.instance is not None  # noqa: S101 - the server makes no other requests
+    return _images.at(request.instance)
 
 
-@lru_cache(maxsize=256)
-def _options(canonical: str) -> RenderOptions:
-    return RenderOptions.parse(dict(parse_qsl(canonical)))
-
-
-def _travelling(picture: RenderedImage, version: str) -> Picture:
+def travelling(picture: RenderedImage, version: str) -> Picture:
+    """Return a picture made of bytes of a version, as it travels from a worker."""
     return Picture(
         picture.data,
         picture.media_type,
@@ -169,7 +168,7 @@ def _travelling(picture: RenderedImage, version: str) -> Picture:
     )
 
 
-def write_document(place: Place, media_type: str, base: str, charset: str) -> Picture:
+def write_document(place: InstanceLocation, media_type: str, base: str, charset: str) -> Picture:
     """Return a report or encapsulated document, its references linked below ``base``."""
     from rendicom.documents import render_document
 
@@ -189,45 +188,87 @@ def draw_icon(label: str, size: tuple[int, int], media_type: str) -> Picture:
     """Return what stands for an instance that has no picture, or none that may be shown."""
     from rendicom.engine import render_icon
 
-    return _travelling(render_icon(label, size, media_type), "")
+    return travelling(render_icon(label, size, media_type), "")
 
 
-def list_references(place: Place) -> tuple[tuple[str, str, str, tuple[int, ...]], ...]:
-    """Return study, series, instance and frames of the images a presentation state is for."""
-    state = open_presentation(storage.open_bytes(place.location))
-    return tuple((each.study, each.series, each.instance, each.frames) for each in state.references)
+# --- measured -------------------------------------------------------------------------------
+
+
+class _LastMeasured(threading.local):
+    """The frame that a thread measured in last: the next point is mostly in the same one."""
+
+    key: tuple[InstanceLocation, int] | None = None
+    frame: MeasuredFrame | None = None
+
+
+_last_measured = _LastMeasured()
+_KEPT_VALUES = 64 << 20
+"""Bytes of the values of the last frame, if they are kept."""
+
+
+def measure(
+    place: InstanceLocation, frame: int, shape: str, points: Sequence[Point]
+) -> dict[str, Any]:
+    """Return what is measured in a frame; see `rendicom.engine.measuring.MeasuredFrame`.
+
+    A point has also its ``position``: x, y, z in the patient in millimeters, or None.
+    """
+    from rendicom.composition.planes import Planes
+    from rendicom.engine.measuring import MeasuredFrame
+
+    instance, version = _images.at(place)
+    key, last = (InstanceLocation(place.location, version), frame), _last_measured
+    measured = last.frame if last.key == key else None
+    if measured is None or measured.instance is not instance:
+        measured = MeasuredFrame(instance, frame, _Limits.max_pixels)
+    found = measured.measure(shape, points)
+    values = measured.__dict__.get("values")
+    if values is not None:
+        is_kept = values.nbytes <= _KEPT_VALUES
+        last.key, last.frame = (key, measured) if is_kept else (None, None)
+    if shape != "point":
+        return found
+    plane = Planes(instance.header, instance.description).plane(frame)
+    position = None if plane is None else plane.to_patient(_centered(points))[0].tolist()
+    return {**found, "position": position}
+
+
+def _centered(points: Sequence[Point]) -> Any:
+    """Return points counted from the center of the first pixel, as planes have them."""
+    import numpy as np
+
+    return np.asarray(points, np.float64) - 0.5
 
 
 # --- retrieved ------------------------------------------------------------------------------
 
 
-def read_metadata(place: Place, base: str) -> bytes:
+def read_metadata(place: InstanceLocation, base: str) -> bytes:
     """Return the JSON object of an instance whose own address is ``base``."""
     return json.dumps(
         _metadata(place, base), ensure_ascii=False, separators=(",", ":"), allow_nan=False
     ).encode("utf-8", "replace")
 
 
-def read_metadata_xml(place: Place, base: str) -> bytes:
+def read_metadata_xml(place: InstanceLocation, base: str) -> bytes:
     """Return the XML document of an instance whose own address is ``base``."""
     from rendicom.dicomweb.xmlmodel import to_native_xml
 
     return to_native_xml(_metadata(place, base))
 
 
-def _metadata(place: Place, base: str) -> JsonModel:
-    """Return the attributes, with the UIDs that the index made up for a file without them."""
-    model = objects.metadata(_stored.at(place)[0], base)
-    resource = parse_resource(base)
-    missing = {
-        tag: {"vr": "UI", "Value": [uid]}
-        for tag, uid in zip(_UID_TAGS, resource[:3], strict=True)
-        if not model.get(tag, {}).get("Value")
-    }
-    return dict(sorted({**model, **missing}.items())) if missing else model
+def _metadata(place: InstanceLocation, base: str) -> JsonModel:
+    """Return the attributes, with the UIDs that the index has and the transfer syntax."""
+    stored = _stored.at(place)[0]
+    model = objects.metadata(stored, base)
+    uids = {f"{tag:08X}": uid for tag, uid in zip(_UID_TAGS, parse_resource(base), strict=False)}
+    syntax = stored.dataset.transfer_syntax
+    said = {**uids, _AVAILABLE_SYNTAX: syntax} if syntax else uids
+    model |= {name: {"vr": "UI", "Value": [uid]} for name, uid in said.items()}
+    return dict(sorted(model.items()))
 
 
-def read_video(place: Place, media_type: str) -> Retrieved:
+def read_video(place: InstanceLocation, media_type: str) -> Retrieved:
     """Return the stream of a video.
 
     Raises
@@ -243,16 +284,74 @@ def read_video(place: Place, media_type: str) -> Retrieved:
     return found
 
 
-def read_instance(place: Place, transfer_syntax: str, spool: str) -> Retrieved:
-    """Return an instance as a file; see `rendicom.dicomweb.objects.instance_bytes`."""
-    return objects.instance_bytes(_stored.at(place)[0], transfer_syntax, spool_folder=spool)
+def read_instance(
+    place: InstanceLocation, uids: Sequence[str], transfer_syntax: str, spool: str
+) -> Retrieved:
+    """Return an instance as a file; see `rendicom.dicomweb.objects.instance_bytes`.
+
+    ``uids`` are those of study, series and instance in the index, which a file may lack.
+    """
+    said = dict(zip(_UID_TAGS, uids, strict=True))
+    stored = _stored.at(place)[0]
+    return objects.instance_bytes(stored, transfer_syntax, uids=said, spool_folder=spool)
 
 
-def read_frames(place: Place, frames: Sequence[int], transfer_syntax: str) -> list[FramePart]:
+def read_frames(
+    place: InstanceLocation, frames: Sequence[int], transfer_syntax: str
+) -> list[FramePart]:
     """Return frames as bulk data; see `rendicom.dicomweb.objects.frame_bytes`."""
     return objects.frame_bytes(_stored.at(place)[0], frames, transfer_syntax)
 
 
-def read_bulk_data(place: Place, path: str, spool: str) -> Retrieved:
+def read_bulk_data(place: InstanceLocation, path: str, spool: str) -> Retrieved:
     """Return the value of one element; see `rendicom.dicomweb.objects.bulk_data`."""
     return objects.bulk_data(_stored.at(place)[0], path, spool_folder=spool)
+
+
+# --- stored ---------------------------------------------------------------------------------
+
+
+def identify_instance(source: bytes | str) -> Identity | int:
+    """Return which instance a file is that was sent; see `rendicom.dicomweb.identifying`."""
+    from rendicom.dicomweb.identifying import identify
+
+    return identify(source)
+
+
+def compose_instances(
+    models: Sequence[tuple[str, bytes | str]],
+    bulk: Sequence[tuple[str, str, bytes | str]],
+    spool: str,
+) -> list[Made]:
+    """Return the files of instances that came as metadata and bulk data.
+
+    Bodies are bytes or paths. Files of more than `IN_MEMORY` bytes together are written to the
+    folder ``spool``.
+    """
+    from rendicom.dicomweb.composing import Bulk, compose_all
+
+    values = [Bulk(location, kind, _read(body)) for location, kind, body in bulk]
+    outcomes: list[Made] = []
+    held = 0
+    for made in compose_all(((kind, _read(body)) for kind, body in models), values):
+        held += len(made.composed.data) if made.composed else 0
+        outcomes.append(_spooled(made, spool) if held > IN_MEMORY else made)
+    return outcomes
+
+
+def _read(body: bytes | str) -> bytes:
+    return body if isinstance(body, bytes) else Path(body).read_bytes()
+
+
+def _spooled(made: Made, spool: str) -> Made:
+    """Return the outcome with its file on disk."""
+    if made.composed is None:
+        return made
+    try:
+        with NamedTemporaryFile(dir=spool, delete=False) as file:
+            file.write(made.composed.data)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        unkept = UnwritableOutputError(f"a composed instance cannot be kept: {reason}")
+        return made._replace(composed=None, error=unkept)
+    return made._replace(composed=made.composed._replace(data=b"", path=file.name))

@@ -1,19 +1,26 @@
-"""What is counted and timed, for Prometheus. No label holds a UID, a name or a path."""
+"""Counters and durations for Prometheus. No label holds a UID, a name or a path."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 from rendicom import __version__
 
 if TYPE_CHECKING:
     from rendicom.server.cache import ByteCache
-    from rendicom.server.renderers import Renderers
     from rendicom.server.singleflight import SingleFlight
+    from rendicom.server.worker_pool import WorkerPool
 
 __all__ = ["CONTENT_TYPE", "Telemetry"]
 
@@ -21,25 +28,72 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
+class _Clock:
+    """A histogram of seconds by one label.
+
+    Unlike `prometheus_client.Histogram` it takes no locks, since only the event loop changes it:
+    a picture is timed six times.
+    """
+
+    def __init__(self, name: str, help: str, label: str) -> None:
+        self._name, self._help, self._label = f"rendicom_{name}", help, label
+        self._counts: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+
+    def observe(self, label: str, seconds: float) -> None:
+        counts = self._counts.get(label)
+        if counts is None:
+            counts = self._counts[label] = [0] * (len(_BUCKETS) + 1)
+            self._sums[label] = 0.0
+        counts[bisect_left(_BUCKETS, seconds)] += 1
+        self._sums[label] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        family = HistogramMetricFamily(self._name, self._help, labels=[self._label])
+        bounds = [*map(str, map(float, _BUCKETS)), "+Inf"]
+        for label, counts in list(self._counts.items()):
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric([label], buckets, self._sums.get(label, 0.0))
+        yield family
+
+
+class _Answers:
+    """Requests under way, and those answered by route, method and status; takes no locks either."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.numbers: dict[tuple[str, str, int], int] = {}
+        self.sizes: dict[str, int] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "rendicom_requests_in_flight", "Requests under way.", value=self.in_flight
+        )
+        requests = CounterMetricFamily(
+            "rendicom_requests", "Requests answered.", labels=["route", "method", "status"]
+        )
+        for (route, method, status), number in list(self.numbers.items()):
+            requests.add_metric([route, method, str(status)], number)
+        yield requests
+        sizes = CounterMetricFamily(
+            "rendicom_response_bytes", "Bytes of bodies sent.", labels=["route"]
+        )
+        for route, size in list(self.sizes.items()):
+            sizes.add_metric([route], size)
+        yield sizes
+
+
 class Telemetry:
-    """Counters and clocks of one server, in a registry of their own."""
+    """Counters and durations of one server, in its own registry. For its event loop."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = self._counter(
-            "requests", "Requests answered.", "route", "method", "status"
-        )
-        self._seconds = self._histogram("request_seconds", "From request to last byte.", "route")
-        self._bytes = self._counter("response_bytes", "Bytes of bodies sent.", "route")
-        # To look labels up takes longer than to count.
-        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter]] = {}
-        self._clocks: dict[tuple[Histogram, str], Histogram] = {}
-        self._flight = Gauge(
-            "rendicom_requests_in_flight", "Requests under way.", registry=self.registry
-        )
-        self._wait = self._histogram("queue_seconds", "Waiting for a worker.", "kind")
-        self._work = self._histogram("work_seconds", "Calls in workers.", "kind")
-        self._stage = self._histogram("render_stage_seconds", "Rendering by stage.", "stage")
+        self._answers = _Answers()
+        self.registry.register(self._answers)
+        self._seconds = self._clock("request_seconds", "From request to last byte.", "route")
+        self._wait = self._clock("queue_seconds", "Waiting for a worker.", "kind")
+        self._work = self._clock("work_seconds", "Calls in workers.", "kind")
+        self._stage = self._clock("render_stage_seconds", "Rendering by stage.", "stage")
         self._lost = self._counter("workers_lost", "Workers that had to be replaced.", "reason")
         self._failures = self._counter(
             "decode_failures", "Pictures that could not be decoded.", "transfer_syntax", "code"
@@ -52,53 +106,41 @@ class Telemetry:
     def _counter(self, name: str, help: str, *labels: str) -> Counter:
         return Counter(f"rendicom_{name}", help, labels, registry=self.registry)
 
-    def _histogram(self, name: str, help: str, *labels: str) -> Histogram:
-        return Histogram(f"rendicom_{name}", help, labels, registry=self.registry, buckets=_BUCKETS)
+    def _clock(self, name: str, help: str, label: str) -> _Clock:
+        clock = _Clock(name, help, label)
+        self.registry.register(clock)
+        return clock
 
-    def watch(self, *, renderers: Renderers, cache: ByteCache, flights: SingleFlight) -> None:
-        """Report also what these count themselves."""
+    def watch(self, *, renderers: WorkerPool, cache: ByteCache, flights: SingleFlight) -> None:
+        """Also report the counts of other objects."""
         self.registry.register(_Watched(renderers, cache, flights))
 
     def began(self) -> None:
-        """Count a request that is under way from now."""
-        self._flight.inc()
+        """Count the start of a request."""
+        self._answers.in_flight += 1
 
     def answered(self, *, route: str, method: str, status: int, size: int, seconds: float) -> None:
-        """Count a request that is over; ``route`` is the template, never the path."""
-        self._flight.dec()
-        key = (route, method, status)
-        children = self._answers.get(key)
-        if children is None:
-            children = self._answers[key] = (
-                self._requests.labels(route, method, str(status)),
-                self._seconds.labels(route),
-                self._bytes.labels(route),
-            )
-        requests, clock, sizes = children
-        requests.inc()
-        clock.observe(seconds)
-        sizes.inc(size)
+        """Count the end of a request; ``route`` is the template, never the path."""
+        answers, key = self._answers, (route, method, status)
+        answers.in_flight -= 1
+        answers.numbers[key] = answers.numbers.get(key, 0) + 1
+        answers.sizes[route] = answers.sizes.get(route, 0) + size
+        self._seconds.observe(route, seconds)
 
     def waited(self, kind: str, seconds: float) -> None:
-        """Count what a call waited for a worker."""
-        self._child(self._wait, kind).observe(seconds)
+        """Record how long a call waited for a worker."""
+        self._wait.observe(kind, seconds)
 
     def worked(self, kind: str, seconds: float) -> None:
-        """Count what a worker took for a call."""
-        self._child(self._work, kind).observe(seconds)
+        """Record how long a worker took for a call."""
+        self._work.observe(kind, seconds)
 
     def stage(self, stage: str, seconds: float) -> None:
-        """Count what one stage of rendering took, as a worker reports it."""
-        self._child(self._stage, stage).observe(seconds)
-
-    def _child(self, clock: Histogram, label: str) -> Histogram:
-        found = self._clocks.get((clock, label))
-        if found is None:
-            found = self._clocks[clock, label] = clock.labels(label)
-        return found
+        """Record the duration of a stage of rendering, as a worker reports it."""
+        self._stage.observe(stage, seconds)
 
     def worker_lost(self, *, timed_out: bool) -> None:
-        """Count a worker that died, or that was ended since its time was over."""
+        """Count a worker that died, or was ended at its time limit."""
         self._lost.labels("timed-out" if timed_out else "died").inc()
 
     def decode_failed(self, transfer_syntax: str, code: str) -> None:
@@ -106,11 +148,11 @@ class Telemetry:
         self._failures.labels(_known_syntax(transfer_syntax), code).inc()
 
     def auth_failed(self, reason: str) -> None:
-        """Count a request that was not let in."""
+        """Count a request without a valid key."""
         self._refusals.labels(reason).inc()
 
     def indexed(self, *, studies: int, series: int, instances: int) -> None:
-        """Say how much the index holds now."""
+        """Set the size of the index."""
         if self._indexed is None:
             self._indexed = Gauge(
                 "rendicom_indexed", "What the index holds.", ["level"], registry=self.registry
@@ -120,7 +162,7 @@ class Telemetry:
             self._indexed.labels(level).set(number)
 
     def exposition(self) -> bytes:
-        """Return all of it in the text format that Prometheus reads."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
 
 
@@ -132,13 +174,13 @@ def _known_syntax(uid: str) -> str:
 
 
 class _Watched:
-    """Asks for counts when they are read."""
+    """Reads the counts of other objects when metrics are read."""
 
-    def __init__(self, renderers: Renderers, cache: ByteCache, flights: SingleFlight) -> None:
+    def __init__(self, renderers: WorkerPool, cache: ByteCache, flights: SingleFlight) -> None:
         self._renderers, self._cache, self._flights = renderers, cache, flights
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what is counted elsewhere."""
+        """Yield the metrics."""
         renderers, cache = self._renderers, self._cache
         gauges = {
             "queue_length": ("Calls that wait for a worker.", renderers.waiting),

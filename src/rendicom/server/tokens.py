@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -22,9 +22,10 @@ _ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 )  # fmt: skip
 """Signatures by a private key only: with HS256 the published key could sign."""
+_VERIFY = ("verify",)
 _REFRESH_SECONDS = 600.0
 _REFETCH_SECONDS = 30.0
-"""Between looks for a key that is not known: anybody can make one up."""
+"""Seconds between lookups of unknown keys, which anyone can invent."""
 _FETCH_SECONDS = 10.0
 _LARGEST = 1 << 20
 _LEEWAY_SECONDS = 30
@@ -32,11 +33,18 @@ _LONGEST = 16 << 10
 
 
 class Claims(NamedTuple):
-    """What a token says: who has it, which scopes it gives, and until when (POSIX time)."""
+    """Claims of a token: subject, scopes, and end (POSIX time)."""
 
     subject: str
     scopes: frozenset[str]
     expires: float
+
+
+class _Key(NamedTuple):
+    """A public key, and the algorithms that it may be used with."""
+
+    key: Any
+    algorithms: Sequence[str]
 
 
 class Tokens:
@@ -54,7 +62,7 @@ class Tokens:
         self._location = location
         self._audience = audience
         self._issuer = issuer or None
-        self._keys: Mapping[str, jwt.PyJWK] = {}
+        self._keys: Mapping[str, _Key] = {}
         self._fetched = 0.0
         self._lock = asyncio.Lock()
 
@@ -74,7 +82,7 @@ class Tokens:
             _log.warning("%s", error)
 
     async def check(self, token: str) -> Claims:
-        """Return what a token says.
+        """Return the claims of a token.
 
         Raises
         ------
@@ -89,7 +97,7 @@ class Tokens:
             payload = jwt.decode(
                 token,
                 key.key,
-                algorithms=_ALGORITHMS,
+                algorithms=key.algorithms,
                 audience=self._audience,
                 issuer=self._issuer,
                 leeway=_LEEWAY_SECONDS,
@@ -99,7 +107,7 @@ class Tokens:
             raise UnauthenticatedError(f"the token does not hold: {_reason(error)}") from None
         return Claims(str(payload["sub"]), _scopes(payload), float(payload["exp"]))
 
-    async def _key(self, key_id: str) -> jwt.PyJWK:
+    async def _key(self, key_id: str) -> _Key:
         age = monotonic() - self._fetched
         is_known = key_id in self._keys
         if age > (_REFRESH_SECONDS if is_known else _REFETCH_SECONDS):
@@ -124,20 +132,40 @@ class Tokens:
     async def _fetch(self) -> None:
         try:
             text = await asyncio.to_thread(_read, self._location)
-            keys = jwt.PyJWKSet.from_dict(json.loads(text)).keys
+            keys = dict(_keys_of(json.loads(text)["keys"]))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise OptionError(f"--jwks {self._location} cannot be read: {reason}") from None
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, LookupError, RecursionError):
             raise OptionError(f"--jwks {self._location} is not a JSON Web Key Set") from None
         finally:
-            # After the answer: who waited for it need not ask again.
+            # After the response: a waiting request need not ask again.
             self._fetched = monotonic()
-        self._keys = {str(key.key_id or ""): key for key in keys if _may_sign(key)}
+        self._keys = keys
 
 
-def _may_sign(key: jwt.PyJWK) -> bool:
-    return key.public_key_use in (None, "sig") and key.algorithm_name in _ALGORITHMS
+def _keys_of(members: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, _Key]]:
+    """Yield identifiers and keys, without those that are of no use here.
+
+    Raises
+    ------
+    ValueError
+        None of them is a key.
+    """
+    is_key_set = False
+    for member in members:
+        try:
+            key = jwt.PyJWK.from_dict(dict(member))
+        except jwt.PyJWTError:
+            continue
+        is_key_set = True
+        is_for_us = member.get("use", "sig") == "sig" and "verify" in member.get("key_ops", _VERIFY)
+        if is_for_us and key.algorithm_name in _ALGORITHMS:
+            # A key that names its algorithm is for no other one (RFC 7517 4.4).
+            algorithms = (key.algorithm_name,) if member.get("alg") else _ALGORITHMS
+            yield str(member.get("kid") or ""), _Key(key.key, algorithms)
+    if not is_key_set:
+        raise ValueError("no member is a key")
 
 
 def _read(location: str) -> bytes:
@@ -168,7 +196,7 @@ def _scopes(payload: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _reason(error: Exception) -> str:
-    """Return what is wrong with a token, quoting nothing of it."""
+    """Return the reason why a token is invalid, without quoting it."""
     reasons: tuple[tuple[type[Exception], str], ...] = (
         (jwt.ExpiredSignatureError, "it has expired"),
         (jwt.ImmatureSignatureError, "it is not valid yet"),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from rendicom.errors import OptionError
 from rendicom.storage.backends.local import BACKEND as _LOCAL
+from rendicom.storage.store import Existing, Store, Stored
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -32,125 +33,10 @@ __all__ = [
     "write",
 ]
 
-Existing = Literal["overwrite", "skip", "fail"]
-"""What happens to what is there already."""
-
 _ROOM = "rendicom.storage.backends"
 _IN_SCHEME = frozenset("+-.")
 _by_scheme: dict[str, Store] = {}
 """Stores that were asked for."""
-
-
-class Stored(NamedTuple):
-    """One object in a listing.
-
-    ``location`` is its whole URI, ``name`` what is below the folder listed, ``/`` between parts;
-    ``size`` is in bytes; ``version`` changes when the object does.
-    """
-
-    location: str
-    name: str
-    size: int
-    version: str
-
-
-class Store(Protocol):
-    """What a backend does; `rendicom.testing.stores.StoreTests` holds it to that.
-
-    Locations are whole: scheme, bucket and key. Only errors of Rendicom leave a store, and no
-    message holds a secret. Threads may share a store.
-
-    Attributes
-    ----------
-    schemes
-        What its URIs start with, in small letters, without ``://``.
-    """
-
-    schemes: tuple[str, ...]
-
-    def check(self, location: str) -> None:
-        """Return when there can be such a location here; no store is asked.
-
-        Raises
-        ------
-        OptionError
-            A package is missing, or the location is malformed.
-        """
-        ...
-
-    def open_bytes(self, location: str) -> str | BinaryIO:
-        """Return a seekable binary file, or a path that is one.
-
-        What is read of a large object costs little more than that. If the object changes
-        meanwhile, reading fails or gives the old bytes, never some of both.
-
-        Raises
-        ------
-        UnreadableSourceError
-        """
-        ...
-
-    def list_folder(self, location: str) -> Iterator[Stored]:
-        """Yield all that is below ``location``, or the one object there, sorted by name.
-
-        Nothing is yielded where nothing is. Memory does not grow with the number of objects.
-
-        Raises
-        ------
-        UnreadableSourceError
-        """
-        ...
-
-    def version_of(self, location: str) -> str:
-        """Return what changes when the bytes do; empty where there are none.
-
-        Raises
-        ------
-        UnreadableSourceError
-            Nobody can tell.
-        """
-        ...
-
-    def head(self, location: str, length: int) -> bytes:
-        """Return the first bytes, at most ``length``.
-
-        Raises
-        ------
-        UnreadableSourceError
-        """
-        ...
-
-    def exists(self, location: str) -> bool:
-        """Tell whether something is there.
-
-        Raises
-        ------
-        UnreadableSourceError
-            Nobody can tell.
-        """
-        ...
-
-    def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
-        """Write whole or not at all; False when ``existing`` is ``skip`` and something is there.
-
-        ``data`` may be any buffer, such as a mapped file.
-
-        Raises
-        ------
-        OutputExistsError
-            Something is there and ``existing`` is ``fail``.
-        UnwritableOutputError
-        """
-        ...
-
-    def remove(self, location: str) -> None:
-        """Remove what is there, if anything is.
-
-        Raises
-        ------
-        UnwritableOutputError
-        """
-        ...
 
 
 def is_uri(location: str) -> bool:
@@ -198,7 +84,7 @@ def open_bytes(location: str) -> str | BinaryIO:
 
 
 def list_folder(location: str) -> Iterator[Stored]:
-    """Yield what is below a URI; see `Store.list_folder`."""
+    """Yield the objects below a URI; see `Store.list_folder`."""
     return _store(location).list_folder(location)
 
 
@@ -217,14 +103,16 @@ def exists(location: str) -> bool:
     return _store(location).exists(location)
 
 
-def write(location: str, data: bytes, *, existing: Existing = "overwrite") -> bool:
+def write(
+    location: str, data: bytes, *, existing: Existing = "overwrite", is_durable: bool = False
+) -> bool:
     """Write whole or not at all; see `Store.write`."""
-    return _store(location).write(location, data, existing=existing)
+    return _store(location).write(location, data, existing=existing, is_durable=is_durable)
 
 
-def remove(location: str) -> None:
-    """Remove what is there; see `Store.remove`."""
-    _store(location).remove(location)
+def remove(location: str, *, is_durable: bool = False) -> None:
+    """Remove the object; see `Store.remove`."""
+    _store(location).remove(location, is_durable=is_durable)
 
 
 def _store(location: str) -> Store:

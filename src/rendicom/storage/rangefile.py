@@ -1,4 +1,4 @@
-"""A large object as a file: what is read is fetched, in blocks, and some blocks are kept."""
+"""A large object as a file: blocks are fetched as they are read, and some are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests need: any DICOM file made in memory, and test suites for plugins.
+"""Helpers for tests: any DICOM file made in memory, and test suites for plugins.
 
 Shipped with the package so that the author of a codec runs the same tests as Rendicom does.
 Nothing here is imported by the product.
@@ -15,8 +15,8 @@ from rendicom.testing.images import (
     pack_bits,
     pack_cells,
     palette,
-    rle,
 )
+from rendicom.testing.rle import rle
 from rendicom.testing.writer import (
     BIG_ENDIAN,
     DEFLATED,

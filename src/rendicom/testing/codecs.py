@@ -27,7 +27,7 @@ from rendicom.errors import (
     UnsupportedTransferSyntaxError,
 )
 from rendicom.pixels.codecs import Codec, Decoded, DecodeRequest
-from rendicom.testing.images import rle
+from rendicom.testing.rle import rle
 
 __all__ = ["CodecTests", "Example", "examples"]
 
@@ -95,7 +95,8 @@ def _jpeg_examples() -> Iterator[Example]:
     baseline, lossless = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"
     yield _example("jpeg", jpeg8_encode(flat, level=100), flat, baseline, tolerance=2)
     for gray in (flat, _gradient("u2")):
-        stream = jpeg8_encode(gray, lossless=True, predictor=1)
+        bits = gray.dtype.itemsize * 8  # the default is 12, whatever the values
+        stream = jpeg8_encode(gray, lossless=True, predictor=1, bitspersample=bits)
         yield _example("jpeg-lossless", stream, gray, lossless)
         yield _example("jpeg-ls", jpegls_encode(gray), gray, "1.2.840.10008.1.2.4.80")
     yield _example("jpeg-ls", jpegls_encode(colour), colour, "1.2.840.10008.1.2.4.80")

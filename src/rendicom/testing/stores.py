@@ -76,7 +76,7 @@ class StoreTests:
             assert self.store.exists(place) is True
 
     def test_any_buffer_is_written(self, root: str) -> None:
-        """What is mapped or a part of something need not be copied first."""
+        """Memory maps and slices are accepted without a copy."""
         place = join(root, "x")
         view = memoryview(b"0123456789")[2:5]
         self.store.write(place, view, existing="overwrite")  # type: ignore[arg-type]
@@ -126,7 +126,7 @@ class StoreTests:
         assert self._bytes(place) == bytes([results.index(True)]) * 5000
 
     def test_readers_see_one_version(self, root: str) -> None:
-        """Somebody who reads while others write gets one of the versions, whole."""
+        """A reader gets one complete version while others write."""
         place = join(root, "x")
         self.store.write(place, bytes(100_000), existing="overwrite")
 
@@ -154,7 +154,7 @@ class StoreTests:
         assert after != before
 
     def test_remove(self, root: str) -> None:
-        """What is removed is gone, and nothing else is."""
+        """Removing a file removes that file only."""
         for name in ("a", "b"):
             self.store.write(join(root, name), b"x", existing="fail")
         self.store.remove(join(root, "a"))

@@ -1,7 +1,7 @@
-"""Who does the work: each module in this room makes a `concurrent.futures.Executor`.
+"""Executors: each module here opens a `concurrent.futures.Executor`.
 
-What kills a worker must cost no more than the task it was at, so `WorkerLostError` on one future is
-a normal thing to happen, and the executor goes on.
+The death of a worker costs its own task only: that future fails with `WorkerLostError`, and the
+executor goes on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from rendicom import registry
-from rendicom.batch.cores import default_jobs
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Engine",
-    "WorkerLostError",
-    "default_jobs",
     "end_now",
     "engines",
     "is_worker_lost",
@@ -73,25 +70,6 @@ class Engine:
         return all(find_spec(module) is not None for module in self.requires)
 
 
-class WorkerLostError(Exception):
-    """The process that was at a task ended before it had an answer.
-
-    ``exit_code`` is as in `subprocess.Popen.returncode`, negative for a signal, None where nobody
-    knows. ``timed_out`` says that a `rendicom.batch.deadline.deadline` ended it; the exit code
-    is then `rendicom.batch.deadline.TIMEOUT_EXIT`. ``where`` lists what the worker was at by then:
-    files and lines of code, the innermost first.
-    """
-
-    def __init__(
-        self, exit_code: int | None = None, *, timed_out: bool = False, where: str = ""
-    ) -> None:
-        why = "its time was over" if timed_out else f"exit code {exit_code}"
-        super().__init__(f"a worker process ended in the middle of a task: {why}")
-        self.exit_code = exit_code
-        self.timed_out = timed_out
-        self.where = where
-
-
 _LOST = frozenset(
     {
         "WorkerLostError",  # our own processes
@@ -131,7 +109,7 @@ def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
     Raises
     ------
     OptionError
-        There is no such engine, a library it needs is not installed, or nobody answers at the
+        The engine is unknown, a library it needs is not installed, or no scheduler answers at the
         address.
     """
     name, mark, address = text.partition("://")

@@ -15,9 +15,10 @@ from concurrent.futures import CancelledError, Executor, Future, wait
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from rendicom.batch.executors import Engine, WorkerLostError
-from rendicom.batch.executors.calls import pack, perform, unpack
+from rendicom.batch.executors import Engine
 from rendicom.errors import OptionError, WorkerDiedError
+from rendicom.extras import install_command
+from rendicom.workers.calls import WorkerLostError, pack, perform, unpack
 
 __all__ = ["EXECUTOR", "DaskExecutor", "dask_setup"]
 
@@ -127,7 +128,7 @@ class DaskExecutor(Executor):
             future.set_exception(_explained(error).with_traceback(None))
 
     def _why_cancelled(self) -> Exception:
-        """Return what stands for a task that nobody here cancelled."""
+        """Return the error for a task that was not cancelled by this process."""
         return WorkerLostError() if self._client.status == "running" else self._no_scheduler()
 
     def _no_scheduler(self) -> WorkerDiedError:
@@ -273,7 +274,7 @@ def _kill_workers(cluster: Any) -> None:
 
 
 def _connect(address: str) -> Executor:
-    """Return an executor over the cluster of somebody else."""
+    """Return an executor over an existing cluster."""
     try:
         _knock(address)
         with _quiet():
@@ -346,5 +347,5 @@ EXECUTOR = Engine(
     open=_open,
     takes_address=True,
     requires=("distributed",),
-    install='pip install "rendicom[cluster]"',
+    install=install_command("cluster"),
 )

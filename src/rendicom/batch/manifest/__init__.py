@@ -1,16 +1,17 @@
-"""The table that says what became of every input of a run.
+"""The manifest: what became of every input of a run.
 
 One record for each picture, or for each source that gave none, in a file beside the output:
 ``.jsonl`` (JSON Lines), ``.csv`` or ``.parquet``, all with the same columns. Columns keep their
-names and meaning, and none is ever taken away; new ones come at the end. No patient's attribute
-is among them.
+names and meaning and are never removed; new ones come at the end. None holds a patient's
+attribute.
 
 ==================== ===============================================================================
 ``source``           Path, URI, or ``ARCHIVE!/NAME`` of the input
 ``output``           Path or URI of the picture, empty where there is none
 ``status``           ``ok``; ``skipped``: the picture was there already; ``failed``;
-                     ``ignored``: the input is no DICOM instance; ``filtered``: it is none of those
-                     asked for
+                     ``no-pixels``: the input is not an image;
+                     ``ignored``: it is not a DICOM instance;
+                     ``filtered``: the filters exclude it
 ``code``             Why, in a word that stays: that of the error, or ``filtered``
 ``message``          Why, in a sentence
 ``hint``             What to do about it
@@ -32,16 +33,15 @@ is among them.
 ``time``             When the record was made: UTC, ISO 8601, whole seconds
 ==================== ===============================================================================
 
-Text that is not there is empty, a number that is not there is nothing: ``null`` in JSON and
-Parquet, an empty cell in CSV.
+Missing text is empty, a missing number is ``null`` in JSON and Parquet and an empty cell in CSV.
 
-During a run a table grows at its end; a kill leaves at most a torn last record, which readers
-leave out. Parquet cannot grow: its records gather in ``FILE.parquet.journal.jsonl`` first. In an
-object store they gather in ``FILE.parts/``.
+A run writes JSON Lines, which grow at the end; a kill leaves at most a torn last line, which
+readers leave out. With ``FILE.csv`` or ``FILE.parquet`` the JSON Lines are ``FILE.jsonl``, and the
+table is exported from them when the run ends, or by ``rendicom manifest export`` after a kill.
 """
 
-from rendicom.batch.manifest.reading import read_manifest
-from rendicom.batch.manifest.records import COLUMNS
-from rendicom.batch.manifest.table import Manifest, open_manifest
+from rendicom.batch.manifest.reader import export_manifest, read_manifest
+from rendicom.batch.manifest.record_columns import COLUMNS
+from rendicom.batch.manifest.run_manifest import Manifest, open_manifest
 
-__all__ = ["COLUMNS", "Manifest", "open_manifest", "read_manifest"]
+__all__ = ["COLUMNS", "Manifest", "export_manifest", "open_manifest", "read_manifest"]

@@ -1,28 +1,29 @@
-"""What a manifest said before this run, where it can be asked source by source.
+"""The records of earlier runs, for questions about one source.
 
-Millions of records fit into no memory: they go to a scratch database. A source is a 64-bit number
-there, its hash in this process.
+They may be millions, so they are in a scratch database. A source is a 64-bit number there, its hash
+in this process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rendicom.batch.manifest.records import Record, Terms
+from rendicom.batch.manifest import json_lines
+from rendicom.batch.manifest.record_columns import NO_PIXELS, Record, Terms
 from rendicom.batch.scratch import scratch_database
 from rendicom.errors import UnwritableOutputError
+from rendicom.storage.names import escaped, unescaped
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from rendicom.batch.manifest.formats import Piece
-
-__all__ = ["Earlier", "Picture"]
+__all__ = ["EarlierRecords", "RecordedPicture"]
 
 _COLUMNS = (
     "source", "output", "status", "frame", "bytes", "options", "pictures", "source_version",
-    "recipe",
+    "recipe", "format",
 )  # fmt: skip
 
 _SCHEMA = """
@@ -32,24 +33,27 @@ CREATE TABLE record (
 )
 """
 
-# States of a record. A GOOD one spares work where source and picture are as it says; it is KEPT
-# once that was seen. DROPPED ones are taken out of the table at the end.
-_DROPPED, _STALE, _GOOD, _KEPT = range(4)
-_STATES = {"dropped": _DROPPED, "stale": _STALE, "good": _GOOD}
+# States of a record: made with other options or without a picture; made as this run would; and
+# found to be still true. Records that no longer count are deleted.
+_STALE, _GOOD, _KEPT = range(3)
+_STATES = {"stale": _STALE, "good": _GOOD, "kept": _KEPT}
 
-# Of several records of one picture, as a kill may leave them, only the last counts.
-_DROP_REPEATED = """
-UPDATE record SET state = :dropped WHERE number IN (
+# Of several records of one picture, as a kill may leave them, the last counts.
+_DELETE_REPEATED = """
+DELETE FROM record WHERE number IN (
     SELECT number FROM (
         SELECT number, lead(number) OVER (PARTITION BY source, frame ORDER BY number) AS later
-        FROM record WHERE source IS NOT NULL
+        FROM record
     ) WHERE later IS NOT NULL
 )
 """
 
 
-class Picture(NamedTuple):
-    """A picture that was written with the options and the recipe of this run."""
+class RecordedPicture(NamedTuple):
+    """A picture written with the options and the recipe of this run.
+
+    Without ``output`` it says that the source has none to write.
+    """
 
     number: int
     frame: int | None
@@ -59,67 +63,80 @@ class Picture(NamedTuple):
     version: str
 
 
-class Earlier:
+class EarlierRecords:
     """The records of earlier runs.
 
     Parameters
     ----------
-    pieces
-        Files that hold them, the oldest first; of two records of one picture the later counts.
+    path
+        Of the JSON Lines; of two records of one picture the later counts.
     terms
         Of this run.
 
     Raises
     ------
     UnwritableOutputError
-        There is no room for temporary files.
+        There is no space for temporary files.
     """
 
-    def __init__(self, pieces: Sequence[Piece], terms: Terms) -> None:
+    def __init__(self, path: str, terms: Terms) -> None:
         import sqlite3
 
         self._error = sqlite3.Error
+        self.count = 0
+        """Number of records, superseded ones included."""
         self._database = scratch_database(_SCHEMA)
-        self._do_many("INSERT INTO record VALUES (?,?,?,?,?,?,?,?)", _rows(pieces, terms))
+        self._do_many("INSERT INTO record VALUES (?,?,?,?,?,?,?,?)", self._rows(path, terms))
         self._do("CREATE INDEX by_source ON record (source, frame)")
-        self._do(_DROP_REPEATED)
+        self._do(_DELETE_REPEATED)
 
-    def pictures(self, source: str) -> list[Picture]:
-        """Return the good pictures of a source, given as it was written down."""
+    def pictures(self, source: str) -> list[RecordedPicture]:
+        """Return the good pictures of a source, given as the manifest names it."""
         found = self._do(
             "SELECT number, frame, bytes, pictures, output, version FROM record "
             "WHERE source = :source AND state = :good ORDER BY frame",
-            source=_key(source),
+            source=hash(source),
         )
-        return [Picture(*row) for row in found]
+        pictures = (RecordedPicture(*row) for row in found)
+        return [each._replace(output=unescaped(each.output)) for each in pictures]
 
-    def keep(self, pictures: Iterable[Picture]) -> None:
-        """Let these records stand, whatever comes of the rest of their source."""
+    def outputs(self) -> Iterator[str]:
+        """Yield where the good pictures are."""
+        found = self._do("SELECT output FROM record WHERE state = :good AND output != ''")
+        return (unescaped(output) for (output,) in found)
+
+    def keep(self, pictures: Iterable[RecordedPicture]) -> None:
+        """Keep these records, whatever comes of the rest of their source."""
         rows = ((_KEPT, picture.number) for picture in pictures)
         self._do_many("UPDATE record SET state = ? WHERE number = ?", rows)
 
-    def settle(self, source: str) -> None:
-        """Drop the records of a source that were not kept: newer ones took their place."""
+    def drop(self, source: str, *, only_stale: bool = False) -> None:
+        """Delete the records of a source that were not kept, or only those that are stale."""
+        states = ":stale" if only_stale else ":stale, :good"
         self._do(
-            "UPDATE record SET state = :dropped "
-            "WHERE source = :source AND state IN (:stale, :good)",
-            source=_key(source),
+            f"DELETE FROM record WHERE source = :source AND state IN ({states})",  # noqa: S608
+            source=hash(source),
         )
 
-    def tidy(self, source: str) -> None:
-        """Drop the records of a source that are not good: all of its pictures are there."""
-        self._do(
-            "UPDATE record SET state = :dropped WHERE source = :source AND state = :stale",
-            source=_key(source),
-        )
+    @property
+    def has_dropped(self) -> bool:
+        """Tell whether records no longer count."""
+        (left,) = self._do("SELECT count(*) FROM record").fetchone()
+        return bool(left < self.count)
 
-    def dropped(self) -> Iterator[int]:
-        """Yield the records that no longer count, from 0, ascending."""
-        found = self._do("SELECT number FROM record WHERE state = :dropped ORDER BY number")
-        return (number for (number,) in found)
+    def without_dropped(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the lines of the manifest that still count, and those of this run."""
+        numbers = self._do("SELECT number FROM record ORDER BY number")
+        following = next(numbers, (-1,))[0]
+        for number, line in enumerate(lines):
+            if number == following:
+                following = next(numbers, (-1,))[0]
+                yield line
+            elif number >= self.count:
+                yield line
 
     def close(self) -> None:
-        """Forget everything."""
+        """Delete the database."""
         self._database.close()
 
     def _do(self, statement: str, **values: int) -> sqlite3.Cursor:
@@ -134,6 +151,14 @@ class Earlier:
         except self._error as error:
             raise _no_room(error) from error
 
+    def _rows(self, path: str, terms: Terms) -> Iterator[tuple[Any, ...]]:
+        with suppress(FileNotFoundError), open(path, "rb") as stream:
+            for line in json_lines.whole_lines(stream):
+                record = json_lines.parse(line, _COLUMNS)
+                if record is not None:
+                    yield _row(self.count, record, terms)
+                self.count += 1
+
 
 def _no_room(error: Exception) -> UnwritableOutputError:
     return UnwritableOutputError(
@@ -142,33 +167,21 @@ def _no_room(error: Exception) -> UnwritableOutputError:
     )
 
 
-def _key(source: str) -> int:
-    # Some forms of table hold names that are no UTF-8 with escapes in them.
-    is_plain = source.isascii()
-    return hash(source if is_plain else source.encode("utf-8", "backslashreplace").decode())
+def _has_none(record: Record, terms: Terms) -> bool:
+    """Tell whether a source has no pixels, so that nothing is to be written in this format."""
+    return bool(record["status"] == NO_PIXELS and record["format"] == terms.format)
 
 
-def _rows(pieces: Sequence[Piece], terms: Terms) -> Iterator[tuple[Any, ...]]:
-    number = 0
-    for piece in pieces:
-        with open(piece.path, "rb") as stream:
-            for record in piece.form.records(stream, _COLUMNS):
-                yield _row(number, record, terms)
-                number += 1
-
-
-def _row(number: int, record: Record | None, terms: Terms) -> tuple[Any, ...]:
-    if record is None:
-        return (number, None, _DROPPED, None, None, None, None, None)
-    source, frame = _key(record["source"]), record["frame"]
+def _row(number: int, record: Record, terms: Terms) -> tuple[Any, ...]:
+    source, frame = hash(record["source"]), record["frame"]
     is_ours = (
-        record["status"] == "ok"
+        (record["status"] == "ok" or _has_none(record, terms))
         and record["options"] == terms.options
         and record["recipe"] == terms.recipe
     )
     if not is_ours:
         return (number, source, _STALE, frame, None, None, None, None)
     return (
-        number, source, _GOOD, frame, record["bytes"], record["pictures"] or 0, record["output"],
-        record["source_version"],
+        number, source, _GOOD, frame, record["bytes"], record["pictures"] or 0,
+        escaped(record["output"]), record["source_version"],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Appends to a file so that it stays readable, whatever happens."""
+"""Appends whole records to a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 def unwritable(path: str, error: OSError) -> UnwritableOutputError:
-    """Return what to raise when a manifest cannot be written."""
+    """Return the error for a manifest that cannot be written."""
     reason = error.strerror or type(error).__name__
     return UnwritableOutputError(
         f"cannot write the manifest {path}: {reason}",
@@ -28,8 +28,6 @@ class Journal:
     ----------
     path
         Made if missing, its folder as well.
-    header
-        What an empty file begins with.
     end
         Bytes to keep of what is there.
     shown
@@ -40,7 +38,7 @@ class Journal:
     UnwritableOutputError
     """
 
-    def __init__(self, path: str, *, header: bytes, end: int, shown: str) -> None:
+    def __init__(self, path: str, *, end: int, shown: str) -> None:
         self._shown = shown
         self._end = end
         try:
@@ -49,17 +47,12 @@ class Journal:
             raise unwritable(shown, error) from error
         try:
             os.ftruncate(self._descriptor, end)
-            if not end:
-                self.append(header)
         except OSError as error:
             os.close(self._descriptor)
             raise unwritable(shown, error) from error
-        except UnwritableOutputError:
-            os.close(self._descriptor)
-            raise
 
     def append(self, data: bytes) -> None:
-        """Add whole records; where there is no room for all, none of them.
+        """Add whole records, or none of them where there is no room for all.
 
         Raises
         ------

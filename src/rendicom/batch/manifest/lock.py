@@ -53,7 +53,7 @@ class Lock:
                 raise _in_use(path, holder)
             if self._is_same(descriptor):
                 return descriptor
-            # Whoever had it removed the file between our opening it and locking it.
+            # The former owner removed the file after it was opened here and before it was locked.
             os.close(descriptor)
 
     def _is_same(self, descriptor: int) -> bool:

@@ -1,19 +1,26 @@
-"""What is left to do of a source after an earlier run."""
+"""Finds what an earlier run left to do of a source."""
 
 from __future__ import annotations
 
-from rendicom.batch.frames import FrameSelection
-from rendicom.batch.manifest.earlier import Earlier, Picture
-from rendicom.batch.manifest.outputs import Outputs
-from rendicom.batch.manifest.records import Terms, below
-from rendicom.batch.names import FRAME_MARK
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rendicom.batch.file_names import FRAME_MARK
+from rendicom.batch.manifest.earlier import EarlierRecords, RecordedPicture
+from rendicom.batch.manifest.picture_sizes import PictureSizes
+from rendicom.batch.manifest.record_columns import Terms, below
 from rendicom.batch.units import Unit
+from rendicom.selection import FrameSelection
+from rendicom.storage.names import escaped
+
+if TYPE_CHECKING:
+    from rendicom.batch.shard_names import ShardTemplate
 
 __all__ = ["Resume", "missing", "names_it"]
 
 
 class Resume:
-    """Compares what is to be done with what was done.
+    """Compares the units of this run with the records of earlier ones.
 
     A picture is done when it was written with the same options and the same recipe from the same
     version of its source, goes by the name it would get now, and is there in its recorded size.
@@ -28,26 +35,34 @@ class Resume:
     """
 
     def __init__(
-        self, earlier: Earlier, terms: Terms, *, frames: FrameSelection | None, extension: str
+        self,
+        earlier: EarlierRecords,
+        terms: Terms,
+        *,
+        frames: FrameSelection | None,
+        extension: str,
     ) -> None:
         self.earlier = earlier
         self._terms = terms
         self._frames = frames or FrameSelection()
         self._extension = extension
-        self._outputs = Outputs(terms.target)
+        self._sizes = PictureSizes(terms.target)
+        self.first_shard = self._first_shard()
+        """Number of the first shard that is not complete, with its records."""
 
     def left_to_do(self, unit: Unit) -> Unit | None:
         """Return the unit, less the frames that are done; None where that is all of them."""
         source = self._terms.text(unit.source)
         recorded = self.earlier.pictures(source)
         done = [picture for picture in recorded if self._is_done(unit, picture)]
-        left = missing(done, unit.frames or self._frames)
+        has_none = any(not picture.output for picture in done)
+        left = None if has_none else missing(done, unit.frames or self._frames)
         if left is None:
             if len(done) < len(recorded):
                 self.earlier.keep(done)
-                self.earlier.settle(source)
+                self.earlier.drop(source)
             else:
-                self.earlier.tidy(source)
+                self.earlier.drop(source, only_stale=True)
             return None
         if not left.ranges:
             return unit
@@ -55,28 +70,60 @@ class Resume:
         return unit._replace(frames=left)
 
     def settle(self, source: str) -> None:
-        """Let the records of this run take the place of earlier ones of the same source."""
-        self.earlier.settle(self._terms.text(source))
+        """Drop earlier records of a source, which those of this run replace."""
+        self.earlier.drop(self._terms.text(source))
 
     def close(self) -> None:
-        """Forget the earlier records."""
+        """Delete the earlier records."""
         self.earlier.close()
-        self._outputs.close()
+        self._sizes.close()
 
-    def _is_done(self, unit: Unit, picture: Picture) -> bool:
-        # Without a version nobody can say whether a source is what it was.
+    def _first_shard(self) -> int:
+        if self._terms.shards is None:
+            return 0
+        from rendicom.batch.shard_names import samples_of
+
+        counts = Counter(
+            found[0]
+            for output in self.earlier.outputs()
+            if (found := self._terms.shards.split(self._terms.path(output))) is not None
+        )
+        last = max(counts, default=-1)
+        # A kill may have come between two records of the last one.
+        is_whole = counts and samples_of(self._terms.shards.path(last)) == counts[last]
+        return last + 1 if is_whole else max(last, 0)
+
+    def _is_in_shard(self, unit: Unit, picture: RecordedPicture, shards: ShardTemplate) -> bool:
+        from rendicom.batch.shard_names import stem_of
+
+        found = shards.split(self._terms.path(picture.output))
+        if found is None or not found[1].endswith(self._extension):
+            return False
+        number, name = found
+        if not names_it(unit.place, stem_of(name.removesuffix(self._extension)), picture.frame):
+            return False
+        return number < self.first_shard and self._sizes.size(shards.path(number)) is not None
+
+    def _is_done(self, unit: Unit, picture: RecordedPicture) -> bool:
+        # Without a version it is unknown whether a source has changed.
         if not unit.version or picture.version != unit.version:
             return False
+        if not picture.output:
+            return True
+        if self._terms.shards is not None:
+            return self._is_in_shard(unit, picture, self._terms.shards)
         path = self._terms.path(picture.output)
         name = below(path, self._terms.target)
         if name is None or not name.endswith(self._extension):
             return False
-        if not names_it(unit.place, name.removesuffix(self._extension), picture.frame):
+        # Characters that the store does not allow are escaped there.
+        place = escaped(unit.place) if "://" in self._terms.target else unit.place
+        if not names_it(place, name.removesuffix(self._extension), picture.frame):
             return False
-        return picture.size is not None and self._outputs.size(path) == picture.size
+        return picture.size is not None and self._sizes.size(path) == picture.size
 
 
-def missing(done: list[Picture], frames: FrameSelection) -> FrameSelection | None:
+def missing(done: list[RecordedPicture], frames: FrameSelection) -> FrameSelection | None:
     """Return the frames of a source that are not done; None for none, all where in doubt."""
     counts = {picture.pictures for picture in done}
     if len(counts) != 1:

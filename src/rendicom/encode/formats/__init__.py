@@ -1,6 +1,6 @@
 """One output format per file; each defines ``FORMAT``.
 
-A module here imports instantly and imports its library inside its functions.
+Modules import their libraries inside functions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["EncodeSettings", "Format"]
 
 @dataclass(frozen=True, slots=True)
 class EncodeSettings:
-    """The part of the options an encoder sees.
+    """Options of encoders.
 
     ``quality`` is 1..100 for lossy formats; ``compression`` is 0..9 for lossless ones, ``None``
     for the format's fast default.
@@ -29,29 +29,29 @@ class EncodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What an output format can hold, and how to write it.
+    """An output format: its capabilities and its encoder.
 
     Attributes
     ----------
     name
         Value of ``--format``.
     media_type, extensions
-        Extensions start with a dot and are lower case; the first one is used for new files.
+        Extensions are in lower case with a leading dot; the first is used for new files.
     gray, colour
-        dtypes it stores exactly as given, as numpy names (``uint8``, ``uint16``, ``float32``...).
+        Supported numpy dtypes (``uint8``, ``uint16``, ``float32``...).
     lossy
-        ``quality`` matters and decoded samples may differ.
+        ``quality`` applies, and decoded samples may differ.
     icc
-        An ICC profile can be embedded.
+        ICC profiles can be embedded.
     max_side
         Longest side in pixels.
     library
-        Module the encoder needs, as for ``importlib.util.find_spec``.
+        Module that the encoder needs, as for ``importlib.util.find_spec``.
     encode
         (image, settings) -> bytes; the image's dtype is one of those declared.
     encode_animation
-        (images, durations in milliseconds, settings) -> bytes, or ``None`` for still formats.
-        Loops for ever.
+        (images, durations in milliseconds, settings) -> bytes, looping forever; ``None`` for
+        still formats.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Animated PNG (ISO/IEC 15948:2025 11.3.6): the PNG writer's frames with a clock between them."""
+"""Animated PNG (ISO/IEC 15948:2025 11.3.6): frames of the PNG writer with delays."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _encode_animation(
 
 
 def _frame_control(sequence: int, image: DisplayImage, duration: float) -> bytes:
-    """Return fcTL: the whole canvas, neither disposed of nor blended."""
+    """Return fcTL: the whole canvas, without disposal and blending."""
     height, width = image.samples.shape[:2]
     delay = seconds_fraction(duration)
     return struct.pack(">IIIIIHHBB", sequence, width, height, 0, 0, *delay, 0, 0)

@@ -20,7 +20,7 @@ __all__ = ["FORMAT"]
 # A third of the time of libavif's default of 6, for the same size.
 _SPEED = 8
 _FULL_CHROMA_FROM = 75
-# A hundredth of a millisecond: Frame Time is mostly written with two decimals.
+# A hundredth of a millisecond: Frame Time mostly has two decimals.
 _TICKS_PER_SECOND = 100_000
 
 
@@ -45,9 +45,10 @@ def _file(samples: NDArray[Any], *, quality: int, is_colour: bool) -> bytes:
 
     if quality == 100:
         return bytes(imagecodecs.avif_encode(samples, level=100, speed=_SPEED, numthreads=1))
-    # The library writes monochrome losslessly whatever the level; neutral chroma costs nothing.
+    # The library writes monochrome losslessly at any level; neutral chroma takes no space.
     rgb = samples if is_colour else np.repeat(samples[..., None], 3, axis=-1)
-    pixel_format = "444" if is_colour and quality >= _FULL_CHROMA_FROM else "420"
+    is_full = is_colour and quality >= _FULL_CHROMA_FROM
+    pixel_format = "yuv444" if is_full else "yuv420"
     data = imagecodecs.avif_encode(
         rgb, level=quality, speed=_SPEED, pixelformat=pixel_format, numthreads=1
     )

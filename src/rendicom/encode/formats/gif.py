@@ -1,4 +1,4 @@
-"""GIF89a: gray exact, colour exact to 256 colours a frame and quantised beyond."""
+"""GIF89a: gray exact, color exact up to 256 colors a frame and quantized beyond."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rendicom.encode.formats import EncodeSettings, Format
-from rendicom.encode.palette import indexed
+from rendicom.encode.indexed_color import indexed
 from rendicom.encode.timing import ticks
 from rendicom.values import DisplayImage
 
@@ -21,7 +21,7 @@ __all__ = ["FORMAT"]
 _TRAILER = b"\x3b"
 _LOOP_FOR_EVER = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 _DO_NOT_DISPOSE = 1 << 2
-# Table of 256 colours: present, and its size as a power of two less one.
+# Color table flag, and size of a table of 256 colors (2 ** (7 + 1)).
 _TABLE_OF_256 = 0x80 | 7
 _COLOUR_RESOLUTION = 0x70
 # Browsers slow anything below 20 ms down to 100 ms.
@@ -45,7 +45,7 @@ def _encode_animation(
 
 
 def _header(image: DisplayImage) -> bytes:
-    """Return the screen descriptor, with the one table all frames share when they are gray."""
+    """Return the screen descriptor, with the global color table of gray frames."""
     height, width = image.samples.shape[:2]
     is_gray = image.samples.ndim == 2
     flags = _COLOUR_RESOLUTION | (_TABLE_OF_256 if is_gray else 0)
@@ -54,7 +54,7 @@ def _header(image: DisplayImage) -> bytes:
 
 
 def _picture(image: DisplayImage) -> bytes:
-    """Return image descriptor, a table of its own when in colour, and the LZW data."""
+    """Return image descriptor, local color table of color frames, and LZW data."""
     samples = image.samples
     height, width = samples.shape[:2]
     descriptor = struct.pack("<BHHHH", 0x2C, 0, 0, width, height)
@@ -69,10 +69,10 @@ def _table(palette: NDArray[np.uint8]) -> bytes:
 
 
 def _lzw(indices: NDArray[np.uint8]) -> bytes:
-    """Return code size and sub-blocks, cut out of a GIF file of the library's."""
+    """Return code size and sub-blocks, taken from a GIF file that the library encoded."""
     import imagecodecs
 
-    # The library's own guess of the room is too small for noise: 12 bits a pixel and 1 in 255.
+    # The output buffer of the library is too small for noise: 12 bits a pixel and 1 in 255.
     room = indices.size * 2 + 4096
     data = bytes(imagecodecs.gif_encode(indices, out=room))
     at = 13 + _table_bytes(data[10])

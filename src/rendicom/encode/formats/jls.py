@@ -11,7 +11,7 @@ __all__ = ["FORMAT"]
 def _encode(image: DisplayImage, _settings: EncodeSettings) -> bytes:
     import imagecodecs
 
-    # The library's own guess of the room a code stream needs is too small for noise.
+    # The output buffer of the library is too small for noise.
     room = 2 * image.samples.nbytes + 4096
     return bytes(imagecodecs.jpegls_encode(image.samples, out=room))
 

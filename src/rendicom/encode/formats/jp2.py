@@ -1,4 +1,4 @@
-"""JPEG 2000 in a JP2 file, reversible: whoever wants it lossy has smaller and faster formats."""
+"""JPEG 2000 in a JP2 file, always lossless: for lossy pictures other formats are better."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["FORMAT"]
 def _encode(image: DisplayImage, _settings: EncodeSettings) -> bytes:
     import imagecodecs
 
-    # No profile is embedded: JP2 allows matrix profiles only, and those of scanners and
-    # microscopes are mostly tables (ISO/IEC 15444-1 I.5.3.3).
+    # No profile is embedded: JP2 allows only matrix profiles (ISO/IEC 15444-1 I.5.3.3), and those
+    # of scanners and microscopes mostly are tables.
     data = imagecodecs.jpeg2k_encode(
         image.samples, level=0, codecformat="jp2", reversible=True, numthreads=1
     )

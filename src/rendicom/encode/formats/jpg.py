@@ -1,4 +1,4 @@
-"""JPEG baseline: 8 bit, Huffman, sequential; PS3.18 8.7.4 allows no other as image/jpeg."""
+"""JPEG baseline: 8 bit, Huffman, sequential, as PS3.18 8.7.4 requires for image/jpeg."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _ICC_LABEL = b"ICC_PROFILE\0"
 _ICC_BYTES = 65519
 _MOST_ICC_CHUNKS = 255
 
-# Halved chroma smears Doppler colours and burnt-in text: on a colour ultrasound its error at
-# quality 90 is that of full chroma at 75 to 80, which takes less space. Below that the person
-# wants a small file more than a true one.
+# Chroma subsampling blurs Doppler colors and burned-in text: for a color ultrasound its error
+# at quality 90 is that of full chroma at 75 to 80, which takes less space. Lower qualities
+# favor a small file.
 _FULL_CHROMA_FROM = 75
 
 

@@ -7,7 +7,7 @@ from rendicom.values import DisplayImage
 
 __all__ = ["FORMAT"]
 
-# Each step above costs two to six times the time for some percent of the size.
+# Each higher effort takes two to six times as long for a few percent of the size.
 _FAST_EFFORT = 3
 
 
@@ -15,7 +15,7 @@ def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
     import imagecodecs
 
     effort = _FAST_EFFORT if settings.compression is None else max(1, settings.compression)
-    # 16-bit samples are asked for by those who measure in them.
+    # 16-bit samples are for measurements.
     if settings.quality == 100 or image.samples.itemsize > 1:
         data = imagecodecs.jpegxl_encode(image.samples, lossless=True, effort=effort, numthreads=1)
     else:

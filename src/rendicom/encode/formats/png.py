@@ -1,6 +1,6 @@
 """PNG, 8 and 16 bit, gray and RGB (ISO/IEC 15948).
 
-Written by hand: the writers of the libraries take three to twenty times as long.
+Our own writer: those of the libraries take three to twenty times as long.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.encode.deflate import zlib_stream
 from rendicom.encode.formats import EncodeSettings, Format
+from rendicom.encode.zlib_streams import zlib_stream
 from rendicom.errors import EncodeError
 from rendicom.values import DisplayImage
 
@@ -23,7 +23,7 @@ _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
 _TYPE_BYTES = {_SHORT: 2, _LONG: 4, _RATIONAL: 8, _UNDEFINED: 1}
 _DEFLATE, _NO_COMPRESSION = 8, 1
 _HORIZONTAL_DIFFERENCES, _NO_PREDICTOR = 2, 1
-# Offsets are 32 bits; the directory and a profile stand behind the strips.
+# Offsets are 32 bits; directory and profile follow the strips.
 _MOST_BYTES = (1 << 32) - (1 << 26)
 _SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
 
@@ -32,7 +32,7 @@ def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
     samples = image.samples
     strips = list(_strips(samples, settings.compression))
     fields = _fields(image, settings.compression)
-    # Strips stand behind the 8 bytes of the header, each at an even offset.
+    # Strips follow the 8-byte header, each at an even offset.
     offsets = 8 + np.cumsum([0, *(len(strip) + len(strip) % 2 for strip in strips)])
     fields[273] = (_LONG, [int(offset) for offset in offsets[:-1]])
     fields[279] = (_LONG, [len(strip) for strip in strips])
@@ -91,7 +91,7 @@ def _fields(image: DisplayImage, compression: int | None) -> dict[int, tuple[int
 
 
 def _directory(fields: dict[int, tuple[int, Any]], offset: int) -> bytes:
-    """Return the image file directory that starts at ``offset``, with the values it points to."""
+    """Return the image file directory at ``offset``, with the values it points to."""
     entries = [struct.pack("<H", len(fields))]
     values: list[bytes] = []
     behind = offset + 2 + 12 * len(fields) + 4

@@ -20,7 +20,7 @@ __all__ = ["Codec", "DecodeRequest", "Decoded"]
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """What the header says of the frame in the stream; the stream wins where they differ."""
+    """Attributes of the header for the frame in the stream, which counts where they differ."""
 
     transfer_syntax: str
     rows: int
@@ -36,11 +36,22 @@ class DecodeRequest:
     frame: int = 1
     """Counted from 1; matters for video, where one stream holds all frames."""
     is_float: bool = False
+    high_bit: int = -1
+    """By default Bits Stored - 1."""
+    halvings: int = 0
+    """Most halvings of both sides of the image; the codec may do fewer."""
+    threads: int = 1
+    """Most threads of the codec. The samples are the same for any number."""
+
+    def __post_init__(self) -> None:
+        """Fill in High Bit."""
+        if self.high_bit < 0:
+            object.__setattr__(self, "high_bit", self.bits_stored - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """What came out of a stream.
+    """The decoded content of a stream.
 
     ``samples`` is (rows, columns) or (rows, columns, samples), pixel-interleaved, of the
     smallest integer dtype that holds the stream's precision. ``photometric_interpretation`` is
@@ -48,6 +59,10 @@ class Decoded:
     ``bits_stored`` and ``signed`` are ``None`` where the stream does not tell: then the samples
     are pixel cells, and what their bits mean is the header's to say. So it is for a ``lossless``
     stream that is deeper than Bits Stored.
+
+    ``halvings`` is how often the codec halved both sides, and rounded up, at most as often as the
+    request allows. Sample k then lies at pixel ``k * 2**halvings`` along each axis, or, where
+    ``is_centered``, stands for ``2**halvings`` pixels from there on.
     """
 
     samples: NDArray[Any]
@@ -57,6 +72,8 @@ class Decoded:
     lossless: bool = False
     icc_profile: bytes | None = None
     warnings: tuple[str, ...] = ()
+    halvings: int = 0
+    is_centered: bool = False
 
 
 class Codec(Protocol):
@@ -67,10 +84,13 @@ class Codec(Protocol):
     streams: Sequence[str]
     """Kinds of stream, most preferred first: ``jpeg``, ``jpeg-lossless``, ``jpeg-ls``,
     ``jpeg2000``, ``htj2k``, ``jpeg-xl``, ``rle``, ``deflate``, ``video``."""
-    install: str
-    """What to install when it is missing: ``pip install 'rendicom[video]'``."""
     rank: int
     """Lower is tried first among the codecs of one stream kind."""
+
+    @property
+    def install(self) -> str:
+        """Return the command that installs it: ``pip install 'rendicom[video]'``."""
+        ...
 
     def version(self) -> str | None:
         """Return the library's version, or None when it is not installed."""

@@ -1,4 +1,4 @@
-"""What the codecs out of imagecodecs have in common."""
+"""Functions shared by the codecs of imagecodecs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rendicom.errors import (
 )
 
 if TYPE_CHECKING:
+    from rendicom.dicom.codestreams import StreamInfo
     from rendicom.pixels.codecs import DecodeRequest
-    from rendicom.pixels.streams import StreamInfo
 
-__all__ = ["INSTALL", "call", "checked", "version_of"]
+__all__ = ["INSTALL", "allowed_halvings", "call", "checked", "version_of"]
 
 INSTALL = "pip install imagecodecs"
 
@@ -38,25 +38,51 @@ def version_of(name: str) -> str | None:
 
 
 def call(decode: Callable[..., Any], stream: bytes | memoryview, **how: Any) -> Any:
-    """Return what a decoder makes of a stream; its own errors become CorruptDataError."""
+    """Return the output of a decoder; errors of the library become errors of Rendicom.
+
+    Raises
+    ------
+    UnsupportedImageError
+        The library does not decode such streams.
+    CorruptDataError
+        Any other error of the library.
+    """
     try:
         return decode(stream, **how)
+    except NotImplementedError as error:
+        raise UnsupportedImageError(f"the library does not decode this: {error}") from error
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CorruptDataError(reason[:160]) from error
     except MemoryError as error:
-        raise CorruptDataError("the stream asks for more memory than there is") from error
+        raise LimitExceededError("the stream asks for more memory than there is") from error
+
+
+def allowed_halvings(info: StreamInfo, request: DecodeRequest) -> int:
+    """Return how often a codec may halve the image.
+
+    0 where the header is wrong about the stream, and where the samples may be pixel cells whose
+    bits mean something else than a number: neighbors are averaged.
+    """
+    size = (info.rows, info.columns, info.components)
+    if size != (request.rows, request.columns, request.samples_per_pixel) or info.precision > 16:
+        return 0
+    if not info.is_complete or request.high_bit != request.bits_stored - 1:
+        return 0
+    if bool(info.signed) != request.signed and info.components == 1:
+        return 0
+    return min(info.halvings, request.halvings)
 
 
 def checked(info: StreamInfo, request: DecodeRequest) -> StreamInfo:
-    """Return ``info`` when a decoder may be let loose on the stream it describes.
+    """Return ``info`` if the stream that it describes is safe to decode.
 
     Raises
     ------
     LimitExceededError
         It is larger than ``request.max_pixels``, whatever the header says.
     UnsupportedTransferSyntaxError, UnsupportedImageError
-        It has a feature, or a number of components, that nothing here decodes.
+        It has a feature, or a number of components, that no codec here decodes.
     CorruptDataError
         It does not say how large it is; or, when strict, it has no end.
     """

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.dicom.codestreams import StreamInfo, parse_jpeg
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
-from rendicom.pixels.streams import StreamInfo, parse_jpeg
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

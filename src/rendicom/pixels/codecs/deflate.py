@@ -24,7 +24,8 @@ class _Deflate:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import zlib
 
-        pixels = request.rows * request.columns
+        # With a pixel more in each row, where pairs of pixels share chroma.
+        pixels = request.rows * (request.columns + request.columns % 2)
         bits = pixels * request.samples_per_pixel * request.bits_allocated
         try:
             # Never more than the frame has, whatever the stream would give.

@@ -5,15 +5,22 @@ from __future__ import annotations
 import io
 import threading
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rendicom.errors import CorruptDataError, LimitExceededError
+from rendicom.errors import (
+    CorruptDataError,
+    LimitExceededError,
+    UnsupportedTransferSyntaxError,
+)
+from rendicom.extras import install_command
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
 
-__all__ = ["CODEC"]
+__all__ = ["CODEC", "VideoInfo", "probe"]
 
 _FORMATS = "mpeg,mpegts,mpegvideo,h264,hevc,mov"
 """FFmpeg also knows playlists, which make it open whatever files and addresses they name."""
@@ -28,8 +35,11 @@ _EXACTLY = 0x2 | 0x2000 | 0x40000
 class _FFmpeg:
     name = "FFmpeg"
     streams = ("video",)
-    install = "pip install 'rendicom[video]'"
     rank = 10
+
+    @property
+    def install(self) -> str:
+        return install_command("video")
 
     def version(self) -> str | None:
         if find_spec("av") is None:
@@ -43,32 +53,19 @@ class _FFmpeg:
 
         try:
             frame = _reader(stream, request).frame(request.frame)
-            _check_size(frame.width, frame.height, request)
+            _check_size(frame.width, frame.height, request.max_pixels)
             return _decoded(frame, request)
         except av.error.FFmpegError as error:
             _kept.reader = None
             raise CorruptDataError(f"FFmpeg: {error.strerror}") from error
 
 
-class _Reader:
+class _VideoReader:
     """An open video, read forward: frames asked for in order are decoded once each."""
 
     def __init__(self, stream: bytes, request: DecodeRequest) -> None:
-        import av
-
         self.stream, self.max_pixels = stream, request.max_pixels
-        # Not ``options``, which PyAV before 18 hands to streams that it has not found yet.
-        options = {"format_whitelist": _FORMATS}
-        self._container = av.open(
-            io.BytesIO(stream), mode="r", container_options=options, metadata_errors="ignore"
-        )
-        if not self._container.streams.video:
-            raise CorruptDataError("the stream holds no video")
-        video = self._container.streams.video[0]
-        codec = getattr(video.codec_context, "name", "of no kind")
-        if codec not in _CODECS:
-            raise CorruptDataError(f"the video is {codec}, which DICOM does not know")
-        _check_size(video.width or 0, video.height or 0, request)
+        self._container, video = _opened(stream, request.max_pixels)
         # The size may change further on in the stream.
         video.codec_context.options = {"max_pixels": str(request.max_pixels)}
         # Frames are decoded by many threads at once already.
@@ -91,9 +88,9 @@ class _Reader:
 _kept = threading.local()
 
 
-def _reader(stream: bytes, request: DecodeRequest) -> _Reader:
+def _reader(stream: bytes, request: DecodeRequest) -> _VideoReader:
     """Return the one reader this thread keeps, when it fits, or a new one in its place."""
-    reader: _Reader | None = getattr(_kept, "reader", None)
+    reader: _VideoReader | None = getattr(_kept, "reader", None)
     if (
         reader is None
         or reader.position > request.frame
@@ -102,14 +99,33 @@ def _reader(stream: bytes, request: DecodeRequest) -> _Reader:
         or reader.stream != stream
     ):
         _kept.reader = None
-        reader = _kept.reader = _Reader(stream, request)
+        reader = _kept.reader = _VideoReader(stream, request)
     return reader
 
 
-def _check_size(width: int, height: int, request: DecodeRequest) -> None:
-    if width * height > request.max_pixels:
+def _opened(stream: bytes, max_pixels: int) -> tuple[InputContainer, VideoStream]:
+    """Return a video's container and its stream of pictures."""
+    import av
+
+    # Not ``options``, which PyAV before 18 hands to streams that it has not found yet.
+    how: dict[str, Any] = {"container_options": {"format_whitelist": _FORMATS}}
+    if hasattr(av.container.Container, "metadata_errors"):
+        how["metadata_errors"] = "ignore"  # before PyAV 19 text that is not UTF-8 is an error
+    container = av.open(io.BytesIO(stream), mode="r", **how)
+    if not container.streams.video:
+        raise CorruptDataError("the stream holds no video")
+    video = container.streams.video[0]
+    codec = getattr(video.codec_context, "name", "of no kind")
+    if codec not in _CODECS:
+        raise CorruptDataError(f"the video is {codec}, which DICOM does not know")
+    _check_size(video.width or 0, video.height or 0, max_pixels)
+    return container, video
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
         raise LimitExceededError(
-            f"the video is {width} x {height} pixels, more than {request.max_pixels}",
+            f"the video is {width} x {height} pixels, more than {max_pixels}",
             hint="--max-pixels raises it",
         )
 
@@ -123,5 +139,90 @@ def _decoded(frame: VideoFrame, request: DecodeRequest) -> Decoded:
     samples = frame.to_ndarray(format="rgb24", src_colorspace=matrix, interpolation=_EXACTLY)
     return Decoded(samples, photometric_interpretation="RGB", bits_stored=8, signed=False)
 
+
+# --- what a video says of itself --------------------------------------------------------------
+
+_UID = "1.2.840.10008.1.2.4."
+_MAIN_LEVEL = (576, 720)
+"""Rows and columns of MPEG-2 Main Level."""
+_H264_PROFILES = ("Constrained Baseline", "Baseline", "Main", "High", "Constrained High",
+                  "Progressive High", "Stereo High")  # fmt: skip
+
+
+class VideoInfo(NamedTuple):
+    """Properties of a video.
+
+    ``codec`` is FFmpeg's name of the coding. ``syntaxes`` are the transfer syntaxes that it may
+    have, the best first. ``rate`` is in frames a second, 0 where the stream does not tell.
+    """
+
+    codec: str
+    rows: int
+    columns: int
+    bits: int
+    frames: int
+    rate: float
+    syntaxes: tuple[str, ...]
+
+
+def probe(stream: bytes, *, max_pixels: int) -> VideoInfo:
+    """Return what a video is, with its frames counted and the first of them decoded.
+
+    Raises
+    ------
+    CorruptDataError
+        It is not a video, or not one of DICOM.
+    LimitExceededError
+        It has more pixels than ``max_pixels``.
+    UnsupportedTransferSyntaxError
+        No transfer syntax is for its profile or level, or FFmpeg is not installed.
+    """
+    if CODEC.version() is None:
+        raise UnsupportedTransferSyntaxError("nothing installed reads video", hint=CODEC.install)
+    import av
+
+    try:
+        container, video = _opened(stream, max_pixels)
+        with container:
+            frames = sum(1 for packet in container.demux(video) if packet.size)
+        container, video = _opened(stream, max_pixels)
+        with container:
+            frame = next(container.decode(video), None)
+            if frame is None:
+                raise CorruptDataError("the video has no frame that can be decoded")
+            context = video.codec_context
+            level = (context.profile or "", getattr(context, "level", 0) or 0)
+            bits = max(component.bits for component in frame.format.components)
+            return VideoInfo(
+                codec=context.name, rows=frame.height, columns=frame.width, bits=bits,
+                frames=frames, rate=float(video.average_rate or 0),
+                syntaxes=_video_syntaxes(context.name, *level, frame.height, frame.width),
+            )  # fmt: skip
+    except av.error.FFmpegError as error:
+        raise CorruptDataError(f"FFmpeg: {error.strerror}") from error
+
+
+def _video_syntaxes(
+    codec: str, profile: str, level: int, rows: int, columns: int
+) -> tuple[str, ...]:
+    """Return the transfer syntaxes that a video may have (PS3.5 8.2.5 to 8.2.9)."""
+    last: tuple[str, ...] = ()
+    if codec in ("mpeg1video", "mpeg2video"):
+        is_main = rows <= _MAIN_LEVEL[0] and columns <= _MAIN_LEVEL[1]
+        last = ("100", "101") if is_main else ("101",)
+    elif codec == "hevc":
+        last = {"Main": ("107", "108"), "Main 10": ("108",)}.get(profile, ())
+    elif profile in _H264_PROFILES:
+        stereo = ("106",) if profile == "Stereo High" else ()
+        last = (*stereo, *(("102", "103") if level <= 41 else ()), *_LEVEL_42)
+        last = last if level <= 42 else ()
+    if not last:
+        raise UnsupportedTransferSyntaxError(
+            f"DICOM has no transfer syntax for {codec}, profile {profile or '?'}, level {level}"
+        )
+    return tuple(_UID + each for each in last)
+
+
+_LEVEL_42 = ("104", "105")
 
 CODEC = _FFmpeg()

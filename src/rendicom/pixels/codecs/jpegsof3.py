@@ -5,9 +5,10 @@ liblj92, also in imagecodecs, is left out: damaged streams crash the process in 
 
 from __future__ import annotations
 
+from rendicom.dicom.codestreams import parse_jpeg
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
-from rendicom.pixels.streams import parse_jpeg
+from rendicom.pixels.codecs._imagecodecs import INSTALL, checked, version_of
+from rendicom.pixels.codecs._jpeg import decode_jpeg
 
 __all__ = ["CODEC"]
 
@@ -25,8 +26,10 @@ class _Lossless:
         import imagecodecs
 
         info = checked(parse_jpeg(stream), request)
-        samples = call(imagecodecs.jpegsof3_decode, stream[info.start :])
-        return Decoded(samples, bits_stored=info.precision, signed=False, lossless=True)
+        samples, notes = decode_jpeg(imagecodecs.jpegsof3_decode, stream[info.start :], info)
+        return Decoded(
+            samples, bits_stored=info.precision, signed=False, lossless=True, warnings=notes
+        )
 
 
 CODEC = _Lossless()

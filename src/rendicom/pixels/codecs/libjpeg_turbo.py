@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.dicom.codestreams import parse_jpeg
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
-from rendicom.pixels.streams import parse_jpeg
+from rendicom.pixels.codecs._imagecodecs import (
+    INSTALL,
+    allowed_halvings,
+    call,
+    checked,
+    version_of,
+)
+from rendicom.pixels.codecs._jpeg import decode_jpeg
 
 if TYPE_CHECKING:
-    from rendicom.pixels.streams import StreamInfo
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rendicom.dicom.codestreams import StreamInfo
 
 __all__ = ["CODEC"]
 
+_SUBSAMPLED = "the chroma of the JPEG stream is subsampled, though the header says RGB: it is YCbCr"
 _MAX_SCANS = 100
 _START_OF_SCAN = 0xDAFF
 """As a little endian word. A 0xFF in coded data is followed by 0 (T.81 B.1.1.5)."""
@@ -39,12 +52,27 @@ class _LibjpegTurbo:
             raise CorruptDataError("the JPEG stream has more scans than an image needs")
         is_lossless = info.kind == "jpeg-lossless"
         photometric, how = "", {}
+        odd: tuple[str, ...] = ()
         if info.components == 3:
             # Lossless streams are coded as they are, whatever their markers say (PS3.5 8.2.1).
             is_ycbcr = not is_lossless and _is_ycbcr(info, request)
+            if (
+                is_ycbcr
+                and info.transformed is None
+                and request.photometric_interpretation == "RGB"
+            ):
+                odd = (_SUBSAMPLED,)
             how = {"colorspace": "YCBCR" if is_ycbcr else "RGB", "outcolorspace": "RGB"}
             photometric = "" if is_lossless else "RGB"
-        samples = call(imagecodecs.jpeg8_decode, stream[info.start :], **how)
+        notes: tuple[str, ...] = ()
+        halvings = allowed_halvings(info, request) if info.components in (1, 3) else 0
+        if halvings and find_spec("PIL") is not None:
+            samples = _scaled(stream[info.start :], info, halvings, how)
+        else:
+            halvings = 0
+            samples, notes = decode_jpeg(
+                imagecodecs.jpeg8_decode, stream[info.start :], info, **how
+            )
         return Decoded(
             samples,
             photometric_interpretation=photometric,
@@ -52,13 +80,34 @@ class _LibjpegTurbo:
             signed=False,
             lossless=is_lossless,
             icc_profile=info.icc_profile,
+            warnings=(*odd, *notes),
+            halvings=halvings,
+            is_centered=halvings > 0,
         )
 
 
+def _scaled(stream: bytes, info: StreamInfo, halvings: int, how: Mapping[str, str]) -> NDArray[Any]:
+    """Return the image halved by the inverse DCT, which imagecodecs does not offer."""
+    from PIL import Image
+
+    step = 1 << halvings
+    size = -(-info.columns // step), -(-info.rows // step)
+    mode, coded = ("L", "L") if info.components == 1 else ("RGB", how["colorspace"])
+    coded = {"YCBCR": "YCbCr"}.get(coded, coded)
+
+    def decode(data: bytes) -> Image.Image:
+        return Image.frombytes(mode, size, data, "jpeg", mode, coded, step, False)
+
+    return np.asarray(call(decode, stream))
+
+
 def _is_ycbcr(info: StreamInfo, request: DecodeRequest) -> bool:
-    """Tell the colour model of a lossy stream; the header counts where the stream is silent."""
+    """Tell the colour model of a lossy stream; the header counts where the stream is silent.
+
+    RGB is never subsampled.
+    """
     if info.transformed is None:
-        return request.photometric_interpretation != "RGB"
+        return info.subsampled or request.photometric_interpretation != "RGB"
     return info.transformed
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rendicom.dicom.codestreams import parse_jpeg_xl
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
-from rendicom.pixels.streams import parse_jpeg_xl
 
 __all__ = ["CODEC"]
 
@@ -23,7 +23,7 @@ class _LibJXL:
 
         checked(parse_jpeg_xl(stream), request)
         # The first of an animation's frames: a few bytes may hold thousands of them.
-        samples = call(imagecodecs.jpegxl_decode, stream, index=0, numthreads=1)
+        samples = call(imagecodecs.jpegxl_decode, stream, index=0, numthreads=request.threads)
         return Decoded(samples, photometric_interpretation="RGB" if samples.ndim == 3 else "")
 
 

@@ -1,7 +1,7 @@
-"""HTJ2K by OpenJPH, reversible streams only.
+"""HTJ2K by OpenJPH, reversible streams without subsampling only.
 
 imagecodecs wraps the samples of irreversible ones around instead of clamping them, so that white
-turns black; those are left to OpenJPEG.
+turns black, and it refuses subsampled ones; both are left to OpenJPEG.
 """
 
 from __future__ import annotations
@@ -10,17 +10,31 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rendicom.dicom.jpeg2000 import parse_jpeg2000
 from rendicom.errors import CorruptDataError
+from rendicom.pixels.cells import within
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
-from rendicom.pixels.streams import parse_jpeg2000
+from rendicom.pixels.codecs._imagecodecs import INSTALL, allowed_halvings, call, checked, version_of
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from numpy.typing import NDArray
+
+    from rendicom.dicom.codestream_info import StreamInfo
+
 __all__ = ["CODEC"]
+
+_ROWS_AT_ONCE = 64
+_WRAPPED_STEP = 192
+"""Both neighbours lie within 32 of the two ends of a byte, or nearly so."""
+_MORE_BITS = 8
+_FIRST_SSIZ = 42
+"""Where the depth of the first component stands in a codestream."""
 
 
 class _OpenJPH:
@@ -33,22 +47,94 @@ class _OpenJPH:
         return version_of("htj2k")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
-        import imagecodecs
-
         info = checked(parse_jpeg2000(stream), request)
-        if not info.reversible:
-            raise CorruptDataError("irreversible streams are left to OpenJPEG")
-        with _complaints() as complaints:
-            samples = call(imagecodecs.htj2k_decode, stream[info.start : info.stop])
-        if complaints:
-            raise CorruptDataError("OpenJPH: the stream is damaged")
+        if info.subsampled or not info.reversible:
+            raise CorruptDataError("irreversible and subsampled streams are left to OpenJPEG")
+        data = stream[info.start : info.stop]
+        halvings = allowed_halvings(info, request)
+        if halvings:
+            # The smaller image exceeds the precision at every sharp edge.
+            samples = _narrowed(_decoded(_deepened(data, info), skipres=halvings), info)
+        else:
+            samples = _decoded(data)
+            if info.precision == 8 and _may_have_wrapped(samples):
+                samples = _narrowed(_decoded(_deepened(data, info)), info)
         return Decoded(
-            samples,
+            _clamped(samples, info.precision),
             photometric_interpretation="RGB" if info.transformed else "",
             bits_stored=info.precision,
             signed=info.signed,
             lossless=info.reversible,
+            halvings=halvings,
         )
+
+
+def _decoded(stream: bytes, **how: int) -> NDArray[Any]:
+    import imagecodecs
+
+    with _complaints() as complaints:
+        try:
+            samples: NDArray[Any] = call(imagecodecs.htj2k_decode, stream, planar=False, **how)
+        except CorruptDataError as error:
+            complaints.append(error.message)
+    if complaints:
+        raise CorruptDataError("OpenJPH: the stream is damaged")
+    return samples
+
+
+# A reversible stream may be truncated all the same, and its samples then exceed the precision.
+# imagecodecs cuts them off at the next whole byte, so that white turns black.
+
+
+def _clamped(samples: NDArray[Any], precision: int) -> NDArray[Any]:
+    """Return samples within the precision, where the dtype has bits to spare."""
+    width = samples.dtype.itemsize * 8
+    if precision >= width:
+        return samples
+    if samples.dtype.kind == "i":
+        half = 1 << precision - 1
+        return samples.clip(-half, half - 1)
+    if within(samples, bits=precision):
+        return samples
+    top = (1 << precision) - 1
+    negative = samples >= ((1 << width) + top) // 2
+    return np.where(negative, 0, samples.clip(None, top)).astype(samples.dtype)
+
+
+def _may_have_wrapped(samples: NDArray[Any]) -> bool:
+    """Tell whether neighbours differ by nearly the whole range, as where a byte was cut off."""
+    cells: NDArray[Any] = samples.view(np.uint8).reshape(len(samples), -1)
+    step = samples.shape[2] if samples.ndim == 3 else 1
+    # Some rows at a time stay in the cache of the processor.
+    for start in range(0, len(cells), _ROWS_AT_ONCE):
+        rows = cells[start : start + _ROWS_AT_ONCE]
+        if samples.dtype.kind == "i":
+            rows = rows ^ 0x80
+        left, right = rows[:, :-step], rows[:, step:]
+        steps = np.maximum(left, right)
+        steps -= np.minimum(left, right)
+        if steps.max(initial=0) >= _WRAPPED_STEP:
+            return True
+    return False
+
+
+def _deepened(stream: bytes, info: StreamInfo) -> bytes:
+    """Say that components have 8 bits more (T.800 A.5.1); only the level shift depends on it."""
+    deep = bytearray(stream)
+    deep[_FIRST_SSIZ : _FIRST_SSIZ + 3 * info.components : 3] = bytes(
+        (0x80 * bool(info.signed) | info.precision - 1 + _MORE_BITS,) * info.components
+    )
+    return bytes(deep)
+
+
+def _narrowed(deep: NDArray[Any], info: StreamInfo) -> NDArray[Any]:
+    """Return the samples that `_deepened` gave more bits, within the precision."""
+    half, width = 1 << info.precision - 1, "1" if info.precision <= 8 else "2"
+    if deep.dtype.kind == "i":
+        return deep.clip(-half, half - 1).astype(f"i{width}", copy=False)
+    lowest = deep.dtype.type((half << _MORE_BITS) - half)
+    shifted: NDArray[Any] = deep.clip(lowest, lowest + 2 * half - 1) - lowest
+    return shifted.astype(f"u{width}", copy=False)
 
 
 _heard = threading.local()
@@ -58,7 +144,7 @@ _heard = threading.local()
 def _complaints() -> Iterator[list[str]]:
     """Collect the errors that OpenJPH raises in this thread where no caller can catch them.
 
-    imagecodecs lets them end in ``sys.excepthook``, which prints them, and then in
+    Older imagecodecs lets them end in ``sys.excepthook``, which prints them, and then in
     ``sys.unraisablehook``, and returns what it has as if all were well. The hooks stay, and pass
     on what comes from elsewhere.
     """

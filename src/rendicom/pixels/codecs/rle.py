@@ -17,6 +17,7 @@ from rendicom.pixels.cells import interleaved
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
 from rendicom.pixels.colour import YBR_MODELS
+from rendicom.pixels.framesize import check_filling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +46,7 @@ class _RLE:
         offsets = _offsets(stream, samples * width)
         pixels = request.rows * request.columns
         plane = -(-pixels // 8) if bits == 1 else pixels
+        check_filling(plane * samples * width, len(stream))
         warnings: tuple[str, ...] = ()
         cells = _sound(stream, offsets, plane * samples, width)
         if cells is None:
@@ -88,7 +90,8 @@ def _empty(request: DecodeRequest, plane: int, width: int) -> NDArray[np.uint8]:
     """Return the bytes of black cells, (samples, pixels, width): chroma of 0 would be green."""
     cells = np.zeros((request.samples_per_pixel, plane, width), np.uint8)
     if request.photometric_interpretation in YBR_MODELS:
-        cells[1:, :, -1] = 128
+        place, bit = divmod(min(request.high_bit, width * 8 - 1), 8)
+        cells[1:, :, place] = 1 << bit
     return cells
 
 

@@ -1,1 +1,1 @@
-"""Pure functions, one idea each: ``(samples, plan) -> samples``."""
+"""Stages of the pipeline: pure functions from samples to samples."""

@@ -1,4 +1,4 @@
-"""Overlay planes, figures and texts are drawn over a finished picture, layer by layer."""
+"""Draws overlay planes, graphics and texts on a finished picture, layer by layer."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.rendering.ink import lay_over, painted
-from rendicom.rendering.lettering.typesetting import Type, set_line, width_of
+from rendicom.rendering.blending import blend, paintable
 from rendicom.rendering.stages.overlay import placed_bitmap
 from rendicom.rendering.strokes import filled, stroked
+from rendicom.rendering.typesetting import TextSize, set_line, width_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rendicom.presentation import Point
-    from rendicom.rendering.stages.placement import Placement
+    from rendicom.rendering.stages.displayed_area import Placement
     from rendicom.rendering.strokes import Coverage
     from rendicom.values import Frame, OverlayPlane
 
-__all__ = ["Drawing", "Figure", "Note", "Plane", "draw"]
+__all__ = [
+    "Drawing",
+    "OverlayMark",
+    "PathMark",
+    "TextMark",
+    "draw",
+    "draw_figure",
+    "draw_note",
+    "usual_thickness",
+]
 
 Colour = tuple[float, ...]
 """One gray value or three of sRGB, 0 to 1."""
@@ -33,7 +42,7 @@ _HALO = 0.7
 _DASH = 4.0
 
 
-class Plane(NamedTuple):
+class OverlayMark(NamedTuple):
     """An overlay plane, in pixels of the image."""
 
     plane: OverlayPlane
@@ -41,10 +50,10 @@ class Plane(NamedTuple):
     shape: tuple[int, int]
 
 
-class Figure(NamedTuple):
+class PathMark(NamedTuple):
     """A path in pixels of the picture; a single point is a dot.
 
-    ``thickness`` is in units of the usual one.
+    ``thickness`` is a multiple of the usual one.
     """
 
     path: tuple[Point, ...]
@@ -56,10 +65,10 @@ class Figure(NamedTuple):
     fill_opacity: float = 1.0
 
 
-class Note(NamedTuple):
+class TextMark(NamedTuple):
     """A text in pixels of the picture: in a box (left, top, right, bottom), at a point, or both.
 
-    ``has_leader``: a line leads to the point.
+    ``has_leader``: draw a line from the text to the point.
     """
 
     text: str
@@ -71,31 +80,33 @@ class Note(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """What is drawn, in this order, on a picture that was placed so."""
+    """Marks in drawing order, and the placement of the picture."""
 
-    marks: tuple[Plane | Figure | Note, ...]
+    marks: tuple[OverlayMark | PathMark | TextMark, ...]
     placement: Placement
 
 
 def draw(picture: NDArray[Any], drawing: Drawing, frame: Frame) -> NDArray[Any]:
-    """Return a copy of the picture with the drawing on it; RGB where a color is no gray.
+    """Return a copy of the picture with the drawing; RGB if a color is not gray.
 
-    ``frame`` holds the cells that embedded overlay planes lie in.
+    ``frame`` holds the cells of embedded overlay planes.
     """
     colours = [mark.colour for mark in drawing.marks]
-    colours += [mark.fill for mark in drawing.marks if isinstance(mark, Figure) and mark.fill]
-    result, _ = painted(picture, next((each for each in colours if len(each) == 3), (0.0,)))
+    colours += [mark.fill for mark in drawing.marks if isinstance(mark, PathMark) and mark.fill]
+    result, _ = paintable(picture, next((each for each in colours if len(each) == 3), (0.0,)))
     for mark in drawing.marks:
-        if isinstance(mark, Plane):
+        if isinstance(mark, OverlayMark):
             _draw_plane(result, mark, drawing.placement, frame)
-        elif isinstance(mark, Figure):
-            _draw_figure(result, mark)
+        elif isinstance(mark, PathMark):
+            draw_figure(result, mark)
         else:
-            _draw_note(result, mark)
+            draw_note(result, mark)
     return result
 
 
-def _draw_plane(picture: NDArray[Any], mark: Plane, placement: Placement, frame: Frame) -> None:
+def _draw_plane(
+    picture: NDArray[Any], mark: OverlayMark, placement: Placement, frame: Frame
+) -> None:
     placed = placed_bitmap(mark.plane, frame, mark.shape)
     if placed is None:
         return
@@ -103,19 +114,21 @@ def _draw_plane(picture: NDArray[Any], mark: Plane, placement: Placement, frame:
     mask = np.zeros(mark.shape, np.uint8)
     mask[window] = np.where(bitmap, np.uint8(255), np.uint8(0))
     coverage = placement.apply(mask).astype(np.float32) / np.float32(255)
-    lay_over(picture, coverage, mark.colour, top=0, left=0)
+    blend(picture, coverage, mark.colour, top=0, left=0)
 
 
-def _usual_thickness(picture: NDArray[Any]) -> float:
+def usual_thickness(picture: NDArray[Any]) -> float:
+    """Return how thick a line is by default, in pixels of the picture."""
     rows, columns = picture.shape[:2]
     return float(max(_LEAST_LINE, min(rows, columns) / _SIDES_A_LINE))
 
 
-def _draw_figure(picture: NDArray[Any], figure: Figure) -> None:
+def draw_figure(picture: NDArray[Any], figure: PathMark) -> None:
+    """Draw a figure on a picture, in place."""
     shape = picture.shape[:2]
     if figure.fill is not None:
         _lay(picture, filled(figure.path, shape), figure.fill, figure.fill_opacity)
-    thickness = _usual_thickness(picture) * figure.thickness
+    thickness = usual_thickness(picture) * figure.thickness
     if len(figure.path) == 1:
         thickness *= 3
     dash = _DASH * thickness if figure.is_dashed else 0.0
@@ -126,48 +139,49 @@ def _draw_figure(picture: NDArray[Any], figure: Figure) -> None:
 def _lay(picture: NDArray[Any], coverage: Coverage | None, colour: Colour, opacity: float) -> None:
     if coverage is not None:
         values = coverage.values if opacity == 1 else coverage.values * np.float32(opacity)
-        lay_over(picture, values, colour, top=coverage.top, left=coverage.left)
+        blend(picture, values, colour, top=coverage.top, left=coverage.left)
 
 
 # --- texts ----------------------------------------------------------------------------------
 
 
-def _draw_note(picture: NDArray[Any], note: Note) -> None:
+def draw_note(picture: NDArray[Any], note: TextMark) -> None:
+    """Draw a text on a picture, in place."""
     lines = note.text.split("\n")
     rows, columns = picture.shape[:2]
-    letters = _letters(note, lines, min(rows, columns))
-    widths = [width_of(line, letters) for line in lines]
-    width, height = max(widths), letters.capital + (len(lines) - 1) * letters.leading
-    left, top = _corner(note, letters, width, height, (rows, columns))
+    size = _size_for(note, lines, min(rows, columns))
+    widths = [width_of(line, size) for line in lines]
+    width, height = max(widths), size.capital + (len(lines) - 1) * size.leading
+    left, top = _corner(note, size, width, height, (rows, columns))
     if note.has_leader and note.point is not None:
-        _draw_leader(picture, note, (left, top, left + width, top + height), letters)
+        _draw_leader(picture, note, (left, top, left + width, top + height), size)
     for index, line in enumerate(lines):
         x = left + _indent(note.justification, width - widths[index])
-        _write(picture, line, letters, x, top + letters.capital + index * letters.leading, note)
+        _write(picture, line, size, x, top + size.capital + index * size.leading, note)
 
 
-def _letters(note: Note, lines: list[str], side: int) -> Type:
-    """Return letters that fill the box, if there is one, but neither tiny nor huge ones."""
+def _size_for(note: TextMark, lines: list[str], side: int) -> TextSize:
+    """Return the size that fills the box, if there is one, within limits."""
     usual = max(_LEAST_CAPITAL, round(side / _SIDES_A_CAPITAL))
     if note.box is None:
-        return Type(usual)
+        return TextSize(usual)
     left, top, right, bottom = note.box
     height = (bottom - top) / (1.75 * len(lines))
-    broadest = max(width_of(line, Type(usual)) for line in lines) or 1
+    broadest = max(width_of(line, TextSize(usual)) for line in lines) or 1
     width = (right - left) * usual / broadest
-    return Type(max(_LEAST_CAPITAL, min(2 * usual, math.floor(min(height, width)))))
+    return TextSize(max(_LEAST_CAPITAL, min(2 * usual, math.floor(min(height, width)))))
 
 
 def _corner(
-    note: Note, letters: Type, width: int, height: int, shape: tuple[int, int]
+    note: TextMark, size: TextSize, width: int, height: int, shape: tuple[int, int]
 ) -> tuple[int, int]:
-    """Return where the text begins; beside its point it is kept inside the picture."""
+    """Return the top left corner of the text; beside a point it is kept inside the picture."""
     if note.box is not None:
         left, top, right, bottom = note.box
         x = left + _indent(note.justification, (right - left) - width)
         return round(x), round((top + bottom - height) / 2)
     x, y = note.point or (0.0, 0.0)
-    away, edge = letters.capital, letters.margin
+    away, edge = size.capital, size.margin
     column = x + away if x + away + width + edge <= shape[1] else x - away - width
     row = y - away - height if y - away - height >= edge else y + away
     return (
@@ -181,28 +195,26 @@ def _indent(justification: str, room: float) -> int:
 
 
 def _draw_leader(
-    picture: NDArray[Any], note: Note, box: tuple[int, int, int, int], letters: Type
+    picture: NDArray[Any], note: TextMark, box: tuple[int, int, int, int], size: TextSize
 ) -> None:
-    """Draw a line from the nearest place around the text to its point."""
+    """Draw a line from the border of the text to its point."""
     x, y = note.point or (0.0, 0.0)
-    gap = letters.capital * 0.5
+    gap = size.capital * 0.5
     near = (
         min(max(box[0] - gap, x), box[2] + gap),
         min(max(box[1] - gap, y), box[3] + gap),
     )
     if near != (x, y):
-        line = stroked((near, (x, y)), _usual_thickness(picture), picture.shape[:2])
+        line = stroked((near, (x, y)), usual_thickness(picture), picture.shape[:2])
         _lay(picture, line, note.colour, 1.0)
 
 
 def _write(
-    picture: NDArray[Any], text: str, letters: Type, x: int, baseline: int, note: Note
+    picture: NDArray[Any], text: str, size: TextSize, x: int, baseline: int, note: TextMark
 ) -> None:
-    line = set_line(text, letters)
-    stroke = letters.thickness / 2
+    line = set_line(text, size)
     brightness = sum(note.colour) / len(note.colour)
     halo = (0.0,) if brightness > 0.35 else (1.0,)
-    top, left = baseline - letters.ascent, x - letters.margin
-    around = line.coverage(stroke + letters.halo * 0.7) * np.float32(_HALO)
-    lay_over(picture, around, halo, top=top, left=left)
-    lay_over(picture, line.coverage(stroke), note.colour, top=top, left=left)
+    top, left = baseline - size.ascent, x - size.margin
+    blend(picture, line.halo * np.float32(_HALO), halo, top=top, left=left)
+    blend(picture, line.letters, note.colour, top=top, left=left)

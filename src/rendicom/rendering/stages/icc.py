@@ -1,4 +1,4 @@
-"""Colors change from one ICC color space to another."""
+"""Converts colors from one ICC color space to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.rendering.profiles import Conversion
+    from rendicom.rendering.icc_profiles import Conversion
 
 __all__ = ["apply_icc"]
 

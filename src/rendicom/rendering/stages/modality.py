@@ -1,4 +1,4 @@
-"""Stored values become modality values, for those who measure and do not look."""
+"""Converts stored values to modality values, for measurements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["apply_modality"]
 
 
 def apply_modality(samples: NDArray[Any], modality: Modality) -> NDArray[np.float32]:
-    """Return modality values as float32, for example HU; NaN and infinity stay."""
+    """Return modality values, such as HU, as float32; NaN and infinity are kept."""
     flat = samples.reshape(-1)
     result = np.empty(flat.shape, np.float32)
     with np.errstate(over="ignore"):

@@ -1,6 +1,6 @@
-"""Overlay planes are painted over the image (PS3.3 C.9.2).
+"""Draws overlay planes on the image (PS3.3 C.9.2).
 
-The standard leaves open how. These are the five ways people know from DCMTK, in any color:
+The standard does not define how. These are the five modes of DCMTK, in any color:
 
 ========== ===================================================================================
 replace    the plane's pixels take the color
@@ -10,7 +10,7 @@ invert     all pixels the plane does not cover, inside its rectangle, take the c
 roi        all pixels the plane does not cover, inside its rectangle, are dimmed to 1/17
 ========== ===================================================================================
 
-Without a choice, planes of type R (region of interest) are ``roi`` and all others ``replace``.
+By default, planes of type R (region of interest) are drawn as ``roi``, others as ``replace``.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["Overlays", "draw_overlays", "placed_bitmap", "plan_overlays"]
 
 _NEARLY_BLACK = 17
-"""The brightest value is this many times the one that still counts as nearly black."""
+"""The brightest value in units of the largest value that counts as nearly black."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlays:
-    """The planes to draw, in this order, and how; ``mode`` None goes by the kind of plane."""
+    """Planes in drawing order; ``mode`` None depends on the type of each plane."""
 
     planes: tuple[OverlayPlane, ...]
     mode: OverlayMode | None
@@ -44,7 +44,7 @@ class Overlays:
 def plan_overlays(
     display: DisplayAttributes, options: RenderOptions, notes: list[str], *, has_cells: bool
 ) -> Overlays | None:
-    """Return what to draw; None when nothing was asked for or nothing is there."""
+    """Return the planes to draw; None if none are requested or present."""
     if not options.overlays:
         return None
     wanted = options.overlay_planes
@@ -63,16 +63,16 @@ def plan_overlays(
 
 
 def draw_overlays(image: NDArray[Any], overlays: Overlays, frame: Frame) -> NDArray[Any]:
-    """Return a copy of the picture with the planes painted on it.
+    """Return a copy of the picture with the planes drawn on it.
 
     Parameters
     ----------
     image
         uint8 or uint16, (rows, columns) or (rows, columns, 3), in the geometry of the frame.
     overlays
-        What to draw. A color that is no gray makes a gray image RGB.
+        Planes to draw. A color that is not gray makes a gray image RGB.
     frame
-        Whose cells hold the embedded planes.
+        Its cells hold the embedded planes.
     """
     red, green, blue = overlays.colour
     if image.ndim == 2 and not red == green == blue:
@@ -95,9 +95,9 @@ def draw_overlays(image: NDArray[Any], overlays: Overlays, frame: Frame) -> NDAr
 def placed_bitmap(
     plane: OverlayPlane, frame: Frame | None, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_]] | None:
-    """Return the rectangle of the image under the plane, and the plane cut to it.
+    """Return the rectangle of the image under the plane, and the plane cropped to it.
 
-    None where they do not meet, or the plane was in cells that are gone.
+    None if they do not intersect, or if the cells of an embedded plane are not available.
     """
     if plane.bitmap is not None:
         bitmap = plane.bitmap()
@@ -121,7 +121,7 @@ def placed_bitmap(
 def _paint(
     view: NDArray[Any], bitmap: NDArray[np.bool_], mode: OverlayMode, ink: Any, *, top: int
 ) -> None:
-    """Paint on ``view``, a part of a picture of our own."""
+    """Draw on ``view``, in place."""
     if mode == "replace":
         view[bitmap] = ink
     elif mode == "invert":
@@ -143,4 +143,4 @@ def _brightness(view: NDArray[Any]) -> NDArray[Any]:
     """Return gray values, or luma of RGB (ITU-R BT.601)."""
     if view.ndim == 2:
         return view
-    return view @ np.array([0.299, 0.587, 0.114], np.float32)
+    return view @ np.array([299, 587, 114], np.int64) / 1000

@@ -1,4 +1,4 @@
-"""Values become the colors of a table (PS3.3 C.7.6.3.1.5, C.7.6.19)."""
+"""Maps values to the colors of a table (PS3.3 C.7.6.3.1.5, C.7.6.19)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from rendicom.rendering.lut import chunks, look_up, wrapped
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ColourTable", "apply_palette"]
+    from rendicom.values import LookupTable, Palette
+
+__all__ = ["ColourTable", "apply_palette", "first_mapped", "palette_entries", "spread_palette"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColourTable:
-    """RGB of stored values from ``first`` up; values beyond an end take the color of that end.
+    """RGB of stored values from ``first`` up; values beyond an end get the color of that end.
 
-    ``entries`` is uint8 or uint16, shape (n, 3). ``arranged`` is the same for every value of
-    the samples' type, where that has 8 or 16 bits.
+    ``entries`` is uint8 or uint16, shape (n, 3). ``arranged`` has an entry for each value of the
+    sample type, if that has 8 or 16 bits.
     """
 
     entries: NDArray[Any]
@@ -29,7 +31,7 @@ class ColourTable:
 
     @classmethod
     def of(cls, entries: NDArray[Any], first: int, dtype: np.dtype[Any]) -> ColourTable:
-        """Return the table, arranged for samples of ``dtype``."""
+        """Return the table for samples of ``dtype``."""
         if dtype.itemsize > 2:
             return cls(entries, first)
         info = np.iinfo(dtype)
@@ -48,3 +50,45 @@ def apply_palette(samples: NDArray[Any], table: ColourTable) -> NDArray[Any]:
         index = np.clip(flat[part].astype(np.int64) - table.first, 0, len(table.entries) - 1)
         result[part] = table.entries[index]
     return result.reshape((*samples.shape, 3))
+
+
+def first_mapped(palette: Palette) -> int:
+    """Return the lowest value that a channel of the palette maps."""
+    return min(channel.first for channel in (palette.red, palette.green, palette.blue))
+
+
+def palette_entries(palette: Palette, bit_depth: int) -> NDArray[Any]:
+    """Return the colors of a palette from its first mapped value, uint8 or uint16, (n, 3).
+
+    The high byte of 16-bit entries is used, which is right for both 0xABAB and 0xAB00. If all
+    entries fit in 8 bits the palette is taken as an 8-bit one (PS3.3 C.7.6.3.1.6).
+    """
+    channels = (palette.red, palette.green, palette.blue)
+    first = first_mapped(palette)
+    last = max(channel.first + len(channel.entries) for channel in channels)
+    values = np.arange(first, last)
+    is_narrow = all(int(channel.entries.max()) <= 0xFF for channel in channels)
+    columns = [
+        _scaled(channel, 8 if is_narrow else channel.bits, bit_depth)[
+            np.clip(values - channel.first, 0, len(channel.entries) - 1)
+        ]
+        for channel in channels
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _scaled(channel: LookupTable, bits: int, bit_depth: int) -> NDArray[Any]:
+    """Return the entries of one channel as display values."""
+    entries = channel.entries
+    if bit_depth == 8:
+        high_bytes: NDArray[Any] = np.minimum(entries >> max(bits - 8, 0), 0xFF)
+        return high_bytes.astype(np.uint8)
+    top = (1 << bits) - 1
+    wide = np.minimum(entries, top).astype(np.uint32) * 65535 // top
+    return wide.astype(np.uint16)
+
+
+def spread_palette(entries: NDArray[Any]) -> ColourTable:
+    """Return a table of 16-bit display values whose range the entries are spread over."""
+    index = (np.arange(1 << 16) * (len(entries) - 1) + (1 << 15)) // ((1 << 16) - 1)
+    return ColourTable(entries, 0, entries[np.minimum(index, len(entries) - 1)])

@@ -1,4 +1,4 @@
-"""What a display shutter covers takes one color (PS3.3 C.7.6.11, C.7.6.15)."""
+"""Applies a display shutter (PS3.3 C.7.6.11, C.7.6.15)."""
 
 from __future__ import annotations
 
@@ -7,45 +7,56 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.rendering.ink import as_colour, painted
+from rendicom.rendering.blending import as_colour, paintable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.values import OverlayPlane, Shutter
+    from rendicom.values import OverlayPlane, Reduction, Shutter
 
 __all__ = ["Covering", "apply_shutter"]
 
 
 class Covering(NamedTuple):
-    """A shutter over an image whose pixels have this vertical and horizontal size.
+    """A shutter for an image with this vertical and horizontal pixel size.
 
-    The circle of a shutter is one on the screen, its radius in pixels of a row.
+    A circular shutter is a circle on the screen, with a radius in columns.
     """
 
     shutter: Shutter
     pixel_size: tuple[float, float] = (1.0, 1.0)
 
 
-def apply_shutter(picture: NDArray[Any], covering: Covering) -> NDArray[Any]:
+def apply_shutter(
+    picture: NDArray[Any], covering: Covering, reduction: Reduction | None = None
+) -> NDArray[Any]:
     """Return the picture with the covered pixels in the shutter's color.
 
-    ``picture`` is uint8 or uint16, in the geometry of the frame. A color that is no gray makes
-    it RGB. Only what every shape of the shutter leaves open stays.
+    ``picture`` is uint8 or uint16, in the geometry of the frame. A color that is not gray makes
+    it RGB. Pixels are kept where all shapes of the shutter leave them open. With ``reduction`` the
+    picture has fewer samples than the frame, each of which is covered where it lies.
     """
     shutter = covering.shutter
-    is_open = _open(picture.shape[:2], covering)
+    if reduction is None:
+        is_open = _open(picture.shape[:2], covering)
+    else:
+        image = (reduction.rows, reduction.columns)
+        places = (
+            np.minimum(np.arange(size) * reduction.step + int(reduction.offset), whole - 1)
+            for size, whole in zip(picture.shape, image, strict=False)
+        )
+        is_open = _open(image, covering)[np.ix_(*places)]
     if is_open.all():
         return picture
     colour = as_colour(shutter.ink, prefers_gray=picture.ndim == 2, default=0.0)
-    result, ink = painted(picture, colour)
+    result, ink = paintable(picture, colour)
     result[~is_open] = np.round(np.multiply(ink, float(np.iinfo(result.dtype).max)))
     return result
 
 
 @lru_cache(maxsize=2)
 def _open(shape: tuple[int, ...], covering: Covering) -> NDArray[np.bool_]:
-    """Return the pixels that are seen, the same for every frame of a loop."""
+    """Return the visible pixels, equal for all frames."""
     shutter, pixel_size = covering
     rows = np.arange(1, shape[0] + 1, dtype=np.float64)[:, np.newaxis]
     columns = np.arange(1, shape[1] + 1, dtype=np.float64)
@@ -79,7 +90,7 @@ def _inside(shape: tuple[int, ...], vertices: tuple[tuple[float, float], ...]) -
 
 
 def _crossings(starts: NDArray[np.float64], ends: NDArray[np.float64], row: float) -> list[float]:
-    """Return the columns where the outline crosses a row, from left to right."""
+    """Return the columns where the outline crosses a row, in ascending order."""
     crosses = (starts[:, 0] <= row) != (ends[:, 0] <= row)
     (row0, column0), (row1, column1) = starts[crosses].T, ends[crosses].T
     places: list[float] = np.sort(
@@ -91,7 +102,7 @@ def _crossings(starts: NDArray[np.float64], ends: NDArray[np.float64], row: floa
 def _touched(
     starts: NDArray[np.float64], ends: NDArray[np.float64], row: float
 ) -> list[tuple[float, float]]:
-    """Return the parts of the outline that lie in a row: edges along it, and vertices."""
+    """Return horizontal edges and vertices of the outline in a row."""
     return [
         (min(column, ends[index, 1]), max(column, ends[index, 1]))
         if ends[index, 0] == row

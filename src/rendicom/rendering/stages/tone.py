@@ -1,4 +1,4 @@
-"""Stored gray values, or color channels of other depths, become display values."""
+"""Converts stored gray values, or color channels of other depths, to display values."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["apply_tone"]
 
 _LARGE = 1 << 20
-"""Samples from which arithmetic, where it equals the table, is worth the proof that it does."""
+"""Samples from which it pays to compare the arithmetic with the table."""
 _MEDIUM = 1 << 16
 _OFTEN = 12
-"""So many images of medium size shown alike, as those of a series are, are worth it as well."""
+"""Number of smaller images with the same transform from which it pays as well."""
 
 
 def apply_tone(samples: NDArray[Any], tone: Tone, *, bits: int) -> NDArray[Any]:
     """Return display values, uint8 or uint16, shape of ``samples``.
 
-    Integers of 8 and 16 bits go through one table, or
-    through the arithmetic that is proved equal to it; all others are computed in chunks, so that
-    the float64 values on the way stay few.
+    Integers of 8 and 16 bits use a table or equal
+    arithmetic; others are computed in chunks, which limits the intermediate float64 values.
     """
     if samples.dtype.kind != "f" and samples.dtype.itemsize <= 2:
         if samples.dtype.isnative and _is_worth_a_proof(samples, tone, bits):
-            from rendicom.rendering.line import straight_line
+            from rendicom.rendering.linear_window import linear_window
 
-            if line := straight_line(tone, samples.dtype.name, bits):
+            if line := linear_window(tone, samples.dtype.name, bits):
                 return line.display(samples)
         return look_up(samples, tone_table(tone, samples.dtype.name, bits))
     flat = samples.reshape(-1)
@@ -52,5 +51,5 @@ def _is_worth_a_proof(samples: NDArray[Any], tone: Tone, bits: int) -> bool:
 
 @lru_cache(maxsize=32)
 def _meetings(tone: Tone, dtype: str, bits: int) -> Iterator[int]:  # noqa: ARG001
-    """Return what counts how often images were shown alike in this process."""
+    """Return the number of images of each transform in this process."""
     return count()

@@ -1,4 +1,4 @@
-"""What every request passes through on its way in, and every answer on its way out.
+"""Middlewares that every request and response passes.
 
 All of them are plain ASGI: the framework's own class for middlewares would copy each answer
 through a queue and hide it when a client goes away.
@@ -21,17 +21,18 @@ _EXPOSED = (
 
 
 def middlewares(services: Services) -> list[Middleware]:
-    """Return the middlewares of a server, the outermost first: ``FastAPI(middleware=...)``."""
+    """Return the middlewares of a server, the outermost first: ``Starlette(middleware=...)``."""
     from starlette.middleware.cors import CORSMiddleware
 
-    from rendicom.server.middlewares.attention import Attention
     from rendicom.server.middlewares.compression import Compression
+    from rendicom.server.middlewares.disconnect import Disconnect
     from rendicom.server.middlewares.forwarding import Forwarding
     from rendicom.server.middlewares.gate import Gate
     from rendicom.server.middlewares.headers import SecurityHeaders
-    from rendicom.server.middlewares.intake import Intake
     from rendicom.server.middlewares.observer import Observer
-    from rendicom.server.middlewares.recent import Recent
+    from rendicom.server.middlewares.paths import Paths
+    from rendicom.server.middlewares.request_limits import RequestLimits
+    from rendicom.server.middlewares.response_cache import ResponseCache
 
     settings = services.settings
     cors = Middleware(
@@ -44,12 +45,13 @@ def middlewares(services: Services) -> list[Middleware]:
     )
     return [
         *([Middleware(Forwarding, settings=settings)] if settings.trusted_proxies else []),
+        Middleware(Paths, root_path=settings.root_path),
         Middleware(Observer, services=services),
-        Middleware(SecurityHeaders, is_shared=bool(settings.cors)),
+        Middleware(SecurityHeaders, origins=settings.cors),
         *([cors] if settings.cors else []),
         Middleware(Gate, services=services),
-        Middleware(Recent, services=services),
-        Middleware(Attention),
+        Middleware(ResponseCache, services=services),
+        Middleware(Disconnect),
         Middleware(Compression),
-        Middleware(Intake, max_bytes=settings.max_body, seconds=settings.idle),
+        Middleware(RequestLimits, max_bytes=settings.max_body, seconds=settings.idle),
     ]

@@ -1,41 +1,42 @@
-"""Compresses text on its way to a client that takes gzip; pictures are compressed already."""
+"""Compresses text for clients that accept gzip; pictures are compressed already."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from rendicom.dicomweb.headers import parse_media_type, weights_of
+from rendicom.errors import BadRequestError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["Compression"]
 
-_TEXT = re.compile(
-    rb"(text/|application/([\w.+-]*\+)?(json|xml|javascript)\b|image/svg\+xml"
-    rb'|multipart/related;.*type="?application/dicom\+xml)',
-    re.IGNORECASE,
-)
-_TAKES_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|x-gzip|\*)\s*(?:;\s*q=(\d(?:\.\d*)?))?\s*(?=,|$)")
+_TEXT = ("text/", "image/svg+xml")
+_TEXT_SUBTYPES = ("json", "xml", "javascript")
+_GZIP_NAMES = ("gzip", "x-gzip", "*")
 _SMALLEST = 1000
-"""Bytes below which it does not pay."""
+"""Bytes below which compression does not help."""
 _LARGE = 64 << 10
-"""Bytes of one piece above which a thread compresses it."""
+"""Bytes of a piece above which it is compressed in a thread."""
 _KEPT = 256
+_SHORT = 500
+"""Bytes of a header above which its result is not cached; browsers send less."""
 _LEVEL = 1
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Compression:
-    """Compresses answers of text."""
+    """Compresses responses that are text."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -43,7 +44,7 @@ class Compression:
 
 
 class _Answer:
-    """One answer: held back until its first piece says whether it pays."""
+    """One response, held back until its first piece shows whether compression helps."""
 
     def __init__(self, send: Send, *, is_wanted: bool) -> None:
         self._send = send
@@ -92,18 +93,20 @@ class _Answer:
 
 
 def _takes_gzip(scope: Scope) -> bool:
-    accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
-    return _names_gzip(accepted)
+    given = [value for name, value in scope["headers"] if name == b"accept-encoding"]
+    accepted = b",".join(given)
+    return (_names_gzip if len(accepted) <= _SHORT else _names_gzip.__wrapped__)(accepted)
 
 
 @lru_cache(_KEPT)
 def _names_gzip(accepted: bytes) -> bool:
-    found = _TAKES_GZIP.search(accepted.decode("latin-1").lower())
-    return found is not None and float(found[1] or 1) > 0
+    """Tell whether gzip is accepted; naming it counts more than ``*`` (RFC 9110 12.5.3)."""
+    weights = weights_of(accepted.decode("latin-1"))
+    return next((weights[name] for name in _GZIP_NAMES if name in weights), 0.0) > 0
 
 
 def _is_compressible(start: Message) -> bool:
-    """Tell whether an answer is whole, has a body, is text, and is not encoded yet."""
+    """Tell whether a response is complete, has a body, is text, and is not encoded yet."""
     if start["status"] in (204, 206, 304):
         return False
     media_type = b""
@@ -117,11 +120,22 @@ def _is_compressible(start: Message) -> bool:
 
 @lru_cache(_KEPT)
 def _is_text(media_type: bytes) -> bool:
-    return _TEXT.match(media_type) is not None
+    """Tell whether a media type, or that of the parts of a multipart message, is text."""
+    try:
+        essence, parameters = parse_media_type(media_type.decode("latin-1"))
+    except BadRequestError:
+        return False
+    if essence == "multipart/related":
+        essence = parameters.get("type", "")
+    _, _, subtype = essence.partition("/")
+    is_structured = essence.startswith("application/") and (
+        subtype.rpartition("+")[2] in _TEXT_SUBTYPES
+    )
+    return is_structured or essence.startswith(_TEXT)
 
 
 def _varied(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return the headers with Vary naming what we look at (RFC 9110 12.5.5)."""
+    """Return the headers with Accept-Encoding added to Vary (RFC 9110 12.5.5)."""
     named = b", ".join(value for name, value in headers if name.lower() == b"vary")
     if b"accept-encoding" in named.lower() or named == b"*":
         return headers
@@ -132,7 +146,7 @@ def _varied(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
 def _compressed(
     headers: list[tuple[bytes, bytes]], length: int | None
 ) -> list[tuple[bytes, bytes]]:
-    """Return the headers of the compressed body, whose bytes are others than the tag stands for."""
+    """Return the headers of the compressed body; its entity tag becomes a weak one."""
     dropped = (b"content-length", b"accept-ranges", b"etag")
     kept = [each for each in headers if each[0].lower() not in dropped]
     for name, value in headers:

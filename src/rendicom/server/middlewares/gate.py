@@ -1,4 +1,4 @@
-"""Who may come in: the names a browser may call us by, where a change comes from, and keys."""
+"""Access control: host names, origins of changes, keys and tokens."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rendicom.errors import ForbiddenError, RendicomError, UnauthenticatedError
+from rendicom.errors import BadRequestError, ForbiddenError, RendicomError, UnauthenticatedError
+from rendicom.server.addresses import is_loopback
 from rendicom.server.auth import ANYBODY
 from rendicom.server.refusal import refuse
-from rendicom.server.settings import is_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from rendicom.server.auth import Identity
+    from rendicom.server.auth import Principal
     from rendicom.server.services import Services
 
 __all__ = ["IDENTITY", "Gate"]
 
 IDENTITY = "rendicom.identity"
-"""Key of a request's scope: the `rendicom.server.auth.Identity` of who asks."""
+"""Key of a request's scope: the `rendicom.server.auth.Principal` of the client."""
 _KEPT_NAMES = 256
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PUBLIC = frozenset(
@@ -30,11 +30,13 @@ _PUBLIC = frozenset(
         "/page/parameters.json",
     }
 )  # fmt: skip
+_LANDING = ("/dicomweb", "/dicomweb/")
+"""Public without a query: that is the landing page, and with one it is WADO-URI."""
 _PUBLIC_FOLDERS = ("/static/", "/docs/")
 
 
 class Gate:
-    """Lets requests in, or refuses them."""
+    """Accepts or refuses requests."""
 
     def __init__(self, app: ASGIApp, *, services: Services) -> None:
         self._app = app
@@ -48,17 +50,20 @@ class Gate:
         self._has_names = not (settings.has_auth or settings.insecure_no_auth)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        host, origin = b"", None
+        host, origin, hosts = b"", None, 0
         for name, value in scope["headers"]:
             if name == b"host":
                 host = value
+                hosts += 1
             elif name == b"origin":
                 origin = value
         try:
+            if hosts != 1 and (hosts or scope.get("http_version") != "1.0"):
+                raise BadRequestError("a request has one Host header (RFC 9112 3.2)")
             if self._has_names and not self._is_ours(scope["server"], host):
                 raise ForbiddenError(
                     "this server does not answer to that name", hint="--allowed-hosts adds names"
@@ -73,7 +78,7 @@ class Gate:
         await self._app(scope, receive, send)
 
     def _name_is_ours(self, server: tuple[str, int | None] | None, host: bytes) -> bool:
-        """Tell whether a browser may call us so, where nothing else protects us.
+        """Tell whether a Host header is acceptable for a server without keys.
 
         A web page may let its own name lead to this machine, and then read what is here (DNS
         rebinding): the browser takes it for the page's own server.
@@ -84,14 +89,14 @@ class Gate:
         return not name or is_loopback(name) or name in self._names
 
     def _check_origin(self, origin: str, host: str) -> None:
-        """Refuse changes that a page of another origin asks for."""
+        """Refuse changes requested by a page of another origin."""
         is_own = urlsplit(origin).netloc.lower() == host.lower()
         if not is_own and origin not in self._origins and "*" not in self._origins:
             raise ForbiddenError(
                 "pages of that origin may not change anything here", hint="--cors allows origins"
             )
 
-    async def _identity(self, scope: Scope) -> Identity | None:
+    async def _identity(self, scope: Scope) -> Principal | None:
         if self._is_public(scope):
             return None
         if not self._authenticator.is_on:
@@ -103,10 +108,12 @@ class Gate:
         return identity
 
     def _is_public(self, scope: Scope) -> bool:
-        """Tell whether it is about us and not about a patient."""
+        """Tell whether a resource has no data of patients."""
         path = scope["path"].removeprefix(self._root_path)
         if scope["method"] not in _SAFE or b"requesttype" in scope["query_string"].lower():
             return False
+        if path in _LANDING:
+            return not scope["query_string"]
         return path in _PUBLIC or path.startswith(_PUBLIC_FOLDERS)
 
 
@@ -122,7 +129,7 @@ def _hostname(host: str) -> str:
 
 
 def _challenge(error: RendicomError, scope: Scope) -> Mapping[str, str]:
-    """Return how to do better (RFC 6750 3)."""
+    """Return the WWW-Authenticate header (RFC 6750 3)."""
     if not isinstance(error, UnauthenticatedError):
         return {}
     has_token = any(name == b"authorization" for name, _ in scope["headers"])

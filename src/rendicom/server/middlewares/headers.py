@@ -1,7 +1,8 @@
-"""Headers that keep a browser from doing more with an answer than it should."""
+"""Security headers of responses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,59 +15,59 @@ _ALWAYS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"private, no-cache"),
 )
-"""``private``: only whoever asked may keep it; ``no-cache``: and asks again whether it holds."""
+"""``private``: only the client may store it; ``no-cache``: it must revalidate."""
 
-_PAGE = (
-    b"default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-    b"frame-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-    b"form-action 'none'; frame-ancestors 'self'"
-)
 _DOCUMENT = (
     b"default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; "
-    b"form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-same-origin"
+    b"form-action 'none'; sandbox allow-popups allow-same-origin"
 )
-"""For what is made of files: it may show and link, and run nothing."""
-_ACTIVE = (
-    b"text/html",
-    b"text/xml",
-    b"application/xml",
-    b"application/xhtml+xml",
-    b"image/svg+xml",
-)
+"""Policy of documents: no scripts. For each response without its own policy: documents made of
+files are served at several paths."""
+_ACTIVE = (b"text/html", b"text/xml", b"application/xml")
 
 
 class SecurityHeaders:
-    """Adds headers that an answer does not have yet.
+    """Adds headers that a response does not have yet.
 
-    ``is_shared`` says that pages of other origins may use the server.
+    ``origins`` are those whose pages may use the server, and show its documents in a frame; ``*``
+    for all.
     """
 
-    def __init__(self, app: ASGIApp, *, is_shared: bool) -> None:
+    def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
         self._app = app
-        policy = b"cross-origin" if is_shared else b"same-origin"
+        ancestors = ("*",) if "*" in origins else ("'self'", *origins)
+        self._document = b"%s; frame-ancestors %s" % (_DOCUMENT, " ".join(ancestors).encode())
+        policy = b"cross-origin" if origins else b"same-origin"
         self._always = (*_ALWAYS, (b"cross-origin-resource-policy", policy))
+        # A cached answer to a request without Origin has no CORS headers: it must not serve a page.
+        self._varies = bool(origins) and "*" not in origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_made_of_files = "/dicomweb" in scope["path"]
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = self._completed(message, is_made_of_files=is_made_of_files)
+                message["headers"] = self._completed(message)
             await send(message)
 
         await self._app(scope, receive, add)
 
-    def _completed(self, message: Message, *, is_made_of_files: bool) -> list[tuple[bytes, bytes]]:
+    def _completed(self, message: Message) -> list[tuple[bytes, bytes]]:
         headers = list(message.get("headers", ()))
         given = {name.lower(): value for name, value in headers}
         headers += [header for header in self._always if header[0] not in given]
-        if b"content-security-policy" not in given and given.get(b"content-type", b"").startswith(
-            _ACTIVE
-        ):
-            policy = _DOCUMENT if is_made_of_files else _PAGE
-            headers.append((b"content-security-policy", policy))
+        if self._varies and b"origin" not in given.get(b"vary", b"").lower():
+            headers.append((b"vary", b"Origin"))
+        is_told = b"content-security-policy" in given
+        if not is_told and _is_active(given.get(b"content-type", b"")):
+            headers.append((b"content-security-policy", self._document))
         return headers
+
+
+def _is_active(media_type: bytes) -> bool:
+    """Tell whether browsers show a media type as a document with scripts and links."""
+    essence = media_type.partition(b";")[0].strip().lower()
+    return essence in _ACTIVE or essence.endswith(b"+xml")

@@ -1,4 +1,4 @@
-"""Sees each request begin and end: counts it, writes the audit log, and is the door of faults."""
+"""Counts requests, writes the audit log, and answers unexpected errors with status 500."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _log = logging.getLogger("rendicom.server")
 NOTES = "rendicom.notes"
 """Key of a request's scope: a dict whose entries a route adds to the line of the audit log."""
 _GONE = 499
-"""What is counted when the client did not wait for an answer; it gets to see nothing."""
+"""Status that is counted when the client disconnected before the response."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
-_OURS = re.compile(r'rendicom[/\\]([\w/\\]+\.py)", line (\d+)')
+_OURS = re.compile(r"[A-Za-z0-9_/]+\.py", re.ASCII)
 
 
 class Observer:
-    """Counts, logs, and answers for what nobody expected."""
+    """Counts and logs requests, and handles unexpected errors."""
 
     def __init__(self, app: ASGIApp, *, services: Services) -> None:
         self._app = app
@@ -40,7 +40,7 @@ class Observer:
         self._audit = services.audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -81,7 +81,7 @@ class Observer:
 
 
 class _Watch:
-    """Sends, and remembers what."""
+    """Sends messages, and records status and size."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -117,18 +117,23 @@ def _entry(scope: Scope, watch: _Watch, *, route: str, seconds: float) -> Mappin
 
 
 def _template(scope: Scope) -> str:
-    """Return the path of the route, with names where the request has UIDs."""
+    """Return the path of the route, with names in place of UIDs."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "other"
 
 
 def _place_of(error: BaseException) -> str:
-    """Return the last line of ours that an error came through, here or in a worker.
+    """Return the last line of this package in the traceback of an error, here or in a worker.
 
     Nothing else of it: the message of a foreign exception may quote a value of the file.
     """
     from traceback import format_tb
 
     text = f"{error.__cause__}" if error.__cause__ is not None else ""
-    lines = _OURS.findall("".join(format_tb(error.__traceback__)) + text)
-    return f" at {lines[-1][0]}:{lines[-1][1]}" if lines else ""
+    for line in reversed(("".join(format_tb(error.__traceback__)) + text).splitlines()):
+        path, _, rest = line.partition('", line ')
+        name = path.replace("\\", "/").rpartition("/rendicom/")[2]
+        number = rest.partition(",")[0]
+        if path.startswith('  File "') and _OURS.fullmatch(name) and number.isdigit():
+            return f" at {name}:{number}"
+    return ""

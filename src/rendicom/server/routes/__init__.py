@@ -1,1 +1,1 @@
-"""What is at which path."""
+"""The routes of the server."""

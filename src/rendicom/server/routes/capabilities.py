@@ -1,4 +1,4 @@
-"""What this server can do, asked of the server itself (PS3.18 8.9)."""
+"""The Capabilities Description of this server (PS3.18 8.9)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rendicom.dicomweb.capabilities import (
     WADL_JSON,
     WADL_XML,
     Method,
-    Parameter,
+    ParameterDescription,
     resource_tree,
     wadl_json,
     wadl_xml,
@@ -32,11 +32,11 @@ _OFFERS = (Offer(WADL_XML), Offer(WADL_JSON), Offer("application/wadl+xml"))
 
 async def _capabilities(request: Request) -> Response:
     choice = choose(accepts_of(request), offers=_OFFERS)
-    resources = resource_tree(_methods(request.app.openapi()))
+    resources = resource_tree(_methods(request.app.state.openapi()))
     write = wadl_json if choice.media_type == WADL_JSON else wadl_xml
     body = write(base_of(request), resources, title="Rendicom")
     tag = etag("capabilities", body)
-    headers = headers_of(tag=tag)
+    headers = headers_of(request, tag=tag)
     if is_fresh(request, tag):
         return not_modified(headers)
     return Response(body, media_type=choice.media_type, headers=headers)
@@ -67,8 +67,8 @@ def _method(name: str, operation: Mapping[str, Any]) -> Method:
     )
 
 
-def _parameter(parameter: Mapping[str, Any]) -> Parameter:
-    return Parameter(
+def _parameter(parameter: Mapping[str, Any]) -> ParameterDescription:
+    return ParameterDescription(
         parameter["name"],
         options=tuple(parameter["schema"].get("enum", ())),
         doc=parameter["description"],

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom.errors import NoSuchResourceError
 from rendicom.server.openapi import document
 from rendicom.server.requests import services_of
+from rendicom.server.routing import plain_router
 
 __all__ = ["router"]
 
-router = APIRouter(include_in_schema=False)
+router = plain_router(include_in_schema=False)
 
 _ASSETS = {
     "swagger-ui.css": "text/css",
@@ -51,12 +52,14 @@ _START = """SwaggerUIBundle({
 async def openapi(request: Request) -> JSONResponse:
     """Return the description of the service, with the URL that it was asked at."""
     settings = services_of(request).settings
-    described = document(request.app, str(request.base_url), has_auth=settings.has_auth)
+    described = document(
+        request.app.state.openapi(), str(request.base_url), has_auth=settings.has_auth
+    )
     return JSONResponse(described, headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/docs")
-async def docs() -> Response:
+async def docs(_request: Request) -> Response:
     """Return the page."""
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
     return Response(_PAGE, media_type="text/html", headers=headers)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom import __version__
@@ -14,10 +15,11 @@ from rendicom.encode import formats
 from rendicom.errors import NoSuchResourceError
 from rendicom.options import PRESETS
 from rendicom.server.requests import services_of
+from rendicom.server.routing import plain_router
 
 __all__ = ["router"]
 
-router = APIRouter(include_in_schema=False)
+router = plain_router(include_in_schema=False)
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -25,19 +27,50 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".ico": "image/x-icon",
     ".webmanifest": "application/manifest+json",
 }
 _STATIC = "static"
+_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "frame-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
+)
+
+_HEADERS = {"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
 
 
 @router.get("/")
-def index() -> Response:
-    """Return the page."""
-    return _file("index.html")
+def index(_request: Request) -> Response:
+    """Return the page, with all its modules named: the browser need not find them one by one."""
+    page = _file("index.html")
+    links = "".join(f'  <link rel="modulepreload" href="static/{name}">\n' for name in _modules())
+    body = bytes(page.body).replace(b"</head>", links.encode() + b"</head>", 1)
+    return Response(body, headers={**_HEADERS, "Content-Type": _TYPES[".html"]})
+
+
+@cache
+def _modules() -> tuple[str, ...]:
+    place = files("rendicom.server").joinpath(_STATIC)
+    folders = (("", place), ("state/", place.joinpath("state")))
+    return tuple(
+        sorted(
+            f"{prefix}{each.name}"
+            for prefix, folder in folders
+            for each in folder.iterdir()
+            if each.name.endswith(".js")
+        )
+    )
+
+
+@router.get("/favicon.ico")
+def favicon(_request: Request) -> Response:
+    """Return the icon for clients that ignore the link in the page."""
+    return _file("favicon.ico")
 
 
 @router.get("/page/parameters.json")
-async def parameters() -> JSONResponse:
+async def parameters(_request: Request) -> JSONResponse:
     """Return the rendering parameters, the formats and the presets."""
     listed: list[dict[str, Any]] = [
         {
@@ -61,11 +94,13 @@ async def parameters() -> JSONResponse:
 
 
 @router.get("/page/dictionary.json")
-def dictionary() -> JSONResponse:
-    """Return the names of attributes by tag, as the JSON model writes it (PS3.6)."""
+def dictionary(_request: Request) -> JSONResponse:
+    """Return the names of attributes by tag, as the JSON model writes it, and of UIDs (PS3.6)."""
     from pydicom._dicom_dict import DicomDictionary
+    from pydicom._uid_dict import UID_dictionary
 
     names = {f"{tag:08X}": entry[2] for tag, entry in DicomDictionary.items()}
+    names |= {uid: entry[0] for uid, entry in UID_dictionary.items()}
     return JSONResponse(names, headers={"Cache-Control": "private, max-age=86400"})
 
 
@@ -106,5 +141,4 @@ def _file(path: str) -> Response:
     found = place.joinpath(*parts)
     if not found.is_file():
         raise NoSuchResourceError("there is no such file")
-    headers = {"Cache-Control": "no-cache"}
-    return Response(found.read_bytes(), media_type=_TYPES[extension], headers=headers)
+    return Response(found.read_bytes(), media_type=_TYPES[extension], headers=_HEADERS)

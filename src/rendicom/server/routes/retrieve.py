@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastapi import Request
 from starlette.responses import Response
 
+from rendicom.dicom.transfer_syntaxes import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+    is_encapsulated,
+    is_video,
+)
 from rendicom.dicomweb.mediatypes import (
     DICOM,
     DICOM_JSON,
@@ -20,21 +27,16 @@ from rendicom.dicomweb.mediatypes import (
 )
 from rendicom.dicomweb.pixeldata import frame_media_type
 from rendicom.dicomweb.resources import Resource
+from rendicom.documents import document_types, is_document
 from rendicom.errors import NoPixelDataError, NoSuchResourceError
-from rendicom.pixels.syntaxes import (
-    EXPLICIT_BIG_ENDIAN,
-    EXPLICIT_LITTLE_ENDIAN,
-    IMPLICIT_LITTLE_ENDIAN,
-    is_encapsulated,
-    is_video,
-)
 from rendicom.server import tasks
 from rendicom.server.openapi import LEVELS, described
 from rendicom.server.parts import Content, send_array, send_content, send_parts
 from rendicom.server.pictures import place_of
-from rendicom.server.requests import accepts_of, resource_of, services_of
+from rendicom.server.requests import accepts_of, check_number, resource_of, services_of
 from rendicom.server.responses import base_of, etag, headers_of, is_fresh, not_modified
 from rendicom.server.routing import plain_router
+from rendicom.server.zipping import ZIP, send_zip
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.mediatypes import Choice
@@ -46,12 +48,13 @@ router = plain_router()
 
 _AS_STORED = "*"
 _PIXEL_DATA = "7FE00010"
+_DOCUMENT = "00420011"
 _NEVER_SENT = (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
 _STATUSES = ("206", "304", "400", "401", "404", "406", "410", "413", "416", "500", "501", "503")
 
 
-class _Item(NamedTuple):
-    """What a part is made of."""
+class _RetrievedItem(NamedTuple):
+    """The sources of one part of the response."""
 
     entry: Entry
     resource: Resource
@@ -75,14 +78,16 @@ async def _instances(request: Request) -> Response:
     entries = await services.lookup.entries(resource)
     choice = _choose_instances(accepts, entries, is_single=bool(resource.instance))
     tag = _tag(entries, "instances", choice, base_of(request))
-    headers = headers_of(tag=tag)
+    headers = headers_of(request, tag=tag)
     if is_fresh(request, tag):
         return not_modified(headers)
     make = _instance_maker(request, choice)
+    items = [_RetrievedItem(each, _whole(each)) for each in entries]
+    if choice.media_type == ZIP:
+        return await send_zip(request, items, make, headers, name=resource.path.split("/")[-1])
     if choice.is_multipart:
-        items = [_Item(each, _whole(each)) for each in entries]
         return await send_parts(request, items, make, headers, media_type=choice.media_type)
-    content = await make(_Item(entries[0], resource))
+    content = await make(_RetrievedItem(entries[0], resource))
     return await _send_single(request, content, tag)
 
 
@@ -93,6 +98,7 @@ def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: 
     offers = (
         Offer(DICOM, "either" if is_single else "multipart", syntaxes),
         Offer(OCTET_STREAM, "multipart", (EXPLICIT_LITTLE_ENDIAN,)),
+        Offer(ZIP, "single", (_AS_STORED, *syntaxes[:1], *syntaxes[2:])),
     )
     return choose(accepts, offers=offers)
 
@@ -100,27 +106,31 @@ def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: 
 def _instance_maker(request: Request, choice: Choice):  # type: ignore[no-untyped-def]
     services = services_of(request)
     call, spool = services.renderers.call, services.spool
-    # What is stored with loss is not blown up unless somebody asks for that (8.7.3.5.2).
-    syntax = choice.transfer_syntax if choice.is_syntax_asked else ""
+    # Lossy pixel data are not decompressed unless the client asks for that (8.7.3.5.2).
+    is_asked = choice.is_syntax_asked or choice.media_type == ZIP
+    syntax = choice.transfer_syntax if is_asked else ""
 
-    async def make(item: _Item) -> Content:
+    async def make(item: _RetrievedItem) -> Content:
         place = place_of(item.entry)
         if choice.media_type == OCTET_STREAM:
             found = await call(
                 tasks.read_bulk_data, place, _PIXEL_DATA, spool.place(), kind="retrieve"
             )
-            kind = found.media_type
+            kind, below = found.media_type, f"/bulkdata/{_PIXEL_DATA}"
         else:
-            found = await call(tasks.read_instance, place, syntax, spool.place(), kind="retrieve")
-            kind = f"{DICOM}; transfer-syntax={found.transfer_syntax}"
-        return Content(found, kind, item.resource, item.entry.location, found.warnings)
+            uids = _whole(item.entry)[:3]
+            found = await call(
+                tasks.read_instance, place, uids, syntax, spool.place(), kind="retrieve"
+            )
+            kind, below = f"{DICOM}; transfer-syntax={found.transfer_syntax}", ""
+        return Content(found, kind, item.resource, item.entry.location, found.warnings, below=below)
 
     return make
 
 
 async def _send_single(request: Request, content: Content, tag: str) -> Response:
-    url = content.resource.url(base_of(request))
-    headers = headers_of(tag=tag, location=url, warnings=content.warnings)
+    url = content.url(base_of(request))
+    headers = headers_of(request, tag=tag, location=url, warnings=content.warnings)
     return await send_content(request, content, headers)
 
 
@@ -138,13 +148,14 @@ async def _frames(request: Request) -> Response:
             f"there is no frame {resource.frames[-1]}",
             hint=f"the instance has {entry.number_of_frames}",
         )
+    check_number(services, len(resource.frames))
     choice = choose(accepts, offers=_frame_offers(entry, is_single=len(resource.frames) == 1))
     tag = _tag([entry], "frames", choice, resource.path)
-    headers = headers_of(tag=tag)
+    headers = headers_of(request, tag=tag)
     if is_fresh(request, tag):
         return not_modified(headers)
 
-    async def make(item: _Item) -> Content:
+    async def make(item: _RetrievedItem) -> Content:
         parts = await services.renderers.call(
             tasks.read_frames, place_of(entry), item.frames, choice.transfer_syntax,
             kind="retrieve",
@@ -153,9 +164,11 @@ async def _frames(request: Request) -> Response:
         kind = f"{part.media_type}; transfer-syntax={part.transfer_syntax}"
         return Content(part.data, kind, item.resource, warnings=part.warnings)
 
-    items = [_Item(entry, resource.frame(each), (each,)) for each in resource.frames]
+    items = [_RetrievedItem(entry, resource.frame(each), (each,)) for each in resource.frames]
     if choice.is_multipart:
-        return await send_parts(request, items, make, headers, media_type=choice.media_type)
+        # With "as stored" the frames themselves say what they are.
+        kind = "" if choice.transfer_syntax == _AS_STORED else choice.media_type
+        return await send_parts(request, items, make, headers, media_type=kind)
     return await _send_single(request, await make(items[0]), tag)
 
 
@@ -169,10 +182,8 @@ def _frame_offers(entry: Entry, *, is_single: bool) -> tuple[Offer, ...]:
     media_type = frame_media_type(uid)
     if media_type == OCTET_STREAM:
         return (plain,)
-    # What is asked for as stored, whatever it is, comes as it is stored.
-    stored = Offer(media_type, packaging, (uid, _AS_STORED))
-    bytes_only = Offer(OCTET_STREAM, packaging, (EXPLICIT_LITTLE_ENDIAN,))
-    return (bytes_only, stored)
+    # A request for any transfer syntax gets the stored one.
+    return (plain, Offer(media_type, packaging, (uid, _AS_STORED)))
 
 
 # --- bulk data ------------------------------------------------------------------------------
@@ -194,10 +205,10 @@ async def _pixel_data(request: Request) -> Response:
         raise NoSuchResourceError("nothing in there has pixel data")
     choice = choose(accepts, offers=(Offer(OCTET_STREAM, "multipart", (EXPLICIT_LITTLE_ENDIAN,)),))
     tag = _tag(entries, "pixeldata", choice)
-    headers = headers_of(tag=tag)
+    headers = headers_of(request, tag=tag)
     if is_fresh(request, tag):
         return not_modified(headers)
-    items = [_Item(each, _whole(each)) for each in entries]
+    items = [_RetrievedItem(each, _whole(each)) for each in entries]
     make = _instance_maker(request, choice)
     return await send_parts(request, items, make, headers, media_type=OCTET_STREAM)
 
@@ -206,27 +217,33 @@ async def _send_bulk(request: Request, resource: Resource, path: str) -> Respons
     services = services_of(request)
     accepts = accepts_of(request)
     entry = await services.lookup.entry(resource)
-    choice = choose(accepts, offers=_bulk_offers(entry))
+    choice = choose(accepts, offers=_bulk_offers(entry, path))
     tag = _tag([entry], "bulkdata", path, choice)
-    headers = headers_of(tag=tag)
+    headers = headers_of(request, tag=tag)
     if is_fresh(request, tag):
         return not_modified(headers)
     found = await services.renderers.call(
         tasks.read_bulk_data, place_of(entry), path, services.spool.place(), kind="retrieve"
     )
-    content = Content(found, found.media_type, resource, entry.location, found.warnings)
+    kind = choice.media_type if choice.media_type in document_types(entry.sop_class) else ""
+    content = Content(
+        found, kind or found.media_type, resource, entry.location, found.warnings,
+        below=f"/bulkdata/{path}",
+    )  # fmt: skip
     if not choice.is_multipart:
         return await _send_single(request, content, tag)
 
-    async def make(_item: _Item) -> Content:
+    async def make(_item: _RetrievedItem) -> Content:
         return content
 
-    item = _Item(entry, resource)
-    return await send_parts(request, [item], make, headers, media_type=found.media_type)
+    item = _RetrievedItem(entry, resource)
+    return await send_parts(request, [item], make, headers)
 
 
-def _bulk_offers(entry: Entry) -> tuple[Offer, ...]:
+def _bulk_offers(entry: Entry, path: str) -> tuple[Offer, ...]:
     plain = Offer(OCTET_STREAM, "either", (EXPLICIT_LITTLE_ENDIAN, _AS_STORED))
+    if path == _DOCUMENT and is_document(entry.sop_class):
+        return (plain, Offer(document_types(entry.sop_class)[-1], "either"))
     uid = entry.transfer_syntax
     if not is_video(uid):
         return (plain,)
@@ -247,7 +264,7 @@ async def _metadata(request: Request) -> Response:
     choice = choose(accepts, offers=offers)
     entries = await services.lookup.entries(resource)
     tag = _tag(entries, "metadata", choice, base)
-    headers = headers_of(tag=tag)
+    headers = headers_of(request, tag=tag)
     if is_fresh(request, tag):
         return not_modified(headers)
     is_xml = choice.media_type == DICOM_XML
@@ -259,16 +276,16 @@ async def _metadata(request: Request) -> Response:
     if not is_xml:
         return await send_array(request, entries, model, headers, media_type=choice.media_type)
 
-    async def make(item: _Item) -> Content:
+    async def make(item: _RetrievedItem) -> Content:
         return Content(await model(item.entry), DICOM_XML, item.resource)
 
-    items = [_Item(each, _whole(each)) for each in entries]
+    items = [_RetrievedItem(each, _whole(each)) for each in entries]
     return await send_parts(request, items, make, headers, media_type=DICOM_XML)
 
 
 # --- paths ----------------------------------------------------------------------------------
 
-_INSTANCE_TYPES = (f"multipart/related; type={DICOM}", DICOM)
+_INSTANCE_TYPES = (f"multipart/related; type={DICOM}", DICOM, ZIP)
 _FRAME_TYPES = (f"multipart/related; type={OCTET_STREAM}", OCTET_STREAM)
 _METADATA_TYPES = (DICOM_JSON, f"multipart/related; type={DICOM_XML}")
 
@@ -282,7 +299,8 @@ for _level in LEVELS[:3]:
     _add(
         _level.path, _instances,
         **described(
-            f"Retrieve {_what}", "DICOM files, in the transfer syntax asked for.",
+            f"Retrieve {_what}",
+            "DICOM files, in the transfer syntax asked for; in a ZIP archive as they are stored.",
             name=f"retrieve-{_level.name}", tag="Retrieve", variables=_level.variables,
             content=_INSTANCE_TYPES, statuses=_STATUSES,
         ),

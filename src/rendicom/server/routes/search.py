@@ -15,6 +15,7 @@ from rendicom.dicomweb.multipart import MultipartWriter
 from rendicom.dicomweb.query import Query, SearchLevel, parse_query
 from rendicom.dicomweb.rendered import QueryParameter
 from rendicom.dicomweb.resources import Resource
+from rendicom.dicomweb.search_parameters import SEARCH_PARAMETERS
 from rendicom.dicomweb.xmlmodel import to_native_xml
 from rendicom.errors import NoSuchResourceError
 from rendicom.server.openapi import described
@@ -48,7 +49,7 @@ async def _search(request: Request, level: SearchLevel) -> Response:
         warnings.append(f"There are {found.remaining} additional results that can be requested")
     body, media_type = _written(models, choice.media_type)
     tag = etag("search", choice, body)
-    headers = headers_of(tag=tag, warnings=warnings)
+    headers = headers_of(request, tag=tag, warnings=warnings)
     if is_fresh(request, tag):
         return not_modified(headers)
     if not models:
@@ -113,13 +114,10 @@ _PARAMETERS = (
     QueryParameter("PatientID", "Any attribute, by keyword, tag or dotted path."),
     QueryParameter("StudyDate", "Dates and times may be ranges: 20240101-20241231."),
     QueryParameter("ModalitiesInStudy", "Modality of some series of the study."),
-    QueryParameter("includefield", "Attributes to return besides the usual, or all."),
-    QueryParameter("limit", "How many matches at most."),
-    QueryParameter("offset", "How many matches to leave out."),
-    QueryParameter(
-        "fuzzymatching", "Find names by the beginnings of their parts.", choices=("true", "false")
+    *(
+        QueryParameter(each.name, each.help, choices=("true", "false") * (each.kind == "flag"))
+        for each in SEARCH_PARAMETERS
     ),
-    QueryParameter("accept", "Media type, where the header cannot be set."),
 )
 
 for _path, _endpoint, _variables in (

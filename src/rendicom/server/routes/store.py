@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from functools import partial
-from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
@@ -13,19 +11,19 @@ from starlette.responses import Response
 from rendicom import storage
 from rendicom.dicomweb.accepts import Accepts
 from rendicom.dicomweb.headers import parse_media_type
-from rendicom.dicomweb.jsonmodel import from_json_model
 from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML, Offer, choose
 from rendicom.dicomweb.multipart import Part
+from rendicom.dicomweb.problems import warning_header
 from rendicom.dicomweb.storing import (
-    CANNOT_UNDERSTAND,
-    OUT_OF_RESOURCES,
+    reason_of,
     store_response,
     store_status,
 )
-from rendicom.dicomweb.xmlmodel import from_native_xml, to_native_xml
-from rendicom.errors import BadRequestError, ForbiddenError, TooLargeError, UnwritableOutputError
+from rendicom.dicomweb.xmlmodel import to_native_xml
+from rendicom.errors import BadRequestError, ForbiddenError, RendicomError, TooLargeError
+from rendicom.server import tasks
 from rendicom.server.openapi import LEVELS, described
-from rendicom.server.receiving import Receiver, bulk_by_location, parts_of
+from rendicom.server.receiving import Receiver, parts_of, source_of, spooled
 from rendicom.server.requests import resource_of, services_of
 from rendicom.server.responses import BASE, base_of
 from rendicom.server.routing import plain_router
@@ -47,12 +45,11 @@ async def _store(request: Request) -> Response:
     receiver = Receiver(services, study=resource.study, base=base)
     try:
         await _take(request, receiver)
-    except (BadRequestError, TooLargeError, UnwritableOutputError) as error:
-        # What was stored before is stored: the answer has to say so.
+    except RendicomError as error:
+        # Instances stored before the error remain stored: the response lists them.
         if not receiver.outcomes:
             raise
-        has_room = not isinstance(error, UnwritableOutputError)
-        receiver.fail(CANNOT_UNDERSTAND if has_room else OUT_OF_RESOURCES)
+        receiver.fail(reason_of(error))
     if not receiver.outcomes:
         raise BadRequestError("the body holds no instance")
     studies = {url.rsplit("/series/", 1)[0] for o in receiver.outcomes if (url := o.retrieve_url)}
@@ -64,24 +61,29 @@ async def _store(request: Request) -> Response:
     else:
         body = json.dumps(model, separators=(",", ":")).encode()
     status = store_status(receiver.outcomes)
-    return Response(body, status_code=status, media_type=choice.media_type)
+    notes = [" ".join((each.instance, each.note)) for each in receiver.outcomes if each.note]
+    headers = {"Warning": warning_header(notes, service=base)} if notes else {}
+    return Response(body, status_code=status, media_type=choice.media_type, headers=headers)
 
 
 async def _take(request: Request, receiver: Receiver) -> None:
-    """Store what the body holds; files at once, metadata when their bulk data are there."""
-    held: list[Part] = []
+    """Store the instances of the body: files at once, metadata when the whole body is there."""
+    services, held = services_of(request), list[Part]()
+    directory = services.spool.place()
+    size = 0
     try:
-        async for part in parts_of(request, most=services_of(request).settings.max_body):
+        async for part in parts_of(request, most=services.settings.max_body, directory=directory):
             if _essence(part) == DICOM:
                 try:
                     await receiver.take(part)
                 finally:
                     part.close()
                 continue
-            held.append(part)
-            if sum(each.size for each in held) > _MODEL_BYTES:
+            size += part.size
+            held.append(spooled(part, directory) if size > tasks.IN_MEMORY else part)
+            if size > _MODEL_BYTES:
                 raise TooLargeError(f"metadata and bulk data exceed {_MODEL_BYTES} bytes")
-        await _take_models(receiver, held)
+        await _take_models(request, receiver, held)
     finally:
         for part in held:
             part.close()
@@ -91,32 +93,25 @@ def _essence(part: Part) -> str:
     return parse_media_type(part.content_type or DICOM).essence
 
 
-async def _take_models(receiver: Receiver, parts: list[Part]) -> None:
+async def _take_models(request: Request, receiver: Receiver, parts: list[Part]) -> None:
     """Store instances that came as metadata and bulk data."""
-    models = [part for part in parts if _essence(part) in _MODELS]
+    models = [(_essence(part), source_of(part)) for part in parts if _essence(part) in _MODELS]
     others = [part for part in parts if _essence(part) not in _MODELS]
-    find = bulk_by_location({part.location: part.read() for part in others})
-    for part in models:
-        if _essence(part) == DICOM_XML:
-            await receiver.take_model(partial(from_native_xml, part.read(), bulk=find))
-            continue
-        for model in _objects(part):
-            await receiver.take_model(partial(from_json_model, model, bulk=find))
     if not models:
         for _ in others:
             receiver.fail()
-
-
-def _objects(part: Part) -> list[Any]:
-    try:
-        models = json.loads(part.read())
-    except (ValueError, RecursionError):
-        raise BadRequestError("the metadata are no JSON") from None
-    return models if isinstance(models, list) else [models]
+        return
+    bulk = [(part.location, part.content_type, source_of(part)) for part in others]
+    services = services_of(request)
+    outcomes = await services.renderers.call(
+        tasks.compose_instances, models, bulk, services.spool.place(), kind="store"
+    )
+    for made in outcomes:
+        await receiver.take_made(made)
 
 
 async def _delete(request: Request) -> Response:
-    """Delete what clients have stored; files of the folders served stay where they are."""
+    """Delete stored instances; files in the served folders are never deleted."""
     services, resource = services_of(request), resource_of(request)
     entries = await services.lookup.entries(resource)
     store = services.settings.store_location
@@ -129,8 +124,9 @@ async def _delete(request: Request) -> Response:
     await asyncio.to_thread(
         services.catalogue.delete, resource.study, resource.series, resource.instance
     )
+    is_durable = services.settings.fsync
     for each in entries:
-        await asyncio.to_thread(storage.remove, each.location)
+        await asyncio.to_thread(storage.remove, each.location, is_durable=is_durable)
     services.lookup.forget()
     return Response(status_code=204)
 
@@ -146,7 +142,7 @@ for _path, _variables in (("/studies", ()), ("/studies/{study}", ("study",))):
         methods=["POST"],
         **described(
             f"Store instances{_word}",
-            "Each part is an instance; the answer says what became of each.",
+            "Each part is an instance; the response lists the outcome of each.",
             name=f"store{_word}".replace(" ", "-"),
             tag="Store",
             variables=_variables,
@@ -163,7 +159,7 @@ for _level in LEVELS[:3]:
         methods=["DELETE"],
         **described(
             f"Delete {'an' if _level.name == 'instance' else 'a'} {_level.name}",
-            "What was stored over the network; beyond the standard.",
+            "Only instances stored over the network. An extension of the standard.",
             name=f"delete-{_level.name}",
             tag="Store",
             variables=_level.variables,

@@ -12,15 +12,16 @@ from rendicom.dicomweb.mediatypes import DICOM, choose_charset, picture_types
 from rendicom.dicomweb.rendered import QueryParameter
 from rendicom.dicomweb.resources import Resource
 from rendicom.dicomweb.wadouri import WADO_PARAMETERS, WadoUri, parse_wado_uri
-from rendicom.documents import document_types, is_document
+from rendicom.documents import is_document
 from rendicom.errors import NotAcceptableError, NotSupportedError
 from rendicom.index.catalogue import Entry
+from rendicom.selection import FrameSelection
 from rendicom.server import tasks
 from rendicom.server.files import send_bytes
 from rendicom.server.openapi import described
 from rendicom.server.parts import Content, send_content
-from rendicom.server.pictures import canonical, place_of
-from rendicom.server.requests import parameters_of, services_of
+from rendicom.server.pictures import other_types, place_of, request_for
+from rendicom.server.requests import check_number, parameters_of, services_of
 from rendicom.server.responses import (
     BASE,
     base_of,
@@ -29,6 +30,7 @@ from rendicom.server.responses import (
     is_fresh,
     not_modified,
 )
+from rendicom.server.routes.landing import is_landing, landing_page
 from rendicom.server.routing import plain_router
 
 __all__ = ["router"]
@@ -40,6 +42,8 @@ PATHS = (BASE, f"{BASE}/", "/wado")
 
 async def _wado(request: Request) -> Response:
     services = services_of(request)
+    if is_landing(request):
+        return landing_page(request)
     asked = parse_wado_uri(
         parameters_of(request),
         request.headers.get("accept"),
@@ -50,32 +54,45 @@ async def _wado(request: Request) -> Response:
         return await _object(request, asked, entry)
     asked.check_frame(entry.number_of_frames)
     category = _category(entry)
-    offers = document_types(entry.sop_class) if category == "text" else ()
+    offers = other_types(entry, category)
     choice = asked.choose(category, offers=offers)
     options = asked.options
     if entry.has_pixels:
         options = replace(options, viewport=asked.viewport(entry.rows, entry.columns))
     state = await services.lookup.entry(asked.presentation) if asked.presentation else None
     resource = Resource(entry.study, entry.series, entry.instance, asked.resource.frames)
-    tag = etag(
-        "wado", entry.location, entry.version, canonical(options), choice, resource,
-        *((state.location, state.version) if state else ()),
-    )  # fmt: skip
+    chosen = FrameSelection.of(asked.resource.frames)
+    if not asked.resource.frames and (choice.is_representative or entry.number_of_frames == 1):
+        chosen = FrameSelection.of((1,))
+    wanted = request_for(
+        entry,
+        chosen.selection,
+        options,
+        choice.media_type,
+        max_pixels=services.settings.max_pixels,
+        presentation=state,
+    )
+    tag = etag("wado", wanted.cache_key(), choice, resource)
     location = resource.url(base_of(request))
-    headers = headers_of(tag=tag, location=location, warnings=asked.warnings)
+    headers = headers_of(request, tag=tag, location=location, warnings=asked.warnings)
     if is_fresh(request, tag):
         return not_modified(headers)
     pictures = services.pictures
+    if choice.media_type.startswith("video/"):
+        found = await pictures.video(entry, choice.media_type)
+        content = Content(found, found.media_type, resource, entry.location)
+        return await send_content(request, content, headers)
     if category == "text":
         picture = await pictures.document(
             entry, choice.media_type, base_of(request), choose_charset(query=asked.charset)
         )
-    elif choice.is_representative or asked.resource.frames or entry.number_of_frames == 1:
-        frame = asked.resource.frames[0] if asked.resource.frames else 1
-        picture = await pictures.frame(entry, frame, options, choice.media_type, presentation=state)
     else:
-        picture = await pictures.animation(entry, None, options, choice.media_type)
-    said = headers_of(tag=tag, location=location, warnings=(*asked.warnings, *picture.warnings))
+        if not chosen.ranges:
+            check_number(services, entry.number_of_frames)
+        picture = await pictures.picture(entry, wanted)
+    said = headers_of(
+        request, tag=tag, location=location, warnings=(*asked.warnings, *picture.warnings)
+    )
     return send_bytes(request, picture.data, picture.media_type, said)
 
 
@@ -100,13 +117,15 @@ async def _object(request: Request, asked: WadoUri, entry: Entry) -> Response:
     if asked.is_anonymous:
         raise NotSupportedError("objects are not made anonymous here")
     services = services_of(request)
-    found = await services.renderers.call(
-        tasks.read_instance, place_of(entry), asked.transfer_syntax, services.spool.place(),
-        kind="retrieve",
-    )  # fmt: skip
     resource = Resource(entry.study, entry.series, entry.instance)
+    found = await services.renderers.call(
+        tasks.read_instance, place_of(entry), resource[:3], asked.transfer_syntax,
+        services.spool.place(), kind="retrieve",
+    )  # fmt: skip
     tag = etag("wado", entry.location, entry.version, found.transfer_syntax)
-    headers = headers_of(tag=tag, location=resource.url(base_of(request)), warnings=found.warnings)
+    headers = headers_of(
+        request, tag=tag, location=resource.url(base_of(request)), warnings=found.warnings
+    )
     if is_fresh(request, tag):
         return not_modified(headers)
     content = Content(found, DICOM, resource, entry.location)

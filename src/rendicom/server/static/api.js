@@ -76,18 +76,19 @@ function admit() {
  * @template T
  * @param {string|URL} url
  * @param {{accept: string, read: (response: Response) => Promise<T>, signal?: AbortSignal,
- *   priority?: number}} how
+ *   priority?: number, method?: string, body?: Blob, type?: string, accepts?: number[]}} how
+ *   `accepts` are statuses that are read although they tell of an error
  * @returns {Promise<T>}
  */
-export async function ask(url, { accept, read, signal, priority = NOW }) {
+export async function ask(url, { accept, read, signal, priority = NOW, accepts = [], ...sent }) {
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
     const used = key.get();
     const release = await place(priority, signal);
     let pause = 0;
     try {
-      const response = await send(url, accept, used, signal);
-      if (response.ok) return await read(response);
+      const response = await send(url, accept, used, signal, sent);
+      if (response.ok || accepts.includes(response.status)) return await read(response);
       pause = pauseOf(response, attempt);
       if (response.status !== 401 && pause === 0) throw await problemOf(response);
       await response.body?.cancel();
@@ -103,11 +104,12 @@ export async function ask(url, { accept, read, signal, priority = NOW }) {
 const withProblems = (accept) =>
   (accept.includes("json") ? accept : `${accept}, application/problem+json;q=0.1`);
 
-async function send(url, accept, apiKey, signal) {
+async function send(url, accept, apiKey, signal, { method = "GET", body, type }) {
   const headers = { Accept: withProblems(accept) };
+  if (type) headers["Content-Type"] = type;
   if (apiKey) headers["X-API-Key"] = apiKey;
   try {
-    return await fetch(url, { headers, signal, credentials: "same-origin" });
+    return await fetch(url, { method, body, headers, signal, credentials: "same-origin" });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem({
@@ -188,12 +190,18 @@ export const askJson = (url, { accept = "application/json", ...how } = {}) => as
   },
 });
 
-/** DICOM JSON objects of a search or of metadata, and whether the server holds more. */
-export const askDicom = (path, how = {}) => ask(new URL(path, DICOMWEB), {
+/** DICOM JSON objects of a search or of metadata. */
+export const askDicom = async (path, how = {}) => (await askPage(path, how)).models;
+
+const REMAINING = /There are (\d+) additional results/;
+
+/** The same, and how many more the server holds. */
+export const askPage = (path, how = {}) => ask(new URL(path, DICOMWEB), {
   ...how,
   accept: "application/dicom+json",
   read: async (response) => {
     const text = await response.text();
-    return text === "" ? [] : JSON.parse(text);
+    const remaining = Number(REMAINING.exec(response.headers.get("Warning") ?? "")?.[1] ?? 0);
+    return { models: text === "" ? [] : JSON.parse(text), remaining };
   },
 });

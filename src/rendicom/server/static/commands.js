@@ -15,15 +15,17 @@ const WINDOW_STEP = 0.05;
 
 /**
  * @param {import("./reading.js").Reading} reading
- * @param {{hand: {tool: string, set: (tool: string) => void}, cine: {toggle: () => void, faster: (factor: number) => void},
- *   toggleMetadata: () => void, isMetadataOpen: () => boolean, download: () => void,
+ * @param {{tool: {get: () => string, set: (tool: string) => void}, panes: object, split: () => void,
+ *   cine: {toggle: () => void, faster: (factor: number) => void},
+ *   toggleLayers: () => void, isLayersOpen: () => boolean, toggleMetadata: () => void, isMetadataOpen: () => boolean, download: () => void,
  *   share: () => void, help: () => void, series: (steps: number) => void, leave: () => void,
  *   presets: () => {name: string, center: number, width: number}[]}} doors
  * @returns {Command[]}
  */
 export function listCommands(reading, doors) {
   return [
-    ...handCommands(doors.hand, reading),
+    ...handCommands(doors.tool, reading),
+    ...measureCommands(doors, reading),
     ...pictureCommands(reading),
     ...viewCommands(reading),
     ...windowCommands(reading, doors),
@@ -32,16 +34,35 @@ export function listCommands(reading, doors) {
   ];
 }
 
-function handCommands(hand, reading) {
-  const tool = (name, label, key) => ({
-    name, label, keys: [key], icon: name, group: "Drag",
-    run: () => hand.set(name),
-    isOn: () => hand.tool === name,
+function handCommands(chosen, reading) {
+  const usable = () => (chosen.get() === "window" && !reading.isGray ? "pan" : chosen.get());
+  const tool = (name, label, key, group = "Drag") => ({
+    name, label, keys: [key], icon: name, group,
+    run: () => chosen.set(name),
+    isOn: () => usable() === name,
   });
+  const isOff = () => reading.item?.kind !== "image";
   return [
     { ...tool("window", "Drag changes the window", "w"), isOff: () => !reading.isGray },
     tool("pan", "Drag moves the image", "p"),
     tool("zoom", "Drag zooms", "z"),
+    { ...tool("line", "Measure a length", "l", "Measure"), isOff },
+    { ...tool("angle", "Measure an angle: drag one side, then the other", "g", "Measure"), isOff },
+    { ...tool("rectangle", "Mean and deviation in a rectangle", "b", "Measure"), isOff },
+  ];
+}
+
+function measureCommands({ panes, split }, reading) {
+  const isOff = () => reading.item?.kind !== "image";
+  return [
+    { name: "clear", label: "Remove the measures of this image", keys: ["Delete", "Backspace"],
+      icon: "clear", group: "Measure", run: () => panes.active.measures.clear(),
+      isOff: () => panes.active.measures.shapes.length === 0 },
+    { name: "split", label: "Two images side by side", keys: ["s"], icon: "split", group: "View",
+      isOff: () => isOff() && !panes.isSplit, isOn: () => panes.isSplit, run: split },
+    { name: "link", label: "Scroll both together", keys: ["k"], icon: "link", group: "View",
+      isOff: () => !panes.isSplit, isOn: () => panes.isSplit && panes.isLinked,
+      run: () => panes.link(!panes.isLinked) },
   ];
 }
 
@@ -168,6 +189,8 @@ function pagingCommands(reading, doors) {
 
 function doorCommands(doors) {
   return [
+    { name: "layers", label: "Layers on the image", keys: ["y"], icon: "layers", group: "Study",
+      run: doors.toggleLayers, isOn: doors.isLayersOpen },
     { name: "info", label: "Attributes", keys: ["m"], icon: "info", group: "Study",
       run: doors.toggleMetadata, isOn: doors.isMetadataOpen },
     { name: "share", label: "Copy as URL or command", keys: ["c"], icon: "share", group: "Study",

@@ -7,6 +7,7 @@ import { ask, LATER } from "./api.js";
 import { find, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { save } from "./export.js";
+import { nameOfClass } from "./names.js";
 import { instanceUrl } from "./stack.js";
 import { formatRoute, parseRoute } from "./state/route.js";
 
@@ -33,7 +34,7 @@ export function clearDocument() {
  * @param {import("./stack.js").Item} item @param {AbortSignal} signal
  */
 export async function showDocument(item, signal) {
-  const show = { document: showReport, pdf: showPdf, video: showVideo, other: showReport }[item.kind];
+  const show = { document: showReport, pdf: showPdf, video: showVideo, other: showOther }[item.kind];
   const shown = await show(item, signal);
   if (signal.aborted) return;
   const place = find("#document");
@@ -49,6 +50,41 @@ function blobUrl(blob) {
   const url = URL.createObjectURL(blob);
   urls.push(url);
   return url;
+}
+
+/** Whatever the server makes of an object without a matrix of pixels: a picture or a document. */
+async function showOther(item, signal) {
+  const accept = "image/png, image/jpeg;q=0.9, text/html;q=0.8, application/problem+json;q=0.1";
+  const blob = await fetchBlob(item, accept, signal);
+  if (!blob.type.startsWith("image/")) return showReport(item, signal);
+  const picture = h("img", { class: "drawn", src: blobUrl(blob), alt: await nameOfClass(item.sopClass) });
+  return [picture];
+}
+
+/**
+ * What an instance is that has no picture, and what can be had of it.
+ * @param {import("./stack.js").Item|undefined} item @param {Error} problem
+ */
+export async function describeAbsent(item, problem) {
+  if (!item) return [h("p", { textContent: problem.message })];
+  const url = instanceUrl(item);
+  const button = h("button", { type: "button", class: "primary", onclick: async () => {
+    button.disabled = true;
+    try {
+      const accept = "application/dicom; transfer-syntax=*";
+      save(await ask(url, { accept, read: (response) => response.blob() }), `${item.instance}.dcm`);
+    } finally {
+      button.disabled = false;
+    }
+  } }, icon("download"), " Download the DICOM file");
+  const isExpected = problem.status === 406;
+  return [
+    h("h2", { textContent: await nameOfClass(item.sopClass) }),
+    h("p", { class: "dim", textContent: isExpected
+      ? "There is no picture of this kind of object. Its attributes and its file can be had."
+      : problem.message }),
+    h("p", {}, button),
+  ];
 }
 
 async function showReport(item, signal) {

@@ -1,12 +1,14 @@
 /** The picture as a file, and as what gets it: a URL, curl, rendicom, Python. */
 
-import { key } from "./api.js";
+import { DICOMWEB, ask, key } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { count } from "./dicom.js";
 import { h } from "./dom.js";
 import { inSight, storedRegion } from "./geometry.js";
+import { icon } from "./icons.js";
 import { instanceUrl, itemUrl } from "./stack.js";
 import { queryText } from "./state/options.js";
+import { resourcePath } from "./state/route.js";
 import { say } from "./status.js";
 
 const FORMATS = [
@@ -88,16 +90,47 @@ function radios(legend, name, choices) {
       ` ${label}`)));
 }
 
-/** @param {import("./reading.js").Reading} reading */
-export function openDownload(reading) {
-  if (reading.item?.kind !== "image") return say("There is no picture to download here.");
+/** The DICOM files of a study or a series, as one archive. */
+function archives(item, study) {
+  const link = (label, resource) => {
+    const url = `${DICOMWEB}${resourcePath(resource)}`;
+    const name = `${Object.values(resource).at(-1)}.zip`;
+    if (!key.get()) {
+      const href = `${url}?accept=application/zip`;
+      return h("a", { class: "button", href }, icon("archive"), ` ${label}`);
+    }
+    // A link cannot carry the key: the archive is kept by the browser until it is whole.
+    const button = h("button", { type: "button", onclick: async () => {
+      button.disabled = true;
+      try {
+        save(await ask(url, { accept: "application/zip", read: (response) => response.blob() }), name);
+      } catch (problem) {
+        say(problem.message);
+      }
+      button.disabled = false;
+    } }, icon("archive"), ` ${label}`);
+    return button;
+  };
+  return h("section", { class: "archives" },
+    h("h3", { textContent: "DICOM files" }),
+    h("p", {}, link("This study (ZIP)", { study }),
+      item && link("This series (ZIP)", { study, series: item.series })));
+}
+
+/** @param {import("./reading.js").Reading} reading @param {string} study */
+export function openDownload(reading, study) {
+  const files = archives(reading.item, study);
+  if (reading.item?.kind !== "image") {
+    openDialog("Download", [files], { name: "download" });
+    return;
+  }
   const state = h("p", { class: "dim", role: "status" });
   const { form, chosen } = chooser(reading, () => {
     state.textContent = "";
   });
   const button = h("button", { class: "primary", autofocus: true, textContent: "Download" });
   form.append(state, h("p", { class: "buttons" }, button));
-  const { dialog } = openDialog("Download", [form], { name: "download" });
+  const { dialog } = openDialog("Download", [form, files], { name: "download" });
   form.addEventListener("submit", async () => {
     const target = chosen();
     button.disabled = true;

@@ -115,3 +115,36 @@ export function wantedSize(picture, stage, view) {
   const length = (pixels) => Math.max(1, Math.round(pixels * scale));
   return { width: length(picture.width), height: length(picture.height) };
 }
+
+/*
+ * Points: in the stored image (x and y from the outer corner of its first pixel), in the turned and
+ * mirrored picture, and on the stage. A `turn` is {rotate, flip, aspect, rows, columns}.
+ */
+
+/** How much wider and higher a stored pixel is in the picture. */
+const stretch = (aspect) => ({ x: Math.max(1, 1 / aspect), y: Math.max(1, aspect) });
+
+/** Where a point of the stored image is in the picture. @param {{x: number, y: number}} point */
+export function imageToPicture({ x, y }, { rotate, flip, aspect, rows, columns }) {
+  const by = stretch(aspect);
+  let [px, py] = [x * by.x, y * by.y];
+  let [width, height] = [columns * by.x, rows * by.y];
+  for (let left = rotate; left > 0; left -= 90) {
+    [px, py] = [height - py, px];
+    [width, height] = [height, width];
+  }
+  return { x: flip === "h" ? width - px : px, y: flip === "v" ? height - py : py };
+}
+
+/** Where a point of the picture is in the stored image. */
+export function pictureToImage({ x, y }, { rotate, flip, aspect, rows, columns }) {
+  const by = stretch(aspect);
+  let [width, height] = [columns * by.x, rows * by.y];
+  if (rotate % 180 !== 0) [width, height] = [height, width];
+  let [px, py] = [flip === "h" ? width - x : x, flip === "v" ? height - y : y];
+  for (let left = rotate; left > 0; left -= 90) {
+    [px, py] = [py, width - px];
+    [width, height] = [height, width];
+  }
+  return { x: px / by.x, y: py / by.y };
+}

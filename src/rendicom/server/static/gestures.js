@@ -9,7 +9,7 @@ const SLOP = 10;
 
 /**
  * @param {HTMLElement} element
- * @param {{start: (tool: string) => void, drag: (tool: string, dx: number, dy: number, event: PointerEvent) => void,
+ * @param {{start: (tool: string, event: PointerEvent) => void, drag: (tool: string, dx: number, dy: number, event: PointerEvent) => void,
  *   end: (tool: string) => void, page: (steps: number) => void, canPage: () => boolean,
  *   zoom: (factor: number, at: {clientX: number, clientY: number}) => void, toggle: (at: object) => void,
  *   tool: () => string}} on
@@ -26,7 +26,7 @@ export function listenToGestures(element, on) {
     } catch { /* the pointer is gone already */ }
     pointers.set(event.pointerId, event);
     if (pointers.size === 2) beginPair();
-    else if (pointers.size === 1) begin([on.tool(), "pan", "zoom"][event.button] ?? on.tool());
+    else if (pointers.size === 1) begin([on.tool(), "pan", "zoom"][event.button] ?? on.tool(), event);
   });
 
   element.addEventListener("pointermove", (event) => {
@@ -47,9 +47,9 @@ export function listenToGestures(element, on) {
     });
   }
 
-  function begin(tool) {
+  function begin(tool, event) {
     dragging = tool;
-    on.start(tool);
+    on.start(tool, event);
   }
 
   function finish() {

@@ -1,22 +1,35 @@
-/** What dragging on the image does: window, move or zoom. */
+/** What dragging on the image does: window, move, zoom or measure. */
 
 import { rounded } from "./commands.js";
 import { FITTED, bounded, zoomed } from "./geometry.js";
 import { listenToGestures } from "./gestures.js";
+import { KINDS } from "./measures.js";
 
 const SETTLED = 180;
 
-/**
- * @param {HTMLElement} element @param {import("./reading.js").Reading} reading
- * @returns {{tool: string, set: (tool: string) => void, onChange: (run: () => void) => void}}
- */
-export function createHand(element, reading) {
-  let tool = "window";
+/** The tool that is chosen, for all images. */
+export function createTool() {
   const listeners = [];
+  let tool = "window";
+  return {
+    get: () => tool,
+    set(next) {
+      tool = next;
+      for (const run of listeners) run();
+    },
+    onChange: (run) => listeners.push(run),
+  };
+}
+
+/**
+ * Lets a hand work on the image of a pane.
+ * @param {import("./pane.js").Pane} pane @param {ReturnType<typeof createTool>} chosen
+ */
+export function listenToHand({ image: element, reading, measures }, chosen) {
   let start = null;
   let timer = 0;
 
-  const usable = () => (tool === "window" && !reading.isGray ? "pan" : tool);
+  const usable = () => (chosen.get() === "window" && !reading.isGray ? "pan" : chosen.get());
   const view = () => reading.store.get().view;
   const put = (next) => reading.store.set({ view: next });
   const isImage = () => reading.item?.kind === "image";
@@ -53,17 +66,20 @@ export function createHand(element, reading) {
 
   listenToGestures(element, {
     tool: usable,
-    start(kind) {
+    start(kind, event) {
+      if (KINDS.includes(kind) && isImage()) measures.begin(kind, reading.imagePoint(event));
       if (kind === "window" && isImage()) start = { window: reading.startingWindow, dx: 0, dy: 0 };
       element.dataset.dragging = kind;
     },
     drag(kind, dx, dy, event) {
       if (!isImage()) return;
-      if (kind === "window") windowBy(dx, dy);
+      if (KINDS.includes(kind)) measures.move(reading.imagePoint(event));
+      else if (kind === "window") windowBy(dx, dy);
       else if (kind === "pan") moveBy(dx, dy);
       else zoomBy(Math.exp(-dy / 150), event);
     },
-    end() {
+    end(kind) {
+      if (KINDS.includes(kind)) measures.end();
       start = null;
       delete element.dataset.dragging;
       clearTimeout(timer);
@@ -75,26 +91,19 @@ export function createHand(element, reading) {
       if (isImage()) zoomBy(factor, at);
     },
     toggle(at) {
-      if (!isImage()) return;
+      if (!isImage() || KINDS.includes(usable())) return;
       if (view().zoom === 1) zoomBy(Math.max(reading.naturalZoom, 2), at);
       else put(FITTED);
     },
   });
 
-  const hand = {
-    get tool() {
-      return usable();
-    },
-    set(next) {
-      tool = next;
-      element.dataset.tool = usable();
-      for (const run of listeners) run();
-    },
-    onChange: (run) => listeners.push(run),
-  };
-  hand.set(tool);
-  reading.store.on(["index", "stack", "model"], () => {
+  const mark = () => {
     element.dataset.tool = usable();
+  };
+  chosen.onChange(() => {
+    measures.drop();
+    mark();
   });
-  return hand;
+  mark();
+  reading.store.on(["index", "stack", "model"], mark);
 }

@@ -5,6 +5,7 @@ import { askForKey } from "./dialog.js";
 import { find } from "./dom.js";
 import { icon } from "./icons.js";
 import { openHelp } from "./keyboard.js";
+import { applyLook, listenToLook } from "./look.js";
 import { parseRoute } from "./state/route.js";
 import { createStudies } from "./studies.js";
 import { createViewer } from "./viewer.js";
@@ -34,8 +35,11 @@ const viewer = presets().then((rooms) => {
   return made;
 });
 
+listenToLook(() => parseRoute(location.hash) !== null);
+
 async function go() {
   const route = parseRoute(location.hash);
+  applyLook(route !== null);
   find("#studies").hidden = route !== null;
   find("#viewer").hidden = route === null;
   if (route === null) {

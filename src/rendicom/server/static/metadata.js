@@ -1,20 +1,12 @@
 /** All attributes of the instance, as a table that can be searched. */
 
-import { askJson } from "./api.js";
 import { count, personName } from "./dicom.js";
 import { debounced, find, h } from "./dom.js";
 import { icon } from "./icons.js";
+import { dictionary } from "./names.js";
 
 const LONGEST = 400;
 const MOST_ROWS = 3000;
-
-let words = null;
-
-/** Names of attributes by tag; the tags alone where the server has none. */
-function attributeNames() {
-  words ??= askJson(new URL("page/dictionary.json", document.baseURI)).catch(() => ({}));
-  return words;
-}
 
 /**
  * @param {import("./reading.js").Reading} reading
@@ -51,7 +43,7 @@ export function createMetadata(reading) {
       tally.textContent = "Loading…";
       return;
     }
-    const names = await attributeNames();
+    const names = await dictionary();
     const wanted = search.value.trim().toLowerCase();
     const all = rowsOf(model, names, 0);
     const rows = wanted ? all.filter((row) => row.haystack.includes(wanted)) : all;
@@ -66,7 +58,7 @@ export function createMetadata(reading) {
     for (const run of listeners) run();
     fill();
     if (!aside.hidden) search.focus();
-    else find("#image").focus();
+    else (find(".pane.active .image") ?? find("#image")).focus();
   }
 
   reading.store.on(["model"], fill);
@@ -85,7 +77,7 @@ function rowsOf(model, names, depth) {
     const element = model[tag];
     const name = names[tag] ?? (isPrivate(tag) ? "Private attribute" : "");
     const items = element.vr === "SQ" ? element.Value ?? [] : [];
-    const value = element.vr === "SQ" ? count(items.length, "item") : valueText(element);
+    const value = element.vr === "SQ" ? count(items.length, "item") : valueText(element, names);
     const label = `(${tag.slice(0, 4)},${tag.slice(4)})`;
     const row = {
       tag: label, name, value, vr: element.vr ?? "", depth,
@@ -103,12 +95,15 @@ const itemRow = (index, depth) => (
 
 const isPrivate = (tag) => parseInt(tag.slice(3, 4), 16) % 2 === 1;
 
-function valueText(element) {
+function valueText(element, names) {
   if (element.BulkDataURI !== undefined) return "not shown: bulk data";
   if (element.InlineBinary !== undefined) {
     return `${Math.floor(element.InlineBinary.length * 0.75)} bytes`;
   }
-  const text = (element.Value ?? []).map(wordOf).join(" \\ ");
+  const text = (element.Value ?? []).map((value) => {
+    const name = element.vr === "UI" ? names[value] : "";
+    return name ? `${name} (${value})` : wordOf(value);
+  }).join(" \\ ");
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 

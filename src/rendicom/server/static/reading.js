@@ -7,7 +7,9 @@
 import { LATER, SOON, askDicom } from "./api.js";
 import { aspect, number, text, wholeRange, windowsOf } from "./dicom.js";
 import { debounced } from "./dom.js";
-import { FITTED, fittingScale, pictureSize, scaleOf, wantedSize } from "./geometry.js";
+import {
+  FITTED, fittingScale, imageToPicture, pictureSize, pictureToImage, placed, scaleOf, wantedSize,
+} from "./geometry.js";
 import { Pictures } from "./pictures.js";
 import { Screen } from "./screen.js";
 import { itemUrl } from "./stack.js";
@@ -22,8 +24,12 @@ const BEHIND = 2;
 const MOST_MODELS = 64;
 
 export class Reading {
-  /** @param {HTMLCanvasElement} canvas */
-  constructor(canvas) {
+  /**
+   * @param {HTMLCanvasElement} canvas @param {Pictures} [pictures] those of another reading, to share
+   */
+  constructor(canvas, pictures = new Pictures()) {
+    /** UID of the series that is open. */
+    this.series = "";
     this.store = createStore({
       stack: [],
       index: 0,
@@ -39,7 +45,7 @@ export class Reading {
       isPlaying: false,
       trouble: null,
     });
-    this.pictures = new Pictures();
+    this.pictures = pictures;
     this.models = new Map();
     this.lastModel = null;
     /** UID of the instance whose metadata are under way. */
@@ -88,12 +94,39 @@ export class Reading {
     return this.nearestModel && this.item ? aspect(this.nearestModel, this.item.frame) : 1;
   }
 
+  /** How the stored image lies in the picture. */
+  get turn() {
+    const { item } = this;
+    const { rotate, flip } = this.store.get().options;
+    return {
+      rotate, flip, aspect: this.aspect,
+      rows: item?.rows || number(this.nearestModel, "00280010") || 512,
+      columns: item?.columns || number(this.nearestModel, "00280011") || 512,
+    };
+  }
+
   /** Size of the turned picture in pixels of the image. */
   get size() {
-    const { item } = this;
-    const rows = item?.rows || number(this.nearestModel, "00280010") || 512;
-    const columns = item?.columns || number(this.nearestModel, "00280011") || 512;
-    return pictureSize({ rows, columns }, this.store.get().options.rotate, this.aspect);
+    const { turn } = this;
+    return pictureSize(turn, turn.rotate, turn.aspect);
+  }
+
+  /** A point of the picture in the stored image. */
+  fromPicture = (point) => pictureToImage(point, this.turn);
+
+  /** Where a pointer is in the stored image. @param {{clientX: number, clientY: number}} event */
+  imagePoint(event) {
+    const place = placed(this.size, this.stage.size, this.store.get().view);
+    const at = this.stage.point(event);
+    return this.fromPicture({ x: (at.x - place.x) / this.scale, y: (at.y - place.y) / this.scale });
+  }
+
+  /** Where a point of the stored image is on the stage, in CSS pixels. */
+  toScreen(point) {
+    const place = placed(this.size, this.stage.size, this.store.get().view);
+    const { x, y } = imageToPicture(point, this.turn);
+    const { density } = this.stage;
+    return { x: (place.x + x * this.scale) / density, y: (place.y + y * this.scale) / density };
   }
 
   /** The window that is on screen, as far as anybody says. */

@@ -5,6 +5,7 @@
 
 import { DICOMWEB, askDicom } from "./api.js";
 import { number, text, values } from "./dicom.js";
+import { isAboutImages } from "./layers.js";
 import { resourcePath } from "./state/route.js";
 
 /**
@@ -18,13 +19,6 @@ const MOST_INSTANCES = 20_000;
 
 /** Attributes that are asked for beside those every search returns. */
 const EXTRA = ["00280004", "00280002", "00083002"];
-
-/** Storage SOP classes with pixels whose UIDs begin like those of others. */
-const NO_PICTURE = [
-  "1.2.840.10008.5.1.4.1.1.9.", // waveforms
-  "1.2.840.10008.5.1.4.1.1.66.1", "1.2.840.10008.5.1.4.1.1.66.3", "1.2.840.10008.5.1.4.1.1.66.5",
-  "1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.481.5", "1.2.840.10008.5.1.4.1.1.481.8",
-];
 
 const DOCUMENTS = ["1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.104."];
 const PDF = "1.2.840.10008.5.1.4.1.1.104.1";
@@ -89,7 +83,7 @@ function itemOf(model, study, series) {
 function kindOf(sopClass, transferSyntaxes, frames, rows) {
   if (sopClass === PDF) return "pdf";
   if (DOCUMENTS.some((prefix) => sopClass.startsWith(prefix))) return "document";
-  if (NO_PICTURE.some((prefix) => sopClass.startsWith(prefix)) && !rows) return "other";
+  if (!rows) return "other";
   const isVideo = transferSyntaxes.length > 0
     ? transferSyntaxes.some((syntax) => VIDEO_SYNTAX.test(syntax))
     : frames > 1 && VIDEO_CLASSES.includes(sopClass);
@@ -104,7 +98,9 @@ function framesOf(item) {
 /** URL of the resource an item is; one frame of many has a URL of its own. @param {Item} item */
 export function itemUrl(item) {
   const { study, series, instance } = item;
-  const frame = item.kind === "image" && item.frames > 1 ? item.frame : 0;
+  // The picture of a segmentation itself is that of a frame; the instance is drawn on its images.
+  const isFrame = item.kind === "image" && (item.frames > 1 || isAboutImages(item.sopClass));
+  const frame = isFrame ? item.frame : 0;
   return DICOMWEB + resourcePath({ study, series, instance, frame });
 }
 

@@ -1,19 +1,22 @@
 /** The list of studies: search, pages, and what to say while the server still looks for files. */
 
-import { askDicom, askJson } from "./api.js";
+import { askJson, askPage } from "./api.js";
 import { count, date, number, text, time, values } from "./dicom.js";
 import { find, h } from "./dom.js";
+import { icon } from "./icons.js";
 import { formatRoute } from "./state/route.js";
 import { thumbnail } from "./thumbnails.js";
+import { droppedFiles, upload } from "./upload.js";
 
 const PAGE = 50;
 const POLL = 2000;
+const MOST_TAGS = 6;
 const MODALITIES = ["CT", "CR", "DX", "ES", "IO", "MG", "MR", "NM", "OP", "PT", "RF", "SM", "SR", "US", "XA"];
 const EXTRA = "00081030,00201206,00201208,00080061";
 
 export function createStudies() {
   const form = find("#search");
-  const state = { offset: 0, shown: [], opened: "", isStale: true };
+  const state = { offset: 0, shown: [], opened: "", isStale: true, order: "-StudyDate" };
   let searching = new AbortController();
   let polling = 0;
 
@@ -34,6 +37,17 @@ export function createStudies() {
     });
   }
 
+  listenToFiles(() => search());
+
+  /** Sorts by a column; by the same once more the other way round. */
+  function sortBy(keyword) {
+    const isFirst = state.order.replace("-", "") !== keyword;
+    const falls = isFirst ? keyword === "StudyDate" : !state.order.startsWith("-");
+    state.order = (falls ? "-" : "") + keyword;
+    state.offset = 0;
+    search().then(() => find(`[data-order="${keyword}"]`)?.focus());
+  }
+
   async function search() {
     searching.abort();
     searching = new AbortController();
@@ -42,11 +56,12 @@ export function createStudies() {
     try {
       const query = queryOf(new FormData(form));
       query.append("includefield", EXTRA);
-      query.append("limit", String(PAGE + 1));
+      query.append("orderby", state.order);
+      query.append("limit", String(PAGE));
       query.append("offset", String(state.offset));
-      const found = await askDicom(`studies?${query}`, { signal });
+      const { models, remaining } = await askPage(`studies?${query}`, { signal });
       state.isStale = false;
-      list(found);
+      list(models, remaining);
     } catch (problem) {
       if (!signal.aborted) tell(problem.message);
     } finally {
@@ -54,14 +69,20 @@ export function createStudies() {
     }
   }
 
-  function list(found) {
-    const hasMore = found.length > PAGE;
-    state.shown = found.slice(0, PAGE).sort(newestFirst);
-    find("#pager").hidden = !hasMore && state.offset === 0;
-    find("#pager [data-page='-1']").disabled = state.offset === 0;
-    find("#pager [data-page='1']").disabled = !hasMore;
-    find("#pager-text").textContent = `${state.offset + 1}–${state.offset + state.shown.length}`;
-    if (state.shown.length > 0) find("#results").replaceChildren(table(state.shown));
+  function list(found, remaining) {
+    state.shown = found;
+    const last = state.offset + found.length;
+    find("#pager").hidden = found.length === 0;
+    for (const button of find("#pager").querySelectorAll("button")) {
+      const isBack = button.dataset.page === "-1";
+      button.disabled = isBack ? state.offset === 0 : remaining === 0;
+      button.hidden = state.offset === 0 && remaining === 0;
+    }
+    const whole = count(last + remaining, "study", "studies");
+    find("#pager-text").textContent = found.length === last + remaining
+      ? whole
+      : `${state.offset + 1}–${last} of ${whole}`;
+    if (found.length > 0) find("#results").replaceChildren(table(found, state.order, sortBy));
     else if (isFiltered()) tell("No study matches. A name may be given in part, and with * and ?.");
     else watch();
   }
@@ -80,6 +101,7 @@ export function createStudies() {
       const status = await askJson(new URL("page/status.json", document.baseURI));
       const { found, indexed, failed, is_complete: isComplete } = status.indexing;
       find("#index-state").textContent = stateText(status);
+      find("[data-action='upload']").hidden = !status.writable;
       if (state.shown.length === 0 && !isFiltered()) {
         if (status.instances > 0) await search();
         else tell(...emptyText(status, isComplete, found, indexed, failed));
@@ -110,8 +132,34 @@ export function createStudies() {
   };
 }
 
-function stateText({ instances, indexing: { found, indexed, is_complete: isComplete } }) {
-  if (isComplete) return count(instances, "instance");
+/** Where the server takes files: chosen by a button, or dropped anywhere on the list. */
+function listenToFiles(onStored) {
+  const button = find("[data-action='upload']");
+  const input = find("#files");
+  const place = find("#studies");
+  button.append(icon("upload"));
+  button.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    upload([...input.files], onStored);
+    input.value = "";
+  });
+  place.addEventListener("dragover", (event) => {
+    if (button.hidden) return;
+    event.preventDefault();
+    place.classList.add("dropping");
+  });
+  for (const name of ["dragleave", "drop"]) {
+    place.addEventListener(name, () => place.classList.remove("dropping"));
+  }
+  place.addEventListener("drop", async (event) => {
+    if (button.hidden) return;
+    event.preventDefault();
+    upload(await droppedFiles(event.dataTransfer), onStored);
+  });
+}
+
+function stateText({ studies, instances, indexing: { found, indexed, is_complete: isComplete } }) {
+  if (isComplete) return `${count(studies, "study", "studies")}, ${count(instances, "instance")}`;
   return `Indexing: ${indexed.toLocaleString("en")} of ${count(found, "file")}…`;
 }
 
@@ -124,7 +172,7 @@ function emptyText({ writable }, isComplete, found, indexed, failed) {
     ? ` None of ${count(found, "file")} is a DICOM instance that can be listed.`
     : "";
   const hint = writable
-    ? " Send some with STOW-RS, or put files into the folder that is served."
+    ? " Drop files here, send some with STOW-RS, or put them into the folder that is served."
     : " Put files into the folder that is served: they appear here.";
   return [`No studies yet.${files}${hint}`];
 }
@@ -146,23 +194,38 @@ function queryOf(given) {
   return query;
 }
 
-function newestFirst(a, b) {
-  const moment = (model) => text(model, "00080020") + text(model, "00080030");
-  return moment(b).localeCompare(moment(a));
-}
+/** Columns, each with the attribute that the server sorts it by. */
+const COLUMNS = [
+  ["", ""], ["Patient", "PatientName"], ["Date", "StudyDate"], ["Modality", "ModalitiesInStudy"],
+  ["Description", "StudyDescription"], ["Accession", "AccessionNumber"],
+  ["Content", "NumberOfStudyRelatedInstances"],
+];
 
-const COLUMNS = ["", "Patient", "Date", "Modality", "Description", "Accession", "Content"];
-
-function table(found) {
+function table(found, order, onSort) {
   return h(
     "table",
     { class: "studies" },
-    h("caption", { class: "hidden", textContent: "Studies, the newest first" }),
-    h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h(name ? "th" : "td", {
-      textContent: name, ...(name ? { scope: "col" } : {}),
-    })))),
+    h("caption", { class: "hidden", textContent: "Studies" }),
+    h("thead", {}, h("tr", {}, ...COLUMNS.map(([name, keyword]) => (
+      name ? heading(name, keyword, order, onSort) : h("td"))))),
     h("tbody", {}, ...found.map(row)),
   );
+}
+
+function heading(name, keyword, order, onSort) {
+  const isSorted = order.replace("-", "") === keyword;
+  const way = order.startsWith("-") ? "descending" : "ascending";
+  return h("th", { scope: "col", "aria-sort": isSorted ? way : null },
+    h("button", { type: "button", class: "sort", "data-order": keyword, onclick: () => onSort(keyword) },
+      name, isSorted && icon(way)));
+}
+
+/** The first few modalities, and how many more there are. */
+function tags(all) {
+  const shown = all.length > MOST_TAGS ? [...all.slice(0, MOST_TAGS - 1), `+${all.length - MOST_TAGS + 1}`] : all;
+  return shown.map((each) => h("span", {
+    class: "tag", textContent: each, title: each.startsWith("+") ? all.join(", ") : null,
+  }));
 }
 
 function row(model) {
@@ -183,7 +246,7 @@ function row(model) {
       }),
       h("span", { class: "dim", textContent: text(model, "00100020") })),
     cell("date", h("span", { textContent: when[0] }), h("span", { class: "dim", textContent: when[1] })),
-    cell("modality", ...values(model, "00080061").map((each) => h("span", { class: "tag", textContent: each }))),
+    cell("modality", ...tags(values(model, "00080061"))),
     cell("description", text(model, "00081030")),
     cell("accession", text(model, "00080050")),
     cell("content dim", content

@@ -9,7 +9,7 @@ import { hintOf } from "./keyboard.js";
 /**
  * @param {import("./reading.js").Reading} reading
  * @param {import("./commands.js").Command[]} commands
- * @param {{presets: () => object[], onHand: (run: () => void) => void, onPanel: (run: () => void) => void}} doors
+ * @param {{presets: () => object[], onChange: ((run: () => void) => void)[]}} doors
  */
 export function createTools(reading, commands, doors) {
   const byName = new Map(commands.map((command) => [command.name, command]));
@@ -23,14 +23,16 @@ export function createTools(reading, commands, doors) {
   const annotation = annotationButton(reading);
   find("#toolbar").append(
     group("Drag", button("window"), button("pan"), button("zoom")),
+    group("Measure", button("line"), button("angle"), button("rectangle"), button("clear")),
     group("Window", presets.button, button("invert")),
     group("Orientation", button("rotate"), button("flipH"), button("flipV"), button("fit")),
     group("Drawn into the image", button("overlays"), annotation.button),
     group("Start again", button("reset")),
+    group("Side by side", button("split"), button("link")),
     presets.panel,
     annotation.panel,
   );
-  find("#actions").append(button("info"), button("share"), button("download"), button("help"));
+  find("#actions").append(button("layers"), button("info"), button("share"), button("download"), button("help"));
   roveFocus(find("#toolbar"));
   roveFocus(find("#actions"));
 
@@ -40,8 +42,7 @@ export function createTools(reading, commands, doors) {
     annotation.refresh();
   };
   reading.store.on(["options", "index", "stack", "model", "view"], refresh);
-  doors.onHand(refresh);
-  doors.onPanel(refresh);
+  for (const listen of doors.onChange) listen(refresh);
   refresh();
 }
 

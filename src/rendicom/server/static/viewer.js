@@ -3,15 +3,16 @@
 import { askDicom } from "./api.js";
 import { createCine } from "./cine.js";
 import { listCommands } from "./commands.js";
-import { date, short, text } from "./dicom.js";
-import { clearDocument, showDocument } from "./documents.js";
+import { date, text } from "./dicom.js";
+import { clearDocument, describeAbsent, showDocument } from "./documents.js";
 import { debounced, find } from "./dom.js";
 import { openDownload, openShare } from "./export.js";
-import { createHand } from "./hand.js";
+import { createTool, listenToHand } from "./hand.js";
 import { icon } from "./icons.js";
+import { createLayers, firstFilledFrame, firstPlace, isAboutImages } from "./layers.js";
 import { listenToKeys, openHelp } from "./keyboard.js";
 import { createMetadata } from "./metadata.js";
-import { Reading } from "./reading.js";
+import { createPanes } from "./panes.js";
 import { fillRail, markSeries } from "./series.js";
 import { listSeries, listStack } from "./stack.js";
 import { formatRoute } from "./state/route.js";
@@ -19,48 +20,69 @@ import { createTools, presetsFor } from "./tools.js";
 
 /** @param {{name: string, center: number, width: number}[]} rooms presets of the server */
 export function createViewer(rooms) {
-  const reading = new Reading(find("#canvas"));
-  const hand = createHand(find("#image"), reading);
+  const panes = createPanes();
+  const { reading } = panes;
+  const tool = createTool();
+  for (const pane of panes.panes) listenToHand(pane, tool);
   const cine = createCine(reading);
   const metadata = createMetadata(reading);
-  const open = { study: "", series: "", list: [] };
+  const layers = createLayers(reading);
+  const open = { study: "", list: [] };
   let opening = new AbortController();
   let showing = new AbortController();
   const isOn = () => !find("#viewer").hidden;
   const presets = () => presetsFor(reading, rooms);
 
   const commands = listCommands(reading, {
-    hand,
+    tool,
+    panes,
+    split: () => splitOrNot(),
     cine,
     presets,
-    toggleMetadata: () => metadata.toggle(),
+    toggleLayers: () => {
+      if (metadata.isOpen()) metadata.toggle();
+      layers.toggle();
+    },
+    isLayersOpen: layers.isOpen,
+    toggleMetadata: () => {
+      if (layers.isOpen()) layers.toggle();
+      metadata.toggle();
+    },
     isMetadataOpen: () => metadata.isOpen(),
-    download: () => openDownload(reading),
+    download: () => openDownload(reading, open.study),
     share: () => openShare(reading),
     help: () => openHelp(commands),
     series: (steps) => goToSeries(steps),
     leave: () => {
-      location.hash = "#/";
+      const { measures } = panes.active;
+      if (measures.drawn) measures.drop();
+      else location.hash = "#/";
     },
   });
-  createTools(reading, commands, { presets, onHand: hand.onChange, onPanel: metadata.onToggle });
+  createTools(reading, commands, {
+    presets, onChange: [tool.onChange, metadata.onToggle, layers.onChange, panes.onChange, onMeasured],
+  });
   listenToKeys(isOn, commands);
   find("#back").append(icon("back"));
   reading.store.on(["index", "stack"], () => showItem());
   reading.store.on(["isBusy"], ({ isBusy }) => markBusy(isBusy));
   reading.store.on(["trouble"], ({ trouble }) => showTrouble(trouble));
-  reading.store.on(["index", "stack", "options", "model", "found", "view", "room"], () => describe());
+  panes.onChange(() => markSeries(reading.series));
   reading.store.on(["index", "options"], debounced(() => keepAddress(), 250));
+
+  /** The address that the page has followed or written. */
+  let known = "";
 
   /** @param {import("./state/route.js").Route} route */
   async function show(route) {
+    known = location.hash;
     opening.abort();
     opening = new AbortController();
     const { signal } = opening;
     try {
       if (route.study !== open.study) await openStudy(route.study, signal);
       const series = route.series || firstSeries();
-      if (series !== open.series) await openSeries(route, series, signal);
+      if (series !== reading.series) await openSeries(panes.active, route, series, signal);
       else place(route);
     } catch (problem) {
       if (!signal.aborted) showTrouble(problem);
@@ -69,7 +91,6 @@ export function createViewer(rooms) {
 
   async function openStudy(study, signal) {
     open.study = "";
-    open.series = "";
     leave();
     find("#rail").replaceChildren();
     describeStudy(null);
@@ -86,22 +107,39 @@ export function createViewer(rooms) {
 
   /** The first with pictures, or the first. */
   function firstSeries() {
-    if (open.series) return open.series;
-    const texts = ["SR", "KO", "PR", "DOC", "PLAN", "RTPLAN", "RTSTRUCT"];
-    const found = open.list.find((each) => !texts.includes(text(each, "00080060")));
-    return text(found ?? open.list[0], "0020000E");
+    if (reading.series) return reading.series;
+    return text(open.list.find(isPictured) ?? open.list[0], "0020000E");
   }
 
-  async function openSeries(route, series, signal) {
-    open.series = "";
-    leave();
+  async function openSeries(pane, route, series, signal) {
+    close(pane);
     markSeries(series);
     markBusy(true);
     const stack = await listStack(open.study, series, { signal }).finally(() => markBusy(false));
     if (stack.length === 0) throw new Error("There is nothing in this series.");
-    open.series = series;
-    reading.open(stack, Math.max(0, indexOf(stack, route)), route.options);
-    if (document.activeElement === document.body) find("#image").focus({ preventScroll: true });
+    const [item] = stack;
+    if (!route.instance && isAboutImages(item.sopClass)) {
+      const place = await firstPlace(item, { signal });
+      if (place && place.study === open.study) return showOnImage(place, route.options);
+      if (item.kind === "image") {
+        const frame = await firstFilledFrame(item, { signal }).catch(() => 1);
+        Object.assign(route, { instance: item.instance, frame });
+      }
+    }
+    // A document takes the whole stage.
+    if (panes.isSplit && stack.some(({ kind }) => kind !== "image")) panes.split(false);
+    const shown = panes.isSplit ? pane : panes.active;
+    shown.reading.series = series;
+    shown.reading.open(stack, Math.max(0, indexOf(stack, route)), route.options);
+    if (!route.instance) panes.align(shown);
+    if (document.activeElement === document.body) shown.image.focus({ preventScroll: true });
+  }
+
+  /** A segmentation or structure set is seen on its images. */
+  function showOnImage({ layer, ...place }, options) {
+    // On a phone the list would cover the image.
+    if (matchMedia("(min-width: 900px)").matches) layers.open();
+    location.replace(formatRoute({ ...place, options: { ...options, layers: [layer] } }));
   }
 
   const indexOf = (stack, { instance, frame }) => stack.findIndex(
@@ -115,17 +153,37 @@ export function createViewer(rooms) {
   }
 
   function goToSeries(steps) {
-    const at = open.list.findIndex((each) => text(each, "0020000E") === open.series);
+    const at = open.list.findIndex((each) => text(each, "0020000E") === reading.series);
     const next = open.list[at + steps];
     if (next) location.hash = formatRoute({ study: open.study, series: text(next, "0020000E") });
   }
 
+  /** The second image is that of the next series with pictures, or of the same one. */
+  async function splitOrNot() {
+    if (panes.isSplit) return panes.split(false);
+    const { stack, index, options } = reading.store.get();
+    const at = open.list.findIndex((each) => text(each, "0020000E") === reading.series);
+    const next = open.list.slice(at + 1).find((each) => isPictured(each));
+    panes.split(true);
+    const { reading: second } = panes.panes[1];
+    second.series = reading.series;
+    second.open(stack, index, options);
+    if (!next) return undefined;
+    panes.activate(panes.panes[1]);
+    const route = { study: open.study, series: text(next, "0020000E") };
+    location.hash = formatRoute(route);
+    return undefined;
+  }
+
   function keepAddress() {
     const { item } = reading;
-    if (!isOn() || !item || item.series !== open.series || opening.signal.aborted) return;
+    if (!isOn() || !item || item.series !== reading.series || opening.signal.aborted) return;
+    // Somebody has gone elsewhere, and the browser is about to say so.
+    if (location.hash !== known) return;
     const { options } = reading.store.get();
     const frame = item.frames > 1 && item.kind === "image" ? item.frame : 0;
     history.replaceState(null, "", formatRoute({ ...item, frame, options }));
+    known = location.hash;
   }
 
   // --- what is on the stage ------------------------------------------------------------------
@@ -159,9 +217,15 @@ export function createViewer(rooms) {
   }
 
   function leave() {
+    panes.split(false);
+    close(panes.active);
+  }
+
+  function close(pane) {
     showing.abort();
     clearDocument();
-    reading.open([], 0, reading.store.get().options);
+    pane.reading.series = "";
+    pane.reading.open([], 0, pane.reading.store.get().options);
     showTrouble(null);
   }
 
@@ -177,9 +241,12 @@ export function createViewer(rooms) {
     }
   }
 
-  function showTrouble(trouble) {
-    find("#trouble").hidden = !trouble;
-    find("#trouble").textContent = trouble?.message ?? "";
+  async function showTrouble(trouble) {
+    const place = find("#trouble");
+    place.hidden = !trouble;
+    const { item } = reading;
+    const content = trouble ? await describeAbsent(item, trouble) : [];
+    if (item === reading.item) place.replaceChildren(...content);
   }
 
   function describeStudy(model) {
@@ -192,30 +259,20 @@ export function createViewer(rooms) {
     document.title = day ? `Study of ${day} – Rendicom` : "Rendicom";
   }
 
-  function describe() {
-    const { stack, index, options } = reading.store.get();
-    const { window, item } = reading;
-    const said = (value) => short(value, 2).replace("-", "−");
-    const position = stack.length > 1 ? `Image ${index + 1} of ${stack.length}` : "";
-    const isGray = reading.isGray && stack.length > 0;
-    const gray = isGray && window
-      ? `Window ${said(window.center)} / ${said(window.width)}`
-      : isGray && options.voi ? "Window of all values" : "";
-    find("#image-state").textContent = [position, gray].filter(Boolean).join("  ·  ");
-    const isImage = item?.kind === "image";
-    find("#zoom-state").textContent = isImage ? `${Math.round(reading.scale * 100)} %` : "";
-    const words = [
-      isImage ? "Image" : "Document", text(reading.nearestModel, "00080060"), position, gray,
-    ];
-    find("#canvas").setAttribute("aria-label", words.filter(Boolean).join(", "));
-  }
-
   return { show, hide: leaveStudy, commands };
 
   function leaveStudy() {
     opening.abort();
     open.study = "";
-    open.series = "";
     leave();
   }
+
+  function onMeasured(run) {
+    for (const { measures } of panes.panes) measures.listeners.push(run);
+  }
 }
+
+const TEXTS = ["SR", "KO", "PR", "DOC", "PLAN", "RTPLAN", "RTSTRUCT"];
+
+/** Whether a series has pictures, as far as its modality says. */
+const isPictured = (model) => !TEXTS.includes(text(model, "00080060"));

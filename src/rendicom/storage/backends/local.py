@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from rendicom.errors import (
     OptionError,
@@ -17,9 +17,7 @@ from rendicom.errors import (
     UnreadableSourceError,
     UnwritableOutputError,
 )
-
-if TYPE_CHECKING:
-    from rendicom.storage import Existing, Stored
+from rendicom.storage.store import Existing, Stored
 
 __all__ = ["BACKEND"]
 
@@ -31,6 +29,11 @@ _NO_NAME = {errno.ENOENT, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSU
 """There is no /proc, or there are no hard links."""
 _without_nameless: set[int] = set()
 """Devices where a file without a name cannot be made, or not get one."""
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EROFS}
+"""The file system does not write folders on demand."""
+_durable_folders: set[str] = set()
+"""Folders whose own names are on the disk."""
+_MOST_FOLDERS = 100_000
 
 
 class _Local:
@@ -62,8 +65,6 @@ class _Local:
         return self.path_of(location)
 
     def list_folder(self, location: str) -> Iterator[Stored]:
-        from rendicom.storage import Stored
-
         path = self.path_of(location)
         try:
             if os.path.isfile(path):
@@ -94,22 +95,27 @@ class _Local:
     def exists(self, location: str) -> bool:
         return os.path.lexists(self.path_of(location))
 
-    def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
+    def write(
+        self, location: str, data: bytes, *, existing: Existing, is_durable: bool = False
+    ) -> bool:
         """Write a new file and give it the name: nobody ever sees half of one.
 
         Missing folders are made. A replaced file keeps its permissions; pipes and devices are
-        written to as they are.
+        written to as they are. What is durable is on the disk before it gets its name, and the
+        name is before the return.
         """
         path = self.path_of(location)
         try:
-            return _write(path, data, existing)
+            return _write(path, data, existing, is_durable=is_durable)
         except OSError as error:
             raise UnwritableOutputError(f"cannot write {path}: {_reason(error)}") from error
 
-    def remove(self, location: str) -> None:
+    def remove(self, location: str, *, is_durable: bool = False) -> None:
         path = self.path_of(location)
         try:
             os.unlink(path)
+            if is_durable:
+                _sync_folder(os.path.dirname(path) or ".")
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -141,29 +147,73 @@ def _version(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-def _write(path: str, data: bytes, existing: Existing) -> bool:
+def _write(path: str, data: bytes, existing: Existing, *, is_durable: bool) -> bool:
     mode = _mode_of(path)
     if mode is not None and not stat.S_ISREG(mode):
         with open(path, "wb", buffering=0) as stream:
             _write_all(stream.fileno(), data)
         return True
-    if mode is not None and existing != "overwrite":
-        return _left(path, existing)
     place = os.path.realpath(path) if os.path.islink(path) else path
     folder = os.path.dirname(place)
-    if mode is None and _write_nameless(place, folder, data, mode):
+    try:
+        if mode is not None and existing != "overwrite":
+            return _left(path, existing)
+        return _write_new(place, folder, _Content(data, mode, is_durable), existing)
+    finally:
+        if is_durable:
+            _sync_name(folder)
+
+
+class _Content(NamedTuple):
+    """Bytes to write, the permissions of the file that they replace, and whether to sync."""
+
+    data: bytes
+    mode: int | None
+    is_durable: bool
+
+
+def _write_new(place: str, folder: str, content: _Content, existing: Existing) -> bool:
+    is_new = content.mode is None
+    if is_new and _write_nameless(place, folder, content):
         return True
     part = os.path.join(folder, f".rendicom-{os.getpid()}-{next(_counter)}.part")
     try:
-        if mode is None or not _write_nameless(part, folder, data, mode):
-            _write_part(part, folder, data, mode)
+        if is_new or not _write_nameless(part, folder, content):
+            _write_part(part, folder, content)
         return _publish(part, place, existing)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)
 
 
-def _write_nameless(place: str, folder: str, data: bytes, mode: int | None) -> bool:
+def _sync_name(folder: str) -> None:
+    """Put the names in a folder on the disk, and that of each folder above it once."""
+    path = os.path.abspath(folder or ".")
+    _sync_folder(path)
+    while path not in _durable_folders and (above := os.path.dirname(path)) != path:
+        _sync_folder(above)
+        if len(_durable_folders) < _MOST_FOLDERS:
+            _durable_folders.add(path)
+        path = above
+
+
+def _sync_folder(folder: str) -> None:
+    if os.name == "nt":
+        return  # folders cannot be opened there
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return  # a folder above ours that we may only pass through
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_nameless(place: str, folder: str, content: _Content) -> bool:
     """Write to a file that gets its name when it is whole; a kill before that leaves nothing.
 
     False where the file system has no such files, or somebody has taken the name meanwhile.
@@ -178,7 +228,7 @@ def _write_nameless(place: str, folder: str, data: bytes, mode: int | None) -> b
         _without_nameless.add(device)
         return False
     try:
-        _fill(descriptor, data, mode)
+        _fill(descriptor, content)
         return _name(descriptor, place, device)
     finally:
         os.close(descriptor)
@@ -202,8 +252,13 @@ def _device_of(folder: str) -> int:
     try:
         return os.stat(folder or ".").st_dev
     except FileNotFoundError:
-        os.makedirs(folder, exist_ok=True)
+        _make_folder(folder)
         return os.stat(folder).st_dev
+
+
+def _make_folder(folder: str) -> None:
+    _durable_folders.discard(os.path.abspath(folder))
+    os.makedirs(folder, exist_ok=True)
 
 
 def _mode_of(path: str) -> int | None:
@@ -213,26 +268,28 @@ def _mode_of(path: str) -> int | None:
         return None
 
 
-def _write_part(part: str, folder: str, data: bytes, mode: int | None) -> None:
+def _write_part(part: str, folder: str, content: _Content) -> None:
     descriptor = _open_new(part, folder)
     try:
-        _fill(descriptor, data, mode)
+        _fill(descriptor, content)
     finally:
         os.close(descriptor)
 
 
-def _fill(descriptor: int, data: bytes, mode: int | None) -> None:
+def _fill(descriptor: int, content: _Content) -> None:
     """Write all, and give the file the permissions of the one it replaces."""
-    _write_all(descriptor, data)
-    if mode is not None and hasattr(os, "fchmod"):
-        os.fchmod(descriptor, stat.S_IMODE(mode))
+    _write_all(descriptor, content.data)
+    if content.mode is not None and hasattr(os, "fchmod"):
+        os.fchmod(descriptor, stat.S_IMODE(content.mode))
+    if content.is_durable:
+        os.fsync(descriptor)
 
 
 def _open_new(part: str, folder: str) -> int:
     try:
         return os.open(part, _NEW_FILE, 0o666)
     except FileNotFoundError:
-        os.makedirs(folder or ".", exist_ok=True)
+        _make_folder(folder or ".")
         return os.open(part, _NEW_FILE, 0o666)
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from rendicom.errors import UnreadableSourceError
 from rendicom.storage.backends.local import exists_error
+from rendicom.storage.store import Existing, Stored
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from rendicom.storage import Existing, Stored
 
 __all__ = ["BACKEND"]
 
@@ -33,8 +33,6 @@ class _Memory:
         return BytesIO(self._data(location))
 
     def list_folder(self, location: str) -> Iterator[Stored]:
-        from rendicom.storage import Stored
-
         folder = location.rstrip("/") + "/"
         with self._lock:
             found = sorted(
@@ -54,7 +52,10 @@ class _Memory:
     def exists(self, location: str) -> bool:
         return location in self._objects
 
-    def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
+    def write(
+        self, location: str, data: bytes, *, existing: Existing, is_durable: bool = False
+    ) -> bool:
+        del is_durable  # nothing of it outlives the process
         from hashlib import md5
 
         # As the ETag of S3 mostly is.
@@ -67,7 +68,8 @@ class _Memory:
             self._objects[location] = (bytes(data), version)
             return True
 
-    def remove(self, location: str) -> None:
+    def remove(self, location: str, *, is_durable: bool = False) -> None:
+        del is_durable
         with self._lock:
             self._objects.pop(location, None)
 

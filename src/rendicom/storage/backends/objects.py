@@ -16,12 +16,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from rendicom.errors import OptionError, UnreadableSourceError, UnwritableOutputError
+from rendicom.extras import install_command
 from rendicom.storage.backends.local import exists_error
+from rendicom.storage.store import Existing, Stored
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from rendicom.storage import Existing, Stored
 
 __all__ = ["BACKEND"]
 
@@ -30,10 +31,10 @@ _WHOLE = 8 << 20
 _START = 1 << 20
 """So much is kept of the beginning of a larger one."""
 _IN_PARTS = 64 << 20
-"""What is larger is sent in parts."""
+"""Larger objects are sent in parts."""
 _LISTED = 1000
 
-# What is dead fails within 30 s, what is slow may take its time as long as something comes.
+# Dead connections fail within 30 s; slow ones may continue as long as data arrive.
 _CONNECT_SECONDS, _SILENT_SECONDS, _RETRY_SECONDS = 5, 20, 15
 _WHOLE_SECONDS = 600
 _RETRIES = 4
@@ -90,7 +91,7 @@ class _Objects:
         if not _is_installed():
             raise OptionError(
                 f"{scheme}:// needs a package that is not installed",
-                hint="pip install 'rendicom[cloud]'",
+                hint=install_command("cloud"),
             )
 
     def open_bytes(self, location: str) -> BinaryIO:
@@ -149,7 +150,10 @@ class _Objects:
     def exists(self, location: str) -> bool:
         return self._meta(self._place(location)) is not None
 
-    def write(self, location: str, data: bytes, *, existing: Existing) -> bool:
+    def write(
+        self, location: str, data: bytes, *, existing: Existing, is_durable: bool = False
+    ) -> bool:
+        del is_durable  # an object store answers once it is
         place = self._place(location)
         try:
             if existing == "overwrite":
@@ -164,7 +168,8 @@ class _Objects:
             raise exists_error(location)
         return False
 
-    def remove(self, location: str) -> None:
+    def remove(self, location: str, *, is_durable: bool = False) -> None:
+        del is_durable
         import obstore
 
         place = self._place(location)
@@ -312,8 +317,6 @@ def _put_after_look(place: _Place, data: bytes) -> bool:
 
 
 def _stored(root: str, meta: Any, folder: str) -> Stored:
-    from rendicom.storage import Stored
-
     path = meta["path"]
     below = path[len(folder) + 1 :] if folder else path
     return Stored(f"{root}/{path}", below, meta["size"], _version(meta))

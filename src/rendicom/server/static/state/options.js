@@ -3,7 +3,8 @@
  *
  * @typedef {{center: number, width: number, function: string}} Window
  * @typedef {{window: Window|null, voi: string, invert: boolean, rotate: number, flip: ""|"h"|"v",
- *   overlays: boolean, patient: boolean, technique: boolean}} Options
+ *   overlays: boolean, patient: boolean, technique: boolean, layers: string[],
+ *   layerOpacity: string, layerStyle: string, legend: boolean}} Options
  */
 
 /** @type {Readonly<Options>} */
@@ -16,6 +17,10 @@ export const DEFAULTS = Object.freeze({
   overlays: false,
   patient: false,
   technique: false,
+  layers: Object.freeze([]),
+  layerOpacity: "",
+  layerStyle: "",
+  legend: false,
 });
 
 /** `40,400,linear` @param {Window} window */
@@ -41,8 +46,16 @@ export function optionPairs(options) {
     ["flip", options.flip],
     ["overlays", options.overlays ? "yes" : ""],
     ["annotation", annotation],
+    ...(options.layers?.length > 0 ? layerPairs(options) : []),
   ].filter(([, given]) => given !== "");
 }
+
+const layerPairs = (options) => [
+  ["layer", options.layers.join(",")],
+  ["layer-opacity", options.layerOpacity],
+  ["layer-style", options.layerStyle],
+  ["legend", options.legend ? "yes" : ""],
+];
 
 /** The query of a URL; commas and colons stay readable. @param {string[][]} pairs */
 export const queryText = (pairs) => pairs
@@ -62,6 +75,12 @@ export function parseOptions(query) {
     overlays: query.get("overlays") === "yes",
     patient: words.includes("patient"),
     technique: words.includes("technique"),
+    layers: (query.get("layer") ?? "").split(",").filter((uid) => /^[0-9.]+$/.test(uid)),
+    layerOpacity: /^(0?\.\d+|0|1)$/.test(query.get("layer-opacity") ?? "")
+      ? query.get("layer-opacity") : "",
+    layerStyle: ["fill", "outline", "both"].includes(query.get("layer-style"))
+      ? query.get("layer-style") : "",
+    legend: query.get("legend") === "yes",
   };
 }
 

@@ -1,0 +1,69 @@
+"""Opens objects that are about images as the pictures of these images."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+from rendicom.composition.kinds import is_composed
+from rendicom.encode.formats import Format
+from rendicom.errors import NoPixelDataError, UnreadableSourceError, UnsupportedImageError
+
+if TYPE_CHECKING:
+    from rendicom.batch.job import Job
+    from rendicom.batch.subject import Subject
+    from rendicom.composition.file_index import FileIndex
+
+__all__ = ["composed", "place_of_picture"]
+
+
+def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
+    """Return an object that is about images as their pictures, else the subject as it is.
+
+    So it is where a picture is wanted, nothing is said of frames (``is_asked``: it is) or values,
+    and the run draws nothing else.
+
+    Raises
+    ------
+    NoPixelDataError
+        None of its images is there; the hint names them.
+    RendicomError
+        It is damaged.
+    """
+    is_plain = not (is_asked or job.among is None or job.layers or job.on or job.presentation)
+    if not (is_plain and is_composed(subject.sop_class) and isinstance(job.format, Format)):
+        return subject
+    from rendicom.batch.document_job import document_names
+    from rendicom.composition.composed import compose_object
+    from rendicom.engine import Instance
+
+    if not isinstance(subject, Instance) or job.options.values != "display":
+        return subject
+
+    try:
+        among = _index(job.among) if job.among else None
+        found = compose_object(subject, job.source, among, job.options)
+    except (UnreadableSourceError, UnsupportedImageError):
+        # A member of an archive cannot be read again; some presentation states are not rendered.
+        return subject
+    except NoPixelDataError as error:
+        if not (names := document_names(subject.sop_class)):
+            raise
+        hint = f"formats for it: {', '.join(names)}; {error.hint}"
+        raise NoPixelDataError(error.message, hint=hint) from None
+    return subject if found is None else found
+
+
+@lru_cache(maxsize=1)
+def _index(places: tuple[str, ...]) -> FileIndex:
+    from rendicom.composition.file_index import FileIndex
+
+    return FileIndex(places)
+
+
+def place_of_picture(subject: Subject, place: str, frames: tuple[int, ...]) -> str:
+    """Return the place of a picture of an object: named after the image that it shows."""
+    name = getattr(subject, "name", None)
+    stem = cast("str", name(frames[0])) if name is not None and len(frames) == 1 else ""
+    folder, slash, own = place.rpartition("/")
+    return f"{folder}{slash}{stem}-{own}" if stem else place

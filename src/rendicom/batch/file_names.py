@@ -1,0 +1,186 @@
+"""Names of output pictures, as text: nothing here accesses a disk."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rendicom.batch.safenames import shortened
+from rendicom.dicom.file_kind import DICOM_EXTENSIONS
+
+if TYPE_CHECKING:
+    from rendicom.batch.register import Register
+
+__all__ = [
+    "DICOM_ENDINGS",
+    "FRAME_MARK",
+    "ClaimedNames",
+    "claim_stem",
+    "folded",
+    "frame_marks",
+    "picture_name",
+    "stem_of",
+]
+
+FRAME_MARK = "\0"
+"""Placeholder of the frame number in a name; no file name can contain it."""
+
+DICOM_ENDINGS = (*DICOM_EXTENSIONS, ".img")
+"""The only endings that are taken off a source's name: a UID is a name full of dots, too."""
+
+_FRAME_NUMBER = re.compile(r"-[0-9]{4,}$")
+_WIDTH = 4
+_ALL_FRAMES = "all"
+_NUMBERED = "//#"
+"""Suffix of the key of a name without its frame number; no path contains two slashes."""
+
+
+def stem_of(name: str) -> str:
+    """Return a source's name less a DICOM ending in any case.
+
+    >>> stem_of("CT.1.2.840.DCM"), stem_of("1.2.840.113"), stem_of(".dcm")
+    ('CT.1.2.840', '1.2.840.113', '.dcm')
+    """
+    for ending in DICOM_ENDINGS:
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            return name[: -len(ending)]
+    return name
+
+
+def picture_name(
+    stem: str, extension: str, *, frame: int | None = None, number_of_frames: int = 1
+) -> str:
+    """Return the name of one picture.
+
+    ``frame`` is ``None`` for a picture that carries all frames. Frames of a multi-frame instance
+    are numbered with at least four digits, and enough for the last one. With `FRAME_MARK` in the
+    stem every picture gets its number there, one of all frames gets ``all``.
+
+    >>> picture_name("scan", ".png", frame=7, number_of_frames=20)
+    'scan-0007.png'
+    >>> picture_name("scan", ".png", frame=1)
+    'scan.png'
+    >>> picture_name(f"scan/{frame_marks()}", ".png", frame=1)
+    'scan/0001.png'
+    """
+    marks = stem.count(FRAME_MARK)
+    least = marks - 1 if marks > 1 else _WIDTH
+    width = max(least, len(str(number_of_frames)))
+    number = _ALL_FRAMES if frame is None else f"{frame:0{width}}"
+    if marks:
+        return f"{stem.replace(FRAME_MARK * marks, number)}{extension}"
+    if frame is None or number_of_frames == 1:
+        return f"{stem}{extension}"
+    return f"{stem}-{number}{extension}"
+
+
+def frame_marks(digits: int = _WIDTH) -> str:
+    """Return the placeholder of a frame number with at least so many digits.
+
+    One mark is the usual width; a run of them is one digit longer than the number.
+    """
+    return FRAME_MARK if digits == _WIDTH else FRAME_MARK * (digits + 1)
+
+
+class ClaimedNames:
+    """The stems in use in one output folder: no two sources share a picture's name.
+
+    The first source to come gets the short stem. A later one that would clash keeps its whole
+    name (``a.img.jpg`` beside the ``a.jpg`` of ``a.dcm``), then a number. How many frames a source
+    has is not known yet, so ``x-0001`` clashes with ``x`` as well. Names that differ in case or
+    Unicode composition only count as the same, as they are on macOS and Windows. A name that leaves
+    no room for a frame number and an extension is cut and ends in a hash.
+
+    Parameters
+    ----------
+    extension
+        Extension of the pictures.
+    folders
+        Names of folders that will stand beside the pictures.
+    taken
+        Keeps what is given away, where that may be more than memory should hold.
+    within
+        Path of the folder, where ``taken`` is shared by several.
+    """
+
+    def __init__(
+        self,
+        extension: str,
+        *,
+        folders: Iterable[str] = (),
+        taken: Register | None = None,
+        within: str = "",
+    ) -> None:
+        self._extension = folded(extension)
+        self._taken = _Remembered() if taken is None else taken
+        self._prefix = f"{folded(within)}/" if within else ""
+        for folder in folders:
+            self.reserve(folder)
+
+    def reserve(self, folder: str) -> bool:
+        """Keep pictures from getting the name of ``folder``; return False where one has it."""
+        key = folded(folder)
+        if not key.endswith(self._extension):
+            key += "/"
+        return self._claim(key.removesuffix(self._extension), folder)
+
+    def take(self, name: str) -> str:
+        """Return the stem for the pictures of the source called ``name``."""
+        for stem in _candidates(name):
+            if self._claim(folded(stem), name):
+                return stem
+        raise AssertionError("the candidates never end")
+
+    def take_folder(self, name: str) -> str:
+        """Return the name of an output folder for the source folder called ``name``."""
+        numbered = (f"{shortened(name)}-{number}" for number in itertools.count(2))
+        return next(each for each in itertools.chain([name], numbered) if self.reserve(each))
+
+    def _claim(self, key: str, owner: str) -> bool:
+        return claim_stem(self._taken, f"{self._prefix}{key}", owner) is None
+
+
+class _Remembered(dict[str, str]):
+    """A `rendicom.batch.register.Register` in memory."""
+
+    def take(self, key: str, owner: str = "") -> bool:
+        is_free = key not in self
+        self.setdefault(key, owner)
+        return is_free
+
+    def owner_of(self, key: str) -> str:
+        return self.get(key, "")
+
+
+def claim_stem(taken: Register | _Remembered, key: str, owner: str = "") -> str | None:
+    """Give a folded stem to ``owner`` and return None, or return the owner of a conflicting one.
+
+    ``x-0001`` could be a frame of ``x`` as long as nobody knows how many ``x`` has.
+    """
+    unnumbered = key if FRAME_MARK in key else _FRAME_NUMBER.sub("", key)
+    for other in dict.fromkeys((key, f"{key}{_NUMBERED}", unnumbered)):
+        if other in taken:
+            return taken.owner_of(other)
+    taken.take(key, owner)
+    if unnumbered != key:
+        taken.take(f"{unnumbered}{_NUMBERED}", owner)
+    return None
+
+
+def _candidates(name: str) -> Iterator[str]:
+    stem = stem_of(name)
+    yield shortened(stem)
+    whole = shortened(name)
+    if stem != name:
+        yield whole
+    for number in itertools.count(2):
+        yield f"{whole}-{number}"
+
+
+def folded(name: str) -> str:
+    """Return the form in which names that macOS and Windows take for the same are equal."""
+    import unicodedata
+
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,61 @@
+"""Output formats: pictures and documents.
+
+The documents are loaded only where no picture has that name or ending.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rendicom.encode import format_named, format_of_extension
+from rendicom.errors import OptionError
+
+if TYPE_CHECKING:
+    from rendicom.documents import DocumentFormat
+    from rendicom.encode.formats import Format
+
+    OutputFormat = Format | DocumentFormat
+
+__all__ = ["output_format_named", "output_format_names", "output_format_of_extension"]
+
+
+def output_format_names() -> tuple[str, ...]:
+    """Return the names of all formats, picture formats first."""
+    from rendicom.documents import document_formats
+    from rendicom.encode import formats
+
+    return (*formats(), *document_formats())
+
+
+def output_format_named(name: str) -> OutputFormat:
+    """Return the format of that name, or of the extension that is its name, in any case.
+
+    >>> output_format_named("JPEG").name, output_format_named("tif").name
+    ('jpg', 'tiff')
+
+    Raises
+    ------
+    OptionError
+        None has it; the message names them all.
+    """
+    wanted = name.lower()
+    try:
+        return format_named(wanted)
+    except OptionError:
+        from rendicom.documents import document_format_named
+
+        found = document_format_named(wanted) or output_format_of_extension(f".{wanted}")
+        if found is None:
+            known = ", ".join(output_format_names())
+            raise OptionError(f"format {name!r} is not one of {known}") from None
+        return found
+
+
+def output_format_of_extension(extension: str) -> OutputFormat | None:
+    """Return the format of an extension such as ``.png`` or ``.html``, or None."""
+    found = format_of_extension(extension)
+    if found is not None:
+        return found
+    from rendicom.documents import document_format_of_extension
+
+    return document_format_of_extension(extension)

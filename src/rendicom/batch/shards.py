@@ -1,0 +1,221 @@
+"""Pictures in numbered tar files, in the layout of WebDataset: a picture and its JSON a sample.
+
+Workers write pictures into a temporary folder. The run moves them into a shard there, and the shard
+to its place when it is full: whole or not at all. The manifest gets the records of its pictures
+after that, so a kill loses the shard under way and no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import re
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from rendicom.batch.manifest.record_columns import Terms, below, records_of
+from rendicom.batch.outcomes import Written
+from rendicom.batch.shard_names import ShardTemplate, header_of, key_of, samples_of
+from rendicom.batch.units import MEMBER_MARK
+from rendicom.errors import OptionError, OutputExistsError, UnwritableOutputError
+from rendicom.storage import exists, write
+from rendicom.storage.temporary import TemporaryFolder
+
+if TYPE_CHECKING:
+    from rendicom.batch.worker_messages import UnitReport
+
+__all__ = ["DEFAULT_SIZE", "NO_CLUSTER", "ShardWriter", "open_shards", "parse_size"]
+
+DEFAULT_SIZE = "1GB"
+NO_CLUSTER = "engine dask and a TARGET of shards exclude each other: local workers make them"
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([KMGT]?)(i?)B?", re.IGNORECASE)
+_NOT_IN_SAMPLES = frozenset((
+    "output", "status", "code", "message", "hint", "recipe", "time",
+))  # fmt: skip
+_SMALLEST = 100_000
+_OVERHEAD = 16 << 10
+"""Bytes of the JSON and the blocks of a sample, and of the end of a file."""
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that a text stands for.
+
+    Raises
+    ------
+    OptionError
+
+    >>> parse_size("1GB"), parse_size("500 MB"), parse_size("2MiB"), parse_size("123456")
+    (1000000000, 500000000, 2097152, 123456)
+    """
+    matched = _SIZE.fullmatch(text.strip())
+    base = 1024 if matched and matched[3] else 1000
+    size = float(matched[1]) * base ** " KMGT".index(matched[2].upper() or " ") if matched else 0.0
+    if not _SMALLEST <= size < 1 << 50:
+        raise OptionError(f"shard size {text!r} is not a size from 100KB", hint="such as 1GB")
+    return int(size)
+
+
+class ShardWriter:
+    """Moves the pictures of reports into shards.
+
+    Parameters
+    ----------
+    template, size
+        Names of the shards, and the bytes a shard may have; one sample alone may be larger.
+    staging
+        Folder that workers write into.
+    terms
+        What the records of the samples share.
+    """
+
+    def __init__(self, template: ShardTemplate, size: int, staging: str, terms: Terms) -> None:
+        self.template, self.size, self.staging, self._terms = template, size, staging, terms
+        self.written = 0
+        """Pictures in complete shards."""
+        self._number = 0
+        self._count = 0
+        self._file: BinaryIO | None = None
+        self._length = 0
+        self._pending: list[UnitReport] = []
+        self._on_done: Callable[[Sequence[UnitReport]], None] = lambda _: None
+
+    def tell(self, on_done: Callable[[Sequence[UnitReport]], None]) -> None:
+        """Call ``on_done`` with the reports of each shard once it is in place, before the next."""
+        self._on_done = on_done
+
+    def begin(self, first: int, *, is_resumed: bool) -> None:
+        """Begin with the shard ``first``.
+
+        Raises
+        ------
+        OutputExistsError
+            There are shards that the manifest does not list.
+        """
+        unlisted = self.template.path(first)
+        if is_resumed and samples_of(unlisted) >= 0:
+            # A kill left it without records: it is written again.
+            unlisted = self.template.path(first + 1)
+        if exists(unlisted):
+            raise OutputExistsError(
+                f"{unlisted} exists, and is not of this run",
+                hint="choose another TARGET, or --resume a run with the same options",
+            )
+        self._number = first
+
+    def add(self, report: UnitReport) -> UnitReport:
+        """Move the pictures of a report, and return it with their places in shards.
+
+        Raises
+        ------
+        UnwritableOutputError
+        """
+        outcomes = []
+        others = tuple(each for each in report.outcomes if not isinstance(each, Written))
+        if others or not report.outcomes:
+            self._on_done((report._replace(outcomes=others),))
+        for outcome in report.outcomes:
+            if isinstance(outcome, Written):
+                outcome = self._moved(report, outcome)  # noqa: PLW2901
+                self._pending.append(report._replace(outcomes=(outcome,)))
+            outcomes.append(outcome)
+        return report._replace(outcomes=tuple(outcomes))
+
+    def finish(self) -> None:
+        """Put the last shard in its place, if it has any picture.
+
+        Raises
+        ------
+        UnwritableOutputError
+        """
+        if self._file is None:
+            return
+        self._file.write(bytes(tarfile.RECORDSIZE - self._length % tarfile.RECORDSIZE))
+        self._file.seek(0)
+        self._file.write(header_of(self._count))
+        self._file.flush()
+        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            write(self.template.path(self._number), cast("bytes", data))
+        self.written += self._count
+        self._number += 1
+        self.close()
+        done, self._pending = self._pending, []
+        self._on_done(done)
+
+    def close(self) -> None:
+        """Give up the shard under way."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+        self._count = self._length = 0
+
+    def _moved(self, report: UnitReport, written: Written) -> Written:
+        path = written.output or ""
+        name = below(path, self.staging) or ""
+        stem, extension = os.path.splitext(name)
+        try:
+            with open(path, "rb") as stream:
+                picture = stream.read()
+            os.unlink(path)
+            key = key_of(stem)
+            if self._count and self._length + len(picture) + _OVERHEAD > self.size:
+                self.finish()
+            output = f"{self.template.path(self._number)}{MEMBER_MARK}{key}{extension}"
+            moved = written._replace(output=output)
+            (record,) = records_of(report._replace(outcomes=(moved,)), self._terms)
+            told = {name: value for name, value in record.items() if name not in _NOT_IN_SAMPLES}
+            text = json.dumps(told).encode()
+            self._append((f"{key}{extension}", picture), (f"{key}.json", text))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UnwritableOutputError(
+                f"cannot write a shard: {reason}",
+                hint="the folder for temporary files needs room; the variable TMPDIR names another",
+            ) from error
+        self._count += 1
+        return moved
+
+    def _append(self, *files: tuple[str, bytes]) -> None:
+        blocks = [block for name, data in files for block in _member(name, data)]
+        if self._file is None:
+            self._file = open(os.path.join(self.staging, "shard"), "w+b")  # noqa: SIM115
+            blocks.insert(0, header_of(0))
+        self._length += self._file.write(b"".join(blocks))
+
+
+def _member(name: str, data: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the blocks of one file of a shard."""
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    # The older form takes half the time to make.
+    is_plain = name.isascii() and len(name) <= tarfile.LENGTH_NAME
+    header = member.tobuf(tarfile.USTAR_FORMAT if is_plain else tarfile.PAX_FORMAT)
+    return header, data, bytes(-len(data) % tarfile.BLOCKSIZE)
+
+
+@contextmanager
+def open_shards(
+    target: str, size: int | str, *, options: str, format: str, pseudonyms: Any = None
+) -> Iterator[ShardWriter]:
+    """Yield the writer for a TARGET; in the end its temporary folder is removed.
+
+    Raises
+    ------
+    OptionError
+        TARGET names no shards, or the size is none.
+    """
+    template = ShardTemplate.parse(target)
+    most = parse_size(size) if isinstance(size, str) else parse_size(str(int(size)))
+    folder = TemporaryFolder("shards")
+    terms = Terms(options, format, "", template.folder, pseudonyms)
+    writer = ShardWriter(template, most, os.path.join(folder.path, "pictures"), terms)
+    try:
+        os.mkdir(writer.staging)
+        yield writer
+    finally:
+        with contextlib.suppress(OSError):
+            writer.close()
+        folder.remove()

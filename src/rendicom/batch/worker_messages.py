@@ -1,0 +1,111 @@
+"""Messages between the run and its workers: text and numbers, never pixels.
+
+Named tuples and not dataclasses, which take seven times as long to define.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rendicom.batch.filters import Filters
+    from rendicom.batch.identity import InstanceSummary
+    from rendicom.batch.input_source import InputSource
+    from rendicom.batch.outcomes import Outcome
+    from rendicom.batch.units import Unit
+    from rendicom.engine.picture_file import Existing
+    from rendicom.options import RenderOptions
+    from rendicom.selection import FrameSelection
+
+__all__ = ["ChunkReports", "Recipe", "UnitReport"]
+
+
+class Recipe(NamedTuple):
+    """Instructions for every source; sent to the workers with each chunk.
+
+    Attributes
+    ----------
+    target
+        Folder or URI of the pictures, as given.
+    format
+        Name of the output format.
+    frames
+        None for what fits: every frame, or the whole loop in an animated format.
+    timeout
+        Seconds one picture may take; None for no limit.
+    base
+        Folder that relative paths count from; empty for the current one.
+    is_rehearsal
+        Nothing is written; each picture is `Planned`.
+    patient_fields
+        Keywords of patients' attributes that a layout asks for; empty unless somebody allowed it.
+    presentation
+        Where the presentation state lies that images it refers to are shown by, or empty.
+    input_source
+        Supplier of the units; None for files.
+    layers
+        Where the objects lie that are drawn over the images.
+    layer_words
+        What changes with these objects; empty where their files tell it.
+    on
+        Files and folders of the images that those objects are about; images that nothing is said
+        of give no picture.
+    among
+        Files and folders of the run, in which objects find the images that they are about. None
+        where they are not to be shown on images.
+    is_alone
+        One source was asked for by its name: that it has no pixels is a failure.
+    """
+
+    target: str
+    format: str
+    options: RenderOptions
+    frames: FrameSelection | None = None
+    existing: Existing = "overwrite"
+    filters: Filters | None = None
+    timeout: float | None = None
+    base: str = ""
+    is_rehearsal: bool = False
+    patient_fields: tuple[str, ...] = ()
+    presentation: str = ""
+    input_source: InputSource | None = None
+    is_alone: bool = False
+    layers: tuple[str, ...] = ()
+    layer_words: str = ""
+    on: tuple[str, ...] = ()
+    among: tuple[str, ...] | None = None
+
+
+class UnitReport(NamedTuple):
+    """Outcomes of a unit.
+
+    Attributes
+    ----------
+    identity
+        None where the header could not be read.
+    pictures
+        How many pictures the source gives in all; 0 where unknown.
+    rest
+        Frames not done because the worker's time was up: to be sent again.
+    seconds
+        Time it took.
+    patient
+        Values of `Recipe.patient_fields`, for names only: never for the manifest or a message.
+    """
+
+    unit: Unit
+    outcomes: tuple[Outcome, ...]
+    identity: InstanceSummary | None = None
+    pictures: int = 0
+    rest: FrameSelection | None = None
+    seconds: float = 0.0
+    patient: Mapping[str, str] = {}
+
+
+class ChunkReports(NamedTuple):
+    """Answer of a worker: reports, and the units it had no time for."""
+
+    reports: tuple[UnitReport, ...]
+    left: tuple[Unit, ...] = ()

@@ -1,0 +1,44 @@
+"""``--on``: turns an object that is about images round, into these images and what lies on them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from rendicom.errors import RendicomError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["about_images"]
+
+
+def about_images(
+    paths: Sequence[str], on: Sequence[str], *, has_state: bool
+) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Return the images and TARGET, the layers on them, and the presentation state or ``""``.
+
+    Raises
+    ------
+    click.UsageError
+        There is not one SOURCE and a TARGET, or none of the images are there.
+    """
+    from rendicom.composition.targets import images_of
+
+    if len(paths) != 2:
+        raise click.UsageError("--on takes one SOURCE, and a TARGET for the pictures")
+    source, target = os.path.abspath(paths[0]), paths[1]
+    for place in on:
+        if not os.path.exists(place):
+            raise click.UsageError(f"--on {place}: there is nothing")
+    try:
+        said = images_of(source, [os.path.abspath(place) for place in on])
+    except RendicomError as error:
+        raise click.UsageError(f"{paths[0]}: {error}") from None
+    if said.is_state and has_state:
+        raise click.UsageError(f"{paths[0]} and --presentation-state exclude each other")
+    if said.is_state:
+        return (*said.images, target), (), source
+    return (*said.images, target), (source,), ""

@@ -1,0 +1,168 @@
+"""Settings of a connection: base URL, credentials, size limits and retries."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from rendicom.client.credentials import Credentials, of_netrc
+from rendicom.errors import OptionError
+from rendicom.extras import install_command
+
+__all__ = [
+    "ConnectionSettings",
+    "ResponseLimits",
+    "RetryPolicy",
+    "connection_to",
+    "host_of",
+    "origin_of",
+]
+
+
+class ResponseLimits(NamedTuple):
+    """Largest sizes of responses, in bytes.
+
+    Attributes
+    ----------
+    instance
+        One DICOM instance.
+    text
+        JSON and XML: search results, metadata.
+    picture
+        One rendered picture or document.
+    problem
+        Of an error response.
+    memory
+        Instances that are larger go to a temporary file.
+    slowest
+        Bytes per second, averaged over ``pause`` seconds, below which a response is abandoned.
+    """
+
+    instance: int = 8 << 30
+    text: int = 512 << 20
+    picture: int = 512 << 20
+    problem: int = 64 << 10
+    memory: int = 64 << 20
+    slowest: int = 1 << 10
+    pause: float = 30.0
+
+
+class RetryPolicy(NamedTuple):
+    """Number of attempts and time limits; times are in seconds.
+
+    Attributes
+    ----------
+    attempts
+        Requests in all, the first one included.
+    first
+        Before the second attempt; doubled for each more, and shortened by chance.
+    longest
+        Between two attempts where the server does not say.
+    retry_after
+        The longest wait that a server may ask for.
+    """
+
+    attempts: int = 6
+    first: float = 0.5
+    longest: float = 20.0
+    retry_after: float = 120.0
+    connect: float = 20.0
+    read: float = 60.0
+
+
+_NOBODY, _RESPONSE_LIMITS, _RETRY_POLICY = Credentials(), ResponseLimits(), RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """Everything there is to know for talking with one DICOMweb server; goes to workers.
+
+    Attributes
+    ----------
+    base
+        What stands before ``/studies``, without a slash at its end.
+    ca_bundle
+        File or folder of certificates to believe; what the system believes where empty.
+    key
+        Tells connections apart in a process that has several.
+    """
+
+    base: str
+    credentials: Credentials = _NOBODY
+    ca_bundle: str = ""
+    has_http2: bool = True
+    limits: ResponseLimits = _RESPONSE_LIMITS
+    retry_policy: RetryPolicy = _RETRY_POLICY
+    key: str = field(default_factory=lambda: secrets.token_hex(8), compare=False, repr=False)
+
+
+def connection_to(
+    base: str,
+    *,
+    credentials: Credentials = _NOBODY,
+    ca_bundle: str = "",
+    has_netrc: bool = True,
+    has_http2: bool = True,
+    limits: ResponseLimits = _RESPONSE_LIMITS,
+    retry_policy: RetryPolicy | None = None,
+) -> ConnectionSettings:
+    """Return the connection to a server; nothing is sent yet.
+
+    A name and password in the address are taken out of it. Without any credentials, those for the
+    host in a ``.netrc`` file are used.
+
+    Raises
+    ------
+    OptionError
+        The address is none of a server, or the HTTP library is not installed.
+    """
+    if find_spec("httpx2") is None:
+        raise OptionError(
+            "a DICOMweb server needs httpx2, which is not installed", hint=install_command("client")
+        )
+    parts = urlsplit(base)
+    try:
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise OptionError("the URL has a host or port that is none") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise OptionError("the URL is not of the form https://HOST/PATH")
+    if parts.username:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        if credentials.has_authorization:
+            raise OptionError("the URL has a user, and other credentials are given: choose")
+        credentials = Credentials.of(user=user)
+    elif has_netrc and not credentials.has_authorization:
+        credentials = of_netrc(host) or credentials
+    place = parts.netloc.rpartition("@")[2]
+    return ConnectionSettings(
+        urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", "")),
+        credentials,
+        ca_bundle or _ca_bundle_of_environment(),
+        has_http2,
+        limits,
+        retry_policy or _RETRY_POLICY,
+    )
+
+
+def _ca_bundle_of_environment() -> str:
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR"):
+        if value := os.environ.get(name):
+            return value
+    return ""
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of an address: what credentials are for (RFC 6454 4)."""
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+
+
+def host_of(url: str) -> str:
+    """Return the host and port of an address, to name a server by."""
+    return urlsplit(url).netloc.rpartition("@")[2]

@@ -1,0 +1,153 @@
+"""Detects media type and image size from content."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rendicom.errors import WireError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ContentInfo", "decoded", "identify", "is_cut_short"]
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"\0\0\0\x0cjP  ", "image/jp2"),
+    (b"\xff\x4f\xff\x51", "image/j2c"),
+    (b"\0\0\0\x0cJXL ", "image/jxl"),
+    (b"\xff\x0a", "image/jxl"),
+    (b"%PDF-", "application/pdf"),
+    (b"{", "application/json"),
+)
+_ENDS = {
+    "image/jpeg": b"\xff\xd9", "image/png": b"IEND\xaeB`\x82", "image/gif": b";",
+    "application/pdf": b"%%EOF",
+}  # fmt: skip
+_TAIL = 1 << 10
+"""Some encoders write a few bytes after the end."""
+_MOST_PIXELS = 1 << 28
+"""Largest image that is decoded for a comparison."""
+
+
+class ContentInfo(NamedTuple):
+    """Media type and size; ``width`` and ``height`` are 0 where unknown."""
+
+    media_type: str
+    width: int = 0
+    height: int = 0
+
+
+def identify(data: bytes) -> ContentInfo:
+    """Return the media type and size that the first bytes show; empty where unknown."""
+    media_type = _media_type(data)
+    reader = {
+        "image/png": _png_size, "image/jpeg": _jpeg_size, "image/gif": _gif_size,
+        "image/webp": _webp_size,
+    }.get(media_type)  # fmt: skip
+    width, height = (reader(data) if reader is not None else None) or (0, 0)
+    return ContentInfo(media_type, width, height)
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Tell whether the end of a picture or document is missing, where its format has one."""
+    media_type = _media_type(data)
+    if media_type == "image/webp":
+        return int.from_bytes(data[4:8], "little") > len(data) - 8
+    end = _ENDS.get(media_type)
+    return end is not None and end not in data[-_TAIL:]
+
+
+def _media_type(data: bytes) -> str:
+    for magic, media_type in _MAGIC:
+        if data.startswith(magic):
+            return media_type
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp":
+        return {b"avif": "image/avif", b"avis": "image/avif", b"mp42": "video/mp4",
+                b"isom": "video/mp4"}.get(data[8:12], "")  # fmt: skip
+    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "text/html"
+    return "text/xml" if start.startswith(b"<?xml") else ""
+
+
+def _png_size(data: bytes) -> tuple[int, int] | None:
+    return struct.unpack_from(">II", data, 16) if len(data) >= 24 else None
+
+
+def _gif_size(data: bytes) -> tuple[int, int] | None:
+    return struct.unpack_from("<HH", data, 6) if len(data) >= 10 else None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Find the frame header (ITU-T T.81 B.2.2)."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return None
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    kind = data[12:16]
+    if len(data) < 30:
+        return None
+    if kind == b"VP8X":
+        width = int.from_bytes(data[24:27], "little") + 1
+        return width, int.from_bytes(data[27:30], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", data, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def decoded(data: bytes) -> NDArray[Any]:
+    """Return the samples of a PNG, JPEG or GIF: gray where all channels are the same.
+
+    Raises
+    ------
+    WireError
+        It is none of them, is damaged, or has too many pixels.
+    """
+    import imagecodecs
+
+    seen = identify(data)
+    decode = {
+        "image/png": imagecodecs.png_decode,
+        "image/jpeg": imagecodecs.jpeg8_decode,
+        "image/gif": imagecodecs.gif_decode,
+    }.get(seen.media_type)
+    if decode is None or not 0 < seen.width * seen.height <= _MOST_PIXELS:
+        raise WireError("the picture is of a kind or size that is not compared")
+    try:
+        samples: NDArray[Any] = decode(data)
+    except (RuntimeError, ValueError, MemoryError) as error:  # codecs raise kinds of RuntimeError
+        raise WireError(f"the picture is damaged ({type(error).__name__})") from None
+    if samples.ndim == 4:
+        samples = samples[0]
+    return _plain(samples)
+
+
+def _plain(samples: NDArray[Any]) -> NDArray[Any]:
+    if samples.ndim == 2:
+        return samples
+    colours = samples[..., :3] if samples.shape[2] >= 3 else samples[..., :1]
+    first = colours[..., 0]
+    is_gray = all((colours[..., number] == first).all() for number in range(colours.shape[2]))
+    return first if is_gray else colours

@@ -1,0 +1,144 @@
+"""An instance as a search result describes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from rendicom.client.response_models import Model, number, text
+from rendicom.dicomweb.resources import Resource
+from rendicom.pixels.burnedin import BURNED_IN_TAGS
+
+if TYPE_CHECKING:
+    from rendicom.dicom.header import Header
+
+__all__ = ["INCLUDED", "FoundInstance", "without_length"]
+
+INCLUDED = (
+    "Modality", "SeriesNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
+    "PhotometricInterpretation",
+)  # fmt: skip
+"""Attributes to request besides those that each server returns for instances."""
+
+_TAGS = {
+    "study": ("0020000D", "UI"), "series": ("0020000E", "UI"), "instance": ("00080018", "UI"),
+    "sop_class": ("00080016", "UI"), "modality": ("00080060", "CS"),
+    "series_number": ("00200011", "IS"), "instance_number": ("00200013", "IS"),
+    "rows": ("00280010", "US"), "columns": ("00280011", "US"),
+    "bits": ("00280100", "US"), "frames": ("00280008", "IS"),
+    "photometric": ("00280004", "CS"),
+}  # fmt: skip
+_NUMBERS = ("rows", "columns", "bits", "frames")
+_LONGEST = 200
+_BURNED_IN = frozenset(f"{tag:08X}" for tag in BURNED_IN_TAGS)
+
+
+class FoundInstance(NamedTuple):
+    """An instance as a search shows it; what was not said is empty or 0. No patient is in it."""
+
+    study: str
+    series: str
+    instance: str
+    sop_class: str = ""
+    modality: str = ""
+    series_number: str = ""
+    instance_number: str = ""
+    rows: int = 0
+    columns: int = 0
+    bits: int = 0
+    frames: int = 0
+    photometric: str = ""
+
+    @classmethod
+    def of(cls, model: Model, *, series: Model | None = None, below: Resource) -> FoundInstance:
+        """Return what a result of a search says.
+
+        Parameters
+        ----------
+        model
+            The result, an instance.
+        series
+            The result that its series is; some servers say more there.
+        below
+            What was searched in: servers need not repeat it.
+        """
+        said = {
+            name: text(model, tag) or (text(series, tag) if series else "")
+            for name, (tag, _vr) in _TAGS.items()
+        }
+        numbers = {name: number(model, _TAGS[name][0]) for name in _NUMBERS}
+        texts = {name: value[:_LONGEST] for name, value in said.items() if name not in _NUMBERS}
+        texts["study"] = texts["study"] or below.study
+        texts["series"] = texts["series"] or below.series
+        return cls(**texts, **numbers)  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, line: str) -> FoundInstance:
+        """Return the summary that `line` wrote."""
+        return cls(*json.loads(line))
+
+    def line(self) -> str:
+        """Return a short text for `read`."""
+        return json.dumps(self, separators=(",", ":"))
+
+    @property
+    def resource(self) -> Resource:
+        """Return what it is called."""
+        return Resource(self.study, self.series, self.instance)
+
+    @property
+    def version(self) -> str:
+        """Return what changes when another object takes the name, as far as a search shows it."""
+        shown = (self.instance, self.sop_class, self.rows, self.columns, self.frames)
+        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+    def header(self, metadata: Model | None = None) -> Header:
+        """Return a header that says as much; it has pixels where there are rows and columns.
+
+        Of ``metadata`` it has what tells whether names are burned into the pixels.
+        """
+        from rendicom.dicom.header import header_of_dataset
+        from rendicom.dicomweb.jsonmodel import from_json_model
+
+        model: dict[str, object] = {
+            tag: value for tag, value in (metadata or {}).items() if tag.upper() in _BURNED_IN
+        }
+        for name, value in zip(self._fields, self, strict=True):
+            tag, vr = _TAGS[name]
+            if value:
+                model[tag] = {"vr": vr, "Value": [value]}
+        if self.rows and self.columns:
+            # Nothing is ever made of these pixels.
+            model["00280002"] = {"vr": "US", "Value": [1]}
+            model["00280101"] = {"vr": "US", "Value": [self.bits or 8]}
+            model["00280004"] = {"vr": "CS", "Value": ["MONOCHROME2"]}
+            model["7FE00010"] = {"vr": "OW", "InlineBinary": ""}
+        return without_length(header_of_dataset(from_json_model(model)))
+
+
+def without_length(header: Header) -> Header:
+    """Return a header that says nothing of how long the pixel data are: they are elsewhere."""
+    if header.pixel is None:
+        return header
+    pixel = replace(header.pixel, length=None)
+    return replace(header, pixel=pixel, source=_Elsewhere())
+
+
+class _Elsewhere:
+    """Stands for bytes that are on a server: there are as many as anybody says."""
+
+    size = 1 << 62
+    bytes_read = 0
+
+    def read(self, offset: int, length: int) -> bytes:  # noqa: ARG002
+        """Return nothing."""
+        return b""
+
+    def view(self, offset: int, length: int) -> memoryview:  # noqa: ARG002
+        """Return nothing."""
+        return memoryview(b"")
+
+    def close(self) -> None:
+        """Do nothing."""

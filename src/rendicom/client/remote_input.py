@@ -1,0 +1,325 @@
+"""Server instances as an input source of a batch: the part that travels to workers, and openers.
+
+A worker keeps its connections, and what it learnt about the server, from one chunk to the next.
+While it renders one instance, the next ones are being fetched.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from rendicom.client.found_instance import FoundInstance
+from rendicom.client.frame_retrieval import open_framewise
+from rendicom.client.remote_instance import RemoteInstance
+from rendicom.client.render_requests import Capabilities, RenderRequest, render_request_for
+from rendicom.client.server import REFUSED_TYPES, Server
+from rendicom.engine import Instance, open_instance
+from rendicom.errors import NoSuchResourceError, NotSupportedError, RendicomError, WireError
+from rendicom.options import RenderOptions
+from rendicom.selection import FrameSelection, Selection
+
+if TYPE_CHECKING:
+    from rendicom.batch.units import Unit
+    from rendicom.client.connection_settings import ConnectionSettings
+    from rendicom.client.retrieving import Body
+    from rendicom.dicomweb.resources import Resource
+
+__all__ = ["RemoteInput", "RemoteOpener", "Rendering", "forget", "opened_as"]
+
+Rendering = Literal["auto", "remote", "local"]
+Opened = RemoteInstance | Instance
+
+_FEW = 4
+"""Frames are fetched one by one where fewer than one in four are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInput:
+    """The server of a batch and the rendering of its instances; sent to the workers.
+
+    Attributes
+    ----------
+    connection
+        How the server is reached; its credentials are never shown.
+    options, media_type
+        Of the pictures.
+    rendering
+        Who makes them.
+    frames
+        The frames that are wanted of each instance; None for what fits the format.
+    selection
+        The one selection that is wanted of each instance; None for one of each frame.
+    requests
+        Under way at once, for each worker.
+    is_animated
+        The format holds all frames of an instance in one picture.
+    is_document
+        What is made are pages of reports: always here.
+    is_wado_uri
+        The server is asked in the older way.
+    needs_burned_in
+        Instances whose pixels may identify the patient are left out, so headers have to tell.
+    """
+
+    connection: ConnectionSettings
+    options: RenderOptions
+    media_type: str
+    rendering: Rendering = "auto"
+    frames: FrameSelection | None = None
+    selection: Selection | None = None
+    requests: int = 4
+    is_animated: bool = False
+    is_document: bool = False
+    is_wado_uri: bool = False
+    needs_burned_in: bool = False
+
+    def words(self) -> str:
+        """Return what decides of pictures beside the options; no secret is in it."""
+        return self.rendering
+
+    @contextmanager
+    def opening(self, units: Sequence[Unit]) -> Iterator[RemoteOpener]:
+        """Yield what opens the units, in their order; some are fetched before they are asked for.
+
+        A few frames may be fetched without being used.
+        """
+        supply = RemoteOpener(self, _state(self), units)
+        try:
+            yield supply
+        finally:
+            supply.close()
+
+
+class _WorkerState:
+    """State of one run in a process: connections, threads and observations of the server."""
+
+    def __init__(self, remote: RemoteInput) -> None:
+        self.server = Server(remote.connection, is_wado_uri=remote.is_wado_uri)
+        self.executor = ThreadPoolExecutor(remote.requests, thread_name_prefix="rendicom-get")
+
+
+_states: dict[str, _WorkerState] = {}
+_lock = threading.Lock()
+
+
+def _state(remote: RemoteInput) -> _WorkerState:
+    key = remote.connection.key
+    with _lock:
+        if key not in _states:
+            _states[key] = _WorkerState(remote)
+        return _states[key]
+
+
+def forget(connection: ConnectionSettings) -> None:
+    """Close what this process keeps of a connection."""
+    with _lock:
+        state = _states.pop(connection.key, None)
+    if state is not None:
+        state.executor.shutdown(wait=False, cancel_futures=True)
+        state.server.close()
+
+
+class RemoteOpener:
+    """Opens the units of one chunk."""
+
+    def __init__(self, remote: RemoteInput, state: _WorkerState, units: Sequence[Unit]) -> None:
+        self._remote, self._state = remote, state
+        self._server = state.server
+        self._waiting = deque(units)
+        self._coming: dict[str, Future[Opened]] = {}
+        self._bodies: dict[str, Body] = {}
+
+    def close(self) -> None:
+        """Drop what was fetched for nothing."""
+        for future in self._coming.values():
+            if not future.cancel():
+                future.add_done_callback(_dropped)
+        self._coming.clear()
+
+    def instance(self, unit: Unit) -> Opened:
+        """Return the instance of a unit.
+
+        Raises
+        ------
+        RendicomError
+            The server does not give it, or it cannot be read.
+        """
+        self._ask_ahead(unit)
+        coming = self._coming.pop(unit.source, None)
+        return coming.result() if coming is not None else self._opened(unit)
+
+    def summary(self, unit: Unit) -> RemoteInstance:
+        """Return the instance as the search showed it; nothing is asked for."""
+        summary = FoundInstance.read(unit.about)
+        return RemoteInstance(self._server, summary, RenderRequest(""), self._remote.media_type)
+
+    def content(self, unit: Unit) -> Body:
+        """Return the instance as a file."""
+        kept = self._bodies.pop(unit.source, None)
+        return kept if kept is not None else self._server.instance(_resource(unit))
+
+    def texts(self, unit: Unit, keywords: Sequence[str]) -> dict[str, str]:
+        """Return the first value of attributes by keyword, empty where there is none."""
+        from pydicom.datadict import tag_for_keyword
+
+        from rendicom.client.response_models import text
+
+        models = self._server.metadata(_resource(unit))
+        model = models[0] if models else {}
+        tags = {keyword: f"{tag_for_keyword(keyword) or 0:08X}" for keyword in keywords}
+        return {keyword: text(model, tag) for keyword, tag in tags.items()}
+
+    # --- ahead ----------------------------------------------------------------------------
+
+    def _ask_ahead(self, unit: Unit) -> None:
+        """Let the unit and those behind it be fetched, as many as there may be requests."""
+        while self._waiting and len(self._coming) < self._remote.requests + 1:
+            following = self._waiting.popleft()
+            if following.source not in self._coming:
+                future = self._state.executor.submit(self._opened, following)
+                self._coming[following.source] = future
+        if unit.source not in self._coming:
+            # Not the order that was said: nothing lost but time.
+            self._waiting = deque(each for each in self._waiting if each.source != unit.source)
+
+    # --- one instance ---------------------------------------------------------------------
+
+    def _opened(self, unit: Unit) -> Opened:
+        summary = FoundInstance.read(unit.about)
+        query, why = self._choice(summary)
+        if query is not None:
+            return self._remote_instance(unit, summary, query)
+        return self._retrieved(unit, summary, why)
+
+    def _remote_instance(
+        self, unit: Unit, summary: FoundInstance, query: RenderRequest
+    ) -> RemoteInstance:
+        remote = self._remote
+        wanted = self._wanted(unit, summary) if not remote.is_animated else ()
+        numbers = wanted or (1,) if summary.frames <= 1 else wanted
+        selections = [FrameSelection.of((number,)).selection for number in numbers]
+        instance = RemoteInstance(
+            self._server, summary, query, remote.media_type,
+            selections=[remote.selection] if remote.selection else selections,
+            executor=self._state.executor, otherwise=self._otherwise(unit, summary),
+            needs_burned_in=remote.needs_burned_in,
+        )  # fmt: skip
+        if not (remote.is_animated and summary.frames > 1):
+            # This is a thread of the executor already: fetch the first picture here.
+            instance.begin()
+        return instance
+
+    def _otherwise(self, unit: Unit, summary: FoundInstance) -> Callable[[], Instance] | None:
+        """Return the fallback for a failing server; none with ``--render remote``."""
+        if self._remote.rendering == "remote":
+            return None
+        return lambda: self._retrieved(unit, summary, "the server cannot")
+
+    def _wanted(self, unit: Unit, summary: FoundInstance) -> tuple[int, ...]:
+        selection = unit.frames or self._remote.frames
+        count = max(1, summary.frames)
+        if selection is None:
+            return tuple(range(1, count + 1))
+        try:
+            return selection.resolve(count)
+        except RendicomError:
+            # The renderer reports the error.
+            return ()
+
+    def _retrieved(self, unit: Unit, summary: FoundInstance, why: str) -> Instance:
+        """Retrieve the smallest thing that will do."""
+        wanted = self._wanted(unit, summary)
+        is_few = bool(wanted) and len(wanted) * _FEW < summary.frames
+        if is_few and self._server.profile.has_whole_metadata and not self._server.is_wado_uri:
+            # On any error the whole instance is retrieved, which more servers support.
+            with suppress(RendicomError):
+                return self._by_frame(summary, wanted, why)
+        try:
+            body = self._server.instance(summary.resource)
+        except (*REFUSED_TYPES, NoSuchResourceError) as error:
+            # Some give metadata and frames, and no instances.
+            if not wanted or self._remote.is_document or self._server.is_wado_uri:
+                raise
+            try:
+                return self._by_frame(summary, wanted, why)
+            except RendicomError:
+                raise error from None
+        instance = opened_as(body, summary.instance, host=self._server.host)
+        if self._remote.is_document and isinstance(body, (bytes, memoryview)):
+            self._bodies[unit.source] = body
+        return _noted(instance, f"retrieved and rendered here: {why}")
+
+    def _by_frame(self, summary: FoundInstance, wanted: tuple[int, ...], why: str) -> Instance:
+        instance = open_framewise(self._server, summary.resource, wanted)
+        return _noted(instance, f"retrieved by the frame and rendered here: {why}")
+
+    # --- who renders ----------------------------------------------------------------------
+
+    def _choice(self, summary: FoundInstance) -> tuple[RenderRequest | None, str]:
+        """Return how the server is asked for pictures; None and the reason to render here.
+
+        ``auto`` lets only a server render that is this program: others apply windows, tables and
+        sizes in ways of their own (`rendicom probe` shows them).
+        """
+        remote = self._remote
+        if remote.is_document:
+            return None, "a document"
+        if remote.rendering == "local":
+            return None, "as asked"
+        if remote.rendering == "auto" and not (summary.rows and summary.columns):
+            return None, "the search shows no image"
+        capabilities = Capabilities() if remote.is_wado_uri else self._server.capabilities()
+        rows, columns = summary.rows, summary.columns
+        if capabilities.is_ours and remote.media_type in capabilities.media_types:
+            query = render_request_for(
+                remote.options, known=capabilities.parameters, rows=rows, columns=columns
+            )
+            if query is not None:
+                return query, ""
+        if remote.rendering == "auto":
+            why = "cannot be asked for this" if capabilities.is_ours else "is not rendicom serve"
+            return None, f"the server {why}"
+        query = render_request_for(remote.options, rows=rows, columns=columns)
+        if query is None:
+            raise NotSupportedError(
+                "no server can be asked for what the options say",
+                hint="--render auto or local renders here",
+            )
+        return query, ""
+
+
+def _noted(instance: Instance, rendering: str) -> Instance:
+    """Note who renders an instance, which ``-v`` shows (see `rendicom.batch.input_source`)."""
+    vars(instance)["rendering"] = rendering
+    return instance
+
+
+def opened_as(body: Body, uid: str, *, host: str) -> Instance:
+    """Return what a host sent, opened, if it is the instance that was asked for.
+
+    Raises
+    ------
+    WireError
+        It is another one: its picture would be shown under a wrong name.
+    """
+    instance = open_instance(cast("bytes", body), threads=1)
+    said = instance.sop_instance
+    if said and said != uid:
+        instance.close()
+        raise WireError(f"{host} answers with another instance than was asked for")
+    return instance
+
+
+def _resource(unit: Unit) -> Resource:
+    return FoundInstance.read(unit.about).resource
+
+
+def _dropped(future: Future[Opened]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        future.result().close()

@@ -1,0 +1,163 @@
+"""A DICOMweb server as an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rendicom.client.addresses import parse_address
+from rendicom.client.archive import Archive, SearchLevel
+from rendicom.client.connection_settings import connection_to
+from rendicom.client.credentials import Certificate, Credentials
+from rendicom.client.listing import InstanceQuery, list_instances
+from rendicom.client.matching import check_keys
+from rendicom.client.remote_input import RemoteInput, Rendering, forget, opened_as
+from rendicom.client.searching import SearchRequest
+from rendicom.client.server import Server
+from rendicom.dicomweb.resources import Resource
+from rendicom.engine import Instance, PictureRequest
+from rendicom.errors import OptionError
+from rendicom.selection import FrameSelection
+
+if TYPE_CHECKING:
+    from rendicom.client.connection_settings import ConnectionSettings
+    from rendicom.client.response_models import Model
+    from rendicom.engine.rendered_image import RenderedImage
+
+__all__ = ["ServerArchive", "connect"]
+
+
+def connect(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    api_key: str = "",
+    api_key_header: str = "apikey",
+    token: str = "",
+    user: str = "",
+    password: str = "",
+    certificate: str = "",
+    certificate_key: str = "",
+    ca_bundle: str = "",
+    http2: bool = True,
+    rendering: Rendering = "auto",
+) -> ServerArchive:
+    """Return the archive behind the URL of a DICOMweb server; nothing is sent yet.
+
+    Parameters
+    ----------
+    url
+        What stands before ``/studies``.
+    headers
+        Sent with each request to this server, and to no other.
+    api_key, api_key_header
+        A key, and the name of its header.
+    token
+        Bearer token; with ``@FILE`` the file is read again when it changes.
+    user, password
+        For Basic authentication. Without any credentials a ``.netrc`` file is looked into. All of
+        these may be ``@FILE`` or ``env:NAME``.
+    certificate, certificate_key
+        Files (PEM) for mutual TLS.
+    ca_bundle
+        Certificates to believe; those of the system where empty.
+    http2
+        Speak HTTP/2 where the server does.
+    rendering
+        Who renders: ``auto`` (the server if it is `rendicom serve`), ``remote`` or ``local``.
+
+    Raises
+    ------
+    OptionError
+        The URL or the credentials make no sense.
+
+    Examples
+    --------
+    >>> with rendicom.connect("https://pacs.example/dicomweb", token="@key.txt") as archive:
+    ...     type(archive).__name__
+    'ServerArchive'
+    """
+    address = parse_address(url)
+    if address.resource.study or address.is_wado_uri:
+        raise OptionError("the URL names a resource: give what stands before /studies")
+    credentials = Credentials.of(
+        headers=[f"{name}: {value}" for name, value in (headers or {}).items()],
+        api_key=api_key,
+        api_key_header=api_key_header,
+        token=token,
+        user=user,
+        password=password,
+        certificate=Certificate(certificate, certificate_key, "") if certificate else None,
+    )
+    connection = connection_to(
+        address.base, credentials=credentials, ca_bundle=ca_bundle, has_http2=http2
+    )
+    return ServerArchive(connection, rendering=rendering)
+
+
+class ServerArchive(Archive):
+    """An archive on a server; made by `rendicom.connect`. See `rendicom.client.archive.Archive`."""
+
+    def __init__(self, connection: ConnectionSettings, *, rendering: Rendering = "auto") -> None:
+        self._connection, self._rendering = connection, rendering
+        self._server = Server(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._server.close()
+        forget(self._connection)
+
+    def search(
+        self,
+        level: SearchLevel = "studies",
+        *,
+        study: str = "",
+        series: str = "",
+        match: Mapping[str, str] | None = None,
+        include: Sequence[str] = (),
+        limit: int | None = None,
+        fuzzy: bool = False,
+    ) -> Iterator[Model]:
+        """Yield what matches, in the DICOM JSON model; see `Archive.search`."""
+        pairs = tuple((match or {}).items())
+        below = Resource(study, series)
+        return self._server.search(
+            SearchRequest(level, below, pairs, tuple(include), limit, is_fuzzy=fuzzy)
+        )
+
+    def instances(
+        self,
+        study: str = "",
+        series: str = "",
+        *,
+        match: Mapping[str, str] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Resource]:
+        """Yield the instances, those of a series together and in the order of their numbers."""
+        pairs = tuple((match or {}).items())
+        check_keys(pairs)
+        wanted = InstanceQuery(Resource(study, series), pairs, limit=limit)
+        return (summary.resource for summary in list_instances(self._server, wanted))
+
+    def open(self, study: str, series: str, instance: str) -> Instance:
+        """Return an instance, retrieved as it is stored; close it in the end."""
+        body = self._server.instance(Resource(study, series, instance))
+        return opened_as(body, instance, host=self._server.host)
+
+    def picture(
+        self, study: str, series: str, instance: str, request: PictureRequest
+    ) -> RenderedImage:
+        """Return the picture that is asked for, made by the server or here."""
+        from rendicom.batch.units import Unit
+
+        resource = Resource(study, series, instance)
+        summary = next(list_instances(self._server, InstanceQuery(resource)))
+        frame = request.selection.frame
+        remote = RemoteInput(
+            self._connection, request.options, request.media_type, self._rendering,
+            frames=None if frame is None else FrameSelection.of((frame,)),
+            selection=request.selection, requests=1,
+        )  # fmt: skip
+        unit = Unit(self._connection.base + resource.path, instance, about=summary.line())
+        with remote.opening((unit,)) as supply, supply.instance(unit) as opened:
+            return opened.picture(request)

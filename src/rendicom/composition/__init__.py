@@ -1,0 +1,1 @@
+"""Draws what other objects say about an image on it: segments, contours, dose, marks, fusion."""

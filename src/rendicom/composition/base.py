@@ -1,0 +1,92 @@
+"""The image that layers are drawn on, and what a layer gives for it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from rendicom.composition.planes import Planes
+
+if TYPE_CHECKING:
+    from rendicom.composition.geometry import Plane
+    from rendicom.dicom.header import Header
+    from rendicom.options import RenderOptions
+    from rendicom.rendering.layers import (
+        ColourBar,
+        IsoLines,
+        LayerLabel,
+        LayerMask,
+        LayerPath,
+        LegendRow,
+        ValueLayer,
+    )
+    from rendicom.values import DrawnItem, PixelDescription
+
+    Piece = LayerMask | ValueLayer | IsoLines | LayerPath | LayerLabel
+
+__all__ = ["OTHER_IMAGES", "BaseFrame", "Contribution", "Layer", "as_share", "is_wanted"]
+
+OTHER_IMAGES = "it refers to other images only"
+"""Warning of an object that is about images it names, and this is none of them."""
+
+_INSTANCE, _SERIES = 0x00080018, 0x0020000E
+
+
+class BaseFrame:
+    """One frame that is drawn on."""
+
+    def __init__(self, header: Header, description: PixelDescription, frame: int) -> None:
+        attributes = header.attributes
+        self.instance = attributes.text(_INSTANCE)
+        self.series = attributes.text(_SERIES)
+        self.frame = frame
+        self.number_of_frames = description.number_of_frames
+        self.shape = (description.rows, description.columns)
+        self._planes = Planes(header, description)
+
+    @cached_property
+    def plane(self) -> Plane | None:
+        """Return where the frame lies; None where it does not say, or not in a usable way."""
+        return self._planes.plane(self.frame)
+
+    @property
+    def problem(self) -> str:
+        """Return what is wrong with the numbers that say where the frame lies."""
+        return self._planes.problem
+
+
+class Contribution(NamedTuple):
+    """What one layer draws on one frame. ``warning`` says why it draws nothing."""
+
+    pieces: tuple[Piece, ...] = ()
+    items: tuple[DrawnItem, ...] = ()
+    legend: tuple[LegendRow | ColourBar, ...] = ()
+    warning: str = ""
+
+
+class Layer(Protocol):
+    """One object, or one series of images, that is drawn on other images.
+
+    ``name`` is what it was asked for by, ``kind`` and ``instance`` are as in `DrawnLayer`.
+    """
+
+    name: str
+    kind: str
+    instance: str
+
+    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+        """Return what is drawn on ``base``."""
+        ...
+
+
+def is_wanted(number: int, name: str, options: RenderOptions) -> bool:
+    """Tell whether an item is among those asked for."""
+    if options.layer_items is None:
+        return True
+    wanted = {item.casefold() for item in options.layer_items}
+    return str(number) in wanted or name.strip().casefold() in wanted
+
+
+def as_share(colour: tuple[int, int, int]) -> tuple[float, float, float]:
+    """Return 8-bit sRGB as shares of the whole."""
+    return colour[0] / 255, colour[1] / 255, colour[2] / 255

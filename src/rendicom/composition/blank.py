@@ -1,0 +1,39 @@
+"""Black images at a place: what is drawn on where there is no image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rendicom import engine
+
+if TYPE_CHECKING:
+    from rendicom.composition.geometry import Plane
+    from rendicom.engine import Instance
+
+__all__ = ["blank_image"]
+
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
+def blank_image(plane: Plane) -> Instance:
+    """Return a black image that lies in a plane and has its pixels."""
+    from pydicom import Dataset
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.SOPClassUID = _SECONDARY_CAPTURE
+    made.ImagePositionPatient = list(plane.position)
+    made.ImageOrientationPatient = [*plane.along_row, *plane.along_column]
+    made.PixelSpacing = list(plane.spacing)
+    made.SliceThickness, made.SpacingBetweenSlices = plane.thickness, plane.gap
+    made.FrameOfReferenceUID = plane.frame_of_reference
+    made.Rows, made.Columns = plane.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 8, 8, 7, 0
+    made.WindowCenter, made.WindowWidth = 128, 256
+    rows, columns = plane.shape
+    made.PixelData = bytes(rows * columns + rows * columns % 2)
+    return engine.open_instance(made)

@@ -1,0 +1,235 @@
+"""An object that is about images, on its own: the pictures of its images, or of its own colors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from rendicom import engine
+from rendicom.composition.blank import blank_image
+from rendicom.composition.blending import BlendingLayer
+from rendicom.composition.dose import DoseLayer
+from rendicom.composition.kinds import DOSE, SEGMENTATIONS, layer_of
+from rendicom.composition.opening import Layers
+from rendicom.composition.planes import Planes
+from rendicom.composition.targets import (
+    blending_at,
+    frames_drawn_on,
+    members_in,
+    mentioned_in,
+)
+from rendicom.engine.encoding import encoded
+from rendicom.engine.loop import render_sequence
+from rendicom.errors import NoPixelDataError, NoSuchFrameError, RendicomError
+from rendicom.pixels.state_classes import BLENDING_CLASSES
+from rendicom.selection import FrameSelection
+
+if TYPE_CHECKING:
+    from rendicom.composition.file_index import FileIndex
+    from rendicom.composition.geometry import Plane
+    from rendicom.composition.references import Mentioned
+    from rendicom.dicom.header import Header
+    from rendicom.engine import Instance, PictureRequest
+    from rendicom.engine.rendered_image import RenderedImage
+    from rendicom.engine.selections import Displayed
+    from rendicom.options import RenderOptions
+    from rendicom.presentation import PresentationState
+    from rendicom.values import PixelDescription
+
+__all__ = ["ComposedObject", "compose_object"]
+
+
+class _Page(NamedTuple):
+    """One frame of an image that is shown; ``name`` is the stem of its file, or empty."""
+
+    open: Callable[[], Instance]
+    frame: int
+    name: str = ""
+
+
+class ComposedObject:
+    """An object as its pictures, which are numbered like frames. Made by `compose_object`."""
+
+    def __init__(
+        self,
+        said: Instance,
+        pages: Sequence[_Page],
+        layers: Layers | None,
+        state: PresentationState | None,
+        changes: dict[str, Any],
+    ) -> None:
+        self._said, self._pages = said, tuple(pages)
+        self._layers, self._state, self._changes = layers, state, changes
+        with pages[0].open() as image:
+            self.description: PixelDescription = replace(
+                image.description,
+                number_of_frames=len(pages),
+                representative_frame=len(pages) // 2 + 1,
+                frame_durations=(),
+            )
+
+    def __enter__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the object."""
+        self._said.close()
+
+    @property
+    def header(self) -> Header:
+        """Return the header of the object."""
+        return self._said.header
+
+    @property
+    def sop_class(self) -> str:
+        """Return the SOP Class UID of the object."""
+        return self._said.sop_class
+
+    @property
+    def sop_instance(self) -> str:
+        """Return the SOP Instance UID of the object."""
+        return self._said.sop_instance
+
+    def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:  # noqa: ARG002
+        """Return no overlay planes: those of the images are left out without a word."""
+        return ()
+
+    def name(self, frame: int) -> str:
+        """Return the stem of the file that a picture shows; empty where it shows none."""
+        return self._pages[frame - 1].name
+
+    def picture(
+        self,
+        request: PictureRequest,
+        *,
+        presentation: Any = None,  # noqa: ARG002
+        layers: Any = None,  # noqa: ARG002
+    ) -> RenderedImage:
+        """Return the picture of one frame, or a loop; the object decides what is drawn."""
+        options = request.options
+        number = request.selection.frame
+        if number is not None:
+            return encoded(self.displayed(number, options), request, frame=number)
+        chosen = FrameSelection.parse(request.selection.text).numbers(len(self._pages))
+        numbers = list(chosen)
+        return render_sequence(
+            lambda index: self.displayed(numbers[index], options),
+            len(numbers),
+            request.media_type,
+            options,
+        )
+
+    def displayed(self, number: int, options: RenderOptions) -> Displayed:
+        """Return one picture, not encoded."""
+        if not 1 <= number <= len(self._pages):
+            raise NoSuchFrameError(f"there is no picture {number}")
+        page = self._pages[number - 1]
+        with page.open() as image:
+            changed = replace(options, **self._changes)
+            return image.displayed(page.frame, changed, self._state, self._layers)
+
+
+def compose_object(
+    said: Instance, source: str, among: FileIndex | None, options: RenderOptions
+) -> ComposedObject | None:
+    """Return an object as the pictures of the images that it is about.
+
+    Where none of these are there, a segmentation is shown in its colors on black, and a dose by
+    the slice of its maximum. None for an object that shows its own pixels.
+
+    Parameters
+    ----------
+    said
+        The open object; it is closed with the result.
+    source
+        Where it was read from.
+    among
+        Where its images may lie.
+    options
+        What of it is drawn.
+
+    Raises
+    ------
+    NoPixelDataError
+        There is nothing to show; the hint says which images it refers to.
+    RendicomError
+        It is damaged.
+    """
+    mentioned = mentioned_in(said, source)
+    layers, state = _what_is_drawn(said, source, mentioned, among)
+    paths = among.images_for(mentioned) if among is not None else ()
+    pages = [
+        _Page(_opening(path), frame, PurePath(path).stem)
+        for path in paths
+        for frame in _frames(path, layers, state, options)
+    ]
+    if pages:
+        return ComposedObject(said, pages, layers, state, {})
+    if said.sop_class in SEGMENTATIONS:
+        planes = _planes_of(said)
+        blank = [_Page(_blank(plane), 1) for plane in planes]
+        return ComposedObject(said, blank, layers, None, {"layer_opacity": 1.0}) if blank else None
+    if said.sop_class == DOSE:
+        plane = DoseLayer(said, "").plane_of_maximum
+        if plane is None:
+            return None
+        changes = {"layer_opacity": 1.0, "layer_style": "fill", "legend": True}
+        return ComposedObject(said, [_Page(_blank(plane), 1)], layers, None, changes)
+    if not (mentioned.images or mentioned.frames_of_reference):
+        return None
+    raise NoPixelDataError(
+        "the object is about images, and none of them is there",
+        hint=f"it refers to {mentioned.told}; --on FOLDER names where they are",
+    )
+
+
+def _what_is_drawn(
+    said: Instance, source: str, mentioned: Mentioned, among: FileIndex | None
+) -> tuple[Layers | None, PresentationState | None]:
+    if mentioned.is_state:
+        return None, engine.open_presentation(source)
+    if said.sop_class in BLENDING_CLASSES:
+        above = among.paths_of(mentioned.superimposed) if among is not None else {}
+        blending = blending_at(source)
+        layer = BlendingLayer(blending, blending.instance, members_in(tuple(above.values())))
+        return Layers([layer], ()), layer.state
+    return Layers([layer_of(said, PurePath(source).name)], ()), None
+
+
+def _frames(
+    path: str,
+    layers: Layers | None,
+    state: PresentationState | None,
+    options: RenderOptions,
+) -> list[int]:
+    """Return the frames of an image that the object says something about."""
+    try:
+        with engine.open_instance(path) as image:
+            if state is not None:
+                count = image.description.number_of_frames
+                uid = image.sop_instance
+                return [each for each in range(1, count + 1) if state.includes(uid, each)]
+            return frames_drawn_on(layers, image, options) if layers is not None else []
+    except RendicomError:
+        return []
+
+
+def _opening(path: str) -> Callable[[], Instance]:
+    return lambda: engine.open_instance(path)
+
+
+def _blank(plane: Plane) -> Callable[[], Instance]:
+    return lambda: blank_image(plane)
+
+
+def _planes_of(said: Instance) -> list[Plane]:
+    """Return the places of the frames of a segmentation, each once, along their normal."""
+    found: dict[tuple[float, ...], Plane] = {}
+    for plane in Planes(said.header, said.description).all():
+        if plane is not None:
+            place = (*plane.position, *plane.along_row, *plane.along_column)
+            found.setdefault(tuple(round(number, 3) for number in place), plane)
+    return sorted(found.values(), key=lambda plane: plane.distance)

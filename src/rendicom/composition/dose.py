@@ -1,0 +1,150 @@
+"""Dose: a color wash and isodose lines, interpolated in patient space (PS3.3 C.8.8.3)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rendicom.composition.base import Contribution, as_share, is_wanted
+from rendicom.composition.frames import KeptFrames
+from rendicom.composition.planes import Planes
+from rendicom.composition.references import references_in
+from rendicom.composition.resampling import stacks_of
+from rendicom.rendering.layers import ColourBar, IsoLines, LegendRow, ValueLayer
+from rendicom.values import DrawnItem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.composition.base import BaseFrame, Piece
+    from rendicom.composition.geometry import Plane
+    from rendicom.engine import Instance
+    from rendicom.options import RenderOptions
+
+__all__ = ["DoseLayer", "dose_colours"]
+
+_UNITS, _PLANS = 0x30040002, 0x300C0002
+_LEAST_WASH = 0.15
+_DEFAULT_LEVELS = ("95%", "80%", "50%", "30%", "10%")
+_STOPS = ((0, 0, 160), (0, 80, 255), (0, 220, 220), (0, 200, 0), (240, 240, 0), (255, 130, 0),
+          (255, 0, 0))  # fmt: skip
+
+
+def dose_colours(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the colors of shares of the maximum, 0 to 1: blue over green and yellow to red."""
+    places = np.linspace(0, 1, len(_STOPS))
+    stops = np.array(_STOPS, np.float64)
+    channels = [np.interp(shares, places, stops[:, channel]) for channel in range(3)]
+    return np.floor(np.stack(channels, axis=-1) + 0.5).astype(np.uint8)
+
+
+class DoseLayer:
+    """An RT dose grid.
+
+    Attributes
+    ----------
+    plans
+        SOP Instance UIDs of the plans that a dose in Gy refers to.
+    prescription
+        The dose in Gy that levels in per cent refer to; None for the maximum of the grid.
+    """
+
+    kind = "dose"
+
+    def __init__(self, instance: Instance, name: str) -> None:
+        self.name, self.instance = name, instance.sop_instance
+        self._opened = instance
+        self._frames = KeptFrames(instance)
+        self._planes = Planes(instance.header, instance.description)
+        self._unit = {"GY": "Gy"}.get(instance.header.attributes.text(_UNITS).upper(), "")
+        scaling = instance.display_attributes(1).dose_grid_scaling
+        references = references_in(instance.header.attributes.items(_PLANS)) if self._unit else ()
+        self.plans = frozenset(each.instance for each in references)
+        self.prescription: float | None = None
+        self._scaling = scaling if scaling and np.isfinite(scaling) and scaling > 0 else 1.0
+
+    @property
+    def plane_of_maximum(self) -> Plane | None:
+        """Return where the frame with the greatest value lies."""
+        count = self._opened.description.number_of_frames
+        frames = range(1, count + 1)
+        return self._planes.plane(max(frames, key=lambda each: self._frames.samples(each).max()))
+
+    @cached_property
+    def maximum(self) -> float:
+        """Return the greatest value of the grid."""
+        count = self._opened.description.number_of_frames
+        most = max(int(self._frames.samples(number).max()) for number in range(1, count + 1))
+        return most * self._scaling
+
+    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+        """Return wash and lines on ``base``."""
+        levels = [
+            (number, level, amount)
+            for number, level, amount in self._levels(options)
+            if is_wanted(number, level, options)
+        ]
+        if not levels and options.layer_items is not None:
+            return Contribution(warning="none of its levels is asked for")
+        planes = self._planes.all()
+        if base.plane is None or not any(planes):
+            problem = base.problem or self._planes.problem
+            return Contribution(warning=problem or "one of the two does not say where it lies")
+        values: NDArray[np.float64] | None = None
+        for stack in stacks_of(planes):
+            if not stack.planes[0].shares_frame_of_reference(base.plane):
+                return Contribution(warning="it is in another frame of reference than the image")
+            found = stack.sample(
+                base.plane, lambda index: self._frames.samples(index + 1), linear=True
+            )
+            if found is not None:
+                values = np.where(found[1], found[0] * self._scaling, 0.0)
+        if values is None or self.maximum <= 0:
+            return Contribution()
+        return self._drawn(values, levels, options)
+
+    def _levels(self, options: RenderOptions) -> list[tuple[int, str, float]]:
+        """Return number, name and amount of the isodose lines."""
+        found = []
+        for number, level in enumerate(options.isodose or _DEFAULT_LEVELS, 1):
+            if level.endswith("%"):
+                amount = float(level[:-1]) / 100 * (self.prescription or self.maximum)
+            else:
+                amount = float(level.removesuffix("Gy"))
+            found.append((number, level, amount))
+        return found
+
+    def _drawn(
+        self,
+        values: NDArray[np.float64],
+        levels: list[tuple[int, str, float]],
+        options: RenderOptions,
+    ) -> Contribution:
+        style = options.layer_style or "both"
+        pieces: list[Piece] = []
+        if style != "outline":
+            is_washed = values >= _LEAST_WASH * self.maximum
+            opacities = np.where(is_washed, np.float32(options.layer_opacity), np.float32(0))
+            if is_washed.any():
+                pieces.append(ValueLayer(dose_colours(values / self.maximum), opacities))
+        items = []
+        for number, level, amount in levels:
+            red, green, blue = dose_colours(np.array(amount / self.maximum)).tolist()
+            items.append((DrawnItem(number, level, (red, green, blue)), amount))
+        if style != "fill":
+            rising = sorted(items, key=lambda item: item[1])
+            lines = tuple((amount, as_share(item.colour)) for item, amount in rising)
+            if any((values >= amount).any() for amount, _ in lines):
+                pieces.append(IsoLines(values.astype(np.float32), lines))
+        bar = ColourBar(
+            dose_colours(np.linspace(0, 1, 256)), "0", f"{self.maximum:.4g} {self._unit}".strip()
+        )
+        rows = [
+            LegendRow(as_share(item.colour), f"{item.name} = {amount:.4g} {self._unit}".strip())
+            for item, amount in items
+        ]
+        drawn = tuple(item for item, amount in items if (values >= amount).any())
+        # The wash is told by the bar, the lines each by a row.
+        return Contribution(tuple(pieces), drawn, (bar, *(rows if style != "fill" else ())))

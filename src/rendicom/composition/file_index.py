@@ -1,0 +1,103 @@
+"""Which instances lie in files and folders, found by their UIDs: headers are read when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+from rendicom import engine
+from rendicom.composition.folders import dicom_files, is_folder
+from rendicom.composition.kinds import is_value_map
+from rendicom.errors import LimitExceededError, RendicomError
+
+if TYPE_CHECKING:
+    from rendicom.composition.references import Mentioned
+
+__all__ = ["FileIndex", "files_in"]
+
+_FRAME_OF_REFERENCE = 0x00200052
+_MOST_FILES = 100_000
+
+
+class _Known(NamedTuple):
+    path: str
+    instance: str
+    frame_of_reference: str
+    is_image: bool
+
+
+class FileIndex:
+    """The instances in files and folders. Files are opened once, and no more than are needed."""
+
+    def __init__(self, places: Sequence[str]) -> None:
+        self._unread = _read(places)
+        self._known: list[_Known] = []
+        self._paths: dict[str, str] = {}
+        self._lock = Lock()
+
+    def paths_of(self, uids: Iterable[str]) -> dict[str, str]:
+        """Return the paths of instances, by SOP Instance UID, in the order of ``uids``.
+
+        Raises
+        ------
+        LimitExceededError
+            There are too many files to look for them.
+        """
+        wanted = dict.fromkeys(uids)
+        with self._lock:
+            missing = wanted.keys() - self._paths.keys()
+            while missing and (found := self._next()) is not None:
+                missing.discard(found.instance)
+        return {uid: self._paths[uid] for uid in wanted if uid in self._paths}
+
+    def images_for(self, said: Mentioned) -> tuple[str, ...]:
+        """Return the images that an object refers to, or else those in its frame of reference."""
+        found = tuple(self.paths_of(each.instance for each in said.images).values())
+        if found:
+            return found if said.is_ordered else tuple(sorted(found))
+        if not said.frames_of_reference:
+            return ()
+        with self._lock:
+            while self._next() is not None:
+                pass
+        return tuple(
+            each.path
+            for each in self._known
+            if each.is_image and each.frame_of_reference in said.frames_of_reference
+        )
+
+    def _next(self) -> _Known | None:
+        found = next(self._unread, None)
+        if found is not None:
+            self._known.append(found)
+            self._paths.setdefault(found.instance, found.path)
+        return found
+
+
+def _read(places: Sequence[str]) -> Iterator[_Known]:
+    for number, path in enumerate(files_in(places)):
+        if number >= _MOST_FILES:
+            raise LimitExceededError(
+                f"there are more than {_MOST_FILES} files to look for images in",
+                hint="name the folder that the images are in",
+            )
+        try:
+            with engine.open_instance(path) as instance:
+                yield _Known(
+                    path,
+                    instance.sop_instance,
+                    instance.header.attributes.text(_FRAME_OF_REFERENCE),
+                    is_value_map(instance),
+                )
+        except RendicomError:
+            continue
+
+
+def files_in(places: Iterable[str]) -> Iterator[str]:
+    """Yield the paths of files, and those of the DICOM files in folders."""
+    for place in places:
+        if is_folder(place):
+            yield from dicom_files(place)
+        else:
+            yield place

@@ -1,0 +1,150 @@
+"""The objects in a folder: those that are drawn on images, and series of images."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from rendicom import engine
+from rendicom.composition.kinds import is_value_map, layer_of
+from rendicom.dicom.folder_walk import Found, walk
+from rendicom.errors import RendicomError, UnsupportedImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from rendicom.composition.base import Layer
+    from rendicom.composition.value_map import SeriesMember
+    from rendicom.engine import Instance
+
+__all__ = ["Gathered", "OpenFiles", "dicom_files", "folder_layers", "is_folder", "readable"]
+
+_SERIES = 0x0020000E
+_MOST_OPEN = 8
+
+
+def is_folder(source: object) -> bool:
+    """Tell whether a source is a folder."""
+    return isinstance(source, (str, os.PathLike)) and os.path.isdir(source)  # noqa: PTH112
+
+
+def dicom_files(folder: str) -> Iterator[str]:
+    """Yield the paths of the DICOM files in a folder, in the order of their names."""
+    for entry in walk(folder):
+        if isinstance(entry, Found) and entry.kind == "instance":
+            yield entry.path
+
+
+class OpenFiles:
+    """Instances in files, the last ones used kept open."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Instance] = {}
+        self._lock = Lock()
+
+    def instance(self, path: str) -> Instance:
+        """Return the instance in a file; others may be closed for it."""
+        with self._lock:
+            found = self._open.pop(path, None) or engine.open_instance(readable(path))
+            self._open[path] = found
+            while len(self._open) > _MOST_OPEN:
+                self._open.pop(next(iter(self._open)))
+        return found
+
+
+def readable(source: Any) -> Any:
+    """Return a source that the engine opens: an address is read through its store."""
+    if isinstance(source, str) and "://" in source:
+        from rendicom.storage import open_bytes
+
+        return open_bytes(source)
+    return source
+
+
+def folder_layers(folder: str, name: str, instances: list[Instance]) -> list[Layer]:
+    """Return what in a folder can be drawn on images; ``instances`` gets what was opened.
+
+    The images of a series are one layer; images are below the rest.
+
+    Raises
+    ------
+    UnsupportedImageError
+        There is nothing that can be drawn on an image.
+    """
+    gathered = Gathered()
+    for path in dicom_files(folder):
+        with suppress(RendicomError):
+            instance = engine.open_instance(path)
+            gathered.add(instance, path, os.path.basename(path), name)  # noqa: PTH119
+    layers = sorted(gathered.layers(), key=lambda layer: layer.kind != "image")
+    instances += gathered.instances
+    if not layers:
+        raise UnsupportedImageError(f"{name} holds nothing that can be drawn on an image")
+    return layers
+
+
+class Gathered:
+    """Layers of files that are added one after the other; images of a series are one layer.
+
+    Attributes
+    ----------
+    instances
+        What was opened and is to be closed by the caller.
+    members
+        The frames of the images, by SOP Instance UID.
+    """
+
+    def __init__(self) -> None:
+        self.instances: list[Instance] = []
+        self.members: dict[str, list[SeriesMember]] = {}
+        self._files = OpenFiles()
+        self._layers: dict[str, Layer] = {}
+        self._series: dict[str, tuple[str, list[SeriesMember]]] = {}
+        self._order: dict[str, None] = {}
+
+    def add(self, instance: Instance, location: str, name: str = "", series_name: str = "") -> None:
+        """Add an instance that was opened at a location; without names UIDs stand for it.
+
+        Raises
+        ------
+        RendicomError
+            It is damaged, or is nothing that can be drawn on an image. It is closed then.
+        """
+        try:
+            if is_value_map(instance):
+                self._add_image(instance, location, series_name)
+                instance.close()
+                return
+            self._layers[location] = layer_of(instance, name or instance.sop_instance)
+        except RendicomError:
+            instance.close()
+            raise
+        self._order[location] = None
+        self.instances.append(instance)
+
+    def _add_image(self, instance: Instance, location: str, name: str) -> None:
+        from rendicom.composition.value_map import members_of
+
+        members = members_of(instance, partial(self._files.instance, location))
+        uid = instance.header.attributes.text(_SERIES)
+        self._series.setdefault(uid, (name or uid, []))[1].extend(members)
+        self._order[uid] = None
+        self.members[instance.sop_instance] = members
+
+    def layers(self, *, without: Container[str] = ()) -> list[Layer]:
+        """Return the layers by their first files; images ``without`` (UIDs) are left out."""
+        from rendicom.composition.value_map import ValueLayerOfSeries
+
+        found: list[Layer] = []
+        for key in self._order:
+            if key in self._layers:
+                found.append(self._layers[key])
+                continue
+            name, members = self._series[key]
+            kept = [member for member in members if member.instance not in without]
+            if kept:
+                found.append(ValueLayerOfSeries(kept, name))
+        return found

@@ -1,0 +1,41 @@
+"""Decoded frames of an instance, the last ones kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.engine import Instance
+
+__all__ = ["KeptFrames"]
+
+_MOST_BYTES = 64 << 20
+
+
+class KeptFrames:
+    """Stored values of frames; those of the last ones asked for are kept, up to 64 MB."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def samples(self, frame: int) -> NDArray[Any]:
+        """Return the stored values of a frame, counted from 1; not to be written to."""
+        with self._lock:
+            if frame in self._kept:
+                self._kept.move_to_end(frame)
+                return self._kept[frame]
+        samples = self._instance.frame(frame).samples
+        with self._lock:
+            if frame not in self._kept:
+                self._kept[frame] = samples
+                self._bytes += samples.nbytes
+            while self._bytes > _MOST_BYTES and len(self._kept) > 1:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return samples

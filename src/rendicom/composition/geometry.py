@@ -1,0 +1,192 @@
+"""Where the pixels of a frame lie in the patient (PS3.3 C.7.6.2.1.1).
+
+Pixel coordinates are (column, row); the center of the first pixel is 0, 0. Patient coordinates
+are x, y, z in millimeters.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rendicom.errors import CorruptDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Plane", "spacing_of"]
+
+Vector = tuple[float, float, float]
+
+_LEAST_LENGTH = 1e-3
+_LARGEST_SHEAR = 1e-3
+_FARTHEST = 1e7
+_PARALLEL = 1e-4
+_ROUNDED = 0.05
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The plane of one frame.
+
+    Attributes
+    ----------
+    position
+        Center of the first pixel.
+    along_row, along_column
+        Unit vectors towards the next column and towards the next row.
+    spacing
+        Distance of rows and distance of columns, as Pixel Spacing has them.
+    shape
+        Rows and columns.
+    thickness, gap
+        Slice Thickness and Spacing Between Slices; None where unknown.
+    frame_of_reference
+        UID of the coordinate system; empty where unknown.
+    """
+
+    position: Vector
+    along_row: Vector
+    along_column: Vector
+    spacing: tuple[float, float]
+    shape: tuple[int, int]
+    thickness: float | None = None
+    gap: float | None = None
+    frame_of_reference: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        position: Sequence[float],
+        orientation: Sequence[float],
+        spacing: Sequence[float],
+        shape: tuple[int, int],
+        *,
+        thickness: float | None = None,
+        gap: float | None = None,
+        frame_of_reference: str = "",
+    ) -> Plane:
+        """Return the plane that the attributes describe.
+
+        Raises
+        ------
+        CorruptDataError
+            The numbers describe no plane, or rows and columns that are not perpendicular.
+        """
+        numbers = (*position, *orientation, *spacing)
+        if (len(position), len(orientation), len(spacing)) != (3, 6, 2) or not all(
+            math.isfinite(number) and abs(number) <= _FARTHEST for number in numbers
+        ):
+            raise CorruptDataError("the position, orientation or spacing of the image is damaged")
+        if min(spacing) <= 0:
+            raise CorruptDataError("the Pixel Spacing of the image is not positive")
+        row, column = _unit(orientation[:3]), _unit(orientation[3:])
+        if row is None or column is None:
+            raise CorruptDataError("the Image Orientation is singular: a direction is zero")
+        cosine = abs(sum(a * b for a, b in zip(row, column, strict=True)))
+        if cosine > _LARGEST_SHEAR:
+            kind = "singular" if cosine > 1 - _LARGEST_SHEAR else "sheared"
+            raise CorruptDataError(
+                f"the Image Orientation is {kind}: rows and columns are not perpendicular"
+            )
+        x, y, z = (float(number) for number in position)
+        return cls(
+            (x, y, z), row, column, (float(spacing[0]), float(spacing[1])), shape,
+            _length(thickness), _length(gap), frame_of_reference,
+        )  # fmt: skip
+
+    @property
+    def slice_spacing(self) -> float | None:
+        """Return what the plane itself says of the distance to its neighbors."""
+        return self.gap or self.thickness
+
+    @cached_property
+    def normal(self) -> NDArray[np.float64]:
+        """Return the unit vector perpendicular to the plane, x to the right and y down."""
+        return np.cross(self.along_row, self.along_column)
+
+    @cached_property
+    def affine(self) -> NDArray[np.float64]:
+        """Return the matrix (4, 4) from column, row, millimeters along the normal to x, y, z."""
+        matrix = np.eye(4)
+        matrix[:3, 0] = np.multiply(self.along_row, self.spacing[1])
+        matrix[:3, 1] = np.multiply(self.along_column, self.spacing[0])
+        matrix[:3, 2] = self.normal
+        matrix[:3, 3] = self.position
+        return matrix
+
+    @cached_property
+    def inverse(self) -> NDArray[np.float64]:
+        """Return the matrix (4, 4) from x, y, z to column, row, millimeters along the normal."""
+        return np.linalg.inv(self.affine).astype(np.float64)
+
+    @property
+    def distance(self) -> float:
+        """Return how far along its normal the plane lies from the origin."""
+        return float(np.dot(self.normal, self.position))
+
+    def to_patient(self, pixels: NDArray[Any]) -> NDArray[np.float64]:
+        """Return x, y, z of points given as column and row; shape (n, 2) to (n, 3)."""
+        result: NDArray[np.float64] = pixels @ self.affine[:3, :2].T + self.affine[:3, 3]
+        return result
+
+    def to_pixels(self, points: NDArray[Any]) -> NDArray[np.float64]:
+        """Return column, row and distance to the plane in millimeters of points; (n, 3)."""
+        result: NDArray[np.float64] = points @ self.inverse[:3, :3].T + self.inverse[:3, 3]
+        return result
+
+    def is_parallel(self, other: Plane) -> bool:
+        """Tell whether two planes never meet."""
+        return bool(abs(abs(np.dot(self.normal, other.normal)) - 1) < _PARALLEL)
+
+    def is_aligned(self, other: Plane) -> bool:
+        """Tell whether rows and columns of both planes have the same directions."""
+        return bool(
+            np.dot(self.along_row, other.along_row) > 1 - _PARALLEL
+            and np.dot(self.along_column, other.along_column) > 1 - _PARALLEL
+        )
+
+    def shares_frame_of_reference(self, other: Plane) -> bool:
+        """Tell whether both lie in one coordinate system; one that is unknown is no other one."""
+        uids = {self.frame_of_reference, other.frame_of_reference} - {""}
+        return len(uids) <= 1
+
+
+def _unit(vector: Sequence[float]) -> Vector | None:
+    length = math.hypot(*vector)
+    if length < _LEAST_LENGTH:
+        return None
+    x, y, z = (number / length for number in vector)
+    return x, y, z
+
+
+def _length(value: float | None) -> float | None:
+    """Return a length that can be one, as it is written with either sign."""
+    if value is None or not math.isfinite(value) or not _LEAST_LENGTH <= abs(value) <= _FARTHEST:
+        return None
+    return abs(float(value))
+
+
+def spacing_of(planes: Sequence[Plane], places: Sequence[float]) -> float | None:
+    """Return the slice spacing of parallel planes; None where nothing is known.
+
+    The least distance of neighbors counts. Spacing Between Slices counts where slices are missing
+    in between: the distances are multiples of it. Some writers mean the gap between slices by it,
+    which is not used.
+    """
+    gaps = np.diff(np.sort(np.asarray(places, np.float64)))
+    gaps = gaps[gaps > _LEAST_LENGTH]
+    stated = next((plane.gap for plane in planes if plane.gap is not None), None)
+    if not gaps.size:
+        return stated or next((plane.thickness for plane in planes if plane.thickness), None)
+    least = float(gaps.min())
+    if stated is None or stated >= least or stated < (planes[0].thickness or 0) / 2:
+        return least
+    steps = gaps / stated
+    return stated if bool(np.all(np.abs(steps - np.round(steps)) < _ROUNDED)) else least

@@ -1,0 +1,111 @@
+"""Which kind of layer an object is."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rendicom.errors import UnsupportedImageError
+from rendicom.pixels.state_classes import BLENDING_CLASSES
+
+if TYPE_CHECKING:
+    from rendicom.composition.base import Layer
+    from rendicom.engine import Instance
+
+__all__ = [
+    "DOSE",
+    "KEY_OBJECTS",
+    "PLANS",
+    "SEGMENTATIONS",
+    "STRUCTURE_SET",
+    "is_about_images",
+    "is_composed",
+    "is_drawable",
+    "is_presentation_state",
+    "is_report",
+    "is_value_map",
+    "layer_of",
+]
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+SEGMENTATIONS = (f"{_STORAGE}66.4", f"{_STORAGE}66.7")
+STRUCTURE_SET, DOSE = f"{_STORAGE}481.3", f"{_STORAGE}481.2"
+KEY_OBJECTS = f"{_STORAGE}88.59"
+PLANS = (f"{_STORAGE}481.5", f"{_STORAGE}481.8")
+
+
+def is_report(sop_class: str) -> bool:
+    """Tell whether an object is a structured report, but no key object selection."""
+    return sop_class.startswith(f"{_STORAGE}88.") and sop_class != KEY_OBJECTS
+
+
+def is_presentation_state(sop_class: str) -> bool:
+    """Tell whether an object is a presentation state."""
+    return sop_class.startswith(f"{_STORAGE}11.")
+
+
+def is_drawable(sop_class: str, *, has_pixels: bool) -> bool:
+    """Tell whether objects of a class can be drawn on images."""
+    return has_pixels or is_about_images(sop_class) or sop_class in BLENDING_CLASSES
+
+
+def is_about_images(sop_class: str) -> bool:
+    """Tell whether objects of a class say something about images, and are shown on them.
+
+    Presentation states do as well, in another way.
+    """
+    return sop_class in (*SEGMENTATIONS, STRUCTURE_SET, KEY_OBJECTS) or is_report(sop_class)
+
+
+def is_composed(sop_class: str) -> bool:
+    """Tell whether an object is shown on other images, or in colors, and not by its own pixels."""
+    return is_about_images(sop_class) or sop_class == DOSE or is_presentation_state(sop_class)
+
+
+def is_value_map(instance: Instance) -> bool:
+    """Tell whether an object is an image that is laid over others by its values."""
+    header = instance.header
+    return header.pixel is not None and header.sop_class not in (*SEGMENTATIONS, DOSE)
+
+
+def layer_of(instance: Instance, name: str) -> Layer:
+    """Return an object as a layer.
+
+    Raises
+    ------
+    UnsupportedImageError
+        It is nothing that can be drawn on an image.
+    RendicomError
+        It is damaged.
+    """
+    sop_class = instance.sop_class
+    if sop_class in SEGMENTATIONS:
+        from rendicom.composition.segmentation import SegmentationLayer
+
+        return SegmentationLayer(instance, name)
+    if sop_class == STRUCTURE_SET:
+        from rendicom.composition.structure_set import StructureSetLayer
+
+        return StructureSetLayer(instance, name)
+    if sop_class == DOSE and instance.header.pixel is not None:
+        from rendicom.composition.dose import DoseLayer
+
+        return DoseLayer(instance, name)
+    if sop_class == KEY_OBJECTS:
+        from rendicom.composition.key_objects import KeyObjectLayer
+
+        return KeyObjectLayer(instance, name)
+    if is_report(sop_class):
+        from rendicom.composition.marks import ReportLayer
+
+        return ReportLayer(instance, name)
+    if is_value_map(instance):
+        from rendicom.composition.value_map import ValueLayerOfSeries, members_of
+
+        return ValueLayerOfSeries(members_of(instance, partial(_itself, instance)), name)
+    hint = "--presentation-state shows images so" if is_presentation_state(sop_class) else ""
+    raise UnsupportedImageError(f"{name} is nothing that can be drawn on an image", hint=hint)
+
+
+def _itself(instance: Instance) -> Instance:
+    return instance

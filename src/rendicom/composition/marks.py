@@ -1,0 +1,243 @@
+"""Structured reports: points, lines and shapes (PS3.3 C.18.6 SCOORD, C.18.9 SCOORD3D)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, cast, get_args
+
+import numpy as np
+
+from rendicom.composition.base import OTHER_IMAGES, Contribution, as_share, is_wanted
+from rendicom.composition.polygons import thinned
+from rendicom.composition.references import references_in
+from rendicom.presentation import GraphicObject, GraphicType
+from rendicom.rendering.graphic_paths import path_of
+from rendicom.rendering.label_colors import label_colours
+from rendicom.rendering.layers import LayerLabel, LayerPath, LegendRow
+from rendicom.values import DrawnItem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.composition.base import BaseFrame, Piece
+    from rendicom.composition.geometry import Plane
+    from rendicom.composition.references import ImageReference
+    from rendicom.dicom.attributes import Attributes
+    from rendicom.engine import Instance
+    from rendicom.options import RenderOptions
+
+__all__ = ["ReportLayer"]
+
+_CONTENT, _VALUE_TYPE, _CONCEPT, _MEANING = 0x0040A730, 0x0040A040, 0x0040A043, 0x00080104
+_CODE, _TEXT = 0x00080100, 0x0040A160
+_REFERENCED, _BY_PATH = 0x00081199, 0x0040DB73
+_DATA, _TYPE, _FRAME_OF_REFERENCE = 0x00700022, 0x00700023, 0x30060024
+_TRACKING_IDENTIFIER = "112039"
+_DEEPEST, _MOST_MARKS, _MOST_POINTS = 40, 4096, 1 << 16
+_ROUND = 120
+_THINNEST = 1.0
+"""Millimeters that a slice is taken to be thick where nothing is known."""
+
+
+class _Mark(NamedTuple):
+    number: int
+    name: str
+    kind: str
+    points: NDArray[np.float64]
+    references: tuple[ImageReference, ...]
+    frame_of_reference: str
+
+
+class ReportLayer:
+    """The marks of a structured report on the images they were made on, or at their place."""
+
+    kind = "report"
+
+    def __init__(self, instance: Instance, name: str) -> None:
+        self.name, self.instance = name, instance.sop_instance
+        self._attributes = instance.header.attributes
+
+    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+        """Return the marks on ``base`` in the order of the report."""
+        wanted = [mark for mark in self._marks if is_wanted(mark.number, mark.name, options)]
+        if not wanted:
+            said = "none of its marks is asked for" if self._marks else "it has no marks on images"
+            return Contribution(warning=said)
+        pieces: list[Piece] = []
+        items: list[DrawnItem] = []
+        drawn, is_comparable = 0, False
+        for mark in wanted:
+            paths: list[Sequence[tuple[float, float]]]
+            if mark.references:
+                is_comparable |= any(each.instance == base.instance for each in mark.references)
+                is_meant = any(each.includes(base.instance, base.frame) for each in mark.references)
+                paths = list(_flat_paths(mark)) if is_meant else []
+            else:
+                plane = base.plane
+                if plane is None or mark.frame_of_reference != plane.frame_of_reference:
+                    continue
+                is_comparable = True
+                paths = list(_cut_paths(mark, plane))
+            if not paths:
+                continue
+            drawn += sum(map(len, paths))
+            if drawn > _MOST_POINTS:
+                return Contribution(
+                    tuple(pieces), tuple(items), warning="it has too many points: not all are drawn"
+                )
+            red, green, blue = self._colours[min(mark.number, len(self._colours) - 1)]
+            colour = as_share((red, green, blue))
+            pieces += [LayerPath(tuple(path), colour) for path in paths]
+            if options.layer_labels:
+                x, y = min((point for path in paths for point in path), key=lambda each: each[1])
+                pieces.append(LayerLabel(f"{mark.number} {mark.name}".strip(), (x, y), colour))
+            items.append(DrawnItem(mark.number, mark.name, (red, green, blue)))
+        legend = tuple(LegendRow(as_share(i.colour), f"{i.number} {i.name}".strip()) for i in items)
+        warning = ""
+        if not is_comparable:
+            is_elsewhere = any(mark.references for mark in wanted)
+            foreign = "its marks are in another frame of reference than the image"
+            warning = OTHER_IMAGES if is_elsewhere else foreign
+        return Contribution(tuple(pieces), tuple(items), legend, warning)
+
+    @cached_property
+    def references(self) -> tuple[ImageReference, ...]:
+        """Return the images that marks were made on, in the order of the report."""
+        return tuple(dict.fromkeys(each for mark in self._marks for each in mark.references))
+
+    @property
+    def frames_of_reference(self) -> set[str]:
+        """Return the coordinate systems of marks in patient space."""
+        return {mark.frame_of_reference for mark in self._marks} - {""}
+
+    @cached_property
+    def _colours(self) -> list[tuple[int, int, int]]:
+        table = label_colours({}, bits=8, bit_depth=8)
+        return [(red, green, blue) for red, green, blue in table.tolist()]
+
+    @cached_property
+    def _marks(self) -> tuple[_Mark, ...]:
+        marks: list[_Mark] = []
+        for item, name in _walk(self._attributes, "", 0):
+            kind = item.text(_VALUE_TYPE).upper()
+            if kind not in ("SCOORD", "SCOORD3D") or len(marks) >= _MOST_MARKS:
+                continue
+            size = 2 if kind == "SCOORD" else 3
+            numbers = np.asarray(item.numbers(_DATA), np.float64)
+            if not numbers.size or numbers.size % size or not np.all(np.abs(numbers) < 1e7):
+                continue
+            references = self._images_of(item) if size == 2 else ()
+            if size == 2 and not references:
+                continue
+            marks.append(
+                _Mark(
+                    len(marks) + 1, name or _meaning(item), item.text(_TYPE).upper(),
+                    numbers.reshape(-1, size), references, item.text(_FRAME_OF_REFERENCE),
+                )
+            )  # fmt: skip
+        return tuple(marks)
+
+    def _images_of(self, item: Attributes) -> tuple[ImageReference, ...]:
+        """Return the images below an item, or those that it refers to by their place."""
+        found: list[ImageReference] = []
+        for child in item.items(_CONTENT):
+            path = child.integers(_BY_PATH) if _BY_PATH in child else ()
+            image = self._at(path) if path else child
+            if image is not None and _REFERENCED in image:
+                found += references_in(image.items(_REFERENCED))
+        return tuple(found)
+
+    def _at(self, path: Sequence[int]) -> Attributes | None:
+        """Return the item at a place; the root is 1 (PS3.3 C.17.3.2.5)."""
+        item = self._attributes
+        for step in path[1:_DEEPEST]:
+            items = item.items(_CONTENT)
+            if not 0 < step <= len(items):
+                return None
+            item = items[step - 1]
+        return item
+
+
+def _walk(item: Attributes, name: str, depth: int) -> Iterator[tuple[Attributes, str]]:
+    """Yield all content items, each with the tracking identifier that it belongs to."""
+    if depth > _DEEPEST or _CONTENT not in item:
+        return
+    children = item.items(_CONTENT)
+    for child in children:
+        concept = child.items(_CONCEPT)
+        if concept and concept[0].text(_CODE) == _TRACKING_IDENTIFIER:
+            name = child.text(_TEXT) or name
+    for child in children:
+        yield child, name
+        yield from _walk(child, name, depth + 1)
+
+
+def _meaning(item: Attributes) -> str:
+    concept = item.items(_CONCEPT)
+    return concept[0].text(_MEANING) if concept else ""
+
+
+def _flat_paths(mark: _Mark) -> Iterator[Sequence[tuple[float, float]]]:
+    """Yield the paths of a SCOORD, in pixels of the image from its corner."""
+    points = tuple((x, y) for x, y in mark.points.tolist())
+    yield from _paths(mark.kind, points)
+
+
+def _paths(
+    kind: str, points: tuple[tuple[float, float], ...]
+) -> Iterator[Sequence[tuple[float, float]]]:
+    if kind in ("POINT", "MULTIPOINT"):
+        yield from ((point,) for point in (points if kind == "MULTIPOINT" else points[:1]))
+        return
+    if kind == "POLYGON":
+        kind, points = "POLYLINE", (*points, points[0])
+    needed = {"CIRCLE": 2, "ELLIPSE": 4}.get(kind, 2)
+    if kind not in get_args(GraphicType) or len(points) < needed:
+        return
+    if kind == "POLYLINE" and len(points) > 64:
+        points = tuple((x, y) for x, y in thinned(np.array(points)).tolist())
+    yield path_of(GraphicObject(cast("GraphicType", kind), "PIXEL", points))
+
+
+def _cut_paths(mark: _Mark, plane: Plane) -> Iterator[Sequence[tuple[float, float]]]:
+    """Yield the paths of what lies in the slice of a SCOORD3D."""
+    if mark.kind == "ELLIPSOID":
+        yield from _cut_ellipsoid(mark.points, plane)
+        return
+    half = (plane.slice_spacing or _THINNEST) / 2 + 1e-3
+    placed = plane.to_pixels(mark.points)
+    is_near = np.abs(placed[:, 2]) <= half
+    flat = tuple((x + 0.5, y + 0.5) for x, y in placed[:, :2].tolist())
+    if mark.kind == "MULTIPOINT":
+        flat = tuple(point for point, near in zip(flat, is_near, strict=True) if near)
+        yield from _paths("MULTIPOINT", flat)
+    elif is_near.all():
+        yield from _paths(mark.kind, flat)
+
+
+def _cut_ellipsoid(
+    points: NDArray[np.float64], plane: Plane
+) -> Iterator[Sequence[tuple[float, float]]]:
+    """Yield the ellipse in which a plane cuts an ellipsoid, given by the ends of its axes."""
+    if len(points) != 6:
+        return
+    center = points.mean(axis=0)
+    axes = (points[1::2] - points[0::2]).T / 2
+    across = axes.T @ plane.normal
+    length = float(np.linalg.norm(across))
+    if length == 0:
+        return
+    height = (plane.distance - float(plane.normal @ center)) / length
+    if abs(height) >= 1:
+        return
+    across /= length
+    first = np.cross(across, np.eye(3)[int(np.argmin(np.abs(across)))])
+    first /= np.linalg.norm(first)
+    second = np.cross(across, first)
+    radius = math.sqrt(1 - height * height)
+    angles = np.linspace(0, 2 * np.pi, _ROUND + 1)[:, np.newaxis]
+    sphere = height * across + radius * (np.cos(angles) * first + np.sin(angles) * second)
+    placed = plane.to_pixels(center + sphere @ axes.T)
+    yield tuple((x + 0.5, y + 0.5) for x, y in placed[:, :2].tolist())

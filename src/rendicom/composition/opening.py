@@ -1,0 +1,235 @@
+"""Opens what is drawn on images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rendicom import engine
+from rendicom.composition.base import BaseFrame
+from rendicom.composition.folders import Gathered, folder_layers, is_folder, readable
+from rendicom.composition.kinds import PLANS, layer_of
+from rendicom.errors import OptionError
+from rendicom.options import RenderOptions
+from rendicom.pixels.state_classes import BLENDING_CLASSES
+from rendicom.rendering.layers import LayersOfFrame, LayerStack
+from rendicom.values import DrawnLayer
+
+if TYPE_CHECKING:
+    from rendicom.composition.base import Layer
+    from rendicom.dicom.header import Header
+    from rendicom.engine import Instance
+    from rendicom.engine.rendered_image import RenderedImage
+    from rendicom.presentation import PresentationState
+    from rendicom.values import PixelDescription
+
+__all__ = ["Layers", "compose", "open_instance", "open_layers", "open_located"]
+
+_DEFAULT_OPTIONS = RenderOptions()
+
+
+class Layers:
+    """Layers in the order they are drawn; made by `open_layers`. Threads may share it."""
+
+    def __init__(self, layers: Sequence[Layer], instances: Sequence[Instance]) -> None:
+        self._layers, self._instances = tuple(layers), tuple(instances)
+
+    def __enter__(self) -> Self:
+        """Return the layers."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close what was opened for them."""
+        self.close()
+
+    @property
+    def state(self) -> PresentationState | None:
+        """Return how the image itself is shown, where a blending presentation state says so."""
+        return next((each.state for each in self._layers if hasattr(each, "state")), None)
+
+    def close(self) -> None:
+        """Close what was opened for them."""
+        for instance in self._instances:
+            instance.close()
+
+    def of_frame(
+        self, header: Header, description: PixelDescription, frame: int, options: RenderOptions
+    ) -> LayersOfFrame:
+        """Return what is drawn on one frame of an image."""
+        base = BaseFrame(header, description, frame)
+        pieces: list[Any] = []
+        legend: list[Any] = []
+        drawn, warnings = [], []
+        for layer in self._layers:
+            if layer.instance == base.instance:
+                continue
+            found = layer.over(base, options)
+            pieces += found.pieces
+            if found.warning:
+                warnings.append(f"{layer.name} is not drawn: {found.warning}")
+            if found.pieces or found.items:
+                drawn.append(DrawnLayer(layer.name, layer.kind, layer.instance, found.items))
+                legend += found.legend if options.legend else ()
+        stack = LayerStack(tuple(pieces), tuple(legend))
+        return LayersOfFrame(stack, tuple(drawn), tuple(warnings))
+
+
+def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers:
+    """Return what is drawn on images: segmentations, structure sets, doses, reports, images.
+
+    Parameters
+    ----------
+    sources
+        Each is what `rendicom.open_instance` takes, or a folder. An RT Plan is not drawn: beside a
+        dose that refers to it, per cent of isodose lines are of its prescription.
+    images
+        Files and folders where blending presentation states find what they superimpose.
+
+    Raises
+    ------
+    OptionError
+        ``sources`` is not a list.
+    RendicomError
+        One of them cannot be read, or is nothing that can be drawn on an image.
+
+    Examples
+    --------
+    >>> layers = rendicom.open_layers(["seg.dcm"])
+    >>> with rendicom.open_instance("ct/2.dcm") as instance:
+    ...     instance.display(1, layers=layers).shape
+    (24, 24, 3)
+    """
+    from rendicom.composition.blending import BlendingLayer
+    from rendicom.composition.prescriptions import apply_plans
+    from rendicom.composition.targets import blending_at, members_in
+
+    if isinstance(sources, (str, bytes, os.PathLike)):
+        raise OptionError("layers are a list of sources")
+    layers: list[Layer] = []
+    instances: list[Instance] = []
+    plans: dict[str, Instance] = {}
+    try:
+        for number, source in enumerate(sources, 1):
+            name = _name_of(source, number)
+            if is_folder(source):
+                layers += folder_layers(os.fspath(source), name, instances)
+                continue
+            instance = engine.open_instance(readable(source))
+            instances.append(instance)
+            if instance.sop_class in PLANS:
+                plans[name] = instance
+                continue
+            if instance.sop_class in BLENDING_CLASSES:
+                found = members_in(images)
+                layers.append(BlendingLayer(blending_at(source), name, found))
+                continue
+            layers.append(layer_of(instance, name))
+        apply_plans(layers, plans)
+    except BaseException:
+        for instance in instances:
+            instance.close()
+        raise
+    return Layers(layers, instances)
+
+
+def open_instance(source: engine.Source, *, threads: int | None = None) -> Instance:
+    """Return an instance to read frames and pictures from; close it, or use it with ``with``.
+
+    Parameters
+    ----------
+    source
+        Path, bytes, binary file object or pydicom Dataset. Headers are read now, pixels on demand.
+    threads
+        Threads that may work on one picture. Default: as many as there are processors.
+
+    Returns
+    -------
+    Instance
+        Layers can be drawn on it; see `rendicom.Instance`.
+
+    Raises
+    ------
+    UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
+
+    Examples
+    --------
+    >>> with rendicom.open_instance("ct.dcm") as instance:
+    ...     instance.frame(1).samples.shape
+    (128, 128)
+    """
+    return engine.open_instance(source, open_layers=open_layers, threads=threads)
+
+
+def open_located(locations: Sequence[str]) -> Layers:
+    """Return what is drawn on images, from files and addresses; warnings name it by its UID.
+
+    Images of one series are one layer. Images that a blending presentation state superimposes are
+    part of that layer.
+
+    Raises
+    ------
+    RendicomError
+        One of them cannot be read, or is nothing that can be drawn on an image.
+    """
+    from rendicom.composition.blending import BlendingLayer
+    from rendicom.composition.prescriptions import apply_plans
+    from rendicom.composition.targets import blending_at
+
+    gathered, blendings = Gathered(), []
+    plans: dict[str, Instance] = {}
+    for location in locations:
+        instance = engine.open_instance(readable(location))
+        if instance.sop_class in BLENDING_CLASSES:
+            instance.close()
+            blendings.append(blending_at(location))
+        elif instance.sop_class in PLANS:
+            plans[instance.sop_instance] = instance
+        else:
+            gathered.add(instance, location)
+    blended = {uid for blending in blendings for uid in blending.superimposed}
+    states = [BlendingLayer(each, each.instance, gathered.members) for each in blendings]
+    layers = [*states, *gathered.layers(without=blended)]
+    apply_plans(layers, plans)
+    return Layers(layers, [*gathered.instances, *plans.values()])
+
+
+def compose(
+    image: engine.Source,
+    layers: Sequence[Any],
+    frame: int = 1,
+    options: RenderOptions = _DEFAULT_OPTIONS,
+    media_type: str = "image/jpeg",
+    *,
+    images: Sequence[str] = (),
+) -> RenderedImage:
+    """Return one frame of an image with other objects drawn on it, as an encoded picture.
+
+    Parameters
+    ----------
+    image
+        What `rendicom.open_instance` takes.
+    layers, images
+        As for `rendicom.open_layers`.
+    frame, options, media_type
+        As for `rendicom.render`.
+
+    Raises
+    ------
+    OptionError, RendicomError
+        As for `rendicom.open_layers` and `rendicom.render`.
+
+    Examples
+    --------
+    >>> rendicom.compose("ct/2.dcm", ["seg.dcm"], media_type="image/png").width
+    24
+    """
+    with open_layers(layers, images=images) as opened, engine.open_instance(image) as instance:
+        return instance.render(frame, options, media_type, presentation=opened.state, layers=opened)
+
+
+def _name_of(source: object, number: int) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return Path(os.fspath(source)).name or str(source)
+    return f"layer {number}"

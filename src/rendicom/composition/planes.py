@@ -1,0 +1,137 @@
+"""Reads where frames lie: from functional groups, the top level, dose grids and NM detectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rendicom.composition.geometry import Plane
+from rendicom.errors import CorruptDataError
+from rendicom.pixels.display import FrameGroups
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rendicom.dicom.attributes import Attributes
+    from rendicom.dicom.header import Header
+    from rendicom.values import PixelDescription
+
+__all__ = ["Planes"]
+
+_FRAME_OF_REFERENCE = 0x00200052
+_POSITION_MACRO, _POSITION = 0x00209113, 0x00200032
+_ORIENTATION_MACRO, _ORIENTATION = 0x00209116, 0x00200037
+_MEASURES_MACRO, _SPACING = 0x00289110, 0x00280030
+_THICKNESS, _GAP = 0x00180050, 0x00180088
+_OFFSETS = 0x3004000C
+_DETECTORS, _SLICE_VECTOR = 0x00540022, 0x00540080
+
+
+class _Measures(NamedTuple):
+    position: tuple[float, ...]
+    orientation: tuple[float, ...]
+    spacing: tuple[float, ...]
+    thickness: float | None
+    gap: float | None
+
+
+class Planes:
+    """The planes of the frames of one instance, read when asked for."""
+
+    def __init__(self, header: Header, description: PixelDescription) -> None:
+        self._attributes = header.attributes
+        self._description = description
+        self._known: dict[int, Plane | None] = {}
+        self.frame_of_reference = self._attributes.text(_FRAME_OF_REFERENCE)
+        self.problem = ""
+        """Why a plane that was asked for is not usable, though there are numbers for it."""
+
+    def plane(self, frame: int) -> Plane | None:
+        """Return the plane of a frame, counted from 1; None where it has no usable one."""
+        if frame not in self._known:
+            try:
+                self._known[frame] = self._read(frame)
+            except CorruptDataError as error:
+                self.problem = error.message
+                self._known[frame] = None
+        return self._known[frame]
+
+    def all(self) -> list[Plane | None]:
+        """Return the planes of all frames."""
+        return [self.plane(frame) for frame in range(1, self._description.number_of_frames + 1)]
+
+    def _read(self, frame: int) -> Plane | None:
+        groups = FrameGroups(self._attributes, frame)
+        found = _measures(groups)
+        if not found.position:
+            found = _detector(self._attributes) or found
+        if not (found.position and found.orientation and found.spacing):
+            return None
+        description = self._description
+        plane = Plane.of(
+            found.position,
+            found.orientation,
+            found.spacing,
+            (description.rows, description.columns),
+            thickness=found.thickness,
+            gap=found.gap,
+            frame_of_reference=self.frame_of_reference,
+        )
+        offset = self._offset(frame, plane)
+        if not offset:
+            return plane
+        moved = plane.normal * offset + plane.position
+        return Plane(
+            (float(moved[0]), float(moved[1]), float(moved[2])), plane.along_row,
+            plane.along_column, plane.spacing, plane.shape, plane.thickness, plane.gap,
+            plane.frame_of_reference,
+        )  # fmt: skip
+
+    def _offset(self, frame: int, plane: Plane) -> float:
+        """Return how far a frame lies from the first one along the normal."""
+        if _OFFSETS in self._attributes:
+            return _grid_offset(self._attributes.numbers(_OFFSETS), frame, plane)
+        if _SLICE_VECTOR in self._attributes and _POSITION_MACRO not in self._attributes:
+            vector = self._attributes.integers(_SLICE_VECTOR)
+            number = vector[frame - 1] if frame <= len(vector) else 1
+            return (number - 1) * (self._attributes.number(_GAP) or plane.thickness or 0.0)
+        return 0.0
+
+
+def _measures(groups: FrameGroups) -> _Measures:
+    size = groups.macro(_MEASURES_MACRO, _SPACING)
+    return _Measures(
+        groups.macro(_POSITION_MACRO, _POSITION).numbers(_POSITION),
+        groups.macro(_ORIENTATION_MACRO, _ORIENTATION).numbers(_ORIENTATION),
+        size.numbers(_SPACING),
+        size.number(_THICKNESS),
+        size.number(_GAP),
+    )
+
+
+def _detector(attributes: Attributes) -> _Measures | None:
+    """Return the measures of a reconstructed NM image (PS3.3 C.8.4.11)."""
+    for item in attributes.items(_DETECTORS) if _DETECTORS in attributes else ():
+        if _POSITION in item:
+            return _Measures(
+                item.numbers(_POSITION),
+                item.numbers(_ORIENTATION),
+                attributes.numbers(_SPACING),
+                attributes.number(_THICKNESS),
+                attributes.number(_GAP),
+            )
+    return None
+
+
+def _grid_offset(offsets: Sequence[float], frame: int, plane: Plane) -> float:
+    """Return the place of a plane of a dose grid (PS3.3 C.8.8.3.2).
+
+    Offsets begin with 0 and count from the first plane, or are z coordinates themselves.
+    """
+    if frame > len(offsets):
+        raise CorruptDataError("the Grid Frame Offset Vector is shorter than the dose grid")
+    first, own = offsets[0], offsets[frame - 1]
+    if not (abs(first) < 1e7 and abs(own) < 1e7):
+        raise CorruptDataError("the Grid Frame Offset Vector is damaged")
+    if first == 0:
+        return own
+    return (own - first) * (1.0 if plane.normal[2] >= 0 else -1.0)

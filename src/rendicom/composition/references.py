@@ -1,0 +1,72 @@
+"""Which images an object refers to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rendicom.dicom.attributes import Attributes
+
+__all__ = ["ImageReference", "Mentioned", "references_in"]
+
+_INSTANCE, _CLASS, _FRAMES, _SEGMENTS = 0x00081155, 0x00081150, 0x00081160, 0x0062000B
+
+
+class ImageReference(NamedTuple):
+    """An image, or some of its frames; no frames stand for all of them."""
+
+    instance: str
+    frames: tuple[int, ...] = ()
+    sop_class: str = ""
+    segments: tuple[int, ...] = ()
+
+    def includes(self, instance: str, frame: int) -> bool:
+        """Tell whether a frame of an image is meant."""
+        return self.instance == instance and (not self.frames or frame in self.frames)
+
+
+class Mentioned(NamedTuple):
+    """The images that an object refers to.
+
+    Attributes
+    ----------
+    images
+        In the order of the object.
+    superimposed
+        SOP Instance UIDs of those that a blending presentation state lays over them.
+    frames_of_reference
+        UIDs of the coordinate systems in which it says something.
+    is_state
+        It is a presentation state of single images.
+    is_ordered
+        The order of the images means something.
+    """
+
+    images: tuple[ImageReference, ...]
+    superimposed: tuple[str, ...] = ()
+    frames_of_reference: frozenset[str] = frozenset()
+    is_state: bool = False
+    is_ordered: bool = False
+
+    @property
+    def told(self) -> str:
+        """Return which images it refers to, for a message."""
+        uids = list(dict.fromkeys(each.instance for each in self.images))
+        more = f" and {len(uids) - 3} more" if len(uids) > 3 else ""
+        return ", ".join(uids[:3]) + more if uids else "no images"
+
+
+def references_in(items: Iterable[Attributes]) -> tuple[ImageReference, ...]:
+    """Return the references in the items of a sequence (SOP Instance Reference Macro)."""
+    return tuple(
+        ImageReference(
+            item.text(_INSTANCE),
+            item.integers(_FRAMES),
+            item.text(_CLASS),
+            item.integers(_SEGMENTS) if _SEGMENTS in item else (),
+        )
+        for item in items
+        if _INSTANCE in item
+    )

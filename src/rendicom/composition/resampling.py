@@ -1,0 +1,186 @@
+"""Values of one set of slices at the pixels of another plane, in patient space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rendicom.composition.geometry import spacing_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.composition.geometry import Plane
+
+__all__ = ["Stack", "stacks_of"]
+
+_BLOCK = 1 << 20
+"""Pixels worked on at a time."""
+_NEAR = 1e-6
+"""Share of a pixel or of a slice spacing that rounding may cost."""
+_WIDEST_GAP = 1.5
+"""Slices farther apart than so many spacings have one missing between them."""
+
+
+class _Share(NamedTuple):
+    """How much one slice counts: for all pixels alike, or for each."""
+
+    slice: int
+    weight: NDArray[np.float64] | float
+
+
+class Stack:
+    """Parallel slices in the order of their places along the normal.
+
+    Attributes
+    ----------
+    members
+        For each slice, where it comes in the sequence that the stack was made of.
+    planes
+        Of the slices, in order.
+    spacing
+        Of neighboring slices, in millimeters; None where nothing is known.
+    """
+
+    def __init__(self, planes: Sequence[Plane], members: Sequence[int]) -> None:
+        normal = planes[members[0]].normal
+        places = [float(np.dot(normal, planes[each].position)) for each in members]
+        order = np.argsort(places, kind="stable")
+        self.members = [members[each] for each in order]
+        self.planes = [planes[each] for each in self.members]
+        self._places = np.asarray(places)[order]
+        self._normal = normal
+        self.spacing = spacing_of(self.planes, places)
+
+    def sample(
+        self,
+        base: Plane,
+        frame: Callable[[int], NDArray[Any]],
+        *,
+        linear: bool,
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+        """Return values at the pixels of ``base``, and where there are any; None where nowhere.
+
+        Parameters
+        ----------
+        base
+            Where values are wanted.
+        frame
+            Gives the pixels of a slice, by its number in the sequence that the stack was made of.
+            Only those that count are asked for, each once, in order.
+        linear
+            Interpolate between slices, rows and columns; else the nearest pixel of the nearest
+            slice counts.
+        """
+        total = np.zeros(base.shape)
+        covered = np.zeros(base.shape)
+        is_met = False
+        for index, weight in self._shares(base, linear=linear):
+            pixels = frame(self.members[index])
+            for rows in _blocks(base.shape):
+                part = weight if isinstance(weight, float) else weight[rows]
+                values, inside = _in_plane(base, self.planes[index], pixels, rows, linear=linear)
+                share = np.where(inside, part, 0.0)
+                total[rows] += share * values
+                covered[rows] += share
+                is_met = is_met or bool(share.any())
+        if not is_met:
+            return None
+        # What lies beside the edge of one slice and inside that of its neighbor is the neighbor's.
+        np.divide(total, covered, out=total, where=covered > _NEAR)
+        return total, covered > _NEAR
+
+    def members_near(self, base: Plane) -> list[int]:
+        """Return the slices that have something to say about ``base``, by their numbers."""
+        return [self.members[index] for index, _ in self._shares(base, linear=False)]
+
+    def _shares(self, base: Plane, *, linear: bool) -> Iterator[_Share]:
+        """Yield the slices that count for ``base``, in order."""
+        half = (self.spacing or base.slice_spacing or 2 * _NEAR) / 2
+        places: NDArray[np.float64]
+        if self.planes[0].is_parallel(base):
+            places = np.array([float(np.dot(self._normal, base.position))])
+        else:
+            corner, across, along = (
+                float(np.dot(self._normal, base.affine[:3, axis])) for axis in (3, 0, 1)
+            )
+            rows, columns = np.arange(base.shape[0]), np.arange(base.shape[1])
+            places = corner + along * rows[:, np.newaxis] + across * columns
+        low, high, share = self._neighbours(places, half, linear=linear)
+        for index in np.unique(np.concatenate([low.ravel(), high.ravel()])).tolist():
+            if index < 0:
+                continue
+            weight = np.where(low == index, 1 - share, 0.0) + np.where(high == index, share, 0.0)
+            if not weight.any():
+                continue
+            yield _Share(index, float(weight[0]) if places.size == 1 else weight)
+
+    def _neighbours(
+        self, places: NDArray[np.float64], half: float, *, linear: bool
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+        """Return the slices below and above each place, -1 for none, and the upper one's share."""
+        last = len(self._places) - 1
+        above = np.clip(np.searchsorted(self._places, places), 1, max(last, 1))
+        low, high = np.minimum(above - 1, last), np.minimum(above, last)
+        gap = self._places[high] - self._places[low]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(gap > 0, (places - self._places[low]) / gap, 0.0)
+        is_between = (share >= 0) & (share <= 1) & (gap <= 2 * half * _WIDEST_GAP)
+        if not linear:
+            is_between &= False
+        share = np.where(is_between, share, (share > 0.5).astype(np.float64))
+        nearest = np.where(share > 0.5, high, low)
+        reach = half * (1 + _NEAR) + _NEAR
+        is_far = ~is_between & (np.abs(self._places[nearest] - places) > reach)
+        return np.where(is_far, -1, low), np.where(is_far, -1, high), share
+
+
+def stacks_of(planes: Sequence[Plane | None]) -> list[Stack]:
+    """Return the stacks that slices make: one for each orientation."""
+    groups: list[list[int]] = []
+    known = [plane for plane in planes if plane is not None]
+    if not known:
+        return []
+    filled = [plane or known[0] for plane in planes]
+    for number, plane in enumerate(planes):
+        if plane is None:
+            continue
+        group = next((each for each in groups if filled[each[0]].is_parallel(plane)), None)
+        if group is None:
+            groups.append([number])
+        else:
+            group.append(number)
+    return [Stack(filled, group) for group in groups]
+
+
+def _blocks(shape: tuple[int, int]) -> Iterator[slice]:
+    step = max(1, _BLOCK // max(1, shape[1]))
+    for start in range(0, shape[0], step):
+        yield slice(start, min(start + step, shape[0]))
+
+
+def _in_plane(
+    base: Plane, plane: Plane, pixels: NDArray[Any], rows: slice, *, linear: bool
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the values of a slice at some rows of ``base``, and where they lie inside it."""
+    matrix = plane.inverse @ base.affine
+    row, column = np.arange(rows.start, rows.stop)[:, np.newaxis], np.arange(base.shape[1])
+    height, width = pixels.shape[:2]
+    u = matrix[0, 0] * column + matrix[0, 1] * row + matrix[0, 3]
+    v = matrix[1, 0] * column + matrix[1, 1] * row + matrix[1, 3]
+    edge = 0.5 + _NEAR
+    inside = (u >= -edge) & (u <= width - 1 + edge) & (v >= -edge) & (v <= height - 1 + edge)
+    u, v = np.clip(u, 0, width - 1), np.clip(v, 0, height - 1)
+    if not linear:
+        left, top = np.floor(u + edge).astype(np.intp), np.floor(v + edge).astype(np.intp)
+        nearest = pixels[np.minimum(top, height - 1), np.minimum(left, width - 1)]
+        return nearest.astype(np.float64), inside
+    left = np.minimum(np.floor(u + _NEAR).astype(np.intp), width - 1)
+    top = np.minimum(np.floor(v + _NEAR).astype(np.intp), height - 1)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    across, along = np.clip(u - left, 0, 1), np.clip(v - top, 0, 1)
+    upper = pixels[top, left] * (1 - across) + pixels[top, right] * across
+    lower = pixels[bottom, left] * (1 - across) + pixels[bottom, right] * across
+    return upper * (1 - along) + lower * along, inside

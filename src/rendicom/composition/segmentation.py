@@ -1,0 +1,286 @@
+"""Segmentations: masks of segments, by referenced frame or else by position (PS3.3 C.8.20)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rendicom.composition.base import Contribution, as_share, is_wanted
+from rendicom.composition.frames import KeptFrames
+from rendicom.composition.planes import Planes
+from rendicom.composition.references import references_in
+from rendicom.composition.resampling import Stack, stacks_of
+from rendicom.pixels.display import FrameGroups
+from rendicom.rendering.label_colors import label_colours
+from rendicom.rendering.layers import LayerLabel, LayerMask, LegendRow
+from rendicom.rendering.stages.palette import palette_entries
+from rendicom.values import DrawnItem
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.composition.base import BaseFrame, Piece
+    from rendicom.composition.geometry import Plane
+    from rendicom.composition.references import ImageReference
+    from rendicom.engine import Instance
+    from rendicom.options import RenderOptions
+
+__all__ = ["SegmentationLayer"]
+
+_IDENTIFICATION, _SEGMENT = 0x0062000A, 0x0062000B
+_SEGMENTS, _NUMBER, _LABEL = 0x00620002, 0x00620004, 0x00620005
+_DERIVATION, _SOURCE_IMAGES = 0x00089124, 0x00082112
+_REFERENCED_SERIES, _REFERENCED_INSTANCES = 0x00081115, 0x0008114A
+_SAME_PLACE = 0.1
+"""Millimeters, and shares of a pixel, that two planes may differ and be the same."""
+
+
+class _SegmentFrame(NamedTuple):
+    number: int
+    segment: int
+    """0 in a label map, whose pixels are segment numbers."""
+    references: tuple[ImageReference, ...]
+
+
+class SegmentationLayer:
+    """A segmentation of type BINARY, FRACTIONAL or LABELMAP."""
+
+    kind = "segmentation"
+
+    def __init__(self, instance: Instance, name: str) -> None:
+        self.name, self.instance = name, instance.sop_instance
+        self._opened = instance
+        self._description = instance.description
+        self._display = instance.display_attributes(1)
+        self._is_labelmap = self._description.segmentation_type == "LABELMAP"
+        self._frames = KeptFrames(instance)
+        self._planes = Planes(instance.header, self._description)
+
+    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+        """Return the masks of the segments on ``base``, in ascending order of their numbers."""
+        masks = self._referenced(base)
+        if not masks:
+            placed = self._placed(base)
+            if placed is None:
+                return Contribution(warning=self._unrelated(base))
+            masks = placed
+        if self._is_labelmap and 0 in masks:
+            masks = self._labels(masks[0])
+        return self._drawn(masks, options)
+
+    # --- which frames -------------------------------------------------------------------------
+
+    @cached_property
+    def _segment_frames(self) -> tuple[_SegmentFrame, ...]:
+        attributes = self._opened.header.attributes
+        found = []
+        for number in range(1, self._description.number_of_frames + 1):
+            groups = FrameGroups(attributes, number)
+            segment = groups.macro(_IDENTIFICATION, _SEGMENT).integer(_SEGMENT, 1) or 1
+            derivation = groups.macro(_DERIVATION, _SOURCE_IMAGES)
+            references = references_in(derivation.items(_SOURCE_IMAGES))
+            is_own = derivation is not groups.top
+            found.append(
+                _SegmentFrame(
+                    number, 0 if self._is_labelmap else segment, references if is_own else ()
+                )
+            )
+        return tuple(found)
+
+    @cached_property
+    def _by_instance(self) -> Mapping[str, tuple[_SegmentFrame, ...]]:
+        found: dict[str, list[_SegmentFrame]] = {}
+        for frame in self._segment_frames:
+            for reference in frame.references:
+                found.setdefault(reference.instance, []).append(frame)
+        return {uid: tuple(frames) for uid, frames in found.items()}
+
+    @cached_property
+    def _mentioned(self) -> frozenset[str]:
+        """Return the images that the object as a whole refers to."""
+        attributes = self._opened.header.attributes
+        items = [
+            item
+            for series in attributes.items(_REFERENCED_SERIES)
+            for item in series.items(_REFERENCED_INSTANCES)
+        ]
+        items += attributes.items(_SOURCE_IMAGES) if _SOURCE_IMAGES in attributes else ()
+        return frozenset(reference.instance for reference in references_in(items))
+
+    @property
+    def references(self) -> frozenset[str]:
+        """Return the images that it refers to."""
+        return self._mentioned | self._by_instance.keys()
+
+    def _referenced(self, base: BaseFrame) -> dict[int, NDArray[Any]]:
+        """Return the masks of frames that were made of ``base`` and have its pixels."""
+        if (self._description.rows, self._description.columns) != base.shape:
+            return {}
+        candidates = self._by_instance.get(base.instance, ())
+        is_single = base.number_of_frames == 1 and base.plane is None
+        if not candidates and is_single and self._mentioned == {base.instance}:
+            candidates = self._segment_frames
+        masks: dict[int, NDArray[Any]] = {}
+        for frame in dict.fromkeys(candidates):
+            if not self._is_of(frame, base):
+                continue
+            amounts = self._amounts(self._frames.samples(frame.number))
+            known = masks.get(frame.segment)
+            masks[frame.segment] = amounts if known is None else np.maximum(known, amounts)
+        return masks
+
+    def _is_of(self, frame: _SegmentFrame, base: BaseFrame) -> bool:
+        """Tell whether the pixels of a frame are those of ``base``.
+
+        A frame that was made of several images is that of none of them, unless it lies there.
+        """
+        is_named = [each.includes(base.instance, base.frame) for each in frame.references]
+        if frame.references and not any(is_named):
+            return False
+        is_single = len(frame.references) <= 1 and (
+            base.number_of_frames == 1 or bool(frame.references and frame.references[0].frames)
+        )
+        plane = self._planes.plane(frame.number)
+        if base.plane is None or plane is None:
+            return True
+        return (is_single and _same_rows(plane, base.plane)) or _is_same_place(plane, base.plane)
+
+    # --- where they lie -----------------------------------------------------------------------
+
+    @cached_property
+    def _stacks(self) -> Mapping[int, list[tuple[Stack, tuple[int, ...]]]]:
+        """Return the stacks of each segment, with the frame numbers of their slices."""
+        groups: dict[int, list[int]] = {}
+        for frame in self._segment_frames:
+            groups.setdefault(frame.segment, []).append(frame.number)
+        every = self._planes.all()
+        spacings = {
+            id(plane): stack.spacing for stack in stacks_of(every) for plane in stack.planes
+        }
+        stacks = {}
+        for segment, numbers in groups.items():
+            planes = [every[number - 1] for number in numbers]
+            stacks[segment] = [(stack, tuple(numbers)) for stack in stacks_of(planes)]
+            for stack, _ in stacks[segment]:
+                # A segment may be in a few of the slices only.
+                stack.spacing = spacings[id(stack.planes[0])]
+        return stacks
+
+    def _placed(self, base: BaseFrame) -> dict[int, NDArray[Any]] | None:
+        """Return masks by position, or None where none of the two says where it lies."""
+        if base.plane is None:
+            return None
+        is_comparable = False
+        masks: dict[int, NDArray[Any]] = {}
+        for segment, stacks in self._stacks.items():
+            for stack, numbers in stacks:
+                if not stack.planes[0].shares_frame_of_reference(base.plane):
+                    continue
+                is_comparable = True
+                found = stack.sample(
+                    base.plane,
+                    lambda index, numbers=numbers: self._frames.samples(numbers[index]),  # type: ignore[misc]
+                    linear=False,
+                )
+                if found is not None:
+                    amounts = self._amounts(np.where(found[1], found[0], 0))
+                    known = masks.get(segment)
+                    masks[segment] = amounts if known is None else np.maximum(known, amounts)
+        return masks if is_comparable else None
+
+    def _unrelated(self, base: BaseFrame) -> str:
+        if base.problem or self._planes.problem:
+            return base.problem or self._planes.problem
+        if base.plane is not None and any(self._planes.all()):
+            return "it is in another frame of reference than the image"
+        return "it does not refer to the image, and one of the two does not say where it lies"
+
+    # --- what is drawn ------------------------------------------------------------------------
+
+    def _amounts(self, samples: NDArray[Any]) -> NDArray[Any]:
+        if self._is_labelmap:
+            return samples.astype(np.uint16)
+        if self._description.segmentation_type == "FRACTIONAL":
+            most = self._display.maximum_fractional_value or 255
+            return np.clip(samples / np.float32(most), 0, 1).astype(np.float32)
+        return samples > 0
+
+    def _labels(self, values: NDArray[Any]) -> dict[int, NDArray[Any]]:
+        """Return a mask for each label; the background and padding are none."""
+        labels = np.flatnonzero(np.bincount(values.reshape(-1)))
+        low, high = self._display.padding or (0, 0)
+        return {
+            int(label): values == label
+            for label in labels
+            if label != 0 and not (low <= label <= high)
+        }
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        attributes = self._opened.header.attributes
+        return {
+            item.integer(_NUMBER, 0) or 0: item.text(_LABEL) for item in attributes.items(_SEGMENTS)
+        }
+
+    @cached_property
+    def _colours(self) -> NDArray[Any]:
+        """Return the color of every segment: its own, that of the palette, or one of the list."""
+        given = dict(self._display.segment_colours)
+        palette = self._display.palette
+        if palette is not None and self._is_labelmap:
+            first = min(channel.first for channel in (palette.red, palette.green, palette.blue))
+            for index, entry in enumerate(palette_entries(palette, 8).tolist()):
+                given.setdefault(first + index, (entry[0], entry[1], entry[2]))
+        return label_colours(given, bits=16, bit_depth=8)
+
+    def _drawn(self, masks: Mapping[int, NDArray[Any]], options: RenderOptions) -> Contribution:
+        style = options.layer_style or "both"
+        opacity = options.layer_opacity if style != "outline" else None
+        shown = [
+            (number, self._names.get(number, ""), masks[number])
+            for number in sorted(masks)
+            if is_wanted(number, self._names.get(number, ""), options) and masks[number].any()
+        ]
+        pieces: list[Piece] = []
+        items: list[DrawnItem] = []
+        for number, name, amounts in shown:
+            red, green, blue = self._colours[number].tolist()
+            colour = as_share((red, green, blue))
+            pieces.append(LayerMask(amounts, colour, opacity, style != "fill"))
+            items.append(DrawnItem(number, name, (red, green, blue)))
+            if options.layer_labels:
+                row, column = np.argwhere(amounts > 0)[0].tolist()
+                text = f"{number} {name}".strip()
+                pieces.append(LayerLabel(text, (column + 0.5, row + 0.5), colour))
+        warning = "" if self._has_wanted(options) else "none of its segments is asked for"
+        return Contribution(tuple(pieces), tuple(items), _legend(items), warning)
+
+    def _has_wanted(self, options: RenderOptions) -> bool:
+        numbers = {frame.segment for frame in self._segment_frames} | set(self._names)
+        return self._is_labelmap or any(
+            is_wanted(number, self._names.get(number, ""), options) for number in numbers
+        )
+
+
+def _legend(items: Iterable[DrawnItem]) -> tuple[LegendRow, ...]:
+    return tuple(
+        LegendRow(as_share(item.colour), f"{item.number} {item.name}".strip()) for item in items
+    )
+
+
+def _same_rows(plane: Plane, base: Plane) -> bool:
+    """Tell whether rows and columns run alike, at any place."""
+    return plane.is_aligned(base) or not plane.shares_frame_of_reference(base)
+
+
+def _is_same_place(plane: Plane, base: Plane) -> bool:
+    """Tell whether the first and the last pixels of both lie at the same place."""
+    if not plane.shares_frame_of_reference(base) or not plane.is_aligned(base):
+        return False
+    rows, columns = base.shape
+    corners = np.array([[0, 0], [columns - 1, rows - 1]])
+    found = plane.to_pixels(base.to_patient(corners))
+    return bool(np.abs(found - np.column_stack([corners, (0, 0)])).max() < _SAME_PLACE)

@@ -1,0 +1,154 @@
+"""Which images an object says something about, among those in files and folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rendicom import engine
+from rendicom.composition.file_index import FileIndex, files_in
+from rendicom.composition.folders import OpenFiles, readable
+from rendicom.composition.kinds import (
+    DOSE,
+    KEY_OBJECTS,
+    is_presentation_state,
+    is_report,
+    is_value_map,
+    layer_of,
+)
+from rendicom.composition.marks import ReportLayer
+from rendicom.composition.references import ImageReference, Mentioned
+from rendicom.dicom.byte_source import open_source
+from rendicom.errors import OptionError, RendicomError
+from rendicom.pixels.blendings import read_blending
+from rendicom.pixels.state_classes import BLENDING_CLASSES
+
+if TYPE_CHECKING:
+    from rendicom.composition.value_map import SeriesMember
+    from rendicom.engine import Instance
+    from rendicom.options import RenderOptions
+    from rendicom.pixels.blendings import Blending
+    from rendicom.rendering.layers import LayerSource
+
+__all__ = [
+    "Said",
+    "blending_at",
+    "frames_drawn_on",
+    "images_of",
+    "members_in",
+    "mentioned_by",
+    "mentioned_in",
+]
+
+_FRAME_OF_REFERENCE = 0x00200052
+_STRUCTURE_FRAMES, _ROIS, _OF_ROI = 0x30060010, 0x30060020, 0x30060024
+
+
+class Said(NamedTuple):
+    """What an object is about: ``images`` are paths; ``is_state`` says how they are shown."""
+
+    images: tuple[str, ...]
+    is_state: bool
+
+
+def images_of(location: str, places: Sequence[str]) -> Said:
+    """Return the images in files and folders that the object at ``location`` is about.
+
+    Those it refers to; where none of them is there, those in its frame of reference.
+
+    Raises
+    ------
+    OptionError
+        There are none.
+    RendicomError
+        The object cannot be read, or is about no images.
+    """
+    said = mentioned_by(location)
+    images = FileIndex(places).images_for(said)
+    if not images:
+        raise OptionError("none of its images is there", hint=f"it refers to {said.told}")
+    return Said(images, said.is_state)
+
+
+def mentioned_by(source: Any) -> Mentioned:
+    """Return the images that an object refers to.
+
+    Parameters
+    ----------
+    source
+        A path, an address, or what `rendicom.open_instance` takes.
+
+    Raises
+    ------
+    RendicomError
+        It cannot be read, or is about no images.
+    """
+    with engine.open_instance(readable(source)) as said:
+        return mentioned_in(said, source)
+
+
+def mentioned_in(said: Instance, source: Any) -> Mentioned:
+    """Return the images that an open object refers to; ``source`` is where it was read from."""
+    if said.sop_class in BLENDING_CLASSES:
+        blending = blending_at(source)
+        images = tuple(ImageReference(each.instance) for each in blending.base.references)
+        return Mentioned(images, blending.superimposed, is_ordered=True)
+    if is_presentation_state(said.sop_class):
+        state = engine.open_presentation(readable(source))
+        images = tuple(ImageReference(each.instance, each.frames) for each in state.references)
+        return Mentioned(images, is_state=True, is_ordered=True)
+    references: Iterable[ImageReference | str] = ()
+    if said.sop_class != DOSE:
+        references = getattr(layer_of(said, said.sop_instance), "references", ())
+    return Mentioned(
+        tuple(ImageReference(each) if isinstance(each, str) else each for each in references),
+        frames_of_reference=frozenset(_frames_of_reference(said)),
+        is_ordered=said.sop_class == KEY_OBJECTS or is_report(said.sop_class),
+    )
+
+
+def blending_at(source: Any) -> Blending:
+    """Return the blending presentation state in a source; see `read_blending`."""
+    opened = open_source(readable(source))
+    try:
+        return read_blending(opened)
+    finally:
+        opened.close()
+
+
+def frames_drawn_on(layers: LayerSource, image: Instance, options: RenderOptions) -> list[int]:
+    """Return the frames of an image on which layers draw or say something; pixels are not read."""
+    count = image.description.number_of_frames
+    return [
+        number
+        for number in range(1, count + 1)
+        if layers.of_frame(image.header, image.description, number, options).drawn
+    ]
+
+
+def _frames_of_reference(said: Instance) -> set[str]:
+    attributes = said.header.attributes
+    found = {attributes.text(_FRAME_OF_REFERENCE)}
+    found |= {item.text(_FRAME_OF_REFERENCE) for item in attributes.items(_STRUCTURE_FRAMES)}
+    found |= {item.text(_OF_ROI) for item in attributes.items(_ROIS)}
+    if is_report(said.sop_class):
+        found |= ReportLayer(said, "").frames_of_reference
+    return found - {""}
+
+
+def members_in(places: Sequence[str]) -> dict[str, list[SeriesMember]]:
+    """Return the frames of the images in files and folders, by SOP Instance UID."""
+    from rendicom.composition.value_map import members_of
+
+    files = OpenFiles()
+    found: dict[str, list[SeriesMember]] = {}
+    for path in files_in(places):
+        try:
+            with engine.open_instance(path) as instance:
+                if is_value_map(instance):
+                    members = members_of(instance, partial(files.instance, path))
+                    found[instance.sop_instance] = members
+        except RendicomError:
+            continue
+    return found

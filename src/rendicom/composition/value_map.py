@@ -1,0 +1,254 @@
+"""Values of other images in colors: PET, MR or NM on CT, parametric maps, color images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rendicom.composition.base import Contribution, as_share, is_wanted
+from rendicom.composition.frames import KeptFrames
+from rendicom.composition.planes import Planes
+from rendicom.composition.resampling import Stack, stacks_of
+from rendicom.errors import NoPixelDataError, RendicomError
+from rendicom.options import PALETTES, Voi
+from rendicom.pixels.luts import well_known_palette
+from rendicom.pixels.uptake import suv_factor
+from rendicom.rendering.layers import ColourBar, LegendRow, ValueLayer
+from rendicom.rendering.lut import stored_extent
+from rendicom.rendering.plan import modality_of
+from rendicom.rendering.stages.palette import palette_entries
+from rendicom.rendering.voi import ValueRange, levels
+from rendicom.rendering.voi_choice import frames_counted
+from rendicom.values import DrawnItem, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.composition.base import BaseFrame
+    from rendicom.composition.geometry import Plane
+    from rendicom.engine import Instance
+    from rendicom.options import RenderOptions
+    from rendicom.rendering.voi import VoiTransform
+    from rendicom.values import DisplayAttributes
+
+__all__ = ["SeriesMember", "ValueLayerOfSeries", "members_of"]
+
+_MODALITY, _SERIES = 0x00080060, 0x0020000E
+
+
+class SeriesMember(NamedTuple):
+    """One frame of a series: ``open`` gives its instance, which `release` may close again."""
+
+    open: Callable[[], Instance]
+    frame: int
+    plane: Plane | None
+    instance: str
+
+
+def members_of(instance: Instance, open_again: Callable[[], Instance]) -> list[SeriesMember]:
+    """Return the frames of an instance that images are laid over with.
+
+    Raises
+    ------
+    NoPixelDataError
+        It is no image.
+    """
+    planes = Planes(instance.header, instance.description)
+    count = instance.description.number_of_frames
+    return [
+        SeriesMember(open_again, frame, planes.plane(frame), instance.sop_instance)
+        for frame in range(1, count + 1)
+    ]
+
+
+class ValueLayerOfSeries:
+    """The images of a series, or the frames of one image, as one volume."""
+
+    kind = "image"
+
+    def __init__(self, members: Sequence[SeriesMember], name: str) -> None:
+        if not members:
+            raise NoPixelDataError(f"{name} holds no images")
+        self.name, self.instance = name, members[0].instance
+        self._members = tuple(members)
+        first = members[0].open()
+        self._description = first.description
+        attributes = first.header.attributes
+        self.series, self._modality = attributes.text(_SERIES), attributes.text(_MODALITY)
+        self._instances = {member.instance for member in members}
+        self._stacks: list[Stack] | None = None
+        self._values = lru_cache(maxsize=8)(self._read)
+        self._range = lru_cache(maxsize=2)(self._measured)
+
+    @property
+    def is_colour(self) -> bool:
+        """Tell whether the images have colors of their own."""
+        return self._description.samples_per_pixel > 1
+
+    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+        """Return the colors of the values at the pixels of ``base``."""
+        if base.instance in self._instances:
+            return Contribution()
+        if not is_wanted(1, self._modality, options):
+            return Contribution(warning="it is not among the items asked for")
+        if base.plane is None or not any(member.plane for member in self._members):
+            return Contribution(warning=base.problem or "one of the two does not say where it lies")
+        stack = self._stack_for(base.plane)
+        if stack is None:
+            return Contribution(warning="it is in another frame of reference than the image")
+        near = stack.members_near(base.plane)
+        if not near:
+            return Contribution()
+        if options.suv and self._suv(near[0]) is None:
+            return Contribution(warning="it does not say what a standardized uptake is made of")
+        if self.is_colour:
+            return self._coloured(stack, base, options)
+        shown = self.shown(near[len(near) // 2], options)
+        found = stack.sample(base.plane, lambda k: self._values(k, options.suv), linear=True)
+        if found is None:
+            return Contribution()
+        index = shown.entry_of(found[0])
+        is_painted = found[1] & (index > 0)
+        opacities = np.where(is_painted, np.float32(options.layer_opacity), np.float32(0))
+        if not is_painted.any():
+            return Contribution()
+        red, green, blue = shown.entries[len(shown.entries) * 3 // 4].tolist()
+        item = DrawnItem(1, self._modality, (red, green, blue))
+        bar = ColourBar(shown.entries, shown.low, f"{shown.high} {shown.unit(options)}".strip())
+        return Contribution((ValueLayer(shown.entries[index], opacities),), (item,), (bar,))
+
+    def _coloured(self, stack: Stack, base: BaseFrame, options: RenderOptions) -> Contribution:
+        channels: list[NDArray[np.float64]] = []
+        covered = np.zeros(base.shape, np.bool_)
+        for channel in range(3):
+            if base.plane is None:
+                break
+            found = stack.sample(
+                base.plane,
+                lambda k, channel=channel: self._samples(k)[..., channel],  # type: ignore[misc]
+                linear=True,
+            )
+            if found is None:
+                return Contribution()
+            channels.append(found[0])
+            covered = found[1]
+        top = float((1 << self._description.bits_stored) - 1)
+        colours = np.floor(np.clip(np.stack(channels, -1) / top, 0, 1) * 255 + 0.5)
+        opacities = np.where(covered, np.float32(options.layer_opacity), np.float32(0))
+        item = DrawnItem(1, self._modality, (255, 255, 255))
+        row = LegendRow(as_share(item.colour), self._modality)
+        layer = ValueLayer(colours.astype(np.uint8), opacities.astype(np.float32))
+        return Contribution((layer,), (item,), (row,))
+
+    # --- values -------------------------------------------------------------------------------
+
+    def _stack_for(self, plane: Plane) -> Stack | None:
+        if self._stacks is None:
+            self._stacks = stacks_of([member.plane for member in self._members])
+        usable = [
+            stack for stack in self._stacks if stack.planes[0].shares_frame_of_reference(plane)
+        ]
+        return max(
+            usable,
+            key=lambda stack: (stack.planes[0].is_parallel(plane), len(stack.members)),
+            default=None,
+        )
+
+    def _display(self, index: int) -> tuple[Instance, DisplayAttributes]:
+        member = self._members[index]
+        instance = member.open()
+        return instance, instance.display_attributes(member.frame)
+
+    def _samples(self, index: int) -> NDArray[Any]:
+        member = self._members[index]
+        return KeptFrames(member.open()).samples(member.frame)
+
+    def _suv(self, index: int) -> float | None:
+        return suv_factor(self._members[index].open().header.attributes)
+
+    def _read(self, index: int, suv: bool) -> NDArray[np.float64]:
+        """Return the modality values of a member; what is no value is the least of them."""
+        samples = self._samples(index)
+        instance, display = self._display(index)
+        values = modality_of(instance.description, display).values(samples)
+        is_none = ~np.isfinite(values)
+        if display.padding is not None:
+            low, high = display.padding
+            is_none |= (samples >= low) & (samples <= high)
+        if is_none.any():
+            values[is_none] = values[~is_none].min() if not is_none.all() else 0.0
+        return values * (self._suv(index) or 1.0) if suv else values
+
+    def _measured(self, suv: bool) -> tuple[float, float]:
+        """Return least and greatest value of the volume, or of some of many slices."""
+        ends = []
+        for number in frames_counted(Voi(), len(self._members)):
+            try:
+                values = self._values(number - 1, suv)
+            except RendicomError:
+                continue
+            ends += [float(values.min()), float(values.max())]
+        return (min(ends), max(ends)) if ends else (0.0, 0.0)
+
+    # --- colors -------------------------------------------------------------------------------
+
+    def shown(self, index: int, options: RenderOptions) -> _Shown:
+        """Return how the values are shown: by the window asked for, the file's, or all of them."""
+        _, display = self._display(index)
+        factor = (self._suv(index) or 1.0) if options.suv else 1.0
+        voi: VoiTransform
+        usable = [w for w in display.windows if w.width > 0 and np.isfinite(w.center + w.width)]
+        if options.layer_window is not None:
+            voi = options.layer_window
+        elif display.voi_luts and not options.suv:
+            voi = display.voi_luts[0]
+        elif usable:
+            window = usable[0]
+            voi = Window(window.center * factor, window.width * factor, window.function)
+            if options.suv or window.width <= 1:
+                voi = Window(voi.center, voi.width, "linear-exact")
+        elif display.range_palette is not None:
+            extent = stored_extent(self._description.bits_stored, signed=self._description.signed)
+            voi = ValueRange(*modality_of(self._description, display).bounds(*extent))
+        else:
+            voi = ValueRange(*self._range(options.suv))
+        own = display.range_palette or display.palette
+        palette = own or well_known_palette(PALETTES[options.layer_palette])
+        assert palette is not None  # noqa: S101 - one of pydicom's
+        return _Shown(voi, palette_entries(palette, 8), self._modality)
+
+
+class _Shown(NamedTuple):
+    voi: VoiTransform
+    entries: NDArray[Any]
+    modality: str
+
+    def entry_of(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return which entry of the palette each value gets."""
+        return np.floor(levels(values, self.voi, len(self.entries) - 1) + 0.5).astype(np.intp)
+
+    @property
+    def low(self) -> str:
+        """Return where the colors begin."""
+        return self._ends[0]
+
+    @property
+    def high(self) -> str:
+        """Return where the colors end."""
+        return self._ends[1]
+
+    @property
+    def _ends(self) -> tuple[str, str]:
+        if isinstance(self.voi, ValueRange):
+            return f"{self.voi.low:.4g}", f"{self.voi.high:.4g}"
+        if isinstance(self.voi, Window):
+            half = self.voi.width / 2
+            return f"{self.voi.center - half:.4g}", f"{self.voi.center + half:.4g}"
+        return "", ""
+
+    def unit(self, options: RenderOptions) -> str:
+        """Return what the values are."""
+        return "SUV" if options.suv else self.modality

@@ -1,0 +1,1 @@
+"""Reads DICOM files: bytes, headers, data sets, folders. Knows nothing of pictures."""

@@ -1,0 +1,299 @@
+"""Attributes of a data set or item, read straight from the bytes that were walked over."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, overload
+
+from rendicom.dicom.character_sets import AFFECTED_VRS, Repertoire, is_plain, repertoire_of
+from rendicom.dicom.elements import little_endian_value, standard_vr
+from rendicom.dicom.picture_tags import COLUMNS, IDENTIFYING_UIDS, ROWS, WANTED
+from rendicom.dicom.value_fields import (
+    AMBIGUOUS_VRS,
+    FORMATS,
+    PADDING,
+    read_float,
+    read_integer,
+    unpack,
+    whole_number,
+    whole_numbers,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rendicom.dicom.byte_source import ByteSource
+    from rendicom.dicom.file_meta import FileMeta
+    from rendicom.dicom.lazy_items import Index, ItemReader, LazyItems
+    from rendicom.dicom.picture_tags import PixelElement
+
+__all__ = [
+    "Attributes", "Header", "StoredValue", "attribute_vr", "header_of", "is_plausible", "is_uid",
+]  # fmt: skip
+
+_ABSENT = ("", b"", "<")
+_NO_PLACE = ("", 0, 0, 0, None)
+_ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
+_CHARACTER_SET = 0x00080005
+_SOP_CLASS_UID = 0x00080016
+_UID = r"[0-9]+(\.[0-9]+){3,}"
+
+StoredValue = tuple[str, bytes, str]
+"""VR (``XS`` for "US or SS"), the bytes of the value field, and their order: < or >."""
+
+
+def attribute_vr(tag: int) -> str:
+    """Return the VR by which an attribute is read where its file states none; ``XS`` is one."""
+    vr = WANTED.get(tag)
+    if vr is None:
+        vr = standard_vr(tag)
+        vr = AMBIGUOUS_VRS.get(vr, vr)
+    return vr
+
+
+class Attributes:
+    """One data set or sequence item, by tag as a 32-bit integer (0x00280010).
+
+    Values are converted, and items parsed, when asked for. Malformed values never raise: what
+    cannot be read counts as absent, or as nan among numbers.
+    """
+
+    __slots__ = ("_index", "_parent", "_sequences", "_walker")
+
+    def __init__(
+        self, walker: ItemReader, index: Index, *, parent: Attributes | None = None
+    ) -> None:
+        """Take the places of values, and the data set or item that this one is an item of."""
+        self._walker = walker
+        self._index = index
+        self._parent = parent
+        self._sequences: dict[int, Sequence[Attributes]] = {}
+
+    @property
+    def repertoire(self) -> Repertoire:
+        """Return the character sets of its own, else those of the data set around it."""
+        own = self.stored(_CHARACTER_SET)
+        if own is not None:
+            return repertoire_of(own[1])
+        return self._parent.repertoire if self._parent is not None else Repertoire()
+
+    def __contains__(self, tag: int) -> bool:
+        """Tell whether the element is there with a value, or with an item."""
+        place = self._index.get(tag)
+        if place is None or place[3] == 0:
+            return False
+        return place[4] is None or len(self.items(tag)) > 0
+
+    def tags(self) -> tuple[int, ...]:
+        """Return the tags of all elements that were read, with a value or without."""
+        return tuple(self._index)
+
+    def stored(self, tag: int) -> StoredValue | None:
+        """Return the value field; None when absent, empty or a sequence."""
+        place = self._index.get(tag)
+        if place is None:
+            return None  # as most are
+        vr, _, offset, length, items = place
+        if length == 0 or items is not None:
+            return None
+        order = "<" if self._walker.little_endian else ">"
+        return vr, self._walker.source.read(offset, length), order
+
+    def items(self, tag: int) -> Sequence[Attributes]:
+        """Return the items of a sequence, parsed when used; () when absent."""
+        found = self._sequences.get(tag)
+        if found is None:
+            _, _, _, length, items = self._index.get(tag, _NO_PLACE)
+            found = () if length == 0 or items is None else _Items(items, self)
+            self._sequences[tag] = found
+        return found
+
+    def texts(self, tag: int) -> tuple[str, ...]:
+        """Return the values of a text element, each stripped of padding; () when absent."""
+        stored = self.stored(tag)
+        if stored is None or stored[0] in FORMATS:
+            return ()
+        vr, data, _ = stored
+        if vr in AFFECTED_VRS and not is_plain(data):
+            text = self.repertoire.text(data, vr)
+        else:
+            text = data.decode("latin-1")
+        if vr in _ONE_VALUE:
+            text = text.rstrip(PADDING)  # blanks at the start count (PS3.5 6.2)
+            return (text,) if text else ()
+        text = text.strip(PADDING)
+        if not text:
+            return ()
+        if "\\" not in text:
+            return (text,)
+        return tuple([value.strip(PADDING) for value in text.split("\\")])
+
+    def text(self, tag: int, default: str = "") -> str:
+        """Return the first text value, or ``default`` when it is absent or blank."""
+        values = self.texts(tag)
+        return values[0] or default if values else default
+
+    def numbers(self, tag: int) -> tuple[float, ...]:
+        """Return the numbers of an element; a value that is not a number is nan."""
+        stored = self.stored(tag)
+        if stored is None:
+            return ()
+        vr, data, order = stored
+        if vr in FORMATS:
+            return tuple(map(float, unpack(data, f"{order}{FORMATS[vr]}")))
+        return tuple(map(read_float, self.texts(tag)))
+
+    def number(self, tag: int) -> float | None:
+        """Return the first number, or None when absent or not finite."""
+        values = self.numbers(tag)
+        return values[0] if values and math.isfinite(values[0]) else None
+
+    def integers(self, tag: int, *, signed: bool = False) -> tuple[int, ...]:
+        """Return whole numbers, or () when one of them is none.
+
+        ``signed`` decides for "US or SS" where the VR is not known. AT gives tags.
+        """
+        stored = self.stored(tag)
+        if stored is None:
+            return ()
+        vr, data, order = stored
+        code = FORMATS.get(vr)
+        if code is None:
+            return whole_numbers(map(read_integer, self.texts(tag)))
+        if code in "fd":
+            return whole_numbers(map(whole_number, unpack(data, f"{order}{code}")))
+        if signed and vr == "XS":
+            code = "h"
+        values = unpack(data, f"{order}{code}")
+        if vr == "AT":
+            pairs = zip(values[::2], values[1::2], strict=False)
+            return tuple(group << 16 | number for group, number in pairs)
+        return values
+
+    def integer(self, tag: int, default: int | None = None, *, signed: bool = False) -> int | None:
+        """Return the first whole number, or ``default`` when there is none."""
+        values = self.integers(tag, signed=signed)
+        return values[0] if values else default
+
+    def raw(self, tag: int) -> bytes:
+        """Return the value bytes as stored, words little endian; b"" when absent."""
+        vr, data, order = self.stored(tag) or _ABSENT
+        return data if order == "<" else little_endian_value(vr, data)
+
+    def words(self, tag: int) -> NDArray[np.uint16]:
+        """Return the bytes as native uint16 words, shape (n,); an odd last byte counts as 0xNN."""
+        import numpy as np
+
+        data = self.raw(tag)
+        whole = data if len(data) % 2 == 0 else data + b"\0"
+        return np.frombuffer(whole, "<u2").astype(np.uint16, copy=False)
+
+
+class _Items(Sequence[Attributes]):
+    """The items of one sequence; there may be one for each of many frames."""
+
+    __slots__ = ("_items", "_parent", "_parsed", "_size")
+
+    def __init__(self, items: LazyItems, parent: Attributes) -> None:
+        self._items = items
+        self._parent = parent
+        self._size = len(items.bounds)
+        self._parsed: dict[int, Attributes] = {}
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> Attributes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Attributes]: ...
+    def __getitem__(self, index: int | slice) -> Attributes | Sequence[Attributes]:
+        if isinstance(index, slice):
+            return tuple(self[place] for place in range(*index.indices(len(self))))
+        place = index + len(self) if index < 0 else index
+        found = self._parsed.get(place)
+        if found is None:
+            found = self._parsed[place] = self._parse(place)
+        return found
+
+    def _parse(self, place: int) -> Attributes:
+        walker, index = self._items.walker.index_item(self._items, place)
+        return Attributes(walker, index, parent=self._parent)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Header:
+    """The header of a file: everything before its pixels.
+
+    Attributes
+    ----------
+    transfer_syntax
+        As the file says, or guessed from the bytes where it does not.
+    sop_class
+        SOP Class UID, of the data set or else of the file meta information.
+    pixel
+        Where the pixel data lie; None for an object without.
+    source
+        What ``pixel.offset`` counts in: the file, or the inflated data set of a deflated one.
+    little_endian, explicit_vr
+        How the data set is really encoded.
+    reader
+        The reader that was used.
+    """
+
+    transfer_syntax: str
+    sop_class: str
+    attributes: Attributes
+    pixel: PixelElement | None
+    source: ByteSource
+    little_endian: bool
+    explicit_vr: bool
+    reader: Literal["fast", "pydicom"]
+    warnings: tuple[str, ...] = ()
+
+
+def header_of(
+    meta: FileMeta,
+    attributes: Attributes,
+    pixel: PixelElement | None,
+    source: ByteSource,
+    *,
+    little_endian: bool,
+    explicit_vr: bool,
+    reader: Literal["fast", "pydicom"],
+    warnings: tuple[str, ...] = (),
+) -> Header:
+    """Return the header of a data set; guesses a transfer syntax that ``meta`` does not give."""
+    syntax = meta.transfer_syntax
+    if not syntax:
+        from rendicom.dicom.syntax_guess import GUESSED, guessed_syntax
+
+        syntax = guessed_syntax(source, pixel, explicit_vr=explicit_vr, little_endian=little_endian)
+        warnings = (GUESSED, *warnings)
+    return Header(
+        transfer_syntax=syntax,
+        sop_class=attributes.text(_SOP_CLASS_UID) or meta.sop_class,
+        attributes=attributes,
+        pixel=pixel,
+        source=source,
+        little_endian=little_endian,
+        explicit_vr=explicit_vr,
+        reader=reader,
+        warnings=warnings,
+    )
+
+
+def is_uid(text: str) -> bool:
+    """Tell whether a text has the form of a UID with at least four components."""
+    return re.fullmatch(_UID, text) is not None
+
+
+def is_plausible(attributes: Attributes) -> bool:
+    """Tell whether attributes look like DICOM: any bytes can be read as elements."""
+    if any(is_uid(attributes.text(tag)) for tag in IDENTIFYING_UIDS):
+        return True
+    return bool(attributes.integer(ROWS) and attributes.integer(COLUMNS))

@@ -1,0 +1,69 @@
+"""Inflates a data set stored with a deflated transfer syntax (PS3.5 A.5)."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from rendicom.dicom.transfer_syntaxes import DEFLATED_EXPLICIT
+from rendicom.errors import CorruptDataError, LimitExceededError
+
+if TYPE_CHECKING:
+    from rendicom.dicom.byte_source import ByteSource
+
+__all__ = ["DEFLATED_SYNTAXES", "inflate_dataset"]
+
+DEFLATED_SYNTAXES = frozenset(
+    (DEFLATED_EXPLICIT, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
+)
+"""The plain one, and the two that refer to pixels on a JPIP server."""
+
+_STEP = 1 << 20
+_RAW, _WITH_HEADER = -zlib.MAX_WBITS, zlib.MAX_WBITS
+
+
+def inflate_dataset(
+    source: ByteSource, offset: int, *, max_bytes: int
+) -> tuple[memoryview, tuple[str, ...]]:
+    """Return the inflated bytes from ``offset`` to the end, and warnings.
+
+    The stream has no zlib header by the standard and one in some files. What follows it (a pad
+    byte) is left out; of a damaged stream, what comes before the damage is returned.
+
+    Raises
+    ------
+    LimitExceededError
+        It inflates to more than ``max_bytes``.
+    CorruptDataError
+        It is not a deflate stream at all.
+    """
+    start = source.read(offset, 2)
+    # A raw stream starts like a zlib header only with an unusual, non-final stored block.
+    has_header = len(start) == 2 and start[0] & 15 == 8 and int.from_bytes(start) % 31 == 0
+    for bits in (_WITH_HEADER, _RAW) if has_header else (_RAW,):
+        inflated, is_whole = _inflate(source, offset, bits, max_bytes)
+        if inflated:
+            warnings = () if is_whole else ("the deflated data set is damaged or cut short",)
+            return memoryview(inflated), warnings
+    raise CorruptDataError("the data set is said to be deflated and does not inflate")
+
+
+def _inflate(source: ByteSource, offset: int, bits: int, max_bytes: int) -> tuple[bytearray, bool]:
+    """Return what could be inflated, and whether the stream came to its own end."""
+    inflated = bytearray()
+    stream = zlib.decompressobj(bits)
+    while not stream.eof:
+        deflated = source.view(offset, _STEP)
+        if not deflated:
+            return inflated, False
+        offset += len(deflated)
+        while deflated and not stream.eof:
+            try:
+                part = stream.decompress(deflated, min(_STEP, max_bytes + 1 - len(inflated)))
+            except zlib.error:
+                return inflated, False
+            inflated += part
+            if len(inflated) > max_bytes:
+                raise LimitExceededError(f"the data set inflates to more than {max_bytes} bytes")
+            deflated = stream.unconsumed_tail
+    return inflated, True

@@ -1,0 +1,198 @@
+"""Data elements and data sets as they lie in a file."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS
+from rendicom.dicom.picture_tags import UNDEFINED_LENGTH
+from rendicom.dicom.value_fields import numeric_format
+
+if TYPE_CHECKING:
+    from rendicom.dicom.byte_source import ByteSource
+
+__all__ = [
+    "DataElement",
+    "DataSet",
+    "Items",
+    "is_signed",
+    "little_endian_value",
+    "resolve_vrs",
+    "standard_vr",
+]
+
+_PIXEL_REPRESENTATION = 0x00280103
+
+
+class DataElement(NamedTuple):
+    """One data element.
+
+    ``start`` and ``end`` bound the whole element in the source, ``offset`` is where its value
+    begins; all are -1 for an element that never was in a file. ``length`` is of the value in
+    bytes, UNDEFINED_LENGTH for fragments. ``value`` is None where it is still in the source, and
+    for fragments and sequences.
+    """
+
+    tag: int
+    vr: str
+    start: int
+    offset: int
+    end: int
+    length: int
+    value: bytes | None
+    items: Items | None = None
+
+
+Items = Sequence[tuple[DataElement, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSet:
+    """A data set and the file around it.
+
+    Attributes
+    ----------
+    meta
+        File meta information, group length left out; empty where there is none.
+    elements
+        In the order of the file.
+    source
+        What offsets count in: the file, or the inflated data set of a deflated one.
+    explicit_vr, little_endian
+        How the data set is encoded in ``source``.
+    is_parsed_by_pydicom
+        Elements come from pydicom; they have values and not places in the source.
+    is_file
+        ``source`` is the stored file itself.
+    """
+
+    transfer_syntax: str
+    sop_class: str
+    meta: tuple[DataElement, ...]
+    elements: tuple[DataElement, ...]
+    source: ByteSource
+    explicit_vr: bool
+    little_endian: bool
+    is_parsed_by_pydicom: bool
+    is_file: bool
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def is_verbatim(self) -> bool:
+        """Tell whether the source has the elements as explicit VR little endian would."""
+        return self.explicit_vr and self.little_endian and not self.is_parsed_by_pydicom
+
+    def value(self, element: DataElement) -> bytes:
+        """Return the value of an element, little endian, wherever it is."""
+        if element.value is not None:
+            return element.value
+        if element.items is not None or element.length == UNDEFINED_LENGTH:
+            return b""
+        data = self.source.read(element.offset, element.length)
+        return data if self.little_endian else little_endian_value(element.vr, data)
+
+    def element(self, tag: int) -> DataElement | None:
+        """Return the element with a tag at the top level."""
+        return next((each for each in self.elements if each.tag == tag), None)
+
+
+def little_endian_value(vr: str, data: bytes) -> bytes:
+    """Return a value of a big endian file as little endian has it (PS3.5 7.3)."""
+    letter = "H" if vr in ("US or SS", "OB or OW", "US or OW") else numeric_format(vr)
+    size = struct.calcsize(f"<{letter}") if letter else 1
+    if size == 1:
+        return data
+    swapped = bytearray(data)
+    whole = len(data) // size * size
+    for place in range(size):
+        swapped[place:whole:size] = data[size - 1 - place : whole : size]
+    return bytes(swapped)
+
+
+# --- value representations that the file does not state (PS3.6, PS3.5 A.1) --------------------
+
+
+@cache
+def standard_vr(tag: int) -> str:
+    """Return the VR of a standard element by PS3.6, empty for others; may be ``US or SS``."""
+    group, number = tag >> 16, tag & 0xFFFF
+    if number == 0:
+        return "UL"
+    if group % 2:
+        return "LO" if 0x10 <= number <= 0xFF else ""
+    from pydicom.datadict import dictionary_VR
+
+    try:
+        return str(dictionary_VR(tag))
+    except KeyError:
+        return ""
+
+
+def is_signed(elements: tuple[DataElement, ...], default: bool) -> bool:
+    """Tell what Pixel Representation says; ``default`` where it is absent."""
+    for each in elements:
+        if each.tag == _PIXEL_REPRESENTATION:
+            return (each.value or b"")[:1] == b"\x01"
+    return default
+
+
+def resolve_vrs(
+    elements: tuple[DataElement, ...], *, signed: bool = False
+) -> tuple[DataElement, ...]:
+    """Give elements without a VR of their own the one that the dictionaries have for them.
+
+    ``signed`` is what Pixel Representation says further up. Items that are not read yet are left.
+    """
+    signed = is_signed(elements, signed)
+    creators: dict[int, str] = {}
+    for each in elements:
+        if each.tag >> 16 & 1 and 0x10 <= each.tag & 0xFFFF <= 0xFF:
+            creators[each.tag] = (each.value or b"").decode("latin-1").strip(" \0")
+    return tuple(_resolved(each, creators, signed=signed) for each in elements)
+
+
+_KNOWN = frozenset((*SHORT_VRS.values(), *LONG_VRS.values()))
+
+
+def _resolved(element: DataElement, creators: dict[int, str], *, signed: bool) -> DataElement:
+    if isinstance(element.items, tuple):
+        return element._replace(
+            items=tuple(resolve_vrs(item, signed=signed) for item in element.items)
+        )
+    if element.items is not None:
+        return element
+    if element.vr in _KNOWN and element.vr != "UN":
+        return element
+    is_private = element.tag >> 16 & 1
+    vr = _private_vr(element, creators) if is_private else _chosen_vr(element, signed=signed)
+    return element._replace(vr=vr)
+
+
+def _private_vr(element: DataElement, creators: dict[int, str]) -> str:
+    group, block = element.tag & 0xFFFF0000, element.tag >> 8 & 0xFF
+    creator = creators.get(group | block)
+    if not creator:
+        return "UN"
+    from pydicom.datadict import private_dictionary_VR
+
+    try:
+        vr = str(private_dictionary_VR(element.tag, creator))
+    except KeyError:
+        return "UN"
+    # A sequence of defined length was not walked: as UN its bytes are right.
+    return vr if vr in _KNOWN and vr != "SQ" else "UN"
+
+
+def _chosen_vr(element: DataElement, *, signed: bool) -> str:
+    """Decide where PS3.6 leaves a choice, as PS3.5 A.1 says."""
+    choices = element.vr.split(" or ") if element.vr else []
+    if "OW" in choices:
+        # Lookup table data: words, and one value where US is a choice too.
+        return "US" if element.length == 2 and "US" in choices else "OW"
+    if choices == ["US", "SS"]:
+        return "SS" if signed else "US"
+    return "UN"

@@ -1,0 +1,260 @@
+"""Walks a folder and finds the DICOM files and archives in it.
+
+DICOM is known by its content, whatever the name. A file that is DICOM by its name alone is found
+as well: opening it tells what is wrong with it. Names are sorted, and the files of a folder come
+before its subfolders, so that two walks of one tree are alike.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from rendicom.dicom.file_kind import Kind, is_called_dicom, look
+
+__all__ = ["Folder", "Found", "Ignored", "Unreadable", "reason_of", "walk", "walk_folders"]
+
+
+_OUT = "leads out of the folder, and links are followed with --follow-links only"
+
+
+class Folder(NamedTuple):
+    """A folder that the walk enters, and the names in it.
+
+    Attributes
+    ----------
+    path
+        Spelt as the root is.
+    relative
+        The path below the root, empty for the root itself.
+    subfolders
+        Folders that will be entered.
+    files
+        All other entries, sorted. Names alone: of a million files that is a hundred megabytes.
+    odd
+        Those of ``files`` that are links, or not regular files.
+    outside
+        Links that lead out of the root, to files or folders, unless links are followed.
+    hidden
+        Names that begin with a dot.
+    """
+
+    path: str
+    relative: str
+    subfolders: tuple[str, ...]
+    files: list[str]
+    odd: frozenset[str]
+    outside: list[str]
+    hidden: list[str]
+
+
+class Found(NamedTuple):
+    """A DICOM file or an archive in the folder entered last; the rest is as in `Look`.
+
+    A file that is DICOM by its name alone is of the kind ``instance``.
+    """
+
+    path: str
+    name: str
+    kind: Kind
+    version: str
+    size: int
+
+
+class Ignored(NamedTuple):
+    """A file or folder that is left out, and what it is."""
+
+    source: str
+    what: Literal["not a DICOM instance", "a DICOMDIR", "hidden"] = "not a DICOM instance"
+
+
+class Unreadable(NamedTuple):
+    """Paths that could not be read, and why."""
+
+    source: str
+    reason: str
+
+
+class _Listing(NamedTuple):
+    folders: list[str]
+    linked_folders: list[str]
+    files: list[str]
+    odd: list[str]
+    hidden: list[str]
+
+
+class _Pending(NamedTuple):
+    relative: str
+    real: str
+
+
+def walk(
+    root: str, *, skip: str = "", follow_links: bool = False
+) -> Iterator[Folder | Found | Ignored | Unreadable]:
+    """Yield the files in ``root``, folder by folder; each file is opened. See `walk_folders`.
+
+    Links that lead out of ``root`` to DICOM files or to folders are `Unreadable` unless followed.
+    """
+    for folder in walk_folders(root, skip=skip, follow_links=follow_links):
+        yield folder
+        if isinstance(folder, Folder):
+            for name in folder.hidden:
+                yield Ignored(os.path.join(folder.path, name), "hidden")
+            yield from _files(folder)
+
+
+def walk_folders(
+    root: str, *, skip: str = "", follow_links: bool = False
+) -> Iterator[Folder | Unreadable]:
+    """Yield ``root`` and the folders below it; no file is opened.
+
+    Hidden files and folders (``.name``) are left out: what programs keep for themselves, deleted
+    files, snapshots, and files that are still being transferred. ``root`` may be hidden.
+
+    A linked folder is entered when it lies outside of the walked folders, so that links can
+    neither loop nor make one file appear twice.
+
+    Parameters
+    ----------
+    root
+        Paths are spelt as it is.
+    skip
+        A folder that is not entered when it comes up: where pictures go to. It need not exist
+        yet; the root itself is always entered.
+    follow_links
+        Follow links to files and folders outside of ``root``.
+    """
+    real_root = os.path.realpath(root)
+    real_skip = os.path.realpath(skip) if skip else ""
+    pending = [_Pending("", real_root)]
+    walked = [real_root]
+    while pending:
+        relative, real = pending.pop()
+        path = os.path.join(root, relative) if relative else root
+        try:
+            listing = _listed(path)
+        except OSError as error:
+            yield Unreadable(path, reason_of(error))
+            continue
+        below = [
+            _Pending(os.path.join(relative, name), os.path.join(real, name))
+            for name in listing.folders
+        ]
+        linked = list(_new_links(path, relative, listing.linked_folders, walked))
+        outside: list[str] = []
+        if follow_links:
+            below += linked
+        else:
+            outside += [os.path.basename(each.relative) for each in linked]
+            outside += [name for name in listing.odd if not _is_inside(path, name, real_root)]
+        below = [each for each in below if not _is_same(each.real, real_skip)]
+        names = tuple(os.path.basename(each.relative) for each in below)
+        odd = frozenset(listing.odd)
+        yield Folder(path, relative, names, listing.files, odd, outside, listing.hidden)
+        pending.extend(sorted(below, reverse=True))
+
+
+def _new_links(path: str, relative: str, names: list[str], walked: list[str]) -> Iterator[_Pending]:
+    """Yield linked folders that lie outside of the walked folders, and record them."""
+    for name in names:
+        real = os.path.realpath(os.path.join(path, name))
+        if not any(_overlap(real, other) for other in walked):
+            walked.append(real)
+            yield _Pending(os.path.join(relative, name), real)
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return why the system refused, without the path."""
+    return getattr(error, "strerror", None) or "cannot be read"
+
+
+def _listed(path: str) -> _Listing:
+    listing = _Listing([], [], [], [], [])
+    with os.scandir(path) as children:
+        for child in children:
+            if child.name.startswith("."):
+                listing.hidden.append(child.name)
+            elif child.is_dir(follow_symlinks=False) and not _is_junction(child):
+                listing.folders.append(child.name)
+            elif child.is_file(follow_symlinks=False):
+                listing.files.append(child.name)
+            elif _leads_to_folder(child):
+                listing.linked_folders.append(child.name)
+            else:
+                listing.files.append(child.name)
+                listing.odd.append(child.name)
+    for names in listing:
+        names.sort()
+    return listing
+
+
+def _leads_to_folder(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_dir()
+    except OSError:
+        # A link to itself; what follows says so.
+        return False
+
+
+def _is_junction(child: os.DirEntry[str]) -> bool:
+    """Tell whether this is a link of Windows to a folder, where Python can tell (from 3.12)."""
+    test = getattr(child, "is_junction", None)
+    return test is not None and bool(test())
+
+
+def _is_inside(path: str, name: str, real_root: str) -> bool:
+    return _overlap(os.path.realpath(os.path.join(path, name)), real_root)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Tell whether one of two real paths lies in the other."""
+    shared = os.path.commonpath((one, other)) if _same_drive(one, other) else ""
+    return shared in (one, other)
+
+
+def _same_drive(one: str, other: str) -> bool:
+    return os.path.splitdrive(one)[0] == os.path.splitdrive(other)[0]
+
+
+def _is_same(real: str, skip: str) -> bool:
+    if not skip or os.path.basename(real).casefold() != os.path.basename(skip).casefold():
+        return False
+    try:
+        # Two spellings may be one folder where case makes no difference.
+        return real == skip or os.path.samefile(real, skip)
+    except OSError:
+        return False
+
+
+def _files(folder: Folder) -> Iterator[Found | Ignored | Unreadable]:
+    """Yield what the files of a folder are, and the links that are not followed."""
+    files = set(folder.files) if folder.outside else frozenset()
+    for name in folder.outside:
+        if name not in files:
+            yield Unreadable(os.path.join(folder.path, name), _OUT)
+    for name in folder.files:
+        path = os.path.join(folder.path, name)
+        is_odd = name in folder.odd
+        try:
+            if is_odd and not stat.S_ISREG(os.stat(path).st_mode):
+                is_wanted = is_called_dicom(name)
+                yield Unreadable(path, "is not a regular file") if is_wanted else Ignored(path)
+                continue
+            seen = look(path)
+        except FileNotFoundError as error:
+            yield Unreadable(path, "is a link to nothing" if is_odd else reason_of(error))
+            continue
+        except OSError as error:
+            yield Unreadable(path, reason_of(error))
+            continue
+        if seen.kind == "directory":
+            yield Ignored(path, "a DICOMDIR")
+        elif seen.kind == "other" and not is_called_dicom(name):
+            yield Ignored(path)
+        elif is_odd and name in folder.outside:
+            yield Unreadable(path, _OUT)
+        else:
+            kind: Kind = "instance" if seen.kind == "other" else seen.kind
+            yield Found(path, name, kind, seen.version, seen.size)

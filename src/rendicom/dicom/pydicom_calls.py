@@ -1,0 +1,40 @@
+"""Calls into pydicom without its warnings, and the exceptions that they may raise."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["pydicom_raises", "quiet_pydicom"]
+
+_QUIET = threading.RLock()
+
+
+@cache
+def pydicom_raises() -> tuple[type[Exception], ...]:
+    """Return the exceptions that pydicom raises for malformed bytes."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (
+        ArithmeticError, AssertionError, AttributeError, EOFError, LookupError,
+        NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error,
+        BytesLengthException, InvalidDicomError,
+    )  # fmt: skip
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Suppress pydicom's warnings: they may quote values.
+
+    One thread at a time, since the filters that are put back are the process's.
+    """
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

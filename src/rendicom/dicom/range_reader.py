@@ -1,0 +1,82 @@
+"""A file object over a byte source, for pydicom."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from rendicom.dicom.file_meta import PREAMBLE_BYTES
+from rendicom.errors import LimitExceededError, RendicomError
+
+if TYPE_CHECKING:
+    from rendicom.dicom.byte_source import ByteSource
+
+__all__ = ["RangeReader"]
+
+
+class RangeReader:
+    """Reads and seeks as a binary file does, never more than there is and up to a limit.
+
+    Attributes
+    ----------
+    failure
+        The error that stopped a read: pydicom turns some errors into others on the way.
+    passed_end
+        More was asked for than there is: a length points behind the end.
+
+    ``hides_preamble``: DICM stands at byte 128 by chance. pydicom, which looks there first, is
+    shown something else once.
+    """
+
+    def __init__(self, source: ByteSource, *, limit: int, hides_preamble: bool = False) -> None:
+        self.failure: RendicomError | None = None
+        self.passed_end = False
+        self._source = source
+        self._position = 0
+        self._limit = limit
+        self._left = limit
+        self._hides_preamble = hides_preamble
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes.
+
+        Raises
+        ------
+        OSError
+            ``size`` is left open. Only inflating does that, and it is done elsewhere, bounded.
+        LimitExceededError
+            The limit is passed.
+        """
+        if size < 0:
+            raise OSError("reading to the end is not offered")
+        left = self._source.size - self._position
+        if size > left:
+            # pydicom looks for the next element's 8 bytes at the very end; that is not a fault.
+            self.passed_end |= left > 0 or size > 8
+            size = max(left, 0)
+        try:
+            if size > self._left:
+                raise LimitExceededError(f"the header is longer than {self._limit} bytes")
+            data = self._source.read(self._position, size)
+        except RendicomError as error:
+            self.failure = error
+            raise
+        self._left -= len(data)
+        if self._hides_preamble and self._position == PREAMBLE_BYTES - 4:
+            data, self._hides_preamble = bytes(len(data)), False
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move, also behind the end, and return the new position."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.size}
+        self._position = max(0, start[whence] + offset)
+        self.passed_end |= self._position > self._source.size
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def close(self) -> None:
+        """Do nothing: the source belongs to someone else."""

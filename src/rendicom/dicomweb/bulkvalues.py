@@ -1,0 +1,127 @@
+"""Bulk data of pixels on its way into a file: as it came, what is said of it, as it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rendicom.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN
+from rendicom.errors import BadRequestError
+
+__all__ = [
+    "MAX_PIXELS",
+    "Bulk",
+    "Coded",
+    "StatedMatrix",
+    "container_of",
+    "depth_of",
+    "gray_model",
+    "matrix_of",
+]
+
+MAX_PIXELS = 1 << 28
+"""Of one frame; more are refused before anything is decoded."""
+
+
+class Bulk(NamedTuple):
+    """One part with bulk data: where metadata look for it, its type as it was sent, its bytes."""
+
+    location: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StatedMatrix:
+    """The pixel matrix as the metadata state it; 0 or empty for what they do not state."""
+
+    rows: int = 0
+    columns: int = 0
+    samples: int = 0
+    photometric: str = ""
+    planar: int = 0
+    allocated: int = 0
+    stored: int = 0
+    signed: bool = False
+    frames: int = 0
+    syntax: str = ""
+    """Transfer Syntax UID."""
+
+    @property
+    def native_length(self) -> int:
+        """Return the bytes that all frames have when they are not compressed, 0 for unknown."""
+        samples = 2 if self.photometric.endswith("_422") else self.samples or 1
+        bits = self.rows * self.columns * samples * self.allocated * (self.frames or 1)
+        return -(-bits // 8)
+
+    def check_frames(self, count: int) -> None:
+        """Refuse fewer or more frames than the metadata say.
+
+        Raises
+        ------
+        BadRequestError
+        """
+        if self.frames and count != self.frames:
+            raise BadRequestError(
+                f"the metadata say {self.frames} frames, and there are {count}",
+                hint="send each frame as a part of its own, all with the same Content-Location",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Pixel data as they are to be stored.
+
+    Attributes
+    ----------
+    syntax
+        Transfer Syntax UID; Explicit VR Little Endian for native cells.
+    frames
+        A codestream or the cells of each frame; of a video the one stream.
+    attributes
+        Values of the Image Pixel module by keyword, as the stream says them.
+    method
+        Lossy Image Compression Method; empty where nothing was lost.
+    """
+
+    syntax: str
+    frames: tuple[bytes, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    method: str = ""
+    uncompressed: int = 0
+    """Bytes that the cells of all frames have."""
+
+    @property
+    def is_native(self) -> bool:
+        """Tell whether the frames are cells."""
+        return self.syntax == EXPLICIT_LITTLE_ENDIAN
+
+
+# --- attributes of the Image Pixel module, by keyword ----------------------------------------
+
+
+def matrix_of(rows: int, columns: int, components: int, model: str) -> dict[str, Any]:
+    """Return size and colour model; colours lie by pixel."""
+    found = {"Rows": rows, "Columns": columns, "SamplesPerPixel": components,
+             "PhotometricInterpretation": model}  # fmt: skip
+    return found if components == 1 else {**found, "PlanarConfiguration": 0}
+
+
+def depth_of(precision: int, said: StatedMatrix, *, is_exact: bool) -> dict[str, Any]:
+    """Return the bits of a sample; a lossless stream may be deeper than what is stored in it."""
+    allocated = container_of(precision)
+    fits = said.allocated == allocated and 0 < said.stored <= precision
+    stored = said.stored if fits and is_exact else precision
+    found = {"BitsAllocated": allocated, "BitsStored": stored, "HighBit": stored - 1}
+    return {**found, "PixelRepresentation": int(said.signed)}
+
+
+def container_of(bits: int) -> int:
+    """Return Bits Allocated for samples of so many bits."""
+    return 8 if bits <= 8 else 16
+
+
+def gray_model(said: StatedMatrix) -> str:
+    """Return the Photometric Interpretation of one component: what is said, if it is of one."""
+    is_gray = said.photometric in ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
+    return said.photometric if is_gray else "MONOCHROME2"

@@ -1,0 +1,101 @@
+"""Renders a source as the bytes of a document."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING
+
+from rendicom.documents.content_tree import read_tree
+from rendicom.documents.dataset_reader import DatasetReader, open_document
+from rendicom.documents.document_header import class_name, read_header_of, read_places
+from rendicom.documents.document_model import Document, Link, RenderedDocument
+from rendicom.documents.formats import HTML, TEXT, XML
+from rendicom.documents.sop_classes import document_types, kind_of
+from rendicom.errors import NotAcceptableError
+
+if TYPE_CHECKING:
+    from rendicom.documents.dataset_reader import Source
+
+__all__ = ["render"]
+
+_CHARSET = re.compile(
+    r"utf-8|ascii|iso8859-[0-9]+|cp125[0-9]|koi8-r|gb2312|gbk|gb18030|big5|euc_kr|euc_jp|shift_jis"
+)
+"""Character sets in which the byte 3C always is ``<``."""
+
+
+def render(source: Source, media_type: str, *, link: Link | None, charset: str) -> RenderedDocument:
+    """Render a document; see `rendicom.documents.render_document`."""
+    with open_document(source) as (sop_class, reader):
+        available = document_types(sop_class)
+        if media_type not in available:
+            raise _unacceptable(sop_class, media_type, available)
+        kind = kind_of(sop_class)
+        if kind == "report":
+            document = _report(reader, sop_class)
+        else:
+            from rendicom.documents.encapsulated import read_attachment, read_encapsulated
+
+            if media_type not in (HTML, TEXT) and (kind == "cda" or media_type != XML):
+                return RenderedDocument(read_attachment(reader, sop_class).data, media_type)
+            document = read_encapsulated(reader, sop_class)
+        document = document._replace(notes=(*document.notes, *reader.notes))
+    return _written(document, media_type, link, _known(charset))
+
+
+def _unacceptable(
+    sop_class: str, media_type: str, available: tuple[str, ...]
+) -> NotAcceptableError:
+    what = class_name(sop_class)
+    if not available:
+        return NotAcceptableError(f"{what}: this is neither a report nor an encapsulated document")
+    return NotAcceptableError(
+        f"{what}: not available as {media_type}",
+        hint=f"available: {', '.join(available)}",
+        available=available,
+    )
+
+
+def _report(reader: DatasetReader, sop_class: str) -> Document:
+    places = read_places(reader)
+    document = read_header_of(reader, sop_class, places)
+    content = read_tree(reader, places)
+    concept = content.concept
+    if not content.children:
+        reader.notes.setdefault("the document has no content")
+    title = (concept.meaning or concept.value) if concept else document.class_name
+    return document._replace(title=title, content=content)
+
+
+def _known(charset: str) -> str:
+    """Return the requested charset if it is supported, else UTF-8 (PS3.18 8.3.3.2)."""
+    try:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return charset.lower() if _CHARSET.fullmatch(name) else "utf-8"
+
+
+def _written(
+    document: Document, media_type: str, link: Link | None, charset: str
+) -> RenderedDocument:
+    if media_type == HTML:
+        from rendicom.documents.templating import write_page
+
+        # HTML can escape characters that the charset lacks.
+        page = write_page(document, link, charset)
+        return RenderedDocument(page.encode(charset, "xmlcharrefreplace"), media_type, charset)
+    if media_type == XML:
+        from rendicom.documents.templating import write_xml
+
+        return RenderedDocument(write_xml(document, link), media_type, "utf-8")
+    from rendicom.documents.templating import write_plain
+
+    text = write_plain(document, link)
+    try:
+        return RenderedDocument(text.encode(charset), media_type, charset)
+    except UnicodeError:
+        raise NotAcceptableError(
+            f"the text has characters that {charset} does not have", hint="ask for UTF-8"
+        ) from None

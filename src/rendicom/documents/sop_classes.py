@@ -1,0 +1,62 @@
+"""SOP classes of documents, and the media types of each."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from rendicom.documents.formats import HTML, PDF, TEXT, XML
+
+__all__ = ["KEY_OBJECT_SELECTION", "Kind", "document_types", "is_document", "kind_of"]
+
+Kind = Literal["report", "pdf", "cda", "stl", "obj", "mtl"]
+
+KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"
+
+_REPORT = re.compile(r"1\.2\.840\.10008\.5\.1\.4\.1\.1\.88\.[0-9]+")
+"""All classes with an SR Document Content Module (PS3.4 B.5), also of later editions."""
+
+_ENCAPSULATED: dict[str, Kind] = {
+    "1.2.840.10008.5.1.4.1.1.104.1": "pdf",
+    "1.2.840.10008.5.1.4.1.1.104.2": "cda",
+    "1.2.840.10008.5.1.4.1.1.104.3": "stl",
+    "1.2.840.10008.5.1.4.1.1.104.4": "obj",
+    "1.2.840.10008.5.1.4.1.1.104.5": "mtl",
+}
+
+_TYPES: dict[Kind, tuple[str, ...]] = {
+    "report": (HTML, TEXT, XML),
+    "pdf": (HTML, TEXT, XML, PDF),
+    "cda": (HTML, TEXT, XML),
+    "stl": (HTML, TEXT, XML, "model/stl"),
+    "obj": (HTML, TEXT, XML, "model/obj"),
+    "mtl": (HTML, TEXT, XML, "model/mtl"),
+}
+
+
+def kind_of(sop_class: str) -> Kind | None:
+    """Return the kind of document of a class; None for other objects."""
+    if _REPORT.fullmatch(sop_class):
+        return "report"
+    return _ENCAPSULATED.get(sop_class)
+
+
+def is_document(sop_class: str) -> bool:
+    """Return whether a class is a report or an encapsulated document.
+
+    Those are the classes of the category Text (PS3.18 Table 8.7.2-1).
+
+    >>> is_document("1.2.840.10008.5.1.4.1.1.88.59"), is_document("1.2.840.10008.5.1.4.1.1.2")
+    (True, False)
+    """
+    return kind_of(sop_class) is not None
+
+
+def document_types(sop_class: str) -> tuple[str, ...]:
+    """Return the media types a class is available as, the default first.
+
+    >>> document_types("1.2.840.10008.5.1.4.1.1.104.1")
+    ('text/html', 'text/plain', 'text/xml', 'application/pdf')
+    """
+    kind = kind_of(sop_class)
+    return () if kind is None else _TYPES[kind]

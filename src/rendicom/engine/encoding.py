@@ -1,0 +1,47 @@
+"""Encodes samples ready for display as the picture that a request asks for."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from rendicom.encode import encode, format_of_media_type
+from rendicom.encode.fit import fit
+from rendicom.encode.formats import EncodeSettings
+from rendicom.engine.rendered_image import RenderedImage
+
+if TYPE_CHECKING:
+    from rendicom.engine.request import PictureRequest
+    from rendicom.engine.selections import Displayed
+    from rendicom.options import RenderOptions
+
+__all__ = ["encoded", "settings_of"]
+
+
+def encoded(
+    displayed: Displayed, request: PictureRequest, *, frame: int | None = None
+) -> RenderedImage:
+    """Return the picture; ``frame`` is its number if it shows one frame."""
+    file_format = format_of_media_type(request.media_type)
+    start = perf_counter()
+    image, fit_notes = fit(displayed.image, file_format)
+    middle = perf_counter()
+    data = encode(image, file_format, settings_of(request.options))
+    height, width = image.samples.shape[:2]
+    *before, rendering = displayed.seconds or (0.0, 0.0)
+    return RenderedImage(
+        data=data,
+        media_type=file_format.media_type,
+        width=width,
+        height=height,
+        frame=frame,
+        voi=displayed.plan.voi,
+        warnings=(*displayed.warnings, *fit_notes),
+        layers=displayed.layers,
+        seconds=(*before, rendering + middle - start, perf_counter() - middle),
+    )
+
+
+def settings_of(options: RenderOptions) -> EncodeSettings:
+    """Return the part of the options that an encoder gets."""
+    return EncodeSettings(quality=options.quality, compression=options.compression)

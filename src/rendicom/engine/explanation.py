@@ -1,0 +1,31 @@
+"""`Explanation`: what a picture would show and why, in words and numbers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Explanation"]
+
+
+class Explanation(NamedTuple):
+    """Description of a picture before it is rendered, for users.
+
+    Attributes
+    ----------
+    voi
+        Which VOI transform was chosen.
+    photometric_interpretation, bits_stored, signed
+        Of the decoded frame; a compressed stream wins over the header.
+    width, height
+        Of the picture.
+    warnings
+        One sentence each.
+    """
+
+    voi: str
+    photometric_interpretation: str
+    bits_stored: int
+    signed: bool
+    width: int
+    height: int
+    warnings: tuple[str, ...]

@@ -1,0 +1,56 @@
+"""Puts a picture where it belongs: whole or not at all, and never over a DICOM file."""
+
+from __future__ import annotations
+
+from rendicom.dicom.file_kind import HEAD_LENGTH, is_dicom_file, kind_of_head
+from rendicom.errors import OutputExistsError, UnreadableSourceError, UnwritableOutputError
+from rendicom.storage import Existing, exists, head, is_uri, write
+from rendicom.storage.backends.local import exists_error
+
+__all__ = ["Existing", "may_write", "write_picture"]
+
+
+def may_write(path: str, existing: Existing) -> bool:
+    """Tell whether a picture may be written at ``path``; False means: leave what is there.
+
+    Raises
+    ------
+    OutputExistsError
+        A DICOM file is there, or anything at all while ``existing`` is ``fail``.
+    UnwritableOutputError
+        The store does not tell what is there.
+    """
+    try:
+        if not exists(path):
+            return True
+        is_dicom = _is_dicom(path)
+    except UnreadableSourceError as error:
+        message = f"cannot write {path}: {error.message}"
+        raise UnwritableOutputError(message, hint=error.hint) from error
+    if is_dicom:
+        raise OutputExistsError(
+            f"a DICOM file is in the place of {path} and is never overwritten",
+            hint="choose another TARGET",
+        )
+    if existing == "fail":
+        raise exists_error(path)
+    return existing == "overwrite"
+
+
+def _is_dicom(path: str) -> bool:
+    if not is_uri(path):
+        return is_dicom_file(path)
+    return kind_of_head(head(path, HEAD_LENGTH)) in ("instance", "directory")
+
+
+def write_picture(path: str, data: bytes, *, existing: Existing = "overwrite") -> bool:
+    """Write ``data`` at ``path``; False when ``existing`` is ``skip`` and something is there.
+
+    Raises
+    ------
+    OutputExistsError
+        Something is there and ``existing`` is ``fail``.
+    UnwritableOutputError
+        The disk is full, the folder is read-only, and the like.
+    """
+    return write(path, data, existing=existing)

@@ -1,0 +1,113 @@
+"""`PictureRequest`: which picture is wanted, in the form that every door hands to the engine."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote
+
+from rendicom.options import RenderOptions
+from rendicom.selection import Selection
+
+__all__ = ["InstanceLocation", "PictureRequest"]
+
+_DEFAULT_OPTIONS = RenderOptions()
+_FIRST_FRAME = Selection("frames", "1")
+
+
+class InstanceLocation(NamedTuple):
+    """The location of an instance, and the version of its bytes."""
+
+    location: str
+    version: str = ""
+
+
+class PictureRequest(NamedTuple):
+    """One picture: of an instance, what of it, how it is rendered, and in which format.
+
+    It is small, hashable and travels between processes as text.
+
+    Attributes
+    ----------
+    selection
+        The frames or other part of the instance; the first frame by default.
+    options
+        How to render.
+    media_type
+        Format of the picture.
+    instance, presentation, layers
+        Where the instance, the presentation state it is shown by, and what is drawn over it are.
+        A door opens them and hands them to the engine; they are None or empty where they came as
+        objects, without a location.
+
+    Examples
+    --------
+    >>> request = rendicom.PictureRequest(media_type="image/png")
+    >>> with rendicom.open_instance("ct.dcm") as instance:
+    ...     instance.picture(request).width
+    128
+    """
+
+    selection: Selection = _FIRST_FRAME
+    options: RenderOptions = _DEFAULT_OPTIONS
+    media_type: str = "image/jpeg"
+    instance: InstanceLocation | None = None
+    presentation: InstanceLocation | None = None
+    layers: tuple[InstanceLocation, ...] = ()
+
+    def canonical(self) -> str:
+        """Return selection, options and media type as text, like the end of a URL.
+
+        >>> PictureRequest().canonical()
+        'image/jpeg?frames=1'
+        """
+        what = f"{self.media_type}?{_selected(*self.selection)}"
+        options = _canonical(self.options)
+        return f"{what}&{options}" if options else what
+
+    @classmethod
+    def parse(cls, text: str) -> PictureRequest:
+        """Return the request that `canonical` returned a text of, without locations."""
+        media_type, _, query = text.partition("?")
+        what, _, options = query.partition("&")
+        ((kind, selected),) = parse_qsl(what, keep_blank_values=True)
+        return cls(Selection(kind, selected), _options(options), media_type)
+
+    def cache_key(self) -> str:
+        """Return 32 hexadecimal digits that are equal for equal requests, across processes."""
+        import hashlib
+
+        places = (self.instance, self.presentation, *self.layers)
+        where = [text for place in places for text in place or ("", "")]
+        text = "\0".join((*where, self.canonical()))
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as text, which takes a fraction of the time that the options take."""
+        return _restored, (self.canonical(), self.instance, self.presentation, self.layers)
+
+
+def _restored(
+    text: str,
+    instance: InstanceLocation | None,
+    presentation: InstanceLocation | None,
+    layers: tuple[InstanceLocation, ...],
+) -> PictureRequest:
+    return PictureRequest.parse(text)._replace(
+        instance=instance, presentation=presentation, layers=layers
+    )
+
+
+@lru_cache(maxsize=1024)
+def _selected(kind: str, text: str) -> str:
+    return f"{kind}={quote(text, safe=',:')}"
+
+
+@lru_cache(maxsize=256)
+def _canonical(options: RenderOptions) -> str:
+    return options.canonical()
+
+
+@lru_cache(maxsize=256)
+def _options(canonical: str) -> RenderOptions:
+    return RenderOptions.parse(dict(parse_qsl(canonical)))

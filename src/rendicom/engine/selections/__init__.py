@@ -1,0 +1,82 @@
+"""Kinds of selections, one per file; each defines ``SELECTION``.
+
+The name of the module is the kind. How a kind is written in a URL is one file with the same name
+in ``rendicom.dicomweb.selections``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from rendicom import registry
+from rendicom.errors import OptionError
+from rendicom.views import shown
+
+if TYPE_CHECKING:
+    from rendicom.engine.rendered_image import RenderedImage
+    from rendicom.engine.request import PictureRequest
+    from rendicom.options import RenderOptions
+    from rendicom.presentation import PresentationState
+    from rendicom.rendering.plan import RenderPlan
+    from rendicom.values import DisplayImage, DrawnLayer, PixelDescription
+
+__all__ = ["Displayed", "FrameDisplay", "SelectionKind", "selection_kind"]
+
+
+class Displayed(NamedTuple):
+    """Samples ready to be encoded, and how they came about.
+
+    ``seconds`` are those of decoding and of rendering, ``layers`` what was drawn over the image.
+    """
+
+    image: DisplayImage
+    plan: RenderPlan
+    warnings: tuple[str, ...]
+    seconds: tuple[float, ...] = ()
+    layers: tuple[DrawnLayer, ...] = ()
+
+
+class FrameDisplay(Protocol):
+    """The part of `rendicom.engine.Instance` that selections are made from."""
+
+    threads: int | None
+
+    @property
+    def description(self) -> PixelDescription:
+        """Return the pixel matrix as the header describes it."""
+        ...
+
+    def displayed(
+        self, number: int, options: RenderOptions, presentation: PresentationState | None = None
+    ) -> Displayed:
+        """Return one frame, decoded and rendered."""
+        ...
+
+
+class SelectionKind(Protocol):
+    """A kind of selection."""
+
+    def picture(
+        self,
+        instance: FrameDisplay,
+        request: PictureRequest,
+        presentation: PresentationState | None,
+    ) -> RenderedImage:
+        """Return the picture of ``request.selection``.
+
+        Raises
+        ------
+        OptionError
+            The text of the selection is malformed, or does not fit the instance.
+        """
+        ...
+
+
+def selection_kind(name: str) -> SelectionKind:
+    """Return the kind of that name; OptionError for any other."""
+    if name in registry.module_names(__name__):
+        return cast("SelectionKind", registry.load(__name__, name, "SELECTION"))
+    found = registry.discover(__name__, "SELECTION")
+    if name not in found:
+        raise OptionError(f"selection {shown(name)} is not one of {', '.join(found)}")
+    return cast("SelectionKind", found[name])

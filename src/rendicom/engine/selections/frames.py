@@ -1,0 +1,100 @@
+"""Frames: a picture of one, an animation of several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rendicom.encode import format_of_media_type
+from rendicom.engine.encoding import encoded
+from rendicom.errors import NoSuchFrameError, OptionError
+from rendicom.selection import FrameSelection, Selection
+from rendicom.views import read_integer, shown
+
+if TYPE_CHECKING:
+    from rendicom.engine.rendered_image import RenderedImage
+    from rendicom.engine.request import PictureRequest
+    from rendicom.engine.selections import Displayed, FrameDisplay
+    from rendicom.presentation import PresentationState
+    from rendicom.values import PixelDescription
+
+__all__ = ["SELECTION", "read_number", "select_frame", "select_frames"]
+
+_DEFAULT_DURATION = 100.0
+"""Milliseconds a frame is shown where the file does not give any timing."""
+
+
+class _FrameKind:
+    def picture(
+        self,
+        instance: FrameDisplay,
+        request: PictureRequest,
+        presentation: PresentationState | None,
+    ) -> RenderedImage:
+        number = request.selection.frame
+        if number is not None:
+            displayed = instance.displayed(number, request.options, presentation)
+            return encoded(displayed, request, frame=number)
+        chosen = FrameSelection.parse(request.selection.text)
+        numbers = tuple(chosen.numbers(instance.description.number_of_frames))
+        return _animation(
+            lambda number: instance.displayed(number, request.options, presentation),
+            numbers,
+            _durations(instance.description, numbers),
+            request,
+            instance.threads,
+        )
+
+
+def _animation(
+    displayed: Callable[[int], Displayed],
+    numbers: Sequence[int],
+    durations: Sequence[float],
+    request: PictureRequest,
+    threads: int | None,
+) -> RenderedImage:
+    from rendicom.engine.loop import render_loop
+
+    file_format = format_of_media_type(request.media_type)
+    return render_loop(displayed, numbers, durations, file_format, request.options, threads=threads)
+
+
+def _durations(description: PixelDescription, numbers: Sequence[int]) -> list[float]:
+    durations = description.frame_durations or (_DEFAULT_DURATION,)
+    return [durations[min(number, len(durations)) - 1] for number in numbers]
+
+
+def read_number(value: object) -> int:
+    """Return the frame number given in code; OptionError for what is not a whole number."""
+    number = None if isinstance(value, str) else read_integer(value)
+    if number is None:
+        raise OptionError(f"frame {shown(value)} is not a whole number")
+    return number
+
+
+def select_frame(number: object) -> Selection:
+    """Return the selection of one frame, by its number.
+
+    Raises
+    ------
+    OptionError, NoSuchFrameError
+    """
+    frame = read_number(number)
+    if frame < 1:
+        raise NoSuchFrameError(f"there is no frame {frame}: frames are counted from 1")
+    return FrameSelection.of((frame,)).selection
+
+
+def select_frames(numbers: Sequence[int] | None) -> Selection:
+    """Return the selection of frames by their numbers, of all for None."""
+    given: Any = numbers
+    if given is None:
+        return FrameSelection().selection
+    if not isinstance(given, Sequence) or not given:
+        raise OptionError(f"frames {shown(numbers)} are not frame numbers")
+    for number in given:
+        select_frame(number)
+    return FrameSelection.of(map(read_number, given)).selection
+
+
+SELECTION = _FrameKind()

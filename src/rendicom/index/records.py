@@ -1,0 +1,187 @@
+"""Plain values that go into the catalogue and come out of it; they pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+__all__ = [
+    "Counts",
+    "Entry",
+    "Indexed",
+    "Level",
+    "MatchKey",
+    "Rejected",
+    "ScanProgress",
+    "SearchQuery",
+    "SearchResult",
+    "Status",
+]
+
+Level = Literal["studies", "series", "instances"]
+Status = Literal["present", "deleted", "unknown"]
+
+
+class Indexed(NamedTuple):
+    """One instance as read from its file.
+
+    ``of_study``, ``of_series`` and ``more`` hold attributes by tag; see
+    `rendicom.index.search_keys` for their form. ``number`` and ``series_number`` are None if the
+    file has none. The other fields are those of `Entry`.
+    """
+
+    study: str
+    series: str
+    instance: str
+    location: str
+    version: str
+    size: int
+    sop_class: str
+    transfer_syntax: str
+    number_of_frames: int
+    rows: int
+    columns: int
+    bits_allocated: int
+    has_pixels: bool
+    burned_in: bool
+    representative_frame: int
+    series_number: int | None
+    instance_number: int | None
+    of_study: Mapping[str, list[Any]]
+    of_series: Mapping[str, list[Any]]
+    more: Mapping[str, list[Any]]
+
+
+class Rejected(NamedTuple):
+    """A file that is not an instance; ``is_dicom``: it is DICOM but cannot be listed."""
+
+    location: str
+    version: str
+    size: int
+    is_dicom: bool
+
+
+class Entry(NamedTuple):
+    """An instance in the catalogue.
+
+    Attributes
+    ----------
+    location
+        Path or URI.
+    version
+        Changes when the file does.
+    size
+        Of the file, in bytes.
+    number_of_frames
+        1 if the file does not say.
+    rows, columns
+        0 for an object without an image.
+    has_pixels
+        It has pixel data to render.
+    burned_in
+        The pixels may identify the patient, by `rendicom.pixels.burnedin.burned_in`.
+    representative_frame
+        Counted from 1.
+    """
+
+    study: str
+    series: str
+    instance: str
+    location: str
+    version: str
+    size: int
+    sop_class: str
+    transfer_syntax: str
+    modality: str
+    number_of_frames: int
+    rows: int
+    columns: int
+    has_pixels: bool
+    burned_in: bool
+    representative_frame: int
+    series_number: int | None
+    instance_number: int | None
+
+
+class MatchKey(Protocol):
+    """One condition of a search; `rendicom.dicomweb.query.Match` implements it.
+
+    ``path`` is one tag, or those of sequences and then one. ``kind`` is ``single``, ``list``,
+    ``wildcard``, ``range`` (first and last, inclusive, an empty one open), ``universal`` or
+    ``empty``.
+    """
+
+    @property
+    def path(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def vr(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def values(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+class SearchQuery(Protocol):
+    """A search; `rendicom.dicomweb.query.Query` implements it."""
+
+    @property
+    def matches(self) -> Sequence[MatchKey]: ...  # noqa: D102
+    @property
+    def include(self) -> Sequence[tuple[int, ...]] | Literal["all"]: ...  # noqa: D102
+    @property
+    def limit(self) -> int | None: ...  # noqa: D102
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def fuzzy(self) -> bool: ...  # noqa: D102
+    @property
+    def timezone(self) -> str: ...  # noqa: D102
+    @property
+    def order(self) -> Sequence[tuple[int, bool]]: ...  # noqa: D102
+
+
+class SearchResult(NamedTuple):
+    """Result of a search.
+
+    ``models`` are in the DICOM JSON model, without Retrieve URL; ``remaining`` is how many more
+    matches follow them; ``warnings`` are sentences for Warning headers.
+    """
+
+    models: list[dict[str, Any]]
+    remaining: int
+    warnings: tuple[str, ...] = ()
+
+
+class Counts(NamedTuple):
+    """Size of the catalogue; ``duplicates`` counts further files of listed instances."""
+
+    studies: int
+    series: int
+    instances: int
+    duplicates: int = 0
+
+
+class ScanProgress(NamedTuple):
+    """Progress of the scan of all folders.
+
+    After a complete scan these are its results, until the next one is complete.
+
+    Attributes
+    ----------
+    found
+        Files seen.
+    indexed
+        Instances among them that are listed.
+    failed
+        DICOM files that cannot be listed, and unreadable files.
+    is_complete
+        All folders were scanned at least once.
+    unreachable
+        Folders that cannot be reached now; their entries are kept.
+    """
+
+    found: int = 0
+    indexed: int = 0
+    failed: int = 0
+    is_complete: bool = False
+    unreachable: tuple[str, ...] = ()

@@ -1,0 +1,8 @@
+"""SOP classes of presentation states that show several images in one picture (PS3.4 B.5)."""
+
+from __future__ import annotations
+
+__all__ = ["ADVANCED_BLENDING", "BLENDING", "BLENDING_CLASSES"]
+
+BLENDING, ADVANCED_BLENDING = "1.2.840.10008.5.1.4.1.1.11.4", "1.2.840.10008.5.1.4.1.1.11.8"
+BLENDING_CLASSES = (BLENDING, ADVANCED_BLENDING)

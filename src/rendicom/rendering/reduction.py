@@ -1,0 +1,83 @@
+"""Decides how much smaller than the image a frame may be decoded for a small picture.
+
+Some codecs decode an image at a half, a quarter or less of its size, from a part of its data. The
+picture is then not exactly the same, and is made so only where `RenderOptions.fast` allows it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rendicom.options import PRESETS
+from rendicom.rendering.lut import Tone
+from rendicom.rendering.plan import modality_of
+from rendicom.rendering.stages.image_transform import plan_geometry
+
+if TYPE_CHECKING:
+    from rendicom.options import RenderOptions
+    from rendicom.values import DisplayAttributes, PixelDescription
+
+__all__ = ["halvings_allowed"]
+
+_NEARLY = 1.02
+"""Sides of a picture are rounded: an eighth may be a little less than that."""
+
+
+def halvings_allowed(
+    description: PixelDescription, display: DisplayAttributes, options: RenderOptions
+) -> int:
+    """Return how often both sides of the image may be halved before it is rendered.
+
+    The halved image has about as many rows and columns as the picture, or more, and less than twice
+    as many along one axis. 0 where a stage needs every pixel: values that cannot be
+    averaged, overlay planes, a region of interest whose range counts, padding that is not black.
+
+    Raises
+    ------
+    OptionError, LimitExceededError
+        As for `plan_geometry`.
+    """
+    if not options.fast or options.strict or options.values != "display":
+        return 0
+    if description.is_label or description.is_float or display.palette is not None:
+        return 0
+    if options.voi.kind == "roi" or (options.overlays and display.overlays):
+        return 0
+    if (
+        options.padding
+        and display.padding is not None
+        and not _is_black(display.padding, description, display, options)
+    ):
+        return 0
+    shape = (description.rows, description.columns)
+    geometry = plan_geometry(shape, display, options, keeps_values=False)
+    if geometry is None:
+        return 0
+    top, left, bottom, right = geometry.region
+    ratio = min((bottom - top) / geometry.size[0], (right - left) / geometry.size[1])
+    return max(0, math.floor(math.log2(ratio * _NEARLY)))
+
+
+def _is_black(
+    padding: tuple[float, float],
+    description: PixelDescription,
+    display: DisplayAttributes,
+    options: RenderOptions,
+) -> bool:
+    """Tell whether padding would be black without being painted: its neighbors then may mix in."""
+    if options.suv:
+        return False
+    window = options.window or PRESETS.get(options.preset or "")
+    if window is None and options.voi.kind == "auto" and not display.voi_luts and display.windows:
+        window = display.windows[0]
+    if window is None:
+        return False
+    tone = Tone(
+        modality_of(description, display),
+        window,
+        is_inverted=(description.photometric_interpretation == "MONOCHROME1") != options.invert,
+    )
+    return not tone.display(np.array(padding)).any()

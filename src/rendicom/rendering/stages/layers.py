@@ -1,0 +1,179 @@
+"""Layers are blended over a finished picture, one after the other.
+
+A mask or a map of values is placed as the image was; lines and texts are drawn in the picture, so
+that they are as thin in a small one as in a large one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rendicom.rendering.blending import blend
+from rendicom.rendering.layers import (
+    ColourBar,
+    IsoLines,
+    LayerLabel,
+    LayerMask,
+    LayerPath,
+    LayerStack,
+    LegendRow,
+    ValueLayer,
+)
+from rendicom.rendering.stages.displayed_area import Affine, Placement, quarter_turned
+from rendicom.rendering.stages.drawing import (
+    PathMark,
+    TextMark,
+    draw_figure,
+    draw_note,
+    usual_thickness,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rendicom.rendering.stages.image_transform import Geometry
+
+    Placing = Geometry | Placement | None
+
+__all__ = ["draw_layers"]
+
+_WHITE = (1.0, 1.0, 1.0)
+_LEGEND_SIDES, _LEAST_LETTER = 40, 7
+
+
+def draw_layers(samples: NDArray[Any], stack: LayerStack, placing: Placing) -> NDArray[Any]:
+    """Return the picture, RGB, with the layers over it; ``placing`` is what the image went through.
+
+    What is laid over each other is rounded once, in the end.
+    """
+    picture = samples if samples.ndim == 3 else np.repeat(samples[..., np.newaxis], 3, axis=2)
+    is_narrow = picture.dtype == np.uint8
+    canvas = picture.astype(np.uint16) * np.uint16(257) if is_narrow else picture.copy()
+    for piece in stack.pieces:
+        if isinstance(piece, LayerMask):
+            _draw_mask(canvas, piece, placing)
+        elif isinstance(piece, ValueLayer):
+            _draw_values(canvas, piece, placing)
+        elif isinstance(piece, IsoLines):
+            _draw_isolines(canvas, piece, placing)
+        elif isinstance(piece, LayerPath):
+            to_picture = _into_picture(placing)
+            points = tuple(to_picture(point) for point in piece.points)
+            draw_figure(canvas, PathMark(points, piece.colour))
+        else:
+            _draw_label(canvas, piece, placing)
+    _draw_legend(canvas, stack.legend)
+    if not is_narrow:
+        return canvas
+    return ((canvas.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _placed(values: NDArray[Any], placing: Placing) -> NDArray[Any]:
+    return values if placing is None else placing.apply(values)
+
+
+def _into_picture(placing: Placing) -> Affine:
+    """Return what leads from pixels of the image into the picture."""
+    if placing is None:
+        return Affine()
+    if isinstance(placing, Placement):
+        return placing.from_image
+    top, left, bottom, right = placing.region
+    rows, columns = placing.size
+    across, along = columns / (right - left), rows / (bottom - top)
+    scaled = Affine(across, 0, -left * across, 0, along, -top * along)
+    turn, width, height = quarter_turned(placing.quarter_turns, columns, rows)
+    affine = scaled.then(turn)
+    if placing.mirrors_columns:
+        affine = affine.then(Affine(-1, 0, width))
+    if placing.mirrors_rows:
+        affine = affine.then(Affine(1, 0, 0, 0, -1, height))
+    return affine
+
+
+def _draw_mask(canvas: NDArray[Any], mask: LayerMask, placing: Placing) -> None:
+    if mask.opacity is not None:
+        # Resampling may overshoot.
+        amounts = np.clip(_placed(mask.amounts.astype(np.float32), placing), 0, 1)
+        blend(canvas, amounts * np.float32(mask.opacity), mask.colour, top=0, left=0)
+    if mask.has_outline:
+        inside = mask.amounts > 0
+        if placing is not None:
+            inside = placing.apply(inside.astype(np.float32)) >= 0.5
+        _draw_outline(canvas, inside, mask.colour)
+
+
+def _draw_outline(canvas: NDArray[Any], inside: NDArray[np.bool_], colour: Any) -> None:
+    """Paint the pixels at the rim of a region, and none beside it."""
+    inner = inside
+    for _ in range(max(1, round(usual_thickness(canvas) - 0.5))):
+        inner = _eroded(inner)
+    blend(canvas, (inside & ~inner).astype(np.float32), colour, top=0, left=0)
+
+
+def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels whose four neighbors are inside as well."""
+    result = np.zeros_like(inside)
+    result[1:-1, 1:-1] = (
+        inside[1:-1, 1:-1]
+        & inside[:-2, 1:-1]
+        & inside[2:, 1:-1]
+        & inside[1:-1, :-2]
+        & inside[1:-1, 2:]
+    )
+    return result
+
+
+def _draw_values(canvas: NDArray[Any], layer: ValueLayer, placing: Placing) -> None:
+    colours = _placed(layer.colours, placing)
+    opacities = np.clip(_placed(layer.opacities, placing), 0, 1)
+    touched = np.nonzero(opacities)
+    share = opacities[touched].astype(np.float32)[:, np.newaxis]
+    base = canvas[touched].astype(np.float32)
+    factor = np.float32(65535 / np.iinfo(colours.dtype).max)
+    mixed = base + share * (colours[touched].astype(np.float32) * factor - base)
+    canvas[touched] = np.floor(mixed + np.float32(0.5)).astype(canvas.dtype)
+
+
+def _draw_isolines(canvas: NDArray[Any], lines: IsoLines, placing: Placing) -> None:
+    values = _placed(lines.values, placing)
+    for level, colour in lines.levels:
+        _draw_outline(canvas, values >= level, colour)
+
+
+def _draw_label(canvas: NDArray[Any], label: LayerLabel, placing: Placing) -> None:
+    point = _into_picture(placing)(label.point)
+    if 0 <= point[0] <= canvas.shape[1] and 0 <= point[1] <= canvas.shape[0]:
+        draw_note(canvas, TextMark(label.text, label.colour, None, point))
+
+
+def _draw_legend(canvas: NDArray[Any], legend: tuple[LegendRow | ColourBar, ...]) -> None:
+    """List colors and names from the lower left corner up, as many as there is room for."""
+    rows, columns = canvas.shape[:2]
+    letter = max(_LEAST_LETTER, min(rows, columns) // _LEGEND_SIDES)
+    height, margin = 2 * letter, letter
+    shown = legend[: max(0, (rows - 2 * margin) // height)]
+    for place, entry in enumerate(shown):
+        top = rows - margin - (len(shown) - place) * height
+        swatch = np.ones((letter, letter), np.float32)
+        left, text = margin, ""
+        if isinstance(entry, LegendRow):
+            blend(canvas, swatch, entry.colour, top=top, left=left)
+            left, text = left + 2 * letter, entry.text
+        else:
+            left = _draw_bar(canvas, entry, top, left, letter)
+            text = f"{entry.low} - {entry.high}"
+        if text:
+            box = (float(left), float(top), float(columns - margin), float(top + letter))
+            draw_note(canvas, TextMark(text, _WHITE, box, None))
+
+
+def _draw_bar(canvas: NDArray[Any], bar: ColourBar, top: int, left: int, letter: int) -> int:
+    """Draw the colors of a range side by side; return where a text can begin."""
+    width = min(8 * letter, max(0, int(canvas.shape[1]) - left))
+    index = np.arange(width) * (len(bar.colours) - 1) // max(1, width - 1)
+    part = canvas[max(0, top) : top + letter, left : left + width]
+    part[...] = (bar.colours[index].astype(np.uint32) * 257).astype(canvas.dtype)
+    return left + width + letter

@@ -1,0 +1,231 @@
+"""Chooses the instances and frames that a rendered resource shows, and what is drawn on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from rendicom.composition.kinds import DOSE, PLANS, is_about_images, is_drawable
+from rendicom.dicomweb.categories import Category, category_of, is_presentation_state
+from rendicom.dicomweb.mediatypes import choose_rendered
+from rendicom.dicomweb.resources import Resource
+from rendicom.documents import document_types, is_document
+from rendicom.errors import BadRequestError, NoSuchResourceError
+from rendicom.server.requests import check_number
+
+if TYPE_CHECKING:
+    from rendicom.dicomweb.mediatypes import Accepts
+    from rendicom.index.catalogue import Entry
+    from rendicom.options import RenderOptions
+    from rendicom.server.services import Services
+
+__all__ = [
+    "ShownFrame",
+    "ShownInstance",
+    "check_frames",
+    "choose_instances",
+    "choose_layers",
+    "images_about",
+    "is_base",
+    "superimposed",
+    "targets_of",
+]
+
+
+class ShownFrame(NamedTuple):
+    """A frame of an image."""
+
+    entry: Entry
+    frame: int
+
+
+class ShownInstance(NamedTuple):
+    """An instance, or some of its frames, that an answer may show.
+
+    Attributes
+    ----------
+    frames
+        Those that the request names.
+    presentation
+        The presentation state that the image is shown by.
+    layers
+        What is drawn on it.
+    targets
+        The frames of images that the instance says something about: they are shown for it. Where
+        none are here, pictures of its own.
+    is_state
+        The image is shown for a presentation state, which the request names.
+    """
+
+    entry: Entry
+    category: Category
+    frames: tuple[int, ...] = ()
+    presentation: Entry | None = None
+    layers: tuple[Entry, ...] = ()
+    targets: tuple[ShownFrame, ...] = ()
+    is_state: bool = False
+
+
+async def choose_instances(
+    services: Services,
+    entries: Sequence[Entry],
+    resource: Resource,
+    accepts: Accepts,
+    options: RenderOptions,
+) -> list[ShownInstance]:
+    """Return what can be shown of the instances of a resource, in order.
+
+    Raises
+    ------
+    BadRequestError, NoSuchResourceError
+        The request names frames that do not exist, or a presentation state without its images.
+    """
+    if not resource.instance:
+        every = (ShownInstance(entry, _category(entry, ())) for entry in entries)
+        return [each for each in every if each.category not in ("presentation-state", "other")]
+    entry, frames = entries[0], resource.frames
+    check_frames(entry, frames)
+    category = _category(entry, frames)
+    if category == "presentation-state":
+        return await _presented(services, entry)
+    shown = ShownInstance(entry, category, frames)
+    if frames or not is_about_images(entry.sop_class) or not _wants_pictures(accepts, entry):
+        return [shown]
+    targets = await targets_of(services, entry, options)
+    if not targets and entry.has_pixels:
+        count = await services.pictures.count(entry)
+        targets = tuple(ShownFrame(entry, each) for each in range(1, count + 1))
+    if not targets and category == "other":
+        raise NoSuchResourceError("none of the images that the object is about is here")
+    return [shown._replace(targets=targets)]
+
+
+async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[Entry, ...]:
+    """Return what the parameter ``layer`` names: instances, and the instances of series.
+
+    Raises
+    ------
+    NoSuchResourceError
+        Nothing here has one of the UIDs.
+    BadRequestError
+        It is nothing that can be drawn on an image.
+    TooLargeError
+        The instances are more than the server's limit.
+    """
+    if not uids:
+        return ()
+    every = await services.lookup.named(uids)
+    found: dict[str, Entry] = {}
+    for uid in uids:
+        named = [each for each in every if uid in (each.instance, each.series)]
+        if not named:
+            raise NoSuchResourceError(
+                f"there is no layer {uid} here", hint="layer names SOP Instance or Series UIDs"
+            )
+        drawable = [
+            each
+            for each in named
+            if is_drawable(each.sop_class, has_pixels=each.has_pixels)
+            or (each.sop_class in PLANS and any(one.sop_class == DOSE for one in every))
+        ]
+        if not drawable:
+            raise BadRequestError(
+                f"{uid} is nothing that can be drawn on an image", parameter="layer"
+            )
+        found |= {each.location: each for each in drawable}
+        for each in drawable:
+            found |= {above.location: above for above in await superimposed(services, each)}
+    check_number(services, len(found))
+    return tuple(found.values())
+
+
+async def superimposed(services: Services, entry: Entry) -> list[Entry]:
+    """Return the images that a blending presentation state lays over others."""
+    if not is_presentation_state(entry.sop_class):
+        return []
+    return await services.lookup.named((await services.pictures.mentioned(entry)).superimposed)
+
+
+async def targets_of(
+    services: Services, entry: Entry, options: RenderOptions
+) -> tuple[ShownFrame, ...]:
+    """Return the frames of images that an object says something about."""
+    images = await images_about(services, entry)
+    if not images:
+        return ()
+    found = await services.pictures.targets(entry, images, options)
+    return tuple(ShownFrame(images[index], frame) for index, frame in found)
+
+
+async def images_about(services: Services, entry: Entry) -> list[Entry]:
+    """Return the images that an object refers to, or else those of its study.
+
+    The selected images of a key object selection, and those of a report, are in its order.
+    """
+    mentioned = await services.pictures.mentioned(entry)
+    wanted = {each.instance: number for number, each in enumerate(mentioned.images)}
+    found = await services.lookup.named(tuple(wanted))
+    images = [each for each in found if each.has_pixels and each.instance in wanted]
+    if mentioned.is_ordered:
+        images.sort(key=lambda each: wanted[each.instance])
+    if not images and mentioned.frames_of_reference:
+        study = await services.lookup.entries(Resource(entry.study))
+        images = [each for each in study if is_base(each)]
+    check_number(services, len(images))
+    return images
+
+
+def check_frames(entry: Entry, frames: Sequence[int]) -> None:
+    """Refuse frames that do not exist (404) and frames of an instance without any (400)."""
+    if not frames:
+        return
+    if not entry.has_pixels:
+        raise BadRequestError("the instance has no frames", parameter="frames")
+    if frames[-1] > entry.number_of_frames:
+        raise NoSuchResourceError(
+            f"there is no frame {frames[-1]}",
+            hint=f"the instance has {entry.number_of_frames}",
+        )
+
+
+def _category(entry: Entry, frames: Sequence[int]) -> Category:
+    return category_of(
+        entry.sop_class,
+        entry.transfer_syntax,
+        frames=len(frames) or entry.number_of_frames,
+        has_pixels=entry.has_pixels,
+        is_document=is_document(entry.sop_class),
+    )
+
+
+def is_base(entry: Entry) -> bool:
+    """Tell whether an instance is an image that others are drawn on."""
+    return entry.has_pixels and not is_about_images(entry.sop_class) and entry.sop_class != DOSE
+
+
+def _wants_pictures(accepts: Accepts, entry: Entry) -> bool:
+    """Tell whether the client prefers pictures of an object to a document, if there is one."""
+    offers = document_types(entry.sop_class)
+    choice = choose_rendered(accepts, "single-frame", offers=offers, is_single=True)
+    return choice.media_type not in offers
+
+
+async def _presented(services: Services, state: Entry) -> list[ShownInstance]:
+    """Return the images that a presentation state refers to, a frame each (8.3.5.1.6)."""
+    mentioned = await services.pictures.mentioned(state)
+    uids = tuple(each.instance for each in mentioned.images)
+    images = {each.instance: each for each in await services.lookup.named(uids)}
+    above = await services.lookup.named(mentioned.superimposed)
+    found: list[ShownInstance] = []
+    for reference in mentioned.images:
+        image = images.get(reference.instance)
+        if image is None:
+            continue
+        numbers = reference.frames or range(1, image.number_of_frames + 1)
+        check_number(services, len(found) + len(numbers))
+        how = ShownInstance(image, "single-frame", (), None if above else state, is_state=True)
+        how = how._replace(layers=(state, *above) if above else ())
+        found += [how._replace(frames=(number,)) for number in numbers]
+    if not found:
+        raise NoSuchResourceError("none of the images of the presentation state is here")
+    return found

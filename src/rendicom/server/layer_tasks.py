@@ -1,0 +1,219 @@
+"""Tasks of the worker processes about what is drawn on images."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rendicom import storage
+from rendicom.composition.composed import ComposedObject, compose_object
+from rendicom.composition.opening import Layers, open_located
+from rendicom.composition.targets import frames_drawn_on, mentioned_by
+from rendicom.engine import InstanceLocation, PictureRequest, open_instance, open_presentation
+from rendicom.engine.loop import render_sequence as sequence
+from rendicom.errors import NoPixelDataError, RendicomError
+from rendicom.options import RenderOptions
+from rendicom.server.tasks import Picture, open_image, travelling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from rendicom.composition.references import Mentioned
+    from rendicom.engine import Instance
+    from rendicom.engine.selections import Displayed
+    from rendicom.presentation import PresentationState
+    from rendicom.values import DrawnItem
+
+__all__ = [
+    "count_pictures",
+    "find_targets",
+    "list_layers",
+    "list_references",
+    "render_layered",
+    "render_sequence",
+]
+
+_ANY = RenderOptions()
+_OF_VOLUMES = ("blending", "dose", "image")
+"""Kinds that have something nearly everywhere: where first is enough to know."""
+
+
+def render_layered(request: PictureRequest) -> Picture:
+    """Return the picture of an image with layers on it, or of a segmentation on black."""
+    instance, version = open_image(request)
+    if _is_alone(request):
+        return travelling(_composed(*_now(request.layers)).picture(request), version)
+    picture = instance.picture(request, **_over(request, instance))
+    return travelling(picture, _version(request, version))
+
+
+def render_sequence(requests: tuple[PictureRequest, ...]) -> Picture:
+    """Return a loop of pictures of one size, each of one frame of an image, in color."""
+    are_same: list[bool] = []
+
+    def displayed(index: int) -> Displayed:
+        request = requests[index]
+        instance, _ = open_image(request)
+        places = (request.instance or InstanceLocation(""), *request.layers)
+        are_same.append(_now(places) == places)
+        number = request.selection.frame or 1
+        if _is_alone(request):
+            return _composed(*_now(request.layers)).displayed(number, request.options)
+        return instance.displayed(number, request.options, **_over(request, instance))
+
+    first = requests[0]
+    picture = sequence(displayed, len(requests), first.media_type, first.options)
+    return travelling(picture, "" if all(are_same) else "changed")
+
+
+def _is_alone(request: PictureRequest) -> bool:
+    """Tell whether an object is drawn on itself: it has no images."""
+    return request.layers == (request.instance,)
+
+
+@lru_cache(maxsize=2)
+def _composed(place: InstanceLocation) -> ComposedObject:
+    said = open_instance(storage.open_bytes(place.location))
+    found = compose_object(said, place.location, None, _ANY)
+    if found is None:
+        raise NoPixelDataError("the object does not say where its frames lie")
+    return found
+
+
+def count_pictures(place: InstanceLocation) -> int:
+    """Return how many pictures an object gives without its images; 0 where it has none."""
+    try:
+        return _composed(place).description.number_of_frames
+    except NoPixelDataError:
+        return 0
+
+
+def _over(request: PictureRequest, instance: Instance) -> dict[str, Any]:
+    """Return presentation state and layers of a request."""
+    layers = _layers(_now(request.layers)) if request.layers else None
+    state: PresentationState | None = None
+    if request.presentation is not None:
+        state = open_presentation(storage.open_bytes(request.presentation.location))
+    elif layers is not None and layers.state is not None:
+        # That of a layer which does not refer to the image is none of its own.
+        is_meant = layers.state.includes(instance.sop_instance, request.selection.frame or 1)
+        state = layers.state if is_meant else None
+    return {"presentation": state, "layers": layers}
+
+
+def _now(places: Sequence[InstanceLocation]) -> tuple[InstanceLocation, ...]:
+    """Return the places with the versions that the bytes have there now."""
+    return tuple(
+        InstanceLocation(each.location, storage.version_of(each.location)) for each in places
+    )
+
+
+def _version(request: PictureRequest, version: str) -> str:
+    """Return the version of the image, or another one where a layer is not as it was asked for."""
+    return version if _now(request.layers) == request.layers else f"{version} with other layers"
+
+
+@lru_cache(maxsize=2)
+def _layers(places: tuple[InstanceLocation, ...]) -> Layers:
+    return open_located([each.location for each in places])
+
+
+def list_references(place: InstanceLocation) -> Mentioned:
+    """Return the images that an object refers to."""
+    return mentioned_by(place.location)
+
+
+def find_targets(
+    place: InstanceLocation, images: Sequence[InstanceLocation], options: RenderOptions
+) -> list[tuple[int, int]]:
+    """Return the images that an object says something about: index in ``images``, and frame.
+
+    Images that cannot be read are left out.
+    """
+    layers = _layers((place,))
+    found: list[tuple[int, int]] = []
+    for index, image in enumerate(images):
+        try:
+            with open_instance(storage.open_bytes(image.location)) as instance:
+                found += [(index, each) for each in frames_drawn_on(layers, instance, options)]
+        except RendicomError:
+            continue
+    return found
+
+
+def list_layers(
+    objects: Sequence[tuple[str, Sequence[InstanceLocation]]],
+    images: Sequence[InstanceLocation],
+    has_names: bool,
+) -> list[dict[str, Any]]:
+    """Return what is drawn on images, for each object that draws something.
+
+    Parameters
+    ----------
+    objects
+        The UID that the parameter ``layer`` names an object or series by, and its files.
+    images
+        In the order in which ``first`` is looked for: index of an image, and frame.
+    has_names
+        Names of segments and regions are told; they may identify the patient.
+
+    Objects and images that cannot be read are left out.
+    """
+    layers: dict[str, Layers] = {}
+    for uid, places in objects:
+        with suppress(RendicomError):
+            layers[uid] = open_located([each.location for each in places])
+    found: dict[str, _LayerOnImages] = {}
+    try:
+        for index, place in enumerate(images):
+            if len(layers) == sum(each.is_complete for each in found.values()):
+                break
+            with (
+                suppress(RendicomError),
+                open_instance(storage.open_bytes(place.location)) as image,
+            ):
+                for uid, layer in layers.items():
+                    _look(found, uid, layer, image, index)
+    finally:
+        for layer in layers.values():
+            layer.close()
+    return [found[uid].told(uid, has_names=has_names) for uid in layers if uid in found]
+
+
+class _LayerOnImages:
+    """What one object draws, and where first."""
+
+    def __init__(self, kind: str, first: tuple[int, int]) -> None:
+        self.kind, self.first = kind, first
+        self.is_complete = kind in _OF_VOLUMES
+        self.items: dict[int, tuple[DrawnItem, tuple[int, int]]] = {}
+
+    def told(self, uid: str, *, has_names: bool) -> dict[str, Any]:
+        items = [
+            {
+                "number": number,
+                "color": "#{:02X}{:02X}{:02X}".format(*item.colour),
+                **({"name": item.name} if has_names else {}),
+                "first": first,
+            }
+            for number, (item, first) in sorted(self.items.items())
+        ]
+        return {"layer": uid, "kind": self.kind, "first": self.first, "items": items}
+
+
+def _look(
+    found: dict[str, _LayerOnImages], uid: str, layer: Layers, image: Instance, index: int
+) -> None:
+    """Note what a layer draws on the frames of an image for the first time."""
+    for frame in range(1, image.description.number_of_frames + 1):
+        known = found.get(uid)
+        if known is not None and known.is_complete:
+            return
+        over = layer.of_frame(image.header, image.description, frame, _ANY)
+        for drawn in over.drawn:
+            here = index, frame
+            listed = found.setdefault(uid, _LayerOnImages(drawn.kind, here))
+            for item in drawn.items:
+                listed.items.setdefault(item.number, (item, here))

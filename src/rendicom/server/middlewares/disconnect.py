@@ -1,0 +1,128 @@
+"""Cancels work for disconnected clients, and ends HEAD requests after the headers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from rendicom.server.fair_queue import Requester, requester
+from rendicom.server.spool import remove_spooled
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Disconnect"]
+
+_GRACE = 0.02
+"""Seconds before disconnects are watched for: most responses are shorter, and it costs a task."""
+_ROUTED = ("route", "endpoint", "path_params")
+
+
+class Disconnect:
+    """Cancels work for a disconnected client, and for HEAD once the headers are known.
+
+    Each request takes its own turns at the workers, and its temporary files end with it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        whose = Requester()
+        requester.set(whose)
+        try:
+            await self._attended(scope, receive, send)
+        finally:
+            if whose.spool:
+                loop = asyncio.get_running_loop()
+                loop.run_in_executor(None, remove_spooled, whose.spool)
+
+    async def _attended(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            # The reader of the body notices the disconnect.
+            await self._app(scope, receive, send)
+            return
+        await _WatchedRequest(receive, send).run(self._app, scope)
+
+
+class _WatchedRequest:
+    """One request without a body."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._gone = asyncio.Event()
+        self._is_told = False
+        self._is_complete = False
+        self._is_head = False
+        self._task: asyncio.Task[object] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        self._task = asyncio.current_task()
+        timer = asyncio.get_running_loop().call_later(_GRACE, self._begin_watch)
+        try:
+            if scope["method"] == "HEAD":
+                await self._run_head(app, scope)
+            else:
+                await app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            if self._task is None or not self._is_ours():
+                raise
+            self._task.uncancel()
+        finally:
+            timer.cancel()
+            if self._watcher is not None:
+                self._watcher.cancel()
+
+    def _begin_watch(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    def _is_ours(self) -> bool:
+        return self._gone.is_set() or (self._is_head and self._is_complete)
+
+    async def _run_head(self, app: ASGIApp, scope: Scope) -> None:
+        """Call the route for GET."""
+        self._is_head = True
+        inner = {**scope, "method": "GET"}
+        try:
+            await app(inner, self.receive, self.send)
+        finally:
+            scope.update({name: inner[name] for name in _ROUTED if name in inner})
+
+    async def receive(self) -> Message:
+        """Return the empty body, then wait for the client to disconnect."""
+        if not self._is_told:
+            self._is_told = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Send a message, for HEAD without the body."""
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        if self._is_complete:
+            return
+        has_more = message.get("more_body", False)
+        self._is_complete = self._is_head or not has_more
+        if not self._is_head:
+            await self._send(message)
+            if has_more:
+                # Others have their turn, and the news that the client is gone can get here.
+                await asyncio.sleep(0)
+            return
+        await self._send({"type": "http.response.body", "body": b""})
+        if has_more and self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if not self._is_complete and self._task is not None:
+            self._gone.set()
+            self._task.cancel()

@@ -1,0 +1,185 @@
+"""Negotiates the media type of a rendered resource, and with it the parts of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from rendicom.dicomweb.mediatypes import Accepts, Choice, animated_types, choose_rendered
+from rendicom.dicomweb.resources import Resource
+from rendicom.errors import BadRequestError, NoSuchFrameError, NotAcceptableError
+from rendicom.selection import FrameSelection, Selection
+from rendicom.server.pictures import other_types, request_for
+from rendicom.server.requests import check_number
+
+if TYPE_CHECKING:
+    from rendicom.dicomweb.categories import Category
+    from rendicom.dicomweb.rendered import RenderedQuery
+    from rendicom.engine import PictureRequest
+    from rendicom.index.catalogue import Entry
+    from rendicom.server.choosing import ShownInstance
+    from rendicom.server.services import Services
+
+__all__ = ["AnswerPart", "negotiate"]
+
+
+class AnswerPart(NamedTuple):
+    """One part of an answer, before it is made.
+
+    A document or a video has no ``requests``; several are those of a loop.
+    """
+
+    entry: Entry
+    resource: Resource
+    media_type: str
+    requests: tuple[PictureRequest, ...] = ()
+
+
+def negotiate(
+    services: Services,
+    accepts: Accepts,
+    query: RenderedQuery,
+    instances: Sequence[ShownInstance],
+    *,
+    is_instance: bool,
+    layers: Sequence[Entry] = (),
+) -> tuple[list[AnswerPart], Choice]:
+    """Return the parts of the answer, each of the media type that suits it, and the first choice.
+
+    ``layers`` are drawn on all pictures.
+
+    Raises
+    ------
+    NotAcceptableError
+        The client accepts nothing that can be made.
+    TooLargeError
+        The parts are more than the server's limit.
+    """
+    parts: list[AnswerPart] = []
+    first: Choice | None = None
+    refusals: list[NotAcceptableError] = []
+    selection = query.selection if is_instance else None
+    is_region = selection is not None and selection.kind != "frames"
+    for shown in instances:
+        is_still = is_region and shown.entry.has_pixels
+        sizes = {(each.entry.rows, each.entry.columns) for each in shown.targets}
+        try:
+            choice = choose_rendered(
+                accepts,
+                "single-frame" if is_still else _category_of_pictures(shown),
+                offers=other_types(shown.entry, shown.category),
+                is_single=is_instance
+                and len(instances) == 1
+                and len(shown.frames) <= 1
+                and len(sizes) <= 1,
+            )
+        except NotAcceptableError as error:
+            refusals.append(error)
+            continue
+        if shown.targets and choice.media_type not in other_types(shown.entry, shown.category):
+            parts += _parts_for_targets(services, shown, choice, query, layers)
+        else:
+            layered = shown._replace(layers=(*shown.layers, *layers))
+            parts += _parts(services, layered, choice, query, selection)
+        first = first or choice
+        check_number(services, len(parts))
+        if choice.is_representative:
+            break
+    if first is None:
+        raise refusals[0] if refusals else NotAcceptableError("nothing in there can be rendered")
+    return parts, first
+
+
+def _parts(
+    services: Services,
+    shown: ShownInstance,
+    choice: Choice,
+    query: RenderedQuery,
+    selection: Selection | None,
+) -> list[AnswerPart]:
+    """Return what an instance becomes: a document, an animation, or a picture of each frame."""
+    entry, media_type = shown.entry, choice.media_type
+    whole = Resource(entry.study, entry.series, entry.instance)
+    if not entry.has_pixels or media_type.startswith("video/"):
+        return [AnswerPart(entry, whole, media_type)]
+
+    def part(resource: Resource, chosen: Selection) -> AnswerPart:
+        request = request_for(
+            entry,
+            chosen,
+            query.options,
+            media_type,
+            max_pixels=services.settings.max_pixels,
+            presentation=shown.presentation,
+            layers=shown.layers,
+        )
+        return AnswerPart(entry, resource, media_type, (request,))
+
+    def frame(number: int) -> AnswerPart:
+        is_named = entry.number_of_frames > 1 or (shown.frames and not shown.is_state)
+        resource = whole.frame(number) if is_named else whole
+        return part(resource, FrameSelection.of((number,)).selection)
+
+    if selection is not None and selection.kind != "frames":
+        return [part(whole, selection)]
+    if choice.is_representative and not shown.frames:
+        return [frame(entry.representative_frame if entry.number_of_frames > 1 else 1)]
+    frames = shown.frames or range(1, entry.number_of_frames + 1)
+    if len(frames) > 1 and not choice.is_multipart and media_type in animated_types():
+        chosen = FrameSelection.of(shown.frames) if shown.frames else FrameSelection()
+        if selection is not None and not shown.frames:
+            chosen = _resolved(services, selection, entry)
+        check_number(services, chosen.most or entry.number_of_frames)
+        return [part(whole, chosen.selection)]
+    check_number(services, len(frames))
+    return [frame(number) for number in frames]
+
+
+def _category_of_pictures(shown: ShownInstance) -> Category:
+    """Return the category of an instance, or of the images that are shown for it."""
+    if not shown.targets:
+        return shown.category
+    return "single-frame" if len(shown.targets) == 1 else "multi-frame"
+
+
+def _parts_for_targets(
+    services: Services,
+    shown: ShownInstance,
+    choice: Choice,
+    query: RenderedQuery,
+    layers: Sequence[Entry],
+) -> list[AnswerPart]:
+    """Return the pictures of the images that an object says something about, or a loop of them."""
+    targets, media_type = shown.targets, choice.media_type
+    if choice.is_representative:
+        targets = (targets[len(targets) // 2],)
+    check_number(services, len(targets))
+    parts = []
+    for entry, frame in targets:
+        request = request_for(
+            entry,
+            FrameSelection.of((frame,)).selection,
+            query.options,
+            media_type,
+            max_pixels=services.settings.max_pixels,
+            layers=(shown.entry, *layers),
+        )
+        resource = Resource(entry.study, entry.series, entry.instance)
+        is_named = entry.number_of_frames > 1 and entry is not shown.entry
+        resource = resource.frame(frame) if is_named else resource
+        parts.append(AnswerPart(entry, resource, media_type, (request,)))
+    if len(parts) == 1 or choice.is_multipart:
+        return parts
+    whole = Resource(shown.entry.study, shown.entry.series, shown.entry.instance)
+    requests = tuple(part.requests[0] for part in parts)
+    return [AnswerPart(shown.entry, whole, media_type, requests)]
+
+
+def _resolved(services: Services, selection: Selection, entry: Entry) -> FrameSelection:
+    """Return the frames of an animation that the query parameter names, each once."""
+    chosen = FrameSelection.parse(selection.text)
+    check_number(services, chosen.most or entry.number_of_frames)
+    try:
+        return FrameSelection.of(chosen.resolve(entry.number_of_frames))
+    except NoSuchFrameError as error:
+        raise BadRequestError(error.message, hint=error.hint, parameter="frames") from None

@@ -1,0 +1,149 @@
+"""Thumbnails (PS3.18 10.4.1.1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from fastapi import Request
+from starlette.responses import Response
+
+from rendicom.dicomweb.mediatypes import Choice, choose_rendered
+from rendicom.dicomweb.rendered import MOST_VIEWPORT_PIXELS, RenderedQuery, parse_rendered
+from rendicom.dicomweb.resources import Resource
+from rendicom.documents import is_document
+from rendicom.engine import PictureRequest
+from rendicom.errors import (
+    BadRequestError,
+    CorruptDataError,
+    LimitExceededError,
+    NoPixelDataError,
+    UnreadableSourceError,
+    UnsupportedImageError,
+    UnsupportedTransferSyntaxError,
+    WorkerDiedError,
+)
+from rendicom.index.catalogue import Entry
+from rendicom.selection import FrameSelection
+from rendicom.server.choosing import check_frames
+from rendicom.server.middlewares.response_cache import note
+from rendicom.server.openapi import LEVELS, operation
+from rendicom.server.pictures import request_for
+from rendicom.server.requests import accepts_of, parameters_of, resource_of, services_of
+from rendicom.server.responses import base_of, etag, headers_of, is_fresh, not_modified
+from rendicom.server.routing import plain_router
+from rendicom.server.services import Services
+from rendicom.server.tasks import Picture
+
+__all__ = ["router"]
+
+router = plain_router()
+
+_DEFAULT_THUMBNAIL = (128, 128)
+_BROKEN = (
+    CorruptDataError, LimitExceededError, NoPixelDataError, UnreadableSourceError,
+    UnsupportedImageError, UnsupportedTransferSyntaxError, WorkerDiedError,
+)  # fmt: skip
+_MOST_ATTEMPTS = 6
+
+
+async def _thumbnail(request: Request) -> Response:
+    """Answer with one small picture without anything that identifies a patient (10.4.3.3.4)."""
+    services, resource = services_of(request), resource_of(request)
+    accepts = accepts_of(request)
+    query = parse_rendered(
+        parameters_of(request),
+        is_thumbnail=True,
+        max_viewport_pixels=min(MOST_VIEWPORT_PIXELS, services.settings.max_pixels),
+    )
+    if len(resource.frames) > 1:
+        raise BadRequestError("a thumbnail is of one frame", parameter="frames")
+    choice = choose_rendered(accepts, "single-frame", is_single=True, is_thumbnail=True)
+    entry = await services.lookup.representative(resource)
+    check_frames(entry, resource.frames)
+
+    def headers_for(shown: Entry) -> dict[str, str]:
+        wanted = _request(services, shown, query, choice, resource)
+        tag = etag("thumbnail", wanted.cache_key(), resource)
+        whole = Resource(shown.study, shown.series, shown.instance, resource.frames)
+        url = whole.url(base_of(request))
+        return headers_of(request, tag=tag, location=url, warnings=query.warnings)
+
+    headers = headers_for(entry)
+    if is_fresh(request, headers["ETag"]):
+        return not_modified(headers)
+    make = _thumbnail_maker(services, query, choice, resource)
+    try:
+        picture = await make(entry)
+    except _BROKEN:
+        if resource.instance:
+            raise
+        entry, picture = await _instead(services, resource, entry, make, query, choice)
+        headers = headers_for(entry)
+    if resource.instance:
+        note(request.scope, entry, picture)
+    return Response(picture.data, media_type=picture.media_type, headers=headers)
+
+
+def _thumbnail_maker(
+    services: Services, query: RenderedQuery, choice: Choice, resource: Resource
+) -> Callable[[Entry], Awaitable[Picture]]:
+    async def make(entry: Entry) -> Picture:
+        if not _is_shown(entry):
+            return await _icon(services, entry, query, choice)
+        wanted = _request(services, entry, query, choice, resource)
+        return await services.pictures.picture(entry, wanted)
+
+    return make
+
+
+def _request(
+    services: Services, entry: Entry, query: RenderedQuery, choice: Choice, resource: Resource
+) -> PictureRequest:
+    frames = resource.frames or (entry.representative_frame,)
+    return request_for(
+        entry,
+        FrameSelection.of(frames).selection,
+        query.options,
+        choice.media_type,
+        max_pixels=services.settings.max_pixels,
+    )
+
+
+def _is_shown(entry: Entry) -> bool:
+    """Tell whether a thumbnail may and can show the pixels."""
+    return entry.has_pixels and not entry.burned_in and not is_document(entry.sop_class)
+
+
+async def _icon(services: Services, entry: Entry, query: RenderedQuery, choice: Choice) -> Picture:
+    box = query.options.viewport
+    size = (box.width, box.height) if box else _DEFAULT_THUMBNAIL
+    return await services.pictures.icon(entry, size, choice.media_type)
+
+
+async def _instead(
+    services: Services,
+    resource: Resource,
+    broken: Entry,
+    make: Callable[[Entry], Awaitable[Picture]],
+    query: RenderedQuery,
+    choice: Choice,
+) -> tuple[Entry, Picture]:
+    """Return the thumbnail of an instance near a broken one, or an icon where some fail too."""
+    entries = [each for each in await services.lookup.entries(resource) if _is_shown(each)]
+    places = {each.instance: number for number, each in enumerate(entries)}
+    middle = places.get(broken.instance, 0)
+
+    def distance(entry: Entry) -> tuple[bool, int]:
+        return entry.series != broken.series, abs(places[entry.instance] - middle)
+
+    for entry in sorted(entries, key=distance)[1 : _MOST_ATTEMPTS + 1]:
+        with suppress(*_BROKEN):
+            return entry, await make(entry)
+    return broken, await _icon(services, broken, query, choice)
+
+
+for _level in LEVELS:
+    router.add_api_route(
+        f"{_level.path}/thumbnail", _thumbnail, methods=["GET"], **operation("thumbnail", _level)
+    )

@@ -1,0 +1,46 @@
+r"""Names of files as text that databases, tables and object stores take.
+
+A name may hold bytes that are not UTF-8; Python has each of them as half of a surrogate pair (PEP
+383), which no such place takes. There they are written as an escape, ``\udcff``. What looks like an
+escape itself gets its backslashes doubled, so that every name comes back as it was.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["escaped", "unescaped"]
+
+_HALF = re.compile(r"(\\*)([\ud800-\udfff])|(\\+)(?=ud[89a-f][0-9a-f]{2})")
+_ESCAPE = re.compile(r"(\\+)(ud[89a-f][0-9a-f]{2})")
+
+
+def escaped(name: str) -> str:
+    r"""Return a name as valid Unicode.
+
+    >>> escaped("a\udcff.dcm"), escaped("a\\udcff.dcm"), escaped("a\\b.dcm")
+    ('a\\udcff.dcm', 'a\\\\udcff.dcm', 'a\\b.dcm')
+    """
+    if name.isascii() and "\\ud" not in name:
+        return name
+    return _HALF.sub(_escape, name)
+
+
+def unescaped(text: str) -> str:
+    r"""Return the name that `escaped` made this of.
+
+    >>> unescaped(escaped("\\\udcff")) == "\\\udcff", unescaped(escaped("\\udcff"))
+    (True, '\\udcff')
+    """
+    return _ESCAPE.sub(_half, text) if "\\ud" in text else text
+
+
+def _escape(found: re.Match[str]) -> str:
+    before, half, slashes = found.groups()
+    return f"{before * 2}\\u{ord(half):04x}" if half else slashes * 2
+
+
+def _half(found: re.Match[str]) -> str:
+    slashes, digits = found.groups()
+    before = "\\" * (len(slashes) // 2)
+    return before + (chr(int(digits[1:], 16)) if len(slashes) % 2 else digits)

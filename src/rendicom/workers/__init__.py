@@ -1,0 +1,1 @@
+"""Worker processes: used by the batch runner and by the server."""

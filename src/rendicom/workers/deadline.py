@@ -1,0 +1,137 @@
+"""Ends the process when one picture takes too long, whatever it hangs in.
+
+A library that hangs in C and holds the interpreter lock runs no Python code any more: no signal
+handler, no other thread. What is left is the timer of `faulthandler`, a thread of C that needs no
+lock; there is one for the whole process, so it is always set to the deadline that comes first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Self
+
+__all__ = ["REPORT", "TIMEOUT_EXIT", "RepeatedDeadline", "deadline", "report_to"]
+
+TIMEOUT_EXIT = 1
+"""Exit code of a process whose time was over: faulthandler leaves no choice.
+
+Many other failures give the same, so `report_to` a place is what tells them apart.
+"""
+
+REPORT = b"Timeout "
+"""First bytes of faulthandler's report."""
+
+_LONGEST = 10_000_000.0
+_SHORTEST = 0.001
+
+
+class _Timer:
+    """The timer of this process. Whoever reads ``_ends`` or sets the timer holds the lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ends: dict[object, float] = {}
+        self._set_to: float | None = None
+        self.report: int | None = None
+
+    def add(self, token: object, end: float) -> None:
+        with self._lock:
+            self._ends[token] = end
+            self._set()
+
+    def remove(self, token: object) -> None:
+        with self._lock:
+            del self._ends[token]
+            self._set()
+
+    def _set(self) -> None:
+        import faulthandler
+
+        first = min(self._ends.values(), default=None)
+        if first == self._set_to:
+            return
+        self._set_to = first
+        if first is None:
+            faulthandler.cancel_dump_traceback_later()
+            return
+        if self.report is None:
+            self.report = _nowhere()
+        left = max(_SHORTEST, first - monotonic())
+        faulthandler.dump_traceback_later(left, exit=True, file=self.report)
+
+
+def _nowhere() -> int:
+    import os
+
+    return os.open(os.devnull, os.O_WRONLY)
+
+
+_timer = _Timer()
+
+
+def report_to(descriptor: int) -> None:
+    """Write `REPORT` and where the process hangs to ``descriptor`` before a deadline ends it."""
+    _timer.report = descriptor
+
+
+@contextmanager
+def deadline(seconds: float | None) -> Iterator[None]:
+    """Give the block ``seconds``; after that the whole process ends at once, with `TIMEOUT_EXIT`.
+
+    Nothing is cleaned up, so it is for worker processes only. Threads of a process may have
+    deadlines of their own; the first that is missed ends them all. None sets no deadline. Takes
+    over the one timer of `faulthandler.dump_traceback_later`; costs about 50 microseconds.
+    """
+    if seconds is None:
+        yield
+        return
+    token = object()
+    _timer.add(token, monotonic() + min(seconds, _LONGEST))
+    try:
+        yield
+    finally:
+        _timer.remove(token)
+
+
+_SLACK = 0.1
+
+
+class RepeatedDeadline:
+    """A deadline for each of many pictures, one after the other.
+
+    Setting the timer starts a thread, which a picture of three milliseconds would feel. So a
+    picture gets up to a tenth more than ``seconds``, and the timer is set again when that tenth is
+    used up.
+
+    Parameters
+    ----------
+    seconds
+        What one picture may take; None for no limit.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = None if seconds is None else min(seconds, _LONGEST)
+        self._token = object()
+        self._end = 0.0
+
+    def __enter__(self) -> Self:
+        """Start with the first picture."""
+        self.restart()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Set no more deadlines."""
+        if self._end:
+            _timer.remove(self._token)
+
+    def restart(self) -> None:
+        """Give the next picture its time."""
+        if self._seconds is None:
+            return
+        now = monotonic()
+        if now + self._seconds > self._end:
+            self._end = now + (1 + _SLACK) * self._seconds
+            _timer.add(self._token, self._end)

@@ -1,0 +1,111 @@
+"""Series of one invented patient in one frame of reference, and objects about them."""
+
+from io import BytesIO
+
+import highdicom as hd
+import numpy as np
+import pydicom
+from pydicom.dataset import FileMetaDataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+
+FRAME_OF_REFERENCE, STUDY = generate_uid(), generate_uid()
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+CT, PET = UID("1.2.840.10008.5.1.4.1.1.2"), UID("1.2.840.10008.5.1.4.1.1.128")
+
+
+def dataset(sop_class, modality, series=None, number=1):
+    """Return a data set of the study that can be written to a file."""
+    ds = pydicom.Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = UID(sop_class)
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = STUDY, series or generate_uid()
+    ds.PatientName, ds.PatientID = "Phantom^Overlay", "P1"
+    ds.PatientBirthDate, ds.PatientSex, ds.StudyID, ds.AccessionNumber = "", "", "1", ""
+    ds.StudyDate = ds.SeriesDate = ds.ContentDate = ds.AcquisitionDate = "20250102"
+    ds.StudyTime = ds.SeriesTime = ds.ContentTime = ds.AcquisitionTime = "101500"
+    ds.Modality, ds.SeriesNumber, ds.InstanceNumber = modality, 1, number
+    ds.Manufacturer, ds.ReferringPhysicianName = "made", ""
+    return ds
+
+
+def series(
+    volume,
+    *,
+    orientation=AXIAL,
+    position=(0.0, 0.0, 0.0),
+    spacing=(1.0, 1.0),
+    step=2.0,
+    sop_class=CT,
+    frame_of_reference=FRAME_OF_REFERENCE,
+):
+    """Return one image for each first index of a volume of int16 values, window 0 to 255."""
+    normal = np.cross(orientation[:3], orientation[3:])
+    uid, made = generate_uid(), []
+    for index, pixels in enumerate(volume):
+        ds = dataset(sop_class, "PT" if sop_class == PET else "CT", uid, index + 1)
+        ds.ImagePositionPatient = [f"{x:.8f}" for x in np.add(position, normal * step * index)]
+        ds.ImageOrientationPatient = [f"{x:.10f}" for x in orientation]
+        ds.PixelSpacing, ds.SliceThickness = list(spacing), abs(step)
+        ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = frame_of_reference, ""
+        ds.Rows, ds.Columns = pixels.shape
+        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+        ds.BitsAllocated = ds.BitsStored = 16
+        ds.HighBit, ds.PixelRepresentation = 15, 1
+        ds.RescaleSlope, ds.RescaleIntercept = 1, 0
+        ds.WindowCenter, ds.WindowWidth = 128, 256
+        ds.PixelData = pixels.astype("<i2").tobytes()
+        made.append(ds)
+    return made
+
+
+def as_bytes(ds):
+    """Return a data set as a file."""
+    stream = BytesIO()
+    ds.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def segments(count, colours=None):
+    return [
+        hd.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=f"Part {number}",
+            segmented_property_category=codes.SCT.Tissue,
+            segmented_property_type=codes.SCT.Tissue,
+            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
+            display_color=hd.color.CIELabColor.from_rgb(*colours[number - 1]) if colours else None,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def segmentation(images, masks, kind="BINARY", colours=None, **more):
+    """Return a segmentation by highdicom; ``masks`` is (frames, rows, columns[, segments])."""
+    return hd.seg.Segmentation(
+        source_images=images,
+        pixel_array=masks,
+        segmentation_type=kind,
+        segment_descriptions=segments(more.pop("count"), colours),
+        series_instance_uid=generate_uid(),
+        series_number=2,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="made",
+        manufacturer_model_name="made",
+        software_versions="1",
+        device_serial_number="1",
+        content_creator_name="Doe^J",
+        **more,
+    )
+
+
+def blended(gray, layers):
+    """Return RGB of gray pixels under (color, opacity of each pixel), the first at the bottom."""
+    picture = np.repeat(gray[..., np.newaxis].astype(float), 3, axis=2)
+    for colour, opacity in layers:
+        share = np.asarray(opacity, float)[..., np.newaxis]
+        picture = share * np.asarray(colour, float) + (1 - share) * picture
+    return picture
