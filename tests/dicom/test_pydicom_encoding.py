@@ -56,7 +56,9 @@ def test_converted_data_sets_say_the_same_as_their_files() -> None:
     assert compared > 4000
 
 
-@pytest.mark.parametrize("charset", [None, "ISO_IR 100", "ISO_IR 192", r"\ISO 2022 IR 87"])
+@pytest.mark.parametrize(
+    "charset", [None, "ISO_IR 100", "ISO_IR 192", r"\ISO 2022 IR 87", "ISO_\x80IR 100", "日本"]
+)
 def test_text_that_a_program_wrote_needs_no_character_set(charset: str | None) -> None:
     dataset = Dataset()
     if charset is not None:

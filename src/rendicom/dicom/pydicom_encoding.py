@@ -92,7 +92,7 @@ def value_bytes(element: Any) -> bytes:
     vr = str(element.VR).split(" or ")[0]
     code = numeric_format(vr)
     if not code:
-        return "\\".join(map(str, values)).encode("ascii")
+        return _text(value).encode("ascii")
     if vr == "AT":
         return b"".join(struct.pack("<HH", int(tag) >> 16, int(tag) & 0xFFFF) for tag in values)
     if code == "H" and _has_negative(values):
@@ -118,7 +118,7 @@ def _encoded(
     tags = {int(tag) for tag in keys if wanted is None or tag in wanted}
     if around is not None:
         own: Any = dataset.get_item(_CHARACTER_SET)
-        around = around if own is None else repertoire_of(value_bytes(own))
+        around = around if own is None else _repertoire(own.value)
         tags |= set() if is_item else {_CHARACTER_SET}
     for tag in sorted(tags):
         try:
@@ -179,8 +179,8 @@ def _one(
         return _element(tag, vr, little_endian_value(vr, element.value))
     if around is None or numeric_format(vr) or isinstance(element.value, bytes):
         return _element(tag, vr, value_bytes(element))
-    text = "\\".join(map(str, _listed("" if element.value is None else element.value)))
-    return _element(tag, vr, text.encode("utf-8" if vr in AFFECTED_VRS else "latin-1", "replace"))
+    text = _text(element.value).encode("utf-8" if vr in AFFECTED_VRS else "latin-1", "replace")
+    return _element(tag, vr, text)
 
 
 def _element(tag: int, vr: str, value: bytes, length: int = -1) -> bytes:
@@ -200,6 +200,18 @@ def _item(content: bytes) -> bytes:
 def _has_negative(value: Any) -> bool:
     """Tell whether there is a negative number among the values."""
     return any(isinstance(number, (int, float)) and number < 0 for number in _listed(value))
+
+
+def _repertoire(character_set: Any) -> Repertoire:
+    """Return the repertoire for a value of Specific Character Set, which may hold any letters."""
+    is_stored = isinstance(character_set, bytes)
+    return repertoire_of(
+        character_set if is_stored else _text(character_set).encode("latin-1", "replace")
+    )
+
+
+def _text(value: Any) -> str:
+    return "\\".join(map(str, _listed("" if value is None else value)))
 
 
 def _listed(value: Any) -> list[Any]:
