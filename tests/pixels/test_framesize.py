@@ -301,6 +301,7 @@ def test_deep_lossless_color_is_as_bright_as_bits_stored_say() -> None:
         (16, 12, True, "US", 2048, None),
         (16, 16, True, "US", 63536, -2000),
         (8, 8, False, "US", 65408, None),
+        (8, 8, False, "SS", -128, None),  # the bytes of 65408, whatever the VR
         (8, 8, False, "US", 255, 255),
         (8, 8, True, "US", 128, -128),
         (8, 8, True, "US", 0xFF80, -128),

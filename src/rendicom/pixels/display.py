@@ -200,13 +200,14 @@ def _stored_padding(
     lowest, highest = (
         (-1 << stored - 1, (1 << stored - 1) - 1) if description.signed else (0, (1 << stored) - 1)
     )
-    # The VR has 16 bits whatever a cell has.
-    for width in (allocated, max(16, allocated)):
+    # The VR has 16 bits whatever a cell has: -1 written as SS and 65535 as US are the same bytes.
+    whole = max(16, allocated)
+    if not description.signed and value < 0:
+        value += 1 << whole
+    for width in (allocated, whole):
         read = value
         if description.signed and 1 << width - 1 <= value < 1 << width:
             read = value - (1 << width)
-        elif not description.signed and value < 0:
-            read = value + (1 << width)
         if lowest <= read <= highest:
             return read
     sign = "signed" if description.signed else "unsigned"
