@@ -309,7 +309,6 @@ class Voi:
         return cls(cast("VoiKind", kind), cast("Any", rest.split(",") if rest else ()))
 
     def __str__(self) -> str:
-        """Return the canonical text."""
         return _voi_text(self.kind, self.arguments, self.name)
 
 

@@ -17,8 +17,9 @@ import pytest
 from pydicom import Dataset
 
 from rendicom.dicom.byte_source import open_source
-from rendicom.dicom.data_sets import open_dataset, read_dataset
-from rendicom.dicomweb.jsonmodel import from_json_model, model_of, to_json_model
+from rendicom.dicom.data_sets import read_dataset
+from rendicom.dicomweb.jsonmodel import model_of, to_json_model
+from rendicom.dicomweb.jsonreader import read_model
 from rendicom.errors import (
     BadRequestError,
     CorruptDataError,
@@ -35,7 +36,7 @@ Make = Callable[..., dict[str, Any]]
 
 def model(*elements: Element, syntax: str = EXPLICIT, **options: Any) -> dict[str, Any]:
     data = dicom_file(elements, transfer_syntax=syntax)
-    return model_of(open_dataset(data), bulk_uri="bulk/{}".format, **options)
+    return model_of(read_dataset(open_source(data)), bulk_uri="bulk/{}".format, **options)
 
 
 # One attribute of each VR, and what Annex F makes of it.
@@ -333,12 +334,12 @@ def test_large_files_are_not_read_for_their_metadata(tmp_path: Path) -> None:
 
 def test_no_dicom_and_broken_files_are_refused() -> None:
     with pytest.raises(NotDicomError):
-        open_dataset(b"")
+        read_dataset(open_source(b""))
     with pytest.raises(NotDicomError):
-        open_dataset(b"nothing like it" * 100)
+        read_dataset(open_source(b"nothing like it" * 100))
     whole = dicom_file([element(0x00104000, "LT", "x" * 100)])
     with pytest.raises(CorruptDataError):
-        open_dataset(whole[:-50])
+        read_dataset(open_source(whole[:-50]))
 
 
 def test_sequences_too_deep_are_refused() -> None:
@@ -346,17 +347,17 @@ def test_sequences_too_deep_are_refused() -> None:
     for _ in range(100):
         nested = sequence(0x00081140, [nested], length=UNDEFINED)
     with pytest.raises(CorruptDataError):
-        model_of(open_dataset(dicom_file([nested])))
+        model_of(read_dataset(open_source(dicom_file([nested]))))
 
 
 def test_more_elements_than_any_header_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rendicom.dicom.element_walker._MAX_ELEMENTS", 100)
     items = [[element(0x00081155, "UI", "1.2")] for _ in range(101)]
     with pytest.raises(LimitExceededError):
-        model_of(open_dataset(dicom_file([sequence(0x00081140, *items)])))
+        model_of(read_dataset(open_source(dicom_file([sequence(0x00081140, *items)]))))
     flat = [element(0x00090010 + number, "LO", "x") for number in range(101)]
     with pytest.raises(LimitExceededError):
-        open_dataset(dicom_file(flat))
+        read_dataset(open_source(dicom_file(flat)))
 
 
 # --- second sources ----------------------------------------------------------------------------
@@ -413,7 +414,7 @@ def test_the_model_is_pydicoms_where_pydicom_is_right(
     name: str, pydicom_file: Callable[[str], Path]
 ) -> None:
     path = pydicom_file(name)
-    ours = model_of(open_dataset(path))
+    ours = model_of(read_dataset(open_source(path)))
     ours = {key: value for key, value in ours.items() if key != "7FE00010"}
     theirs = {
         key: value
@@ -440,7 +441,7 @@ def test_the_model_is_dcmtks(
     path = pydicom_file(name)
     done = dcmtk("dcm2json", path)
     theirs = json.loads(done.stdout.decode("utf-8", "replace"))
-    ours = model_of(open_dataset(path))
+    ours = model_of(read_dataset(open_source(path)))
     for each in (ours, theirs):
         each.pop("7FE00010", None)
         each.pop("00080005", None)
@@ -479,7 +480,7 @@ def test_both_readers_of_a_file_say_the_same(corpus: Path) -> None:
 @pytest.mark.parametrize(("made", "values"), EVERY_VR + [(each, None) for each, _ in BINARY])
 def test_a_model_read_back_is_written_as_it_was(made: Element, values: Any) -> None:
     found = model(made)
-    again = to_json_model(from_json_model(found))
+    again = to_json_model(read_model(found))
     name = f"{made.tag:08X}"
     assert again[name] == found[name]
 
@@ -489,7 +490,7 @@ def test_names_and_sequences_are_read_back() -> None:
         "00100010": {"vr": "PN", "Value": [{"Alphabetic": "A^B", "Phonetic": "ぴ"}]},
         "00081140": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["1.2"]}}, {}]},
     }
-    dataset = from_json_model(found)
+    dataset = read_model(found)
     assert dataset.PatientName == "A^B==ぴ"
     assert dataset.SpecificCharacterSet == "ISO_IR 192"
     assert dataset.ReferencedImageSequence[0].ReferencedSOPInstanceUID == "1.2"
@@ -501,7 +502,7 @@ def test_names_and_sequences_are_read_back() -> None:
 
 
 def test_file_meta_information_comes_apart() -> None:
-    dataset = from_json_model(
+    dataset = read_model(
         {"00020010": {"vr": "UI", "Value": [EXPLICIT]}, "00080018": {"vr": "UI", "Value": ["1.2"]}}
     )
     assert dataset.file_meta.TransferSyntaxUID == EXPLICIT
@@ -515,11 +516,11 @@ def test_bulk_data_are_asked_for() -> None:
         "00186029": {"vr": "FD", "BulkDataURI": "part-4"},
     }
     stored = {"part-2": b"\1\2", "part-3": struct.pack("<2d", 1, 2), "part-4": bytes(8)}
-    dataset = from_json_model(model, bulk=stored.__getitem__)
+    dataset = read_model(model, bulk=stored.__getitem__)
     assert dataset.PixelData == b"\1\2"
     assert list(dataset[0x00186028].value) == [1, 2]
     assert dataset[0x00186029].value == 0
-    assert from_json_model(model).PixelData == b""
+    assert read_model(model).PixelData == b""
 
 
 @pytest.mark.parametrize(
@@ -570,7 +571,7 @@ def test_bulk_data_are_asked_for() -> None:
 )
 def test_what_is_no_model_is_refused(wrong: Any) -> None:
     with pytest.raises(BadRequestError):
-        from_json_model(wrong)
+        read_model(wrong)
 
 
 def test_models_too_deep_are_refused() -> None:
@@ -578,18 +579,18 @@ def test_models_too_deep_are_refused() -> None:
     for _ in range(100):
         nested = {"00081140": {"vr": "SQ", "Value": [nested]}}
     with pytest.raises(BadRequestError):
-        from_json_model(nested)
+        read_model(nested)
 
 
 def test_unknown_binary_values_of_standard_elements_are_read_as_what_they_are() -> None:
     rows = base64.b64encode(struct.pack("<H", 512)).decode()
-    dataset = from_json_model({"00280010": {"vr": "UN", "InlineBinary": rows}})
+    dataset = read_model({"00280010": {"vr": "UN", "InlineBinary": rows}})
     assert dataset.Rows == 512
     assert dataset["Rows"].VR == "US"
 
 
 def test_character_sets_and_file_meta_information_have_the_vr_of_the_dictionary() -> None:
-    dataset = from_json_model(
+    dataset = read_model(
         {
             "00020010": {"vr": "LO", "Value": [EXPLICIT]},
             "00080005": {"vr": "LO", "Value": ["ISO_IR 100"]},
@@ -602,5 +603,5 @@ def test_character_sets_and_file_meta_information_have_the_vr_of_the_dictionary(
 
 def test_messages_hold_no_value() -> None:
     with pytest.raises(BadRequestError) as caught:
-        from_json_model({"00280010": {"vr": "US", "Value": ["Secret"]}})
+        read_model({"00280010": {"vr": "US", "Value": ["Secret"]}})
     assert "Secret" not in str(caught.value)

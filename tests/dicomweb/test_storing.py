@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rendicom.dicomweb import storing
-from rendicom.dicomweb.jsonmodel import from_json_model
+from rendicom.dicomweb.jsonreader import read_model
 from rendicom.dicomweb.storing import StoreOutcome, store_response, store_status
 
 CLASS = "1.2.840.10008.5.1.4.1.1.7"
@@ -36,7 +36,7 @@ def test_the_status_sums_up_the_outcomes(outcomes: list[StoreOutcome], status: i
 def test_the_module_has_each_outcome_in_its_sequence() -> None:
     model = store_response([STORED, CHANGED, FAILED, UNKNOWN], retrieve_url="http://a/studies/1")
     assert list(model) == ["00081190", "00081198", "00081199", "0008119A"]
-    dataset = from_json_model(model)
+    dataset = read_model(model)
     assert dataset.RetrieveURL == "http://a/studies/1"
     stored, changed = dataset.ReferencedSOPSequence
     assert (stored.ReferencedSOPClassUID, stored.ReferencedSOPInstanceUID) == (CLASS, "1.2.1")

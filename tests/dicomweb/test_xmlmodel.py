@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from pydicom import Dataset
 
-from rendicom.dicom.data_sets import open_dataset
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.data_sets import read_dataset
 from rendicom.dicomweb.jsonmodel import model_of, to_json_model
 from rendicom.dicomweb.xmlmodel import NAMESPACE, from_native_xml, to_native_xml
 from rendicom.errors import BadRequestError
@@ -88,12 +89,12 @@ def test_what_is_written_is_read_back() -> None:
     assert again == expected
 
 
-def test_a_dataset_can_be_given_as_well() -> None:
+def test_the_model_of_a_dataset_refers_to_bulk_data() -> None:
     dataset = Dataset()
     dataset.Rows = 5
     dataset.PixelData = bytes(4)
     dataset["PixelData"].VR = "OW"
-    root = parsed(to_native_xml(dataset, bulk_uri="bulk/{}".format))
+    root = parsed(to_native_xml(to_json_model(dataset, bulk_uri="bulk/{}".format)))
     assert texts(attribute(root, "00280010"), "Value") == [("1", "5")]
     assert attribute(root, "7FE00010")[0].get("uri") == "bulk/7FE00010"
 
@@ -114,7 +115,7 @@ def test_values_are_those_of_dcm2xml(
     path = pydicom_file(name)
     done = dcmtk("dcm2xml", "--native-format", path)
     theirs = flat(parsed(done.stdout))
-    ours = flat(parsed(to_native_xml(model_of(open_dataset(path)))))
+    ours = flat(parsed(to_native_xml(model_of(read_dataset(open_source(path))))))
     for each in (ours, theirs):
         each.pop("7FE00010", None)
         each.pop("00080005", None)

@@ -65,11 +65,9 @@ class FrameDataset(Sequence["Item"]):
         self.failures = tuple(failures)
 
     def __len__(self) -> int:
-        """Return the number of frames."""
         return self._ends[-1] if self._ends else 0
 
     def __repr__(self) -> str:
-        """Describe the dataset."""
         return f"<FrameDataset of {len(self)} frames of {len(self._listed)} instances>"
 
     @overload

@@ -32,11 +32,9 @@ class Register:
         self._failures = sqlite3.OperationalError
 
     def __enter__(self) -> Self:
-        """Return the register itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Delete everything."""
         self.close()
 
     def close(self) -> None:

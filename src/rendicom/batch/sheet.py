@@ -99,11 +99,9 @@ class SheetPlan:
         self._database = scratch_database(*_SCHEMA)
 
     def __enter__(self) -> Self:
-        """Return the plan itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Delete everything."""
         self.close()
 
     def close(self) -> None:

@@ -165,7 +165,6 @@ class _Above:
         self._live, self._stream = live, stream
 
     def __getattr__(self, name: str) -> Any:
-        """Return all else from the stream itself."""
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:

@@ -68,7 +68,6 @@ class Progress:
         self._is_over = False
 
     def __enter__(self) -> Self:
-        """Begin."""
         self._next = self._clock() + _FIRST_LINE_SECONDS
         if not self._is_quiet and _is_terminal():
             from rendicom.cli.live import Live
@@ -79,7 +78,6 @@ class Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Give the terminal back."""
         self.stop()
 
     def stop(self) -> None:

@@ -39,11 +39,9 @@ class Archive(Protocol):
     """
 
     def __enter__(self) -> Self:
-        """Return the archive itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close it."""
         self.close()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -250,19 +250,14 @@ def _password_in(encoded: str) -> str:
         return ""
 
 
-def of_netrc(host: str, paths: Sequence[str] = ()) -> Credentials | None:
-    """Return what a ``.netrc`` file says of a host, if it does.
+def of_netrc(host: str) -> Credentials | None:
+    """Return the credentials of a host (without port) in the ``.netrc`` file, or None.
 
-    Parameters
-    ----------
-    host
-        Without a port.
-    paths
-        Files to look into; those of the variable NETRC and of the home folder when none is given.
+    The file is that of the variable NETRC, or lies in the home folder.
     """
     import netrc
 
-    for path in paths or _netrc_files():
+    for path in _netrc_files():
         try:
             found = netrc.netrc(path).hosts.get(host)
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):

@@ -100,7 +100,7 @@ class FoundInstance(NamedTuple):
         Of ``metadata`` it has what tells whether names are burned into the pixels.
         """
         from rendicom.dicom.header import header_of_dataset
-        from rendicom.dicomweb.jsonmodel import from_json_model
+        from rendicom.dicomweb.jsonreader import read_model
 
         model: dict[str, object] = {
             tag: value for tag, value in (metadata or {}).items() if tag.upper() in _BURNED_IN
@@ -115,7 +115,7 @@ class FoundInstance(NamedTuple):
             model["00280101"] = {"vr": "US", "Value": [self.bits or 8]}
             model["00280004"] = {"vr": "CS", "Value": ["MONOCHROME2"]}
             model["7FE00010"] = {"vr": "OW", "InlineBinary": ""}
-        return without_length(header_of_dataset(from_json_model(model)))
+        return without_length(header_of_dataset(read_model(model)))
 
 
 def without_length(header: Header) -> Header:

@@ -86,14 +86,14 @@ def _header(model: Model, transfer_syntax: str) -> Header:
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID
 
-    from rendicom.dicomweb.jsonmodel import from_json_model
+    from rendicom.dicomweb.jsonreader import read_model
 
     if not transfer_syntax:
         raise WireError("the frames come without their transfer syntax")
     attributes = {tag: each for tag, each in model.items() if not tag.upper().startswith("7FE0")}
     attributes = {tag: each for tag, each in attributes.items() if not _has_bulk(each)}
     try:
-        dataset = from_json_model({**attributes, _PIXELS: {"vr": "OW", "InlineBinary": ""}})
+        dataset = read_model({**attributes, _PIXELS: {"vr": "OW", "InlineBinary": ""}})
     except RendicomError as error:
         raise WireError(f"the metadata make no sense: {error.message}") from None
     dataset.file_meta = FileMetaDataset()

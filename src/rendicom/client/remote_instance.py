@@ -73,11 +73,9 @@ class RemoteInstance:
         self._coming: dict[Selection, Future[RenderedImage]] = {}
 
     def __enter__(self) -> Self:
-        """Return the instance itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Forget what was asked for ahead."""
         self.close()
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from rendicom.composition.targets import (
     mentioned_in,
 )
 from rendicom.engine.encoding import encoded
+from rendicom.engine.frame_sequence import HeaderAttributes
 from rendicom.engine.loop import render_sequence
 from rendicom.errors import NoPixelDataError, NoSuchFrameError, RendicomError
 from rendicom.pixels.state_classes import BLENDING_CLASSES
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from rendicom.composition.file_index import FileIndex
     from rendicom.composition.geometry import Plane
     from rendicom.composition.references import Mentioned
-    from rendicom.dicom.header import Header
     from rendicom.engine import Instance, PictureRequest
     from rendicom.engine.rendered_image import RenderedImage
     from rendicom.engine.selections import Displayed
@@ -49,7 +49,7 @@ class _Page(NamedTuple):
     name: str = ""
 
 
-class ComposedObject:
+class ComposedObject(HeaderAttributes):
     """An object as its pictures, which are numbered like frames. Made by `compose_object`."""
 
     def __init__(
@@ -60,6 +60,7 @@ class ComposedObject:
         state: PresentationState | None,
         changes: dict[str, Any],
     ) -> None:
+        self.header = said.header
         self._said, self._pages = said, tuple(pages)
         self._layers, self._state, self._changes = layers, state, changes
         with pages[0].open() as image:
@@ -71,27 +72,10 @@ class ComposedObject:
             )
 
     def __enter__(self) -> Self:
-        """Return the object itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close the object."""
         self._said.close()
-
-    @property
-    def header(self) -> Header:
-        """Return the header of the object."""
-        return self._said.header
-
-    @property
-    def sop_class(self) -> str:
-        """Return the SOP Class UID of the object."""
-        return self._said.sop_class
-
-    @property
-    def sop_instance(self) -> str:
-        """Return the SOP Instance UID of the object."""
-        return self._said.sop_instance
 
     def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:  # noqa: ARG002
         """Return no overlay planes: those of the images are left out without a word."""

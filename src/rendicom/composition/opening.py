@@ -37,7 +37,6 @@ class Layers:
         self._layers, self._instances = tuple(layers), tuple(instances)
 
     def __enter__(self) -> Self:
-        """Return the layers."""
         return self
 
     def __exit__(self, *error: object) -> None:

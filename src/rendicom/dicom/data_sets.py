@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from rendicom.dicom.byte_source import BufferSource, ByteSource, open_source
+from rendicom.dicom.byte_source import BufferSource, ByteSource
 from rendicom.dicom.byte_window import ByteWindow, HandOverError
 from rendicom.dicom.element_walker import ElementWalker
 from rendicom.dicom.elements import DataElement, DataSet
@@ -18,16 +18,10 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from rendicom.dicom.attributes import Header
-    from rendicom.dicom.byte_source import Readable
 
-__all__ = ["elements_of", "open_dataset", "read_dataset", "read_with_pydicom", "walk_file"]
+__all__ = ["elements_of", "read_dataset", "read_with_pydicom", "walk_file"]
 
 _GROUP_LENGTH = 0x00020000
-
-
-def open_dataset(source: Readable, *, up_to_pixels: bool = True) -> DataSet:
-    """Return the data set of a path, bytes or binary file object; see `read_dataset`."""
-    return read_dataset(open_source(source), up_to_pixels=up_to_pixels)
 
 
 def read_dataset(

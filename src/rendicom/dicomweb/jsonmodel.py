@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BULK_THRESHOLD",
     "JsonModel",
-    "from_json_model",
     "model_of",
     "to_json_model",
 ]
@@ -73,21 +72,6 @@ def model_of(
 ) -> JsonModel:
     """Return a data set that was read from a file; see `to_json_model`."""
     return _Writer(dataset, bulk_uri, bulk_threshold).model(dataset.elements)
-
-
-def from_json_model(model: JsonModel, *, bulk: Callable[[str], bytes] | None = None) -> Dataset:
-    """Return the data set of a DICOM JSON model; elements of group 0002 as its ``file_meta``.
-
-    Given a BulkDataURI, ``bulk`` returns the bytes; without it the element stays empty.
-
-    Raises
-    ------
-    BadRequestError
-        It is not a DICOM JSON model.
-    """
-    from rendicom.dicomweb.jsonreader import read_model
-
-    return read_model(model, bulk=bulk)
 
 
 class _Writer:

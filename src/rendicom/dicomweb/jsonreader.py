@@ -38,7 +38,15 @@ _UTF8 = "ISO_IR 192"
 
 
 def read_model(model: Any, *, bulk: Callable[[str], bytes] | None = None) -> Dataset:
-    """Return the data set; see `rendicom.dicomweb.jsonmodel.from_json_model`."""
+    """Return the data set of a DICOM JSON model; elements of group 0002 as its ``file_meta``.
+
+    Given a BulkDataURI, ``bulk`` returns the bytes; without it the element stays empty.
+
+    Raises
+    ------
+    BadRequestError
+        It is not a DICOM JSON model.
+    """
     from pydicom.dataset import FileMetaDataset
 
     dataset = _read_item(model, bulk, 0)

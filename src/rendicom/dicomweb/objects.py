@@ -6,7 +6,6 @@ file, which the sender reads.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.dicom.byte_source import open_source
@@ -48,7 +47,6 @@ __all__ = [
     "frame_bytes",
     "instance_bytes",
     "metadata",
-    "metadata_json",
     "open_stored",
     "read_pieces",
 ]
@@ -92,15 +90,6 @@ def metadata(
             bulk_uri=lambda place: f"{base_url}/bulkdata/{place}",
             bulk_threshold=bulk_threshold,
         )
-
-
-def metadata_json(
-    source: Readable | StoredInstance, base_url: str, *, bulk_threshold: int = BULK_THRESHOLD
-) -> bytes:
-    """Return `metadata` as compact UTF-8 JSON of one object: several go into an array."""
-    model = metadata(source, base_url, bulk_threshold=bulk_threshold)
-    text = json.dumps(model, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace")
 
 
 @typed_memory_error()

@@ -136,9 +136,9 @@ def status_of(error: RendicomError) -> int:
     return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
 
 
-def problem_of(error: RendicomError, status: int | None = None) -> Problem:
-    """Return the problem document of an error; its status is that of the table if not given."""
-    status = status_of(error) if status is None else status
+def problem_of(error: RendicomError) -> Problem:
+    """Return the problem document of an error."""
+    status = status_of(error)
     return Problem(
         status=status,
         title=_phrase(status),

@@ -41,11 +41,9 @@ class StoredInstance:
         self._max_pixels = max_pixels
 
     def __enter__(self) -> Self:
-        """Return the instance itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close the source."""
         self.close()
 
     def close(self) -> None:

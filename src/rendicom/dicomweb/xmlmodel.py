@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
-from rendicom.dicomweb.jsonmodel import BULK_THRESHOLD, JsonModel, to_json_model
 from rendicom.dicomweb.jsonreader import read_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pydicom import Dataset
+
+    from rendicom.dicomweb.jsonmodel import JsonModel
 
 __all__ = ["NAMESPACE", "from_native_xml", "to_native_xml"]
 
@@ -24,20 +25,11 @@ _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HEAD = f'<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel xmlns="{NAMESPACE}"'
 
 
-def to_native_xml(
-    dataset: Dataset | JsonModel,
-    *,
-    bulk_uri: Callable[[str], str] | None = None,
-    bulk_threshold: int = BULK_THRESHOLD,
-) -> bytes:
-    """Return the Native DICOM Model of a data set, or of one in the DICOM JSON model, in UTF-8.
+def to_native_xml(model: JsonModel) -> bytes:
+    """Return the Native DICOM Model, in UTF-8, of a data set in the DICOM JSON model.
 
-    ``bulk_uri`` and ``bulk_threshold`` are as for `rendicom.dicomweb.jsonmodel.to_json_model`,
-    and of no use to a JSON model. Control characters that XML has no place for become U+FFFD.
+    Control characters that XML cannot hold become U+FFFD.
     """
-    model = dataset
-    if not isinstance(model, dict):
-        model = to_json_model(model, bulk_uri=bulk_uri, bulk_threshold=bulk_threshold)
     parts = [_HEAD, ' xml:space="preserve">\n', *_attributes(model), "</NativeDicomModel>\n"]
     return "".join(parts).encode("utf-8", "replace")
 

@@ -74,7 +74,7 @@ def code_text(code: Code | None) -> str:
     return "" if code is None else code.meaning or code.value
 
 
-def value_text(value: Value | None, *, most_points: int = _MOST_POINTS) -> str:
+def value_text(value: Value | None) -> str:
     """Return a value as one string: for objects the class name, for tables nothing."""
     if isinstance(value, Plain):
         return value.text
@@ -83,9 +83,9 @@ def value_text(value: Value | None, *, most_points: int = _MOST_POINTS) -> str:
     if isinstance(value, Number):
         return _number_text(value)
     if isinstance(value, Coordinates):
-        return _coordinates_text(value, most_points)
+        return _coordinates_text(value)
     if isinstance(value, TimePoints):
-        return _moments_text(value, most_points)
+        return _moments_text(value)
     if isinstance(value, Objects):
         return reference_name(value.reference)
     return ""
@@ -106,20 +106,20 @@ def _unit_text(units: Code | None) -> str:
     return units.value if is_plain else code_text(units)
 
 
-def _coordinates_text(value: Coordinates, most: int) -> str:
+def _coordinates_text(value: Coordinates) -> str:
     shown = (f"({', '.join(coordinates(point))})" for point in value.points)
-    return _counted(value.graphic.capitalize(), shown, len(value.points), most)
+    return _counted(value.graphic.capitalize(), shown, len(value.points))
 
 
-def _moments_text(value: TimePoints, most: int) -> str:
+def _moments_text(value: TimePoints) -> str:
     units = {"sample": "samples", "second": "seconds", "time": "times"}
     title = f"{value.range.capitalize()}, {units[value.unit]}".removeprefix(", ")
-    return _counted(title, iter(value.values), len(value.values), most)
+    return _counted(title, iter(value.values), len(value.values))
 
 
-def _counted(title: str, texts: Iterator[str], count: int, most: int) -> str:
-    shown = ", ".join(itertools.islice(texts, most))
-    more = f" and {count - most} more" if count > most else ""
+def _counted(title: str, texts: Iterator[str], count: int) -> str:
+    shown = ", ".join(itertools.islice(texts, _MOST_POINTS))
+    more = f" and {count - _MOST_POINTS} more" if count > _MOST_POINTS else ""
     return ": ".join(filter(None, (title, shown + more)))
 
 

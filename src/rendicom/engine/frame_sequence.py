@@ -19,21 +19,16 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header
     from rendicom.values import DisplayAttributes, Frame, Patient, PixelDescription
 
-__all__ = ["FrameSequence"]
+__all__ = ["FrameSequence", "HeaderAttributes"]
 
 _DEFAULT_OPTIONS = RenderOptions()
 _SOP_INSTANCE_UID = 0x00080018
 
 
-class FrameSequence:
-    """Attributes, length, iteration, NumPy array and pickle of `rendicom.engine.Instance`."""
-
-    reopen: tuple[Any, ...] | None = None
-    """Function and arguments that open the same source again; None if it cannot be named."""
+class HeaderAttributes:
+    """Attributes that the header of an object has, whatever its pictures are made of."""
 
     header: Header
-    _opened: ByteSource | None = None
-    _display: DisplayAttributes | None = None
 
     @property
     def sop_class(self) -> str:
@@ -49,6 +44,16 @@ class FrameSequence:
     def transfer_syntax(self) -> str:
         """Return the Transfer Syntax UID, or an empty string."""
         return self.header.transfer_syntax
+
+
+class FrameSequence(HeaderAttributes):
+    """Attributes, length, iteration, NumPy array and pickle of `rendicom.engine.Instance`."""
+
+    reopen: tuple[Any, ...] | None = None
+    """Function and arguments that open the same source again; None if it cannot be named."""
+
+    _opened: ByteSource | None = None
+    _display: DisplayAttributes | None = None
 
     @cached_property
     def description(self) -> PixelDescription:
@@ -97,7 +102,7 @@ class FrameSequence:
 
         It is Image Position (Patient) (PS3.3 C.7.6.2.1.1) of the first frame.
         """
-        return position_of(self.header, 1)
+        return position_of(self.header)
 
     @abstractmethod
     def frame(self, number: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> Frame:

@@ -93,11 +93,9 @@ class Instance(FrameSequence):
         self._plan: tuple[tuple[Any, ...], RenderPlan] | None = None
 
     def __enter__(self) -> Self:
-        """Return the instance itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close the source."""
         self.close()
 
     def close(self) -> None:

@@ -64,7 +64,6 @@ class RenderedImage:
     seconds: tuple[float, ...] = field(default=(), compare=False)
 
     def __bytes__(self) -> bytes:
-        """Return the encoded bytes."""
         return self.data
 
     def __repr__(self) -> str:

@@ -112,9 +112,9 @@ def spacing_of(header: Header, frame: int) -> tuple[float, float] | None:
     return _pair(groups.macro(_MEASURES_MACRO, _SPACING).numbers(_SPACING))
 
 
-def position_of(header: Header, frame: int) -> tuple[float, float, float] | None:
-    """Return Image Position (Patient) of a frame: x, y and z in mm, or None."""
-    groups = FrameGroups(header.attributes, frame)
+def position_of(header: Header) -> tuple[float, float, float] | None:
+    """Return Image Position (Patient) of the first frame: x, y and z in mm, or None."""
+    groups = FrameGroups(header.attributes, 1)
     numbers = groups.macro(_POSITION_MACRO, _POSITION).numbers(_POSITION)
     if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
         return None

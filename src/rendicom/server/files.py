@@ -140,7 +140,6 @@ class Temporary:
         """Begin."""
 
     def __exit__(self, *error: object) -> None:
-        """Remove them."""
         self.remove()
 
     def remove(self) -> None:

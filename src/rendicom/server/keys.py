@@ -58,7 +58,6 @@ class ApiKey(NamedTuple):
         return cls(name, cast("Scope", scope), _day(expires), digest)
 
     def __str__(self) -> str:
-        """Return the line."""
         return f"{self.name} {self.scope} {self.expires or '-'} {self.digest}"
 
     def is_expired(self, today: date) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEVELS",
+    "RETRIEVE_STATUSES",
     "LevelPath",
     "describe",
     "described",
@@ -57,22 +58,25 @@ _UID = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)*$", "maxLength": 64}
 _FRAMES = {"type": "string", "pattern": "^[1-9][0-9]*(,[1-9][0-9]*)*$"}
 _SCHEMAS = {"frames": _FRAMES, "path": {"type": "string"}}
 
+RETRIEVE_STATUSES = (
+    "206", "304", "400", "401", "404", "406", "410", "413", "416", "500", "501", "503",
+)  # fmt: skip
 _STATUSES = {
-    "304": "What the client has still holds.",
+    "304": "The client's copy is current.",
     "400": "A parameter or UID is malformed.",
-    "401": "A key or token is missing, or does not hold.",
+    "401": "A key or token is missing or invalid.",
     "403": "The key or token does not allow this.",
-    "404": "There is no such resource.",
-    "406": "None of the media types asked for can be made.",
-    "409": "Nothing of what was sent can be stored.",
+    "404": "The resource does not exist.",
+    "406": "None of the accepted media types is available.",
+    "409": "None of the instances can be stored.",
     "410": "The resource was deleted.",
-    "413": "It is larger than the limits allow.",
-    "415": "The body is of a media type that is not understood.",
-    "416": "The range lies outside.",
+    "413": "It exceeds a size limit.",
+    "415": "The media type of the body is not supported.",
+    "416": "The range lies outside the resource.",
     "500": "The instance is damaged.",
-    "501": "The instance is of a kind that is not supported.",
-    "503": "There is too much to do; Retry-After says when to come again.",
-    "507": "There is no room for it.",
+    "501": "Instances of this kind are not supported.",
+    "503": "The server is overloaded; see Retry-After.",
+    "507": "There is not enough storage.",
 }
 _SUCCESSES = {
     "200": "Found.",
@@ -153,7 +157,6 @@ def operation(kind: str, level: LevelPath) -> dict[str, Any]:
     is_thumbnail = kind == "thumbnail"
     query = thumbnail_parameters() if is_thumbnail else rendered_parameters()
     more = () if is_thumbnail else (*animated_types(), "multipart/related", *_DOCUMENT_TYPES)
-    ranges = () if is_thumbnail else ("206",)
     return described(
         f"{title} of {_article(level.name)}",
         text,
@@ -162,20 +165,7 @@ def operation(kind: str, level: LevelPath) -> dict[str, Any]:
         variables=level.variables,
         query=query,
         content=tuple(dict.fromkeys((*picture_types(), *more))),
-        statuses=(
-            *ranges,
-            "304",
-            "400",
-            "401",
-            "404",
-            "406",
-            "410",
-            "413",
-            "416",
-            "500",
-            "501",
-            "503",
-        ),
+        statuses=RETRIEVE_STATUSES[1:] if is_thumbnail else RETRIEVE_STATUSES,
     )
 
 

@@ -41,7 +41,6 @@ class _Endpoint:
         self._is_async = iscoroutinefunction(answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request."""
         request = Request(scope, receive, send)
         if self._is_async:
             response = await self._answer(request)

@@ -33,7 +33,6 @@ class SingleFlight:
         self._flights: dict[Hashable, _Flight] = {}
 
     def __len__(self) -> int:
-        """Return the number of pieces of work in progress."""
         return len(self._flights)
 
     async def do(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:

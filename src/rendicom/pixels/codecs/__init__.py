@@ -44,7 +44,6 @@ class DecodeRequest:
     """Most threads of the codec. The samples are the same for any number."""
 
     def __post_init__(self) -> None:
-        """Fill in High Bit."""
         if self.high_bit < 0:
             object.__setattr__(self, "high_bit", self.bits_stored - 1)
 

@@ -30,7 +30,7 @@ from rendicom.dicomweb.resources import Resource
 from rendicom.documents import document_types, is_document
 from rendicom.errors import NoPixelDataError, NoSuchResourceError
 from rendicom.server import tasks
-from rendicom.server.openapi import LEVELS, described
+from rendicom.server.openapi import LEVELS, RETRIEVE_STATUSES, described
 from rendicom.server.parts import Content, send_array, send_content, send_parts
 from rendicom.server.pictures import place_of
 from rendicom.server.requests import accepts_of, check_number, resource_of, services_of
@@ -50,7 +50,6 @@ _AS_STORED = "*"
 _PIXEL_DATA = "7FE00010"
 _DOCUMENT = "00420011"
 _NEVER_SENT = (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
-_STATUSES = ("206", "304", "400", "401", "404", "406", "410", "413", "416", "500", "501", "503")
 
 
 class _RetrievedItem(NamedTuple):
@@ -302,7 +301,7 @@ for _level in LEVELS[:3]:
             f"Retrieve {_what}",
             "DICOM files, in the transfer syntax asked for; in a ZIP archive as they are stored.",
             name=f"retrieve-{_level.name}", tag="Retrieve", variables=_level.variables,
-            content=_INSTANCE_TYPES, statuses=_STATUSES,
+            content=_INSTANCE_TYPES, statuses=RETRIEVE_STATUSES,
         ),
     )  # fmt: skip
     _add(
@@ -310,7 +309,7 @@ for _level in LEVELS[:3]:
         **described(
             f"Metadata of {_what}", "All attributes; long values by reference.",
             name=f"metadata-{_level.name}", tag="Retrieve", variables=_level.variables,
-            content=_METADATA_TYPES, statuses=_STATUSES,
+            content=_METADATA_TYPES, statuses=RETRIEVE_STATUSES,
         ),
     )  # fmt: skip
     _add(
@@ -318,7 +317,7 @@ for _level in LEVELS[:3]:
         **described(
             f"Pixel data of {_what}", "Uncompressed, little endian.",
             name=f"pixeldata-{_level.name}", tag="Retrieve", variables=_level.variables,
-            content=_FRAME_TYPES, statuses=_STATUSES,
+            content=_FRAME_TYPES, statuses=RETRIEVE_STATUSES,
         ),
     )  # fmt: skip
 
@@ -327,7 +326,7 @@ _add(
     **described(
         "Retrieve frames", "Uncompressed, or as they are stored with transfer-syntax=*.",
         name="retrieve-frames", tag="Retrieve", variables=LEVELS[3].variables,
-        content=_FRAME_TYPES, statuses=_STATUSES,
+        content=_FRAME_TYPES, statuses=RETRIEVE_STATUSES,
     ),
 )  # fmt: skip
 _add(
@@ -335,6 +334,6 @@ _add(
     **described(
         "Retrieve bulk data", "The value of one attribute.",
         name="retrieve-bulkdata", tag="Retrieve", variables=(*LEVELS[2].variables, "path"),
-        content=_FRAME_TYPES, statuses=_STATUSES,
+        content=_FRAME_TYPES, statuses=RETRIEVE_STATUSES,
     ),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from rendicom.index.catalogue import Entry
 from rendicom.selection import FrameSelection
 from rendicom.server import tasks
 from rendicom.server.files import send_bytes
-from rendicom.server.openapi import described
+from rendicom.server.openapi import RETRIEVE_STATUSES, described
 from rendicom.server.parts import Content, send_content
 from rendicom.server.pictures import other_types, place_of, request_for
 from rendicom.server.requests import check_number, parameters_of, services_of
@@ -145,19 +145,6 @@ for _path in PATHS:
             tag="WADO-URI",
             query=[QueryParameter(name, "See PS3.18 9.") for name in WADO_PARAMETERS],
             content=(*picture_types(), DICOM, "text/html", "text/plain", "text/xml"),
-            statuses=(
-                "206",
-                "304",
-                "400",
-                "401",
-                "404",
-                "406",
-                "410",
-                "413",
-                "416",
-                "500",
-                "501",
-                "503",
-            ),
+            statuses=RETRIEVE_STATUSES,
         ),
     )
