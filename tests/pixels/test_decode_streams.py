@@ -323,3 +323,20 @@ def test_retired_processes(suffix: str, marker: int, word: str) -> None:
     stream = BASELINE.replace(b"\xff\xc0", bytes((0xFF, marker)))
     with pytest.raises(UnsupportedTransferSyntaxError, match=word):
         decoded(stream, transfer_syntax=f"{ROOT}.{suffix}")
+
+
+@pytest.mark.parametrize("is_lossless", [True, False])
+def test_values_above_bits_stored_are_kept_with_a_warning(is_lossless: bool) -> None:
+    """A header that says 6 bits over a stream of 8 bits whose values need them all."""
+    stream = imagecodecs.jpegls_encode(COLOUR) if is_lossless else BASELINE
+    syntax = f"{ROOT}.4.{80 if is_lossless else 50}"
+    samples, model = (3, "RGB") if is_lossless else (1, "MONOCHROME2")
+    said = {"transfer_syntax": syntax, "samples_per_pixel": samples, "bits_stored": 6}
+    frame = decoded(stream, photometric_interpretation=model, **said)
+    assert np.abs(frame.samples.astype(int) - (COLOUR if is_lossless else GRAY)).max() <= 2
+    assert (frame.bits_stored, len(frame.warnings)) == (8, 1)
+    assert "exceed Bits Stored" in frame.warnings[0]
+    dark = np.asarray(COLOUR if is_lossless else GRAY) // 8
+    stream = (imagecodecs.jpegls_encode if is_lossless else imagecodecs.jpeg8_encode)(dark)
+    frame = decoded(stream, photometric_interpretation=model, **said)
+    assert (frame.bits_stored, frame.warnings) == (6, ())

@@ -30,7 +30,7 @@ from presentationstates import (
     vois,
 )
 from rendicom.engine import open_instance, open_presentation
-from rendicom.errors import LimitExceededError, OptionError
+from rendicom.errors import CorruptDataError, LimitExceededError, OptionError
 from rendicom.options import RenderOptions
 from rendicom.testing import functional_groups, image, overlay, sequence
 from rendicom.testing.images import icc_profile, lookup_table, palette
@@ -164,6 +164,16 @@ def test_color_state_keeps_pixels_and_brings_its_profile() -> None:
         assert np.array_equal(instance.display(presentation=told), rgb)
     assert b"iCCP" in picture.data
     assert not picture.warnings
+
+
+def test_strict_refuses_what_was_wrong_with_the_state(present: Present) -> None:
+    broken = state(element(0x00700042, "US", 45), voi("500", "1000"))
+    assert (
+        present(_twelve(VALUES), broken) == present(_twelve(VALUES), state(voi("500", "1000")))
+    ).all()
+    with pytest.raises(CorruptDataError, match="90 degrees"):
+        present(_twelve(VALUES), broken, strict="yes")
+    assert present(_twelve(VALUES), state(), strict="yes").shape == VALUES.shape
 
 
 def test_state_of_another_kind_is_a_warning() -> None:

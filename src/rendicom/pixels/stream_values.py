@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["colour_values", "gray_values"]
 
 _OVERSHOOT = "values of the lossy stream exceed Bits Stored: clamped"
+_DEEPER = "values of the stream exceed Bits Stored: the bits of the stream were used"
 
 
 def _unsigned(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
@@ -52,6 +53,7 @@ def colour_values(
         clamped = None if decoded.signed else without_overshoot(cells, 0, (1 << bits) - 1)
         if clamped is not None:
             return clamped, bits, (_OVERSHOOT,)
+        return cells, precision, (_DEEPER,)
     return cells, precision, ()
 
 
@@ -87,7 +89,9 @@ def gray_values(
         values = stored_values(cells, bits_stored=bits, high_bit=bits - 1, signed=True)
         return values, bits, True, ()
     # Lossy 12-bit streams under a header of 10 bits exceed it: the stream is right.
-    return cells, bits if within(cells, bits=bits) else precision, False, ()
+    if within(cells, bits=bits):
+        return cells, bits, False, ()
+    return cells, precision, False, (_DEEPER,)
 
 
 def _numbers(

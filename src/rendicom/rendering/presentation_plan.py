@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rendicom.errors import OptionError
+from rendicom.errors import CorruptDataError, OptionError
 from rendicom.options import Voi, parameters
 from rendicom.rendering.blending import as_colour
 from rendicom.rendering.graphic_paths import path_of
@@ -77,9 +77,13 @@ def compile_presented(
         An option conflicts with the presentation state, or the state is not for this frame.
     LimitExceededError
         The picture would be larger than allowed.
+    CorruptDataError
+        Something of the image or the state was repaired or guessed, and the options are strict.
     """
     refuse_clashes(options)
     state = presented.state
+    if options.strict and state.warnings:
+        raise CorruptDataError(state.warnings[0])
     if not state.includes(presented.instance, presented.number):
         raise OptionError(
             "the presentation state does not refer to this image or frame",
