@@ -167,10 +167,9 @@ def test_color_state_keeps_pixels_and_brings_its_profile() -> None:
 
 
 def test_strict_refuses_what_was_wrong_with_the_state(present: Present) -> None:
-    broken = state(element(0x00700042, "US", 45), voi("500", "1000"))
-    assert (
-        present(_twelve(VALUES), broken) == present(_twelve(VALUES), state(voi("500", "1000")))
-    ).all()
+    said = vois(voi("500", "1000"))
+    broken = state(element(0x00700042, "US", 45), said)
+    assert (present(_twelve(VALUES), broken) == present(_twelve(VALUES), state(said))).all()
     with pytest.raises(CorruptDataError, match="90 degrees"):
         present(_twelve(VALUES), broken, strict="yes")
     assert present(_twelve(VALUES), state(), strict="yes").shape == VALUES.shape
