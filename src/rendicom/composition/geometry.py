@@ -27,7 +27,8 @@ Vector = tuple[float, float, float]
 _LEAST_LENGTH = 1e-3
 _LARGEST_SHEAR = 1e-3
 _FARTHEST = 1e7
-_PARALLEL = 1e-4
+_PARALLEL, _ALIKE = 1e-7, 1e-4
+"""What cosines may differ: an angle of a tenth of a millimeter in 200, and of three in 200."""
 _ROUNDED = 0.05
 
 
@@ -142,14 +143,18 @@ class Plane:
         return result
 
     def is_parallel(self, other: Plane) -> bool:
-        """Tell whether two planes never meet."""
-        return bool(abs(abs(np.dot(self.normal, other.normal)) - 1) < _PARALLEL)
+        """Tell whether all of one plane is equally far from the other."""
+        return bool(abs(np.dot(self.normal, other.normal)) > 1 - _PARALLEL)
+
+    def is_stacked(self, other: Plane) -> bool:
+        """Tell whether two planes may be slices of one stack; they may be a little tilted."""
+        return bool(abs(np.dot(self.normal, other.normal)) > 1 - _ALIKE)
 
     def is_aligned(self, other: Plane) -> bool:
         """Tell whether rows and columns of both planes have the same directions."""
         return bool(
-            np.dot(self.along_row, other.along_row) > 1 - _PARALLEL
-            and np.dot(self.along_column, other.along_column) > 1 - _PARALLEL
+            np.dot(self.along_row, other.along_row) > 1 - _ALIKE
+            and np.dot(self.along_column, other.along_column) > 1 - _ALIKE
         )
 
     def shares_frame_of_reference(self, other: Plane) -> bool:

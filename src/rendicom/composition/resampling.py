@@ -147,7 +147,7 @@ def stacks_of(planes: Sequence[Plane | None]) -> list[Stack]:
     for number, plane in enumerate(planes):
         if plane is None:
             continue
-        group = next((each for each in groups if filled[each[0]].is_parallel(plane)), None)
+        group = next((each for each in groups if filled[each[0]].is_stacked(plane)), None)
         if group is None:
             groups.append([number])
         else:

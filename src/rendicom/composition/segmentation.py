@@ -135,7 +135,8 @@ class SegmentationLayer:
     def _is_of(self, frame: _SegmentFrame, base: BaseFrame) -> bool:
         """Tell whether the pixels of a frame are those of ``base``.
 
-        A frame that was made of several images is that of none of them, unless it lies there.
+        Where both lie in one frame of reference, a reference does not move pixels: a frame of
+        several images, or one that lies elsewhere, is taken by position.
         """
         is_named = [each.includes(base.instance, base.frame) for each in frame.references]
         if frame.references and not any(is_named):
@@ -146,7 +147,10 @@ class SegmentationLayer:
         plane = self._planes.plane(frame.number)
         if base.plane is None or plane is None:
             return True
-        return (is_single and _same_rows(plane, base.plane)) or _is_same_place(plane, base.plane)
+        if not plane.shares_frame_of_reference(base.plane):
+            return is_single
+        spacing = base.plane.slice_spacing or plane.slice_spacing or 0.0
+        return _is_same_place(plane, base.plane, spacing / 2 if is_single else 0.0)
 
     # --- where they lie -----------------------------------------------------------------------
 
@@ -271,16 +275,12 @@ def _legend(items: Iterable[DrawnItem]) -> tuple[LegendRow, ...]:
     )
 
 
-def _same_rows(plane: Plane, base: Plane) -> bool:
-    """Tell whether rows and columns run alike, at any place."""
-    return plane.is_aligned(base) or not plane.shares_frame_of_reference(base)
-
-
-def _is_same_place(plane: Plane, base: Plane) -> bool:
-    """Tell whether the first and the last pixels of both lie at the same place."""
-    if not plane.shares_frame_of_reference(base) or not plane.is_aligned(base):
+def _is_same_place(plane: Plane, base: Plane, reach: float) -> bool:
+    """Tell whether both have the same pixels, and planes less than ``reach`` mm apart."""
+    if not plane.is_aligned(base):
         return False
     rows, columns = base.shape
     corners = np.array([[0, 0], [columns - 1, rows - 1]])
     found = plane.to_pixels(base.to_patient(corners))
-    return bool(np.abs(found - np.column_stack([corners, (0, 0)])).max() < _SAME_PLACE)
+    is_near = np.abs(found[:, 2]).max() < reach + _SAME_PLACE
+    return bool(is_near and np.abs(found[:, :2] - corners).max() < _SAME_PLACE)
