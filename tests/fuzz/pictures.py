@@ -201,7 +201,7 @@ def render_encoded_alike(case: Case) -> str:
 
 
 def _cells_of(tree: Tree) -> list[object]:
-    return [each.values for each in tree.elements if each.tag in (0x00280100, 0x7FE00010)]
+    return [each.values for each in tree.elements if each.tag in (0x00280100, *_PIXELS)]
 
 
 def present(case: Case) -> str:
