@@ -58,7 +58,7 @@ def ycbcr(step: tuple[int, int], **how: Any) -> tuple[bytes, Any]:
 @pytest.mark.parametrize("label", ["YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "RGB"])
 @pytest.mark.parametrize("reversible", [True, False])
 @pytest.mark.parametrize("high_throughput", [False, True])
-@pytest.mark.parametrize("step", [(2, 1), (2, 2)])
+@pytest.mark.parametrize("step", [(2, 1), (2, 2), (1, 2), (4, 1)])
 def test_subsampled_components_are_turned_into_rgb_once(
     step: tuple[int, int], high_throughput: bool, reversible: bool, label: str
 ) -> None:
@@ -80,9 +80,11 @@ def test_components_of_one_size_are_what_the_header_says(high_throughput: bool) 
 
 
 def test_subsampling_that_no_library_decodes_is_named() -> None:
-    stream, _ = ycbcr((1, 2))
+    planes = [np.full((ROWS // step, COLUMNS), 2000, np.uint16) for step in (1, 2, 2)]
+    steps = [(1, 1), (1, 2), (1, 2)]
+    stream = merged([coded(plane) for plane in planes], steps, ROWS, COLUMNS)
     with pytest.raises(UnsupportedImageError, match="subsampling"):
-        decoded(stream, photometric="YBR_FULL")
+        decoded(stream, photometric="YBR_FULL", bits_allocated=16, bits_stored=12)
 
 
 @pytest.mark.parametrize("high_throughput", [False, True])

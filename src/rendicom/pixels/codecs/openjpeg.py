@@ -42,11 +42,11 @@ class _OpenJPEG:
             samples = call(
                 imagecodecs.jpeg2k_decode, data, skipres=halvings, numthreads=request.threads
             )
-        elif halvings and _pillow_halves(info):
-            samples = call(_halved_by_pillow, data, info=info, halvings=halvings)
+        elif halvings and _is_for_pillow(info):
+            samples = call(_decoded_by_pillow, data, info=info, halvings=halvings)
         else:
             halvings = 0
-            samples = call(imagecodecs.jpeg2k_decode, data, numthreads=request.threads)
+            samples = call(_whole, data, info=info, threads=request.threads)
         # imagecodecs takes subsampled components for YCbCr, and turns them into RGB.
         return Decoded(
             samples,
@@ -59,7 +59,7 @@ class _OpenJPEG:
         )
 
 
-# --- smaller images ---------------------------------------------------------------------------
+# --- smaller images, rare chroma --------------------------------------------------------------
 
 
 @cache
@@ -72,7 +72,7 @@ def _reduces() -> bool:
     return "skipres" in inspect.signature(imagecodecs.jpeg2k_decode).parameters
 
 
-def _pillow_halves(info: StreamInfo) -> bool:
+def _is_for_pillow(info: StreamInfo) -> bool:
     """Tell whether Pillow can do what older imagecodecs cannot; it warns of larger images."""
     if info.precision <= 8:
         is_known = info.components in (1, 3) and info.precision == 8 and not info.signed
@@ -81,7 +81,7 @@ def _pillow_halves(info: StreamInfo) -> bool:
     return is_known and info.rows * info.columns <= _MOST_FOR_PILLOW and bool(find_spec("PIL"))
 
 
-def _halved_by_pillow(data: bytes, *, info: StreamInfo, halvings: int) -> NDArray[Any]:
+def _decoded_by_pillow(data: bytes, *, info: StreamInfo, halvings: int = 0) -> NDArray[Any]:
     from io import BytesIO
 
     from PIL import Image
@@ -100,6 +100,18 @@ def _halved_by_pillow(data: bytes, *, info: StreamInfo, halvings: int) -> NDArra
     if info.signed:
         return (values - (1 << info.precision - 1)).astype(np.int16)
     return values.astype(np.uint16)
+
+
+def _whole(data: bytes, *, info: StreamInfo, threads: int) -> NDArray[Any]:
+    import imagecodecs
+
+    try:
+        return imagecodecs.jpeg2k_decode(data, numthreads=threads)
+    except NotImplementedError:
+        # Chroma that is not 4:2:2 or 4:2:0: of half height only, or of a quarter of the width.
+        if info.subsampled and _is_for_pillow(info):
+            return _decoded_by_pillow(data, info=info)
+        raise
 
 
 CODEC = _OpenJPEG()
