@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.shutdown.complete"})
         return
     size = int(scope["path"].strip("/") or 2)
+    if scope["query_string"] == b"slow":
+        await asyncio.sleep(3 * _PATIENCE)
     length = (b"content-length", str(size).encode())
     await send({"type": "http.response.start", "status": 200, "headers": [length]})
     while size:
@@ -117,6 +120,43 @@ def test_pipelined_requests_are_answered_in_order(server):
     answer = server.exchange(requests + last)
     sizes = [part.split(b"\r\n")[0] for part in answer.split(b"content-length: ")[1:]]
     assert sizes == [b"1", b"2", b"3", b"4"]
+
+
+def test_many_pipelined_requests_are_no_large_head(server):
+    request = b"GET /1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    number = (300 << 10) // len(request)
+    last = b"GET /1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = server.exchange(request * number + last)
+    assert answer.count(b"HTTP/1.1 200 OK") == number + 1
+
+
+def test_half_a_head_behind_a_slow_request_does_not_end_it(impatient):
+    asked = b"GET /2?slow HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with impatient.raw(asked + _GET) as connection:
+        assert _status(connection.recv(1 << 16)) == 200
+        connection.sendall(b"Connection: close\r\n\r\n")
+        assert _status(connection.recv(1 << 16)) == 200
+
+
+@pytest.mark.parametrize("ending", [b"", b"Connection: close\r\n"])
+def test_who_sends_everything_before_reading_gets_an_early_answer(server, ending):
+    head = b"POST /7 HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % _LARGE
+    answer = b""
+    with server.raw(head + ending + b"\r\n") as connection:
+        for _ in range(_LARGE >> 20):
+            connection.sendall(bytes(1 << 20))
+        while b"\r\n\r\n" + bytes(7) not in answer:
+            assert (piece := connection.recv(1 << 16))
+            answer += piece
+    assert _status(answer) == 200
+
+
+def test_who_sends_without_end_after_an_answer_is_not_waited_for(impatient):
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n"
+    with impatient.raw(head + b"Connection: close\r\n\r\n") as connection:
+        began = time.monotonic()
+        _sent_until_closed(connection, b"a", pause=0.02)
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET ", _GET, _GET + b"X: a"])

@@ -46,7 +46,9 @@ class Connection(HttpToolsProtocol):
         self._refusal = b""
         self._unsent = 0
         self._is_last = False
-        self._is_refused = False
+        self._is_deaf = False
+        self._has_request_ended = False
+        self._is_request_whole = True
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
 
@@ -67,10 +69,12 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse data, unless it makes the head of a request too large."""
-        if self._is_refused:
+        if self._is_deaf:
             return
+        self._has_request_ended = False
         super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
+        # Where data end another request, too, their share in this head is not known.
+        if self._is_in_head and not self._has_request_ended and not self.transport.is_closing():
             self._head_bytes += len(data)
             if self._head_bytes > _LARGEST_HEAD:
                 self._refusal = _HEAD_TOO_LARGE
@@ -89,6 +93,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._head_bytes = 0
         self._is_in_head = True
+        self._is_request_whole = False
         self._await_head()
 
     def on_url(self, url: bytes) -> None:
@@ -113,13 +118,20 @@ class Connection(HttpToolsProtocol):
         if self._is_last:
             self.cycle.keep_alive = False
         if self.cycle is not before and not self.expect_100_continue:
-            joined = _JoinedWrites(self.transport, self.on_response_complete)
+            joined = _JoinedWrites(self.transport, self.on_response_complete, self._close)
             self.cycle.transport = cast("asyncio.Transport", joined)
             self.cycle.on_response = joined.end
+
+    def on_message_complete(self) -> None:
+        """Note the end of a request."""
+        super().on_message_complete()
+        self._has_request_ended = self._is_request_whole = True
 
     def on_response_complete(self) -> None:
         """Continue with the next request, and watch the client take the response."""
         super().on_response_complete()
+        if self._is_deaf:
+            self._unset_keepalive_if_required()
         if self.cycle.response_complete:
             self.crowd.note_idle(self)
         self._watch_stall()
@@ -172,18 +184,41 @@ class Connection(HttpToolsProtocol):
             self._watch_stall()
 
     def _refuse_connection(self) -> None:
-        """Refuse the connection with a response; closing at once would discard it."""
-        self._is_refused = True
-        self.connections.discard(self)
+        """Refuse the connection with a response."""
         self.transport.write(_CROWDED)
+        self._part(_FAREWELL_SECONDS)
+
+    def _close(self) -> None:
+        """Close after a response; one that came before its request had ended is waited for."""
+        if self._is_request_whole:
+            self.transport.close()
+        else:
+            self._part(self.patience)
+
+    def _part(self, seconds: float) -> None:
+        """Send no more, and ignore what comes until the client closes or the time is over.
+
+        Many clients read no response before they have sent everything, and closing a connection
+        with unread data makes the system discard the response (RFC 9112 9.6).
+        """
+        self._is_deaf = True
+        self.connections.discard(self)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._head_timer = self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
+        self.flow.resume_reading()
+        _stop(self._head_timer)
+        self._head_timer = self.loop.call_later(seconds, self.transport.abort)
 
     def _await_head(self) -> None:
         _stop(self._head_timer)
         seconds = min(self.patience, HEAD_SECONDS)
-        self._head_timer = self.loop.call_later(seconds, self.transport.abort)
+        self._head_timer = self.loop.call_later(seconds, self._end_wait)
+
+    def _end_wait(self) -> None:
+        if self._is_busy:
+            self._await_head()  # nothing may be read before the response to the request before
+        else:
+            self.transport.abort()
 
     def _refuse_head(self, answer: bytes) -> None:
         # The parser turns it into an error of its own, which the base class answers.
@@ -194,11 +229,16 @@ class Connection(HttpToolsProtocol):
 class _JoinedWrites:
     """A transport for one response: its head is sent together with the first piece of its body."""
 
-    __slots__ = ("_has_head", "_head", "_on_end", "_transport")
+    __slots__ = ("_has_head", "_head", "_on_close", "_on_end", "_transport")
 
-    def __init__(self, transport: asyncio.Transport, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        on_end: Callable[[], None],
+        on_close: Callable[[], None],
+    ) -> None:
         self._transport = transport
-        self._on_end = on_end
+        self._on_end, self._on_close = on_end, on_close
         self._head = b""
         self._has_head = False
 
@@ -213,7 +253,7 @@ class _JoinedWrites:
 
     def close(self) -> None:
         self._send_head()
-        self._transport.close()
+        self._on_close()
 
     def end(self) -> None:
         """Send a head without a body, and report the end of the response."""
