@@ -15,8 +15,8 @@ from rendicom.views import VOI_FORMS, Viewport, Voi, Window, read_integer, shown
 
 __all__ = [
     "PALETTES", "Annotation", "PaletteName", "Reader", "annotation", "choice_of", "colour",
-    "factor", "integer_from", "layer_window", "levels", "luminances", "names", "one_of", "palette",
-    "planes", "share", "switch", "viewport", "voi", "window",
+    "factor", "integer_from", "layer_window", "levels", "luminances", "names", "names_of_layers",
+    "of_layers", "one_of", "palette", "planes", "share", "switch", "viewport", "voi", "window",
 ]  # fmt: skip
 
 Reader = Callable[[object, str], Any]
@@ -187,6 +187,42 @@ def _word(value: object) -> str:
         return word if word.isprintable() and "," not in word and len(word) <= 64 else ""
     number = read_integer(value)
     return str(number) if number is not None and 0 <= number < 1 << 16 else ""
+
+
+def of_layers(read: Reader) -> Reader:
+    """Return the reader of one value for all layers, or of one for each: ``0.4,0.8``.
+
+    It returns one value, or a tuple. An empty one is None, the default, as None is in code.
+    """
+
+    def read_all(value: object, name: str) -> Any:
+        given: Any = value.split(",") if isinstance(value, str) else value
+        if not isinstance(given, (tuple, list)):
+            return read(value, name)
+        if not 1 < len(given) <= _MOST_OF_LAYERS:
+            return read(given[0] if len(given) == 1 else value, name)
+        return tuple(None if each in (None, "") else read(each, name) for each in given)
+
+    return read_all
+
+
+def names_of_layers(value: object, name: str) -> tuple[Any, ...] | None:
+    """Read `names` for all layers, or for each layer its own: ``1,3;;2``, empty for all of them."""
+    given: Any = value.split(";") if isinstance(value, str) else value
+    is_list = isinstance(given, (tuple, list))
+    is_nested = is_list and any(each is None or isinstance(each, (tuple, list)) for each in given)
+    if not is_nested and not (isinstance(value, str) and len(given) > 1):
+        return names(value, name)
+    if len(given) > _MOST_OF_LAYERS:
+        raise OptionError(f"{name} {shown(value)} is for more than {_MOST_OF_LAYERS} layers")
+    found = tuple(None if each in (None, "") else names(each, name) for each in given)
+    if not any(found):
+        return None
+    return found if len(found) > 1 else found[0]
+
+
+_MOST_OF_LAYERS = 4096
+"""Files of layers at most that have values of their own."""
 
 
 def levels(value: object, name: str) -> tuple[str, ...]:

@@ -220,18 +220,23 @@ class RenderOptions:
         "both.",
         metavar="patient,technique", group=_DRAWN,
     )  # fmt: skip
-    layer_opacity: float = _parameter(
-        0.4, read.share, "Opacity of masks, dose and values over the image.", metavar="0..1",
-        group=_LAYERS,
+    layer_opacity: float | tuple[float | None, ...] = _parameter(
+        0.4, read.of_layers(read.share),
+        "Opacity of masks, dose and values over the image; several are those of the layers in "
+        "their order.",
+        metavar="0..1[,0..1...]", group=_LAYERS,
     )  # fmt: skip
-    layer_style: LayerStyle | None = _parameter(
-        None, read.choice_of(LayerStyle),
-        "How masks, contours and dose are drawn. [default: both; outline for contours]",
-        choices=get_args(LayerStyle), group=_LAYERS,
+    layer_style: LayerStyle | tuple[LayerStyle | None, ...] | None = _parameter(
+        None, read.of_layers(read.choice_of(LayerStyle)),
+        "How masks, contours and dose are drawn: fill, outline or both; several are those of the "
+        "layers in their order. [default: both; outline for contours]",
+        metavar="STYLE[,STYLE...]", group=_LAYERS,
     )  # fmt: skip
-    layer_items: tuple[str, ...] | None = _parameter(
-        None, read.names, "Segments, regions or marks to draw, by number or name. [default: all]",
-        metavar="1,3|NAME", group=_LAYERS,
+    layer_items: tuple[str, ...] | tuple[tuple[str, ...] | None, ...] | None = _parameter(
+        None, read.names_of_layers,
+        "Segments, regions or marks to draw, by number or name; lists with semicolons between "
+        "them are those of the layers in their order. [default: all]",
+        metavar="1,3|NAME[;...]", group=_LAYERS,
     )  # fmt: skip
     layer_labels: bool = _parameter(
         False, read.switch,
@@ -336,8 +341,9 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ",".join(f"{item:04X}" if isinstance(item, int) else str(item) for item in value)
-    return str(value)
+        mark = ";" if any(isinstance(item, tuple) for item in value) else ","
+        return mark.join(f"{item:04X}" if isinstance(item, int) else _text(item) for item in value)
+    return "" if value is None else str(value)
 
 
 @cache

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, as_bytes, blended, segmentation, series
+from rendicom.errors import OptionError
 
 COLOURS = [(230, 40, 10), (0, 160, 255), (90, 200, 60)]
 FILL = rendicom.RenderOptions(layer_style="fill", layer_opacity=0.3)
@@ -160,6 +161,31 @@ def test_items_opacity_and_style_choose():
     assert "asked for" in told.warnings[0]
     solid = drawn(image, seg, rendicom.RenderOptions(layer_opacity=1, layer_items=(3,)))[0]
     assert abs(solid[16, 2].astype(int) - COLOURS[2]).max() <= 2
+
+
+def test_each_layer_may_have_its_own_opacity_style_and_items():
+    image = series(np.full((1, 20, 20), 100))[0]
+    masks = np.zeros((1, 20, 20, 2), np.uint8)
+    masks[0, 2:8, 2:8, 0] = masks[0, 10:14, 2:8, 1] = 1
+    first = as_bytes(segmentation([image], masks, "BINARY", COLOURS, count=2))
+    second = as_bytes(segmentation([image], masks[:, ::-1, ::-1], "BINARY", COLOURS, count=2))
+    instance = rendicom.open_instance(image)
+
+    def display(**options):
+        return instance.display(1, rendicom.RenderOptions(**options), layers=[first, second])
+
+    together = display(
+        layer_opacity=(0.3, None), layer_style="fill,outline", layer_items=[None, [2]]
+    )
+    below = rendicom.RenderOptions(layer_opacity=0.3, layer_style="fill")
+    above = rendicom.RenderOptions(layer_style="outline", layer_items=(2,))
+    one = instance.display(1, below, layers=[first])
+    other = instance.display(1, above, layers=[second])
+    lies_above = (other != instance.display(1)[..., np.newaxis]).any(axis=-1)
+    assert lies_above.any()
+    np.testing.assert_array_equal(together, np.where(lies_above[..., np.newaxis], other, one))
+    with pytest.raises(OptionError, match="layer-opacity has 3 values for 2 layers"):
+        display(layer_opacity="0.1,0.2,0.3")
 
 
 def test_segments_without_colours_are_told_from_the_background_and_each_other():

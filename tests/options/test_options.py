@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import pytest
@@ -44,6 +44,47 @@ def test_viewport_text_round_trip(viewport: Viewport) -> None:
 @given(voi=vois)
 def test_voi_text_round_trip(voi: Voi) -> None:
     assert Voi.parse(str(voi)) == voi
+
+
+_STYLES = st.sampled_from(["fill", "outline", "both"])
+_NAMES = st.lists(st.sampled_from(["1", "Liver & spleen", "65535"]), min_size=1, unique=True)
+
+
+@given(
+    opacities=st.one_of(
+        st.floats(0, 1), st.lists(st.one_of(st.none(), st.floats(0, 1)), min_size=2, max_size=5)
+    ),
+    styles=st.one_of(st.none(), _STYLES, st.lists(st.one_of(st.none(), _STYLES), min_size=2)),
+    items=st.one_of(st.none(), _NAMES, st.lists(st.one_of(st.none(), _NAMES), min_size=1)),
+)
+def test_values_of_layers_round_trip(opacities: Any, styles: Any, items: Any) -> None:
+    options = RenderOptions(layer_opacity=opacities, layer_style=styles, layer_items=items)
+    assert RenderOptions.parse(dict(parse_qsl(options.canonical()))) == options
+    if isinstance(opacities, list):
+        assert options.layer_opacity == tuple(opacities)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1,3|", ("1", "3|")), ("1,3;2", (("1", "3"), ("2",))), (";Liver", (None, ("Liver",))),
+        (";", None), ("7", ("7",)), ("7;", (("7",), None)),
+    ],
+)  # fmt: skip
+def test_items_of_layers_stand_between_semicolons(text: str, found: Any) -> None:
+    assert RenderOptions.parse({"layer-items": text}).layer_items == found
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("layer-opacity", "0.5,2"), ("layer-opacity", ",x"), ("layer-style", "fill,none"),
+        ("layer-items", "1;,"), ("layer-items", ""), ("layer-opacity", "1," * 5000 + "1"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_of_one_layer_names_the_parameter(name: str, text: str) -> None:
+    with pytest.raises(OptionError, match=f"^{name} "):
+        RenderOptions.parse({name: text})
 
 
 @given(

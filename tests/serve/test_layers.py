@@ -158,6 +158,27 @@ def test_a_layer_is_drawn_and_has_its_options(server, study, below):
     np.testing.assert_array_equal(changed, study.masks[3, ..., 1] == 1)
 
 
+def test_values_of_each_layer_are_in_the_order_of_the_layers(server, study, tmp_path):
+    uids = (study.pet[0].SeriesInstanceUID, study.seg.SOPInstanceUID)
+    each = {"layer-opacity": "0.7,0.2", "layer-style": ",fill", "layer-items": ";2"}
+    answer = rendered(server, study.ct[3], layer=",".join(uids), **each)
+    options = rendicom.RenderOptions(
+        layer_opacity=(0.7, 0.2), layer_style=(None, "fill"), layer_items=(None, ("2",))
+    )
+    for number, ds in enumerate(study.pet):
+        (tmp_path / f"{number}.dcm").write_bytes(as_bytes(ds))
+    by_library = rendicom.open_instance(study.folder / "ct3.dcm").render(
+        1, options, "image/png", layers=[tmp_path, study.folder / "seg.dcm"]
+    )
+    assert answer.content == by_library.data
+    several = {"accept": "image/gif", "layer": uids[0], "layer-opacity": "1,0.1"}
+    drawn = rendered(server, study.seg, **several)
+    assert drawn.status_code == 200
+    wrong = rendered(server, study.ct[3], layer=",".join(uids), **{"layer-opacity": "1,1,1"})
+    assert (wrong.status_code, wrong.json()["parameter"]) == (400, "layer-opacity")
+    assert "3 values for 2 layers" in wrong.json()["detail"]
+
+
 def test_the_bytes_are_those_of_the_library(server, study):
     options = rendicom.RenderOptions(layer_style="outline")
     files = [study.folder / "seg.dcm", study.folder / "rs.dcm"]

@@ -300,6 +300,7 @@ def check_layers(
     if not locations:
         return ()
     from rendicom.batch.layered_job import layers_at
+    from rendicom.composition.layer_options import check_values
     from rendicom.errors import RendicomError
 
     if not isinstance(file_format, Format):
@@ -307,6 +308,10 @@ def check_layers(
     if options.values != "display":
         raise click.UsageError(f"--layer and --values {options.values} exclude each other")
     absolute = tuple(each if "://" in each else os.path.abspath(each) for each in locations)
+    try:
+        check_values(options, len(absolute))
+    except OptionError as error:
+        raise click.UsageError(f"--{error}") from None
     try:
         layers_at(absolute, on)
     except RendicomError as error:

@@ -9,8 +9,8 @@ from rendicom.composition.planes import Planes
 
 if TYPE_CHECKING:
     from rendicom.composition.geometry import Plane
+    from rendicom.composition.layer_options import LayerOptions
     from rendicom.dicom.header import Header
-    from rendicom.options import RenderOptions
     from rendicom.rendering.layers import (
         ColourBar,
         IsoLines,
@@ -74,16 +74,16 @@ class Layer(Protocol):
     kind: str
     instance: str
 
-    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return what is drawn on ``base``."""
         ...
 
 
-def is_wanted(number: int, name: str, options: RenderOptions) -> bool:
+def is_wanted(number: int, name: str, options: LayerOptions) -> bool:
     """Tell whether an item is among those asked for."""
-    if options.layer_items is None:
+    if options.items is None:
         return True
-    wanted = {item.casefold() for item in options.layer_items}
+    wanted = {item.casefold() for item in options.items}
     return str(number) in wanted or name.strip().casefold() in wanted
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rendicom.composition.base import BaseFrame
+    from rendicom.composition.layer_options import LayerOptions
     from rendicom.composition.value_map import SeriesMember
-    from rendicom.options import RenderOptions
     from rendicom.pixels.blendings import Blending
     from rendicom.presentation import PresentationState
 
@@ -55,7 +55,7 @@ class BlendingLayer:
             for state, opacity in blending.above
         ]
 
-    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:  # noqa: ARG002
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:  # noqa: ARG002
         """Return the superimposed images at the pixels of ``base``."""
         if not self.state.includes(base.instance, base.frame):
             return Contribution(warning="it does not refer to the image")

@@ -12,6 +12,7 @@ from rendicom.composition.blank import blank_image
 from rendicom.composition.blending import BlendingLayer
 from rendicom.composition.dose import DoseLayer
 from rendicom.composition.kinds import DOSE, SEGMENTATIONS, layer_of
+from rendicom.composition.layer_options import check_values
 from rendicom.composition.opening import Layers
 from rendicom.composition.planes import Planes
 from rendicom.composition.targets import (
@@ -142,6 +143,7 @@ def compose_object(
     RendicomError
         It is damaged.
     """
+    check_values(options, 1)
     mentioned = mentioned_in(said, source)
     layers, state = _what_is_drawn(said, source, mentioned, among)
     paths = among.images_for(mentioned) if among is not None else ()

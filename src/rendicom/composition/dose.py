@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from rendicom.composition.base import BaseFrame, Piece
     from rendicom.composition.geometry import Plane
+    from rendicom.composition.layer_options import LayerOptions
     from rendicom.engine import Instance
-    from rendicom.options import RenderOptions
 
 __all__ = ["DoseLayer", "dose_colours"]
 
@@ -79,14 +79,14 @@ class DoseLayer:
         most = max(int(self._frames.samples(number).max()) for number in range(1, count + 1))
         return most * self._scaling
 
-    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return wash and lines on ``base``."""
         levels = [
             (number, level, amount)
             for number, level, amount in self._levels(options)
             if is_wanted(number, level, options)
         ]
-        if not levels and options.layer_items is not None:
+        if not levels and options.items is not None:
             return Contribution(warning="none of its levels is asked for")
         planes = self._planes.all()
         if base.plane is None or not any(planes):
@@ -105,7 +105,7 @@ class DoseLayer:
             return Contribution()
         return self._drawn(values, levels, options)
 
-    def _levels(self, options: RenderOptions) -> list[tuple[int, str, float]]:
+    def _levels(self, options: LayerOptions) -> list[tuple[int, str, float]]:
         """Return number, name and amount of the isodose lines."""
         found = []
         for number, level in enumerate(options.isodose or _DEFAULT_LEVELS, 1):
@@ -120,13 +120,13 @@ class DoseLayer:
         self,
         values: NDArray[np.float64],
         levels: list[tuple[int, str, float]],
-        options: RenderOptions,
+        options: LayerOptions,
     ) -> Contribution:
-        style = options.layer_style or "both"
+        style = options.style or "both"
         pieces: list[Piece] = []
         if style != "outline":
             is_washed = values >= _LEAST_WASH * self.maximum
-            opacities = np.where(is_washed, np.float32(options.layer_opacity), np.float32(0))
+            opacities = np.where(is_washed, np.float32(options.opacity), np.float32(0))
             if is_washed.any():
                 pieces.append(ValueLayer(dose_colours(values / self.maximum), opacities))
         items = []

@@ -103,7 +103,7 @@ class Gathered:
         self._files = OpenFiles()
         self._layers: dict[str, Layer] = {}
         self._series: dict[str, tuple[str, list[SeriesMember]]] = {}
-        self._order: dict[str, None] = {}
+        self._order: dict[str, str] = {}
 
     def add(self, instance: Instance, location: str, name: str = "", series_name: str = "") -> None:
         """Add an instance that was opened at a location; without names UIDs stand for it.
@@ -122,7 +122,7 @@ class Gathered:
         except RendicomError:
             instance.close()
             raise
-        self._order[location] = None
+        self._order[location] = location
         self.instances.append(instance)
 
     def _add_image(self, instance: Instance, location: str, name: str) -> None:
@@ -131,20 +131,20 @@ class Gathered:
         members = members_of(instance, partial(self._files.instance, location))
         uid = instance.header.attributes.text(_SERIES)
         self._series.setdefault(uid, (name or uid, []))[1].extend(members)
-        self._order[uid] = None
+        self._order.setdefault(uid, location)
         self.members[instance.sop_instance] = members
 
-    def layers(self, *, without: Container[str] = ()) -> list[Layer]:
-        """Return the layers by their first files; images ``without`` (UIDs) are left out."""
+    def layers(self, *, without: Container[str] = ()) -> dict[Layer, str]:
+        """Return the layers with their first files; images ``without`` (UIDs) are left out."""
         from rendicom.composition.value_map import ValueLayerOfSeries
 
-        found: list[Layer] = []
-        for key in self._order:
+        found: dict[Layer, str] = {}
+        for key, location in self._order.items():
             if key in self._layers:
-                found.append(self._layers[key])
+                found[self._layers[key]] = location
                 continue
             name, members = self._series[key]
             kept = [member for member in members if member.instance not in without]
             if kept:
-                found.append(ValueLayerOfSeries(kept, name))
+                found[ValueLayerOfSeries(kept, name)] = location
         return found

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rendicom.composition.base import BaseFrame
+    from rendicom.composition.layer_options import LayerOptions
     from rendicom.composition.references import ImageReference
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
-    from rendicom.options import RenderOptions
 
 __all__ = ["KeyObjectLayer"]
 
@@ -38,7 +38,7 @@ class KeyObjectLayer:
         """Return the selected images in the order of the object."""
         return tuple(dict.fromkeys(_references(self._attributes, 0)))
 
-    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:  # noqa: ARG002
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:  # noqa: ARG002
         """Tell whether ``base`` is one of the selected frames."""
         for number, reference in enumerate(self.references, 1):
             if reference.includes(base.instance, base.frame):

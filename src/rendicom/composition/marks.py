@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from rendicom.composition.base import BaseFrame, Piece
     from rendicom.composition.geometry import Plane
+    from rendicom.composition.layer_options import LayerOptions
     from rendicom.composition.references import ImageReference
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
-    from rendicom.options import RenderOptions
 
 __all__ = ["ReportLayer"]
 
@@ -59,7 +59,7 @@ class ReportLayer:
         self.name, self.instance = name, instance.sop_instance
         self._attributes = instance.header.attributes
 
-    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the marks on ``base`` in the order of the report."""
         wanted = [mark for mark in self._marks if is_wanted(mark.number, mark.name, options)]
         if not wanted:
@@ -90,7 +90,7 @@ class ReportLayer:
             red, green, blue = self._colours[min(mark.number, len(self._colours) - 1)]
             colour = as_share((red, green, blue))
             pieces += [LayerPath(tuple(path), colour) for path in paths]
-            if options.layer_labels:
+            if options.has_labels:
                 x, y = min((point for path in paths for point in path), key=lambda each: each[1])
                 pieces.append(LayerLabel(f"{mark.number} {mark.name}".strip(), (x, y), colour))
             items.append(DrawnItem(mark.number, mark.name, (red, green, blue)))

@@ -11,6 +11,7 @@ from rendicom import engine
 from rendicom.composition.base import BaseFrame
 from rendicom.composition.folders import Gathered, folder_layers, is_folder, readable
 from rendicom.composition.kinds import PLANS, layer_of
+from rendicom.composition.layer_options import options_of
 from rendicom.errors import OptionError
 from rendicom.options import RenderOptions
 from rendicom.pixels.state_classes import BLENDING_CLASSES
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header
     from rendicom.engine import Instance
     from rendicom.engine.rendered_image import RenderedImage
+    from rendicom.pixels.blendings import Blending
     from rendicom.presentation import PresentationState
     from rendicom.values import PixelDescription
 
@@ -33,8 +35,16 @@ _DEFAULT_OPTIONS = RenderOptions()
 class Layers:
     """Layers in the order they are drawn; made by `open_layers`. Threads may share it."""
 
-    def __init__(self, layers: Sequence[Layer], instances: Sequence[Instance]) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        instances: Sequence[Instance],
+        numbers: Sequence[int] = (0,),
+        count: int = 1,
+    ) -> None:
+        """Take layers; ``numbers`` are the places of theirs among the ``count`` sources."""
         self._layers, self._instances = tuple(layers), tuple(instances)
+        self._numbers, self._count = tuple(numbers), count
 
     def __enter__(self) -> Self:
         return self
@@ -61,10 +71,10 @@ class Layers:
         pieces: list[Any] = []
         legend: list[Any] = []
         drawn, warnings = [], []
-        for layer in self._layers:
+        for number, layer in zip(self._numbers, self._layers, strict=True):
             if layer.instance == base.instance:
                 continue
-            found = layer.over(base, options)
+            found = layer.over(base, options_of(options, number, self._count))
             pieces += found.pieces
             if found.warning:
                 warnings.append(f"{layer.name} is not drawn: {found.warning}")
@@ -107,11 +117,13 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
     if isinstance(sources, (str, bytes, os.PathLike)):
         raise OptionError("layers are a list of sources")
     layers: list[Layer] = []
+    numbers: list[int] = []
     instances: list[Instance] = []
     plans: dict[str, Instance] = {}
     try:
-        for number, source in enumerate(sources, 1):
-            name = _name_of(source, number)
+        for number, source in enumerate(sources):
+            numbers += [number - 1] * (len(layers) - len(numbers))
+            name = _name_of(source, number + 1)
             if is_folder(source):
                 layers += folder_layers(os.fspath(source), name, instances)
                 continue
@@ -125,12 +137,13 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
                 layers.append(BlendingLayer(blending_at(source), name, found))
                 continue
             layers.append(layer_of(instance, name))
+        numbers += [len(sources) - 1] * (len(layers) - len(numbers))
         apply_plans(layers, plans)
     except BaseException:
         for instance in instances:
             instance.close()
         raise
-    return Layers(layers, instances)
+    return Layers(layers, instances, numbers, len(sources))
 
 
 def open_instance(source: engine.Source, *, threads: int | None = None) -> Instance:
@@ -165,7 +178,7 @@ def open_located(locations: Sequence[str]) -> Layers:
     """Return what is drawn on images, from files and addresses; warnings name it by its UID.
 
     Images of one series are one layer. Images that a blending presentation state superimposes are
-    part of that layer.
+    part of that layer. Options with a value for each layer have one for each location here.
 
     Raises
     ------
@@ -176,22 +189,28 @@ def open_located(locations: Sequence[str]) -> Layers:
     from rendicom.composition.prescriptions import apply_plans
     from rendicom.composition.targets import blending_at
 
-    gathered, blendings = Gathered(), []
+    gathered = Gathered()
+    states: dict[int, Blending] = {}
     plans: dict[str, Instance] = {}
-    for location in locations:
+    for number, location in enumerate(locations):
         instance = engine.open_instance(readable(location))
         if instance.sop_class in BLENDING_CLASSES:
             instance.close()
-            blendings.append(blending_at(location))
+            states[number] = blending_at(location)
         elif instance.sop_class in PLANS:
             plans[instance.sop_instance] = instance
         else:
             gathered.add(instance, location)
-    blended = {uid for blending in blendings for uid in blending.superimposed}
-    states = [BlendingLayer(each, each.instance, gathered.members) for each in blendings]
-    layers = [*states, *gathered.layers(without=blended)]
-    apply_plans(layers, plans)
-    return Layers(layers, [*gathered.instances, *plans.values()])
+    blended = {uid for blending in states.values() for uid in blending.superimposed}
+    found: dict[Layer, int] = {
+        BlendingLayer(each, each.instance, gathered.members): number
+        for number, each in states.items()
+    }
+    for layer, location in gathered.layers(without=blended).items():
+        found[layer] = locations.index(location)
+    apply_plans(found, plans)
+    instances = [*gathered.instances, *plans.values()]
+    return Layers(list(found), instances, list(found.values()), len(locations))
 
 
 def compose(

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from rendicom.composition.base import BaseFrame, Piece
     from rendicom.composition.geometry import Plane
+    from rendicom.composition.layer_options import LayerOptions
     from rendicom.composition.references import ImageReference
     from rendicom.engine import Instance
-    from rendicom.options import RenderOptions
 
 __all__ = ["SegmentationLayer"]
 
@@ -59,7 +59,7 @@ class SegmentationLayer:
         self._frames = KeptFrames(instance)
         self._planes = Planes(instance.header, self._description)
 
-    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the masks of the segments on ``base``, in ascending order of their numbers."""
         masks = self._referenced(base)
         if not masks:
@@ -240,9 +240,9 @@ class SegmentationLayer:
                 given.setdefault(first + index, (entry[0], entry[1], entry[2]))
         return label_colours(given, bits=16, bit_depth=8)
 
-    def _drawn(self, masks: Mapping[int, NDArray[Any]], options: RenderOptions) -> Contribution:
-        style = options.layer_style or "both"
-        opacity = options.layer_opacity if style != "outline" else None
+    def _drawn(self, masks: Mapping[int, NDArray[Any]], options: LayerOptions) -> Contribution:
+        style = options.style or "both"
+        opacity = options.opacity if style != "outline" else None
         shown = [
             (number, self._names.get(number, ""), masks[number])
             for number in sorted(masks)
@@ -255,14 +255,14 @@ class SegmentationLayer:
             colour = as_share((red, green, blue))
             pieces.append(LayerMask(amounts, colour, opacity, style != "fill"))
             items.append(DrawnItem(number, name, (red, green, blue)))
-            if options.layer_labels:
+            if options.has_labels:
                 row, column = np.argwhere(amounts > 0)[0].tolist()
                 text = f"{number} {name}".strip()
                 pieces.append(LayerLabel(text, (column + 0.5, row + 0.5), colour))
         warning = "" if self._has_wanted(options) else "none of its segments is asked for"
         return Contribution(tuple(pieces), tuple(items), _legend(items), warning)
 
-    def _has_wanted(self, options: RenderOptions) -> bool:
+    def _has_wanted(self, options: LayerOptions) -> bool:
         numbers = {frame.segment for frame in self._segment_frames} | set(self._names)
         return self._is_labelmap or any(
             is_wanted(number, self._names.get(number, ""), options) for number in numbers

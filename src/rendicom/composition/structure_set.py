@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from rendicom.composition.base import BaseFrame, Piece
     from rendicom.composition.geometry import Plane
+    from rendicom.composition.layer_options import LayerOptions
     from rendicom.composition.references import ImageReference
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
-    from rendicom.options import RenderOptions
 
 __all__ = ["StructureSetLayer"]
 
@@ -59,7 +59,7 @@ class StructureSetLayer:
         self._attributes = instance.header.attributes
         self._notes: list[str] = []
 
-    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the contours on ``base``, in ascending order of the regions' numbers."""
         wanted = [roi for roi in self._rois if is_wanted(roi.number, roi.name, options)]
         if not wanted:
@@ -222,10 +222,10 @@ def _drawn(
     found: list[tuple[_Contour, NDArray[np.float64]]],
     colour: tuple[float, float, float],
     base: BaseFrame,
-    options: RenderOptions,
+    options: LayerOptions,
 ) -> list[Piece]:
     """Return fill, lines and label of one region."""
-    style = options.layer_style or "outline"
+    style = options.style or "outline"
     closed = [each for each in found if each[0].kind.startswith("CLOSED")]
     pieces: list[Piece] = []
     if closed and style != "outline":
@@ -233,7 +233,7 @@ def _drawn(
         for contour, points in closed:
             inside = polygon_mask(points, base.shape)
             mask = mask ^ inside if contour.kind.endswith("XOR") else mask | inside
-        pieces.append(LayerMask(mask, colour, options.layer_opacity, has_outline=False))
+        pieces.append(LayerMask(mask, colour, options.opacity, has_outline=False))
     for contour, points in found:
         is_closed = contour.kind.startswith("CLOSED")
         if is_closed and style == "fill":
@@ -243,7 +243,7 @@ def _drawn(
             continue
         path = thinned(np.concatenate([points, points[:1]]) if is_closed else points) + 0.5
         pieces.append(LayerPath(tuple((x, y) for x, y in path.tolist()), colour))
-    if options.layer_labels:
+    if options.has_labels:
         x, y = min((point for _, points in found for point in points.tolist()), key=lambda p: p[1])
         pieces.append(LayerLabel(f"{roi.number} {roi.name}".strip(), (x + 0.5, y + 0.5), colour))
     return pieces

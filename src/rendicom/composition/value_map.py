@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from rendicom.composition.base import BaseFrame
     from rendicom.composition.geometry import Plane
+    from rendicom.composition.layer_options import LayerOptions
     from rendicom.engine import Instance
-    from rendicom.options import RenderOptions
     from rendicom.rendering.voi import VoiTransform
     from rendicom.values import DisplayAttributes
 
@@ -88,7 +88,7 @@ class ValueLayerOfSeries:
         """Tell whether the images have colors of their own."""
         return self._description.samples_per_pixel > 1
 
-    def over(self, base: BaseFrame, options: RenderOptions) -> Contribution:
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the colors of the values at the pixels of ``base``."""
         if base.instance in self._instances:
             return Contribution()
@@ -112,7 +112,7 @@ class ValueLayerOfSeries:
             return Contribution()
         index = shown.entry_of(found[0])
         is_painted = found[1] & (index > 0)
-        opacities = np.where(is_painted, np.float32(options.layer_opacity), np.float32(0))
+        opacities = np.where(is_painted, np.float32(options.opacity), np.float32(0))
         if not is_painted.any():
             return Contribution()
         red, green, blue = shown.entries[len(shown.entries) * 3 // 4].tolist()
@@ -120,7 +120,7 @@ class ValueLayerOfSeries:
         bar = ColourBar(shown.entries, shown.low, f"{shown.high} {shown.unit(options)}".strip())
         return Contribution((ValueLayer(shown.entries[index], opacities),), (item,), (bar,))
 
-    def _coloured(self, stack: Stack, base: BaseFrame, options: RenderOptions) -> Contribution:
+    def _coloured(self, stack: Stack, base: BaseFrame, options: LayerOptions) -> Contribution:
         channels: list[NDArray[np.float64]] = []
         covered = np.zeros(base.shape, np.bool_)
         for channel in range(3):
@@ -137,7 +137,7 @@ class ValueLayerOfSeries:
             covered = found[1]
         top = float((1 << self._description.bits_stored) - 1)
         colours = np.floor(np.clip(np.stack(channels, -1) / top, 0, 1) * 255 + 0.5)
-        opacities = np.where(covered, np.float32(options.layer_opacity), np.float32(0))
+        opacities = np.where(covered, np.float32(options.opacity), np.float32(0))
         item = DrawnItem(1, self._modality, (255, 255, 255))
         row = LegendRow(as_share(item.colour), self._modality)
         layer = ValueLayer(colours.astype(np.uint8), opacities.astype(np.float32))
@@ -195,14 +195,14 @@ class ValueLayerOfSeries:
 
     # --- colors -------------------------------------------------------------------------------
 
-    def shown(self, index: int, options: RenderOptions) -> _Shown:
+    def shown(self, index: int, options: LayerOptions) -> _Shown:
         """Return how the values are shown: by the window asked for, the file's, or all of them."""
         _, display = self._display(index)
         factor = (self._suv(index) or 1.0) if options.suv else 1.0
         voi: VoiTransform
         usable = [w for w in display.windows if w.width > 0 and np.isfinite(w.center + w.width)]
-        if options.layer_window is not None:
-            voi = options.layer_window
+        if options.window is not None:
+            voi = options.window
         elif display.voi_luts and not options.suv:
             voi = display.voi_luts[0]
         elif usable:
@@ -216,7 +216,7 @@ class ValueLayerOfSeries:
         else:
             voi = ValueRange(*self._range(options.suv))
         own = display.range_palette or display.palette
-        palette = own or well_known_palette(PALETTES[options.layer_palette])
+        palette = own or well_known_palette(PALETTES[options.palette])
         assert palette is not None  # noqa: S101 - one of pydicom's
         return _Shown(voi, palette_entries(palette, 8), self._modality)
 
@@ -249,6 +249,6 @@ class _Shown(NamedTuple):
             return f"{self.voi.center - half:.4g}", f"{self.voi.center + half:.4g}"
         return "", ""
 
-    def unit(self, options: RenderOptions) -> str:
+    def unit(self, options: LayerOptions) -> str:
         """Return what the values are."""
         return "SUV" if options.suv else self.modality

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.composition.kinds import DOSE, PLANS, is_about_images, is_drawable
+from rendicom.composition.layer_options import for_first_of
 from rendicom.dicomweb.categories import Category, category_of, is_presentation_state
 from rendicom.dicomweb.mediatypes import choose_rendered
 from rendicom.dicomweb.resources import Resource
@@ -100,8 +101,8 @@ async def choose_instances(
     return [shown._replace(targets=targets)]
 
 
-async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[Entry, ...]:
-    """Return what the parameter ``layer`` names: instances, and the instances of series.
+async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[tuple[Entry, ...], ...]:
+    """Return what the parameter ``layer`` names: for each UID its instances, each once.
 
     Raises
     ------
@@ -115,7 +116,8 @@ async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[Entr
     if not uids:
         return ()
     every = await services.lookup.named(uids)
-    found: dict[str, Entry] = {}
+    known: set[str] = set()
+    found: list[tuple[Entry, ...]] = []
     for uid in uids:
         named = [each for each in every if uid in (each.instance, each.series)]
         if not named:
@@ -132,11 +134,12 @@ async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[Entr
             raise BadRequestError(
                 f"{uid} is nothing that can be drawn on an image", parameter="layer"
             )
-        found |= {each.location: each for each in drawable}
-        for each in drawable:
-            found |= {above.location: above for above in await superimposed(services, each)}
-    check_number(services, len(found))
-    return tuple(found.values())
+        above = [one for each in drawable for one in await superimposed(services, each)]
+        files = {each.location: each for each in (*drawable, *above) if each.location not in known}
+        known |= files.keys()
+        found.append(tuple(files.values()))
+    check_number(services, len(known))
+    return tuple(found)
 
 
 async def superimposed(services: Services, entry: Entry) -> list[Entry]:
@@ -153,7 +156,7 @@ async def targets_of(
     images = await images_about(services, entry)
     if not images:
         return ()
-    found = await services.pictures.targets(entry, images, options)
+    found = await services.pictures.targets(entry, images, for_first_of(options))
     return tuple(ShownFrame(images[index], frame) for index, frame in found)
 
 

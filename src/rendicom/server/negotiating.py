@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rendicom.composition.layer_options import for_files_of
 from rendicom.dicomweb.mediatypes import Accepts, Choice, animated_types, choose_rendered
 from rendicom.dicomweb.resources import Resource
-from rendicom.errors import BadRequestError, NoSuchFrameError, NotAcceptableError
+from rendicom.errors import (
+    BadRequestError,
+    NoSuchFrameError,
+    NotAcceptableError,
+    OptionError,
+)
 from rendicom.selection import FrameSelection, Selection
 from rendicom.server.pictures import other_types, request_for
 from rendicom.server.requests import check_number
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.rendered import RenderedQuery
     from rendicom.engine import PictureRequest
     from rendicom.index.catalogue import Entry
+    from rendicom.options import RenderOptions
     from rendicom.server.choosing import ShownInstance
     from rendicom.server.services import Services
 
@@ -42,14 +49,16 @@ def negotiate(
     instances: Sequence[ShownInstance],
     *,
     is_instance: bool,
-    layers: Sequence[Entry] = (),
+    layers: Sequence[Sequence[Entry]] = (),
 ) -> tuple[list[AnswerPart], Choice]:
     """Return the parts of the answer, each of the media type that suits it, and the first choice.
 
-    ``layers`` are drawn on all pictures.
+    ``layers`` are drawn on all pictures, each of one or several files.
 
     Raises
     ------
+    BadRequestError
+        A parameter has values for another number of layers.
     NotAcceptableError
         The client accepts nothing that can be made.
     TooLargeError
@@ -79,8 +88,10 @@ def negotiate(
         if shown.targets and choice.media_type not in other_types(shown.entry, shown.category):
             parts += _parts_for_targets(services, shown, choice, query, layers)
         else:
-            layered = shown._replace(layers=(*shown.layers, *layers))
-            parts += _parts(services, layered, choice, query, selection)
+            groups = (shown.layers, *layers) if shown.layers else layers
+            files = tuple(each for group in groups for each in group)
+            own = query._replace(options=_of_files(query.options, groups))
+            parts += _parts(services, shown._replace(layers=files), choice, own, selection)
         first = first or choice
         check_number(services, len(parts))
         if choice.is_representative:
@@ -88,6 +99,17 @@ def negotiate(
     if first is None:
         raise refusals[0] if refusals else NotAcceptableError("nothing in there can be rendered")
     return parts, first
+
+
+def _of_files(options: RenderOptions, layers: Sequence[Sequence[Entry]]) -> RenderOptions:
+    """Return options for the files of layers; without any, those of layers say nothing."""
+    if not layers:
+        return options
+    try:
+        return for_files_of(options, [len(each) for each in layers])
+    except OptionError as error:
+        name = error.message.split()[0]
+        raise BadRequestError(error.message, hint=error.hint, parameter=name) from None
 
 
 def _parts(
@@ -147,22 +169,25 @@ def _parts_for_targets(
     shown: ShownInstance,
     choice: Choice,
     query: RenderedQuery,
-    layers: Sequence[Entry],
+    layers: Sequence[Sequence[Entry]],
 ) -> list[AnswerPart]:
     """Return the pictures of the images that an object says something about, or a loop of them."""
     targets, media_type = shown.targets, choice.media_type
     if choice.is_representative:
         targets = (targets[len(targets) // 2],)
     check_number(services, len(targets))
+    groups = ((shown.entry,), *layers)
+    files = tuple(each for group in groups for each in group)
+    options = _of_files(query.options, groups)
     parts = []
     for entry, frame in targets:
         request = request_for(
             entry,
             FrameSelection.of((frame,)).selection,
-            query.options,
+            options,
             media_type,
             max_pixels=services.settings.max_pixels,
-            layers=(shown.entry, *layers),
+            layers=files,
         )
         resource = Resource(entry.study, entry.series, entry.instance)
         is_named = entry.number_of_frames > 1 and entry is not shown.entry
