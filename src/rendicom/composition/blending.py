@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from rendicom.composition.base import BaseFrame
     from rendicom.composition.layer_options import LayerOptions
     from rendicom.composition.value_map import SeriesMember
-    from rendicom.pixels.blendings import Blending
+    from rendicom.pixels.blendings import Blending, Superimposed, Threshold
     from rendicom.presentation import PresentationState
 
 __all__ = ["BlendingLayer"]
+
+_HALF = 0.5 - 1e-6
 
 
 class BlendingLayer:
@@ -43,16 +45,15 @@ class BlendingLayer:
         self.state = blending.base
         self._above = [
             (
-                state,
-                opacity,
+                above,
                 [
                     member
-                    for reference in state.references
+                    for reference in above.state.references
                     for member in members.get(reference.instance, ())
                     if member.plane is not None
                 ],
             )
-            for state, opacity in blending.above
+            for above in blending.above
         ]
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:  # noqa: ARG002
@@ -60,10 +61,10 @@ class BlendingLayer:
         if not self.state.includes(base.instance, base.frame):
             return Contribution(warning="it does not refer to the image")
         pieces, items = [], []
-        for number, (state, opacity, members) in enumerate(self._above, 1):
+        for number, (above, members) in enumerate(self._above, 1):
             if not members:
                 return Contribution(warning="the images it superimposes are not at hand")
-            piece = _superimposed(base, state, opacity, members)
+            piece = _superimposed(base, above, members)
             if piece is not None:
                 pieces.append(piece)
                 items.append(DrawnItem(number, "", (255, 255, 255)))
@@ -71,25 +72,62 @@ class BlendingLayer:
 
 
 def _superimposed(
-    base: BaseFrame, state: PresentationState, opacity: float, members: list[SeriesMember]
+    base: BaseFrame, above: Superimposed, members: list[SeriesMember]
 ) -> ValueLayer | None:
+    """Return the colors at the pixels of ``base``; where there is no value they are not seen."""
     if base.plane is None:
         return None
 
+    def seen(index: int) -> NDArray[np.bool_] | None:
+        display = members[index].open().display_attributes(members[index].frame)
+        if display.padding is None:
+            return None
+        low, high = display.padding
+        samples = members[index].open().frame(members[index].frame).samples
+        return (samples < low) | (samples > high)
+
     def values(index: int) -> NDArray[np.float64]:
         member = members[index]
-        samples = member.open().frame(member.frame).samples
-        return _modality(state, member).values(samples)
+        found = _modality(above.state, member).values(member.open().frame(member.frame).samples)
+        is_seen = seen(index)
+        return found if is_seen is None else np.where(is_seen, found, 0.0)
+
+    def amounts(index: int) -> NDArray[np.float64]:
+        is_seen = seen(index)
+        shape = members[index].open().description
+        if is_seen is None:
+            return np.ones((shape.rows, shape.columns))
+        return is_seen.astype(np.float64)
 
     for stack in stacks_of([member.plane for member in members]):
         if not stack.planes[0].shares_frame_of_reference(base.plane):
             continue
         found = stack.sample(base.plane, values, linear=True)
-        if found is not None:
-            near = members[stack.members_near(base.plane)[0]]
-            colours = _colours(found[0], state, near)
-            return ValueLayer(colours, found[1].astype(np.float32) * np.float32(opacity))
+        if found is None:
+            continue
+        sampled, covered = found
+        near = stack.members_near(base.plane) or stack.members[:1]
+        if any(seen(index) is not None for index in near):
+            # Values beside padding are the mean of those that are values.
+            valid = stack.sample(base.plane, amounts, linear=True)
+            share = valid[0] if valid is not None else np.ones(base.shape)
+            covered = covered & (share >= _HALF)
+            np.divide(sampled, share, out=sampled, where=covered)
+        for threshold in above.thresholds:
+            covered = covered & _passes(sampled, threshold)
+        colours = _colours(sampled, above.state, members[near[0]])
+        return ValueLayer(colours, covered.astype(np.float32) * np.float32(above.opacity))
     return None
+
+
+def _passes(values: NDArray[np.float64], threshold: Threshold) -> NDArray[np.bool_]:
+    low, high = threshold.low, threshold.high
+    if threshold.includes_ends:
+        is_within = (values >= low) & (values <= high)
+    else:
+        is_within = (values > low) & (values < high)
+    passes: NDArray[np.bool_] = is_within if threshold.is_inside else ~is_within
+    return passes
 
 
 def _modality(state: PresentationState, member: SeriesMember) -> Modality:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.dicom.header import read_header
@@ -12,20 +13,44 @@ from rendicom.pixels.state_classes import ADVANCED_BLENDING, BLENDING
 from rendicom.presentation import PresentationState, ReferencedImage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rendicom.dicom.attributes import Attributes
     from rendicom.dicom.byte_source import ByteSource
 
-__all__ = ["Blending", "read_blending"]
+__all__ = ["Blending", "Superimposed", "Threshold", "read_blending"]
 
 _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _REFERENCED_SERIES, _IMAGES, _REFERENCED = 0x00081115, 0x00081140, 0x00081155
+_INSTANCES = 0x0008114A
 _INPUTS, _POSITION, _OPACITY = 0x00700402, 0x00700405, 0x00700403
 _ADVANCED_INPUTS, _NUMBER, _DISPLAYS = 0x00701B01, 0x00701B02, 0x00701B04
 _DISPLAY_INPUTS, _MODE, _PALETTES = 0x00701B03, 0x00701B06, 0x00480120
+_GEOMETRY, _THRESHOLDS, _VALUES = 0x00701B08, 0x00701B11, 0x00701B12
+_THRESHOLD_TYPE, _THRESHOLD = 0x00701B13, 0x00701B14
 _MODALITY_LUTS, _SLOPE, _INTERCEPT = 0x00283000, 0x00281053, 0x00281052
 _UNSIGNED = (0.0, float(0xFFFF))
+_DEEPEST = 16
+
+
+class Threshold(NamedTuple):
+    """Which modality values of an input are seen: those from ``low`` to ``high``, or all others.
+
+    The ends belong to the range where it ``includes_ends``.
+    """
+
+    low: float
+    high: float
+    includes_ends: bool
+    is_inside: bool
+
+
+class Superimposed(NamedTuple):
+    """An input that lies over others: how it is shown, how opaque, and where it is seen."""
+
+    state: PresentationState
+    opacity: float
+    thresholds: tuple[Threshold, ...] = ()
 
 
 class Blending(NamedTuple):
@@ -38,17 +63,17 @@ class Blending(NamedTuple):
     base
         The images at the bottom.
     above
-        Those over them, each with its opacity; the first is the lowest.
+        Those over them; the first is the lowest.
     """
 
     instance: str
     base: PresentationState
-    above: tuple[tuple[PresentationState, float], ...]
+    above: tuple[Superimposed, ...]
 
     @property
     def superimposed(self) -> tuple[str, ...]:
         """Return the images over others, by SOP Instance UID."""
-        return tuple(each.instance for state, _ in self.above for each in state.references)
+        return tuple(each.instance for over in self.above for each in over.state.references)
 
 
 def read_blending(source: ByteSource) -> Blending:
@@ -78,25 +103,75 @@ def _plain(attributes: Attributes, notes: list[str]) -> Blending:
     base = _state(attributes, inputs["UNDERLYING"], None, notes)
     upper = _state(attributes, inputs["SUPERIMPOSED"], attributes, notes)
     opacity = attributes.number(_OPACITY)
-    return Blending(base.instance, base, ((upper, _share(opacity, 1.0)),))
+    return Blending(base.instance, base, (Superimposed(upper, _share(opacity, 1.0)),))
 
 
 def _advanced(attributes: Attributes, notes: list[str]) -> Blending:
-    """Return the first display: FOREGROUND of two inputs, EQUAL of any number."""
-    inputs = {item.integer(_NUMBER, 0): item for item in attributes.items(_ADVANCED_INPUTS)}
-    for display in attributes.items(_DISPLAYS):
-        numbers = [item.integer(_NUMBER, 0) for item in display.items(_DISPLAY_INPUTS)]
-        chosen = [inputs[number] for number in numbers if number in inputs]
-        if len(chosen) < 2 or len(chosen) < len(numbers):
+    """Return the inputs as layers that give the result of all steps (PS3.4 N.2.6).
+
+    FOREGROUND and EQUAL are weighted means, and so are means of them. At the bottom is the input
+    whose geometry is displayed, else the first: the order of a mean does not count.
+    """
+    inputs = {item.integer(_NUMBER, 0) or 0: item for item in attributes.items(_ADVANCED_INPUTS)}
+    weights = _weights(attributes.items(_DISPLAYS), inputs)
+    if not weights:
+        raise CorruptDataError("the presentation state does not say what is blended")
+    shown = [each for each in weights if inputs[each].text(_GEOMETRY).upper() == "YES"]
+    bottom = next(iter(shown or weights))
+    base = _input(attributes, inputs[bottom], notes)
+    above, total = [], weights.pop(bottom)
+    for number, weight in weights.items():
+        item = inputs[number]
+        total += weight
+        opacity = weight / total if total > 0 else 0.0
+        above.append(Superimposed(_input(attributes, item, notes), opacity, _thresholds(item)))
+    return Blending(base.instance, base, tuple(above))
+
+
+def _weights(steps: Sequence[Attributes], inputs: Mapping[int, Attributes]) -> dict[int, float]:
+    """Return how much each input counts in the last step, in the order of the steps."""
+    results = {step.integer(_NUMBER, 0): step for step in steps if _NUMBER in step}
+    last = next((step for step in steps if _NUMBER not in step), _first(steps))
+    found: dict[int, float] = {}
+
+    def add(step: Attributes, share: float, depth: int) -> None:
+        numbers = [item.integer(_NUMBER, 0) or 0 for item in step.items(_DISPLAY_INPUTS)]
+        parts = [1 / len(numbers)] * len(numbers) if numbers else []
+        if len(numbers) == 2 and step.text(_MODE).upper() == "FOREGROUND":
+            opacity = _share(step.number(_OPACITY), 0.5)
+            parts = [opacity, 1 - opacity]
+        for number, part in zip(numbers, parts, strict=True):
+            if number in inputs:
+                found[number] = found.get(number, 0.0) + share * part
+            elif number in results and depth < _DEEPEST:
+                add(results[number], share * part, depth + 1)
+            else:
+                raise CorruptDataError("the presentation state blends an input that it lacks")
+
+    if last is not None:
+        add(last, 1.0, 0)
+    return found
+
+
+def _thresholds(item: Attributes) -> tuple[Threshold, ...]:
+    found = []
+    for each in item.items(_THRESHOLDS) if _THRESHOLDS in item else ():
+        numbers = sorted(number_or(value, _THRESHOLD, 0.0) for value in each.items(_VALUES))
+        kind = each.text(_THRESHOLD_TYPE).upper()
+        if not numbers:
             continue
-        states = [_state(attributes, item, _first(item.items(_PALETTES)), notes) for item in chosen]
-        if display.text(_MODE).upper() == "FOREGROUND" and len(states) == 2:
-            opacities = [1 - _share(display.number(_OPACITY), 0.5)]
-        else:
-            opacities = [1 / place for place in range(2, len(states) + 1)]
-        above = tuple(zip(states[1:], opacities, strict=True))
-        return Blending(states[0].instance, states[0], above)
-    raise CorruptDataError("the presentation state does not say what is blended")
+        low, high = numbers[0], numbers[-1]
+        if kind.startswith("RANGE"):
+            found.append(Threshold(low, high, includes_ends=True, is_inside=kind[6:] != "EXCL"))
+        elif kind.startswith("GREATER"):
+            found.append(Threshold(low, inf, includes_ends=kind.endswith("EQUAL"), is_inside=True))
+        elif kind.startswith("LESS"):
+            found.append(Threshold(-inf, low, includes_ends=kind.endswith("EQUAL"), is_inside=True))
+    return tuple(found)
+
+
+def _input(attributes: Attributes, item: Attributes, notes: list[str]) -> PresentationState:
+    return _state(attributes, item, _first(item.items(_PALETTES)), notes)
 
 
 def _state(
@@ -108,7 +183,7 @@ def _state(
     return PresentationState(
         kind="grayscale" if palette is None else "pseudo-color",
         instance=attributes.text(_INSTANCE),
-        references=_references(item),
+        references=_references(item, attributes),
         slope=number_or(item, _SLOPE, 1.0) or 1.0,
         intercept=number_or(item, _INTERCEPT, 0.0),
         modality_lut=modality_lut,
@@ -119,13 +194,21 @@ def _state(
     )
 
 
-def _references(item: Attributes) -> tuple[ReferencedImage, ...]:
+def _references(item: Attributes, top: Attributes) -> tuple[ReferencedImage, ...]:
+    """Return the images of an input; a whole series is listed at the top of the object."""
+    every = {series.text(_SERIES): series for series in top.items(_REFERENCED_SERIES)}
     parents = item.items(_REFERENCED_SERIES) or (item,)
-    return tuple(
-        ReferencedImage(item.text(_STUDY), series.text(_SERIES), image.text(_REFERENCED), (), "")
-        for series in parents
-        for image in series.items(_IMAGES)
-    )
+    found = []
+    for series in parents:
+        uid = series.text(_SERIES)
+        images = series.items(_IMAGES)
+        if not images and uid in every:
+            images = every[uid].items(_INSTANCES) or every[uid].items(_IMAGES)
+        found += [
+            ReferencedImage(item.text(_STUDY), uid, image.text(_REFERENCED), (), "")
+            for image in images
+        ]
+    return tuple(found)
 
 
 def _first(items: Sequence[Attributes]) -> Attributes | None:
