@@ -1,11 +1,15 @@
 """What layers cost: only the frames of a slice are read, paths stay short, NaN is told."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
 
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, as_bytes, dataset, segmentation, series
+from rendicom.composition.opening import open_located
 from rendicom.composition.polygons import thinned
 from rendicom.engine import Instance
 
@@ -68,7 +72,7 @@ def _with_nan(kind):
     ("kind", "said"),
     [
         ("report", "no marks on images"),
-        ("orientation", "does not say where it lies"),
+        ("orientation", r"Orientation (Patient) 1\0\nan\0\1\0 is damaged"),
         ("dose offsets", "Grid Frame Offset Vector is damaged"),
     ],
 )
@@ -80,3 +84,37 @@ def test_what_is_no_number_draws_nothing_and_is_told(kind, said):
     assert len(picture.warnings) == 1
     assert said in picture.warnings[0]
     assert picture.layers == ()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lists the open files of the process")
+def test_of_layers_that_cannot_be_opened_no_file_stays_open(tmp_path):
+    """The traceback keeps what the failed call made."""
+    image = series(np.zeros((1, 8, 8)))[0]
+    seg = segmentation([image], np.ones((1, 8, 8), np.uint8), "BINARY", [(1, 2, 3)], count=1)
+    plan = dataset("1.2.840.10008.5.1.4.1.1.481.5", "RTPLAN")
+    places = []
+    for name, ds in (("seg", seg), ("plan", plan)):
+        (tmp_path / f"{name}.dcm").write_bytes(as_bytes(ds))
+        places.append(str(tmp_path / f"{name}.dcm"))
+    with pytest.raises(rendicom.RendicomError, match="is a plan") as raised:
+        open_located(places)
+    still_open = {str(each.resolve()) for each in Path("/proc/self/fd").iterdir()}
+    assert not set(places) & still_open
+    assert raised.tb is not None
+
+
+@pytest.mark.parametrize("of_image", [True, False])
+def test_a_damaged_orientation_is_told_with_its_place_and_numbers(of_image):
+    good, other = series(np.zeros((1, 8, 8)))[0], series(np.zeros((1, 8, 8)))[0]
+    seg = segmentation([other], np.ones((1, 8, 8), np.uint8), "BINARY", [(1, 2, 3)], count=1)
+    damaged = ["1", "0", "0", "0.6", "0.8", "0"]
+    if of_image:
+        good.ImageOrientationPatient = damaged
+    else:
+        group = seg.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0]
+        group.ImageOrientationPatient = damaged
+    told = rendicom.open_instance(good).render(1, layers=[as_bytes(seg)]).warnings
+    where = "of the image, " if of_image else ""
+    numbers = "1\\0\\0\\0.6\\0.8\\0"
+    said = f"{where}Image Orientation (Patient) {numbers} is sheared: rows and columns are not"
+    assert told == (f"layer 1 is not drawn: {said} perpendicular",)

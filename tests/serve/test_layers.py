@@ -14,6 +14,7 @@ from pydicom.uid import generate_uid
 
 import rendicom
 from phantoms import PET, as_bytes, blended, dataset, segmentation, series
+from rendicom.cli.main import main
 from rendicom.dicomweb.multipart import read_multipart
 from serverprocess import served, until
 
@@ -309,6 +310,18 @@ def test_a_plan_beside_a_dose_sets_what_per_cent_are_of(tmp_path):
     assert "no layer is a dose" in answer.text
 
 
+def test_a_presentation_state_is_no_layer_and_what_shows_it_is_told(study, tmp_path):
+    state = dataset("1.2.840.10008.5.1.4.1.1.11.1", "PR")
+    (tmp_path / "pr.dcm").write_bytes(as_bytes(state))
+    (tmp_path / "ct.dcm").write_bytes(as_bytes(study.ct[0]))
+    with served(tmp_path, "--rescan", "0") as running:
+        running.wait_for_index()
+        answer = rendered(running, study.ct[0], "application/problem+json, image/png",
+                          layer=str(state.SOPInstanceUID))  # fmt: skip
+    assert answer.status_code == 400
+    assert "presentationUID" in answer.text
+
+
 # --- for an object --------------------------------------------------------------------------
 
 
@@ -348,6 +361,29 @@ def test_a_segmentation_without_its_images_is_shown_on_black(study, tmp_path):
         assert opened.n_frames == 3
     assert structures.status_code == 404
     assert "none of the images" in structures.text
+
+
+def test_a_dose_gives_the_slice_of_its_maximum_as_the_command_does(tmp_path):
+    dose = series(np.zeros((1, 60, 80)))[0]
+    dose.SOPClassUID = dose.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.2"
+    dose.Modality, dose.DoseUnits, dose.DoseGridScaling = "RTDOSE", "GY", 0.001
+    dose.NumberOfFrames, dose.PixelRepresentation = 3, 0
+    dose.GridFrameOffsetVector, dose.FrameIncrementPointer = [0, 5, 10], 0x3004000C
+    values = np.tile(np.arange(80) * 500, (3, 60, 1))
+    values[2, 5:9, 5:9] = 60000
+    dose.PixelData = values.astype("<u2").tobytes()
+    (tmp_path / "dose.dcm").write_bytes(as_bytes(dose))
+    with served(tmp_path, "--rescan", "0") as running:
+        running.wait_for_index()
+        answer = rendered(running, dose)
+        stored = rendered(running, dose, below="/frames/3/rendered")
+        chosen = rendered(running, dose, PARTS, frames="2")
+    assert answer.status_code == stored.status_code == chosen.status_code == 200
+    assert main(["convert", str(tmp_path / "dose.dcm"), str(tmp_path / "dose.png")]) == 0
+    assert answer.content == (tmp_path / "dose.png").read_bytes()
+    assert tuple(pixels(answer.content)[6, 6]) == (255, 0, 0)
+    plain = pixels(stored.content)
+    assert (plain == plain[..., :1]).all()
 
 
 def test_a_structure_set_gives_its_image(server, study):

@@ -52,7 +52,8 @@ class BaseFrame:
     @property
     def problem(self) -> str:
         """Return what is wrong with the numbers that say where the frame lies."""
-        return self._planes.problem
+        found = self._planes.problem
+        return f"of the image, {found}" if found else ""
 
 
 class Contribution(NamedTuple):

@@ -134,6 +134,11 @@ class Gathered:
         self._order.setdefault(uid, location)
         self.members[instance.sop_instance] = members
 
+    def close(self) -> None:
+        """Close what was opened, where there will be no layers."""
+        for instance in self.instances:
+            instance.close()
+
     def layers(self, *, without: Container[str] = ()) -> dict[Layer, str]:
         """Return the layers with their first files; images ``without`` (UIDs) are left out."""
         from rendicom.composition.value_map import ValueLayerOfSeries

@@ -80,22 +80,23 @@ class Plane:
         CorruptDataError
             The numbers describe no plane, or rows and columns that are not perpendicular.
         """
-        numbers = (*position, *orientation, *spacing)
-        if (len(position), len(orientation), len(spacing)) != (3, 6, 2) or not all(
-            math.isfinite(number) and abs(number) <= _FARTHEST for number in numbers
+        for name, numbers, count in (
+            ("Image Position (Patient)", position, 3),
+            ("Image Orientation (Patient)", orientation, 6),
+            ("Pixel Spacing", spacing, 2),
         ):
-            raise CorruptDataError("the position, orientation or spacing of the image is damaged")
+            if len(numbers) != count or not all(abs(number) <= _FARTHEST for number in numbers):
+                raise CorruptDataError(f"{name} {_written(numbers)} is damaged")
         if min(spacing) <= 0:
-            raise CorruptDataError("the Pixel Spacing of the image is not positive")
+            raise CorruptDataError(f"Pixel Spacing {_written(spacing)} is not positive")
+        told = f"Image Orientation (Patient) {_written(orientation)}"
         row, column = _unit(orientation[:3]), _unit(orientation[3:])
         if row is None or column is None:
-            raise CorruptDataError("the Image Orientation is singular: a direction is zero")
+            raise CorruptDataError(f"{told} is singular: a direction is zero")
         cosine = abs(sum(a * b for a, b in zip(row, column, strict=True)))
         if cosine > _LARGEST_SHEAR:
             kind = "singular" if cosine > 1 - _LARGEST_SHEAR else "sheared"
-            raise CorruptDataError(
-                f"the Image Orientation is {kind}: rows and columns are not perpendicular"
-            )
+            raise CorruptDataError(f"{told} is {kind}: rows and columns are not perpendicular")
         x, y, z = (float(number) for number in position)
         return cls(
             (x, y, z), row, column, (float(spacing[0]), float(spacing[1])), shape,
@@ -161,6 +162,11 @@ class Plane:
         """Tell whether both lie in one coordinate system; one that is unknown is no other one."""
         uids = {self.frame_of_reference, other.frame_of_reference} - {""}
         return len(uids) <= 1
+
+
+def _written(numbers: Sequence[float]) -> str:
+    """Return numbers as DICOM writes them, for a message; no more than there should be."""
+    return "\\".join(f"{number:.6g}" for number in numbers[:6])
 
 
 def _unit(vector: Sequence[float]) -> Vector | None:

@@ -192,23 +192,29 @@ def open_located(locations: Sequence[str]) -> Layers:
     gathered = Gathered()
     states: dict[int, Blending] = {}
     plans: dict[str, Instance] = {}
-    for number, location in enumerate(locations):
-        instance = engine.open_instance(readable(location))
-        if instance.sop_class in BLENDING_CLASSES:
-            instance.close()
-            states[number] = blending_at(location)
-        elif instance.sop_class in PLANS:
-            plans[instance.sop_instance] = instance
-        else:
-            gathered.add(instance, location)
-    blended = {uid for blending in states.values() for uid in blending.superimposed}
-    found: dict[Layer, int] = {
-        BlendingLayer(each, each.instance, gathered.members): number
-        for number, each in states.items()
-    }
-    for layer, location in gathered.layers(without=blended).items():
-        found[layer] = locations.index(location)
-    apply_plans(found, plans)
+    try:
+        for number, location in enumerate(locations):
+            instance = engine.open_instance(readable(location))
+            if instance.sop_class in BLENDING_CLASSES:
+                instance.close()
+                states[number] = blending_at(location)
+            elif instance.sop_class in PLANS:
+                plans[instance.sop_instance] = instance
+            else:
+                gathered.add(instance, location)
+        blended = {uid for blending in states.values() for uid in blending.superimposed}
+        layers = gathered.layers(without=blended)
+        found: dict[Layer, int] = {
+            BlendingLayer(each, each.instance, gathered.members): number
+            for number, each in states.items()
+        }
+        found |= {layer: locations.index(location) for layer, location in layers.items()}
+        apply_plans(found, plans)
+    except BaseException:
+        gathered.close()
+        for plan in plans.values():
+            plan.close()
+        raise
     instances = [*gathered.instances, *plans.values()]
     return Layers(list(found), instances, list(found.values()), len(locations))
 

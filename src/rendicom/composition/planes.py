@@ -51,7 +51,8 @@ class Planes:
             try:
                 self._known[frame] = self._read(frame)
             except CorruptDataError as error:
-                self.problem = error.message
+                many = self._description.number_of_frames > 1
+                self.problem = f"frame {frame}: {error.message}" if many else error.message
                 self._known[frame] = None
         return self._known[frame]
 

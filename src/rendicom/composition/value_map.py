@@ -95,7 +95,8 @@ class ValueLayerOfSeries:
         if not is_wanted(1, self._modality, options):
             return Contribution(warning="it is not among the items asked for")
         if base.plane is None or not any(member.plane for member in self._members):
-            return Contribution(warning=base.problem or "one of the two does not say where it lies")
+            problem = base.problem or self._problem
+            return Contribution(warning=problem or "one of the two does not say where it lies")
         stack = self._stack_for(base.plane)
         if stack is None:
             return Contribution(warning="it is in another frame of reference than the image")
@@ -142,6 +143,14 @@ class ValueLayerOfSeries:
         row = LegendRow(as_share(item.colour), self._modality)
         layer = ValueLayer(colours.astype(np.uint8), opacities.astype(np.float32))
         return Contribution((layer,), (item,), (row,))
+
+    @property
+    def _problem(self) -> str:
+        """Return what is wrong with the place of the first image, if anything."""
+        instance = self._members[0].open()
+        planes = Planes(instance.header, instance.description)
+        planes.plane(self._members[0].frame)
+        return planes.problem
 
     # --- values -------------------------------------------------------------------------------
 

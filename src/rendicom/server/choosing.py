@@ -16,6 +16,7 @@ from rendicom.server.requests import check_number
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.mediatypes import Accepts
+    from rendicom.dicomweb.rendered import RenderedQuery
     from rendicom.index.catalogue import Entry
     from rendicom.options import RenderOptions
     from rendicom.server.services import Services
@@ -72,9 +73,11 @@ async def choose_instances(
     entries: Sequence[Entry],
     resource: Resource,
     accepts: Accepts,
-    options: RenderOptions,
+    query: RenderedQuery,
 ) -> list[ShownInstance]:
     """Return what can be shown of the instances of a resource, in order.
+
+    A dose is the slice of its maximum in colors, unless frames, a region or layers are named.
 
     Raises
     ------
@@ -90,9 +93,12 @@ async def choose_instances(
     if category == "presentation-state":
         return await _presented(services, entry)
     shown = ShownInstance(entry, category, frames)
-    if frames or not is_about_images(entry.sop_class) or not _wants_pictures(accepts, entry):
+    is_dose = entry.sop_class == DOSE and query.selection is None and not query.layers
+    if frames or not (is_dose or is_about_images(entry.sop_class)):
         return [shown]
-    targets = await targets_of(services, entry, options)
+    if not _wants_pictures(accepts, entry):
+        return [shown]
+    targets = () if is_dose else await targets_of(services, entry, query.options)
     if not targets and entry.has_pixels:
         count = await services.pictures.count(entry)
         targets = tuple(ShownFrame(entry, each) for each in range(1, count + 1))
@@ -131,8 +137,14 @@ async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[tupl
             or (each.sop_class in PLANS and any(one.sop_class == DOSE for one in every))
         ]
         if not drawable:
+            is_state = any(is_presentation_state(each.sop_class) for each in named)
             raise BadRequestError(
-                f"{uid} is nothing that can be drawn on an image", parameter="layer"
+                f"{uid} is nothing that can be drawn on an image",
+                hint="it is a presentation state: /rendered of it shows its images, and "
+                "presentationUID of WADO-URI one of them"
+                if is_state
+                else "",
+                parameter="layer",
             )
         above = [one for each in drawable for one in await superimposed(services, each)]
         files = {each.location: each for each in (*drawable, *above) if each.location not in known}

@@ -32,7 +32,7 @@ async def _rendered(request: Request) -> Response:
         is_presentation_state=is_state,
         max_viewport_pixels=min(MOST_VIEWPORT_PIXELS, services.settings.max_pixels),
     )
-    instances = await choose_instances(services, entries, resource, accepts, query.options)
+    instances = await choose_instances(services, entries, resource, accepts, query)
     parts, choice = negotiate(
         services,
         accepts,
