@@ -8,6 +8,7 @@ of the displayed area (``DISPLAY``).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -171,6 +172,10 @@ class Subtraction(NamedTuple):
         Frames whose mean is subtracted; empty for an earlier frame of the same image.
     offset
         How much earlier that one is.
+    is_reversed
+        Masks run backwards from there, as frames run forwards from the first of their range.
+    averaged
+        Frames of the range, from the shown one on, whose mean the mask is subtracted from.
     share
         How much of the mask is subtracted, 0 to 1.
     shift
@@ -183,13 +188,28 @@ class Subtraction(NamedTuple):
     offset: int = 1
     share: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
+    is_reversed: bool = False
+    averaged: int = 1
 
     def masks_of(self, instance: str, frame: int) -> tuple[int, ...]:
         """Return the frames that are subtracted from a frame; none where it is not meant."""
-        is_meant = not self.ranges or any(low <= frame <= high for low, high in self.ranges)
-        if not (is_meant and self.scope.includes(instance, frame)):
+        found = self._range_of(instance, frame)
+        if found is None:
             return ()
-        return self.masks or ((frame - self.offset,) if frame > self.offset else ())
+        passed = 2 * (frame - found[0]) if self.is_reversed else 0
+        mask = frame - self.offset - passed
+        return self.masks or ((mask,) if mask > 0 else ())
+
+    def contrast_of(self, instance: str, frame: int, count: int) -> range:
+        """Return the frames of ``count`` whose mean is shown less that of the masks."""
+        _, high = self._range_of(instance, frame) or (frame, frame)
+        return range(frame, min(frame + self.averaged - 1, high, count) + 1)
+
+    def _range_of(self, instance: str, frame: int) -> tuple[int, int] | None:
+        if not self.scope.includes(instance, frame):
+            return None
+        every = self.ranges or ((1, sys.maxsize),)
+        return next(((low, high) for low, high in every if low <= frame <= high), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -78,18 +78,41 @@ def test_a_frame_is_subtracted_from_a_later_one(frames):
     np.testing.assert_allclose(shown(frames, 2, [item]), gray(frames[1]), atol=1)
 
 
+def test_masks_run_backwards_from_before_the_range(frames):
+    """Of frames 4, 5, 6 with an offset of 1: less frames 3, 2, 1."""
+    item = {"MaskOperation": "REV_TID", "ApplicableFrameRange": [4, 6], "TIDOffset": 1}
+    for number, mask in ((4, 3), (5, 2), (6, 1)):
+        expected = gray(frames[number - 1] - frames[mask - 1])
+        np.testing.assert_allclose(shown(frames, number, [item]), expected, atol=1)
+    item["TIDOffset"] = 2  # frame 6 would be less frame 0
+    np.testing.assert_allclose(shown(frames, 5, [item]), gray(frames[4] - frames[0]), atol=1)
+    np.testing.assert_allclose(shown(frames, 6, [item]), gray(frames[5]), atol=1)
+    np.testing.assert_allclose(shown(frames, 2, [item]), gray(frames[1]), atol=1)
+
+
+def test_frames_of_the_range_are_averaged_from_the_shown_one_on(frames):
+    item = {"MaskOperation": "AVG_SUB", "ApplicableFrameRange": [2, 5], "MaskFrameNumbers": [1],
+            "ContrastFrameAveraging": 3}  # fmt: skip
+    for number, last in ((2, 4), (3, 5), (4, 5), (5, 5)):
+        expected = frames[number - 1 : last].mean(axis=0) - frames[0]
+        np.testing.assert_allclose(shown(frames, number, [item]), gray(expected), atol=1)
+    free = {"MaskOperation": "TID", "TIDOffset": 1, "ContrastFrameAveraging": 9}
+    expected = frames[3:].mean(axis=0) - frames[2]
+    np.testing.assert_allclose(shown(frames, 4, [free]), gray(expected), atol=1)
+
+
 @pytest.mark.parametrize("moved", [(0.0, 0.0), (1.25, -0.5), (-3.0, 2.75), (900.0, 0.0)])
 def test_the_mask_is_moved(moved):
     values = np.random.default_rng(7).integers(0, 1000, (2, 16, 18)).astype(np.uint16)
     contrast, mask = (Frame(each, "MONOCHROME2", 16, signed=False) for each in values)
-    found = subtracted(contrast, [mask], share=1.0, shift=moved).samples
+    found = subtracted([contrast], [mask], share=1.0, shift=moved).samples
     expected = values[0] - shift(values[1].astype(float), moved, order=1, mode="nearest")
     np.testing.assert_allclose(found, expected, atol=1e-2)
 
 
 def test_what_makes_no_sense_is_left_out_with_a_warning(frames, tmp_path, capfd):
     items = [
-        {"MaskOperation": "REV_TID"},
+        {"MaskOperation": "SQUARE"},
         {"MaskOperation": "AVG_SUB"},
         {"MaskOperation": "AVG_SUB", "MaskFrameNumbers": [99]},
     ]
@@ -101,7 +124,7 @@ def test_what_makes_no_sense_is_left_out_with_a_warning(frames, tmp_path, capfd)
     assert main(["convert", str(tmp_path / "xa.dcm"), str(target), "--presentation-state",
                  str(tmp_path / "pr.dcm"), "--frames", "4"]) == 0  # fmt: skip
     said = capfd.readouterr().err
-    assert "mask operation REV_TID is not supported" in said
+    assert "mask operation SQUARE is not supported" in said
     assert "names no frames" in said
 
 

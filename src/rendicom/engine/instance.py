@@ -223,8 +223,13 @@ class Instance(FrameSequence):
         for each in state.subtractions:
             masks = each.masks_of(self.sop_instance, number)
             if masks and all(1 <= mask <= count for mask in masks):
-                frames = [self.frame(mask) for mask in masks]
-                return subtracted(frame, frames, share=each.share, shift=each.shift)
+                contrast = each.contrast_of(self.sop_instance, number, count)[1:]
+                return subtracted(
+                    [frame, *map(self.frame, contrast)],
+                    [self.frame(mask) for mask in masks],
+                    share=each.share,
+                    shift=each.shift,
+                )
         return frame
 
     def _layer_source(self, layers: Layers) -> LayerSource:

@@ -16,6 +16,8 @@ __all__ = ["read_subtractions"]
 
 _ITEMS, _OPERATION, _RANGES, _MASKS = 0x00286100, 0x00286101, 0x00286102, 0x00286110
 _SHIFT, _OFFSET, _VISIBILITY, _MODE = 0x00286114, 0x00286120, 0x00289478, 0x00281090
+_AVERAGED = 0x00286112
+_MOST_AVERAGED = 64
 _FARTHEST = 1e4
 
 
@@ -31,7 +33,7 @@ def read_subtractions(
     for item in attributes.items(_ITEMS):
         operation = item.text(_OPERATION).upper()
         ranges, masks = item.integers(_RANGES), item.integers(_MASKS)
-        if operation not in ("AVG_SUB", "TID") or len(ranges) % 2:
+        if operation not in ("AVG_SUB", "TID", "REV_TID") or len(ranges) % 2:
             if operation != "NONE":
                 notes.append(f"mask operation {operation or 'without a name'} is not supported")
             continue
@@ -46,6 +48,8 @@ def read_subtractions(
                 item.integer(_OFFSET, 1) or 1,
                 share,
                 _shift(item),
+                operation == "REV_TID",
+                min(_MOST_AVERAGED, max(1, item.integer(_AVERAGED, 1) or 1)),
             )
         )
     return tuple(found)

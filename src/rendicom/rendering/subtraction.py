@@ -17,19 +17,29 @@ __all__ = ["subtracted"]
 
 
 def subtracted(
-    frame: Frame, masks: Sequence[Frame], *, share: float, shift: tuple[float, float]
+    frames: Sequence[Frame], masks: Sequence[Frame], *, share: float, shift: tuple[float, float]
 ) -> Frame:
-    """Return a frame less ``share`` of the mean of masks, which are moved by rows and columns.
+    """Return the mean of frames less ``share`` of that of masks, moved by rows and columns.
 
-    The samples of the result are float32; those of color frames stay as they are.
+    It is the first frame with other samples, float32. A color frame stays as it is.
     """
-    if frame.samples.ndim != 2 or any(m.samples.shape != frame.samples.shape for m in masks):
+    frame = frames[0]
+    if frame.samples.ndim != 2:
         return frame
-    mean = np.mean([mask.samples.astype(np.float32) for mask in masks], axis=0)
+    if any(each.samples.shape != frame.samples.shape for each in (*frames, *masks)):
+        return frame
+    mean = _mean(masks)
     for axis, distance in enumerate(shift):
         mean = _moved(mean, distance, axis)
-    samples = frame.samples.astype(np.float32) - np.float32(share) * mean.astype(np.float32)
+    samples = _mean(frames) - np.float32(share) * mean.astype(np.float32)
     return replace(frame, samples=samples, signed=True)
+
+
+def _mean(frames: Sequence[Frame]) -> NDArray[Any]:
+    total = frames[0].samples.astype(np.float32)
+    for each in frames[1:]:
+        total += each.samples
+    return total / np.float32(len(frames))
 
 
 def _moved(values: NDArray[Any], distance: float, axis: int) -> NDArray[Any]:
