@@ -32,9 +32,9 @@
         ├── NotSupportedError            not-supported
         └── OverloadedError              overloaded
 
-``code`` is stable: scripts match on it. A message says what is wrong and never holds a value
+``code`` is stable: scripts match on it. A message states the fault and never holds a value
 of a patient attribute; ``hint`` says what to do about it. The doors turn a class into an exit
-code or an HTTP status, each with one table of its own.
+code or an HTTP status, each with one table.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class RendicomError(Exception):
     Parameters
     ----------
     message
-        One sentence without a final stop: what is wrong.
+        The fault, in one sentence without a final stop.
     hint
         What the person can do about it, or an empty string.
     frame
@@ -333,7 +333,7 @@ class ForbiddenError(WireError):
 
 
 class NoSuchResourceError(WireError):
-    """There is no such study, series, instance or frame."""
+    """The study, series, instance or frame does not exist."""
 
     code = "no-such-resource"
 
@@ -363,7 +363,7 @@ class NotAcceptableError(WireError):
 
 
 class ConflictError(WireError):
-    """Nothing of what was sent can be stored."""
+    """None of the instances can be stored."""
 
     code = "conflict"
 

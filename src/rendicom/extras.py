@@ -1,4 +1,4 @@
-"""Optional dependencies: what the extras of this installation need, and how to install them."""
+"""Optional dependencies: the libraries of each extra, and how to install them."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ _OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
 
 
 def _group(value: object) -> int:
-    """Return a group, 0 where the value is none."""
+    """Return an overlay group, or 0 if the value is not one."""
     if not isinstance(value, str):
         return read_integer(value) or 0
     try:

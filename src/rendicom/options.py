@@ -2,7 +2,7 @@
 
 Command line flags, URL parameters, the canonical text in a manifest and the cache key all
 derive from the fields below. A field carries its help text and its parser as metadata; a door
-iterates `parameters` and adds nothing of its own.
+iterates `parameters` and adds nothing.
 """
 
 from __future__ import annotations
@@ -240,7 +240,7 @@ class RenderOptions:
     )  # fmt: skip
     layer_labels: bool = _parameter(
         False, read.switch,
-        "Write numbers and names beside what is drawn; they may contain patient data.",
+        "Write numbers and names beside drawn objects; they may contain patient data.",
         is_switch=True, group=_LAYERS,
     )  # fmt: skip
     layer_palette: PaletteName = _parameter(
@@ -303,7 +303,7 @@ class RenderOptions:
         if self.values != "display" and toned:
             raise OptionError(f"values {self.values} are never windowed: leave out {toned[0]}")
         if self.values != "display" and self.annotation is not None:
-            raise OptionError(f"nothing is written into {self.values} values: leave out annotation")
+            raise OptionError(f"{self.values} values have no annotation: leave out annotation")
 
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> RenderOptions:

@@ -46,7 +46,7 @@ class PixelDescription:
     """The pixel matrix in the header (PS3.3 C.7.6.3): the same for all frames.
 
     ``bits_stored``, ``high_bit`` and ``signed`` mean nothing for float pixel data. The pixel
-    stream may disagree; what was really decoded stands in `Frame`.
+    stream may disagree; `Frame` describes the decoded samples.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class PixelDescription:
     pixel_keyword: PixelKeyword
     representative_frame: int = 1
     frame_durations: tuple[float, ...] = ()
-    """Milliseconds each frame is shown; empty when the file says nothing of time."""
+    """Milliseconds each frame is shown; empty if the file does not state times."""
     segmentation_type: str = ""
     is_tiled: bool = False
     """Frames are parts of a larger Total Pixel Matrix (PS3.3 C.8.12.4)."""
@@ -247,7 +247,7 @@ class Frame:
     icc_profile
         A profile found in the compressed stream.
     warnings
-        One sentence each, for the person: what was wrong and what was done.
+        For users: the fault and its repair, one sentence each.
     reduction
         Set where the frame was decoded at a smaller size.
 

@@ -129,7 +129,7 @@ class Window:
     def stated(
         cls, center: float, width: float, function: VoiFunction, explanation: str = ""
     ) -> Window:
-        """Return the window that a file states, whatever its numbers are: nothing is checked."""
+        """Return the window of a file without checking its numbers."""
         window = object.__new__(cls)
         object.__setattr__(window, "center", center)
         object.__setattr__(window, "width", width)
@@ -258,7 +258,7 @@ class Voi:
     Raises
     ------
     OptionError
-        There is no such kind, or the arguments are not those of the kind.
+        The kind is unknown, or the arguments do not fit it.
 
     Examples
     --------

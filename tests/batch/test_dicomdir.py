@@ -104,7 +104,7 @@ def test_a_directory_without_images_holds_none() -> None:
 def test_what_is_said_of_a_folder_with_nothing_but_a_dicomdir() -> None:
     missing = nothing_but(directory("IM1", ("SUB", "IM2"), None))
     assert isinstance(missing, UnreadableSourceError)
-    assert "nothing but cd/DICOMDIR, which lists 2 files: none of them is there" in str(missing)
+    assert "nothing but cd/DICOMDIR, which lists 2 files: none of them exists" in str(missing)
     assert "lists 1 file: none" in str(nothing_but(directory("IM1")))
     assert "the DICOMDIR lists no files" in str(nothing_but(directory(None)))
     Path("cd/IM1").write_bytes(b"no DICOM")

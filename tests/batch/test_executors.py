@@ -48,7 +48,7 @@ def test_what_is_no_engine(text: str) -> None:
     with pytest.raises(OptionError) as raised:
         open_executor(text, jobs=1)
     assert raised.value.message == (
-        f"engine {text!r} is none of dask[://HOST:PORT], inline, local, threads"
+        f"engine {text!r} is not one of dask[://HOST:PORT], inline, local, threads"
     )
 
 

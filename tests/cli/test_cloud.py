@@ -289,7 +289,7 @@ def test_a_server_that_is_not_there(
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("ftp://host/in/", "ftp:// is no storage Rendicom knows"),
+        ("ftp://host/in/", "ftp:// is not a known storage"),
         ("s3://", "names no bucket"),
         ("file://elsewhere/in", "another machine"),
     ],

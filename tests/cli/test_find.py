@@ -121,5 +121,5 @@ def test_a_level_above_the_address(find, made_server):
 def test_values_that_no_server_could_read(find):
     status, out, err = find("--match", "StudyDate=yesterday")
     assert (status, out) == (2, "")
-    assert "StudyDate is no date" in err
+    assert "StudyDate is neither a date" in err
     assert err.count("\n") == 1

@@ -113,7 +113,7 @@ def test_what_is_no_presentation_state(here: Path, run: Run) -> None:
     _image(here / "a.dcm")
     (here / "blending.dcm").write_bytes(state(kind=GRAYSCALE[:-1] + "4"))
     for name, words in (
-        ("a.dcm", "no presentation state"), ("nothing.dcm", "nothing.dcm"),
+        ("a.dcm", "not a presentation state"), ("nothing.dcm", "nothing.dcm"),
         ("blending.dcm", "Blending"),
     ):  # fmt: skip
         done = run("convert", "a.dcm", "a.png", "--presentation-state", name)

@@ -317,8 +317,8 @@ def test_a_dicomdir_is_dicom_without_pixels(tmp_path: Path) -> None:
         ((*NATIVE, element(0x00091001, "ZZ", "X", length=77)), "unknown VR"),
         ((*BASIC, element(PIXELS, "US", 7)), "no VR that fits"),
         ((*NATIVE, element(0x00091001, "UT", "X", length=UNDEFINED)), "not a sequence"),
-        ((*BASIC, element(0x00091001, "UT", "X", length=5000)), "longer than what is left"),
-        ((*BASIC, element(0x30040002, "LO", "X", length=5000)), "longer than what is left"),
+        ((*BASIC, element(0x00091001, "UT", "X", length=5000)), "longer than the rest of the data"),
+        ((*BASIC, element(0x30040002, "LO", "X", length=5000)), "longer than the rest of the data"),
         ((*NATIVE, element(0x00091001, "OB", b"12345678", length=UNDEFINED)), "other than items"),
     ],
 )

@@ -25,7 +25,7 @@ HANDED_OVER = {
     "the elements are not in the order of their tags",
     "the file ends with its meta information",
     "an element has an unknown VR",
-    "an element is longer than what is left",
+    "an element is longer than the rest of the data",
     "the file does not begin with a data element",
     "the file meta information has a VR that is not known",
 }

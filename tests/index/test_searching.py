@@ -247,6 +247,19 @@ def put_moments(catalogue: Catalogue, folder: Path, moments: Iterable[tuple[Any,
         catalogue.put([found])
 
 
+def test_studies_are_sorted_by_their_times(catalogue, tmp_path):
+    put_moments(catalogue, tmp_path, [("20240102", "0900"), ("20240101", "2330"),
+                                      ("20240103", "101500"), ("20240102", "0830")])  # fmt: skip
+
+    def ordered(by: str) -> list[str]:
+        return uids(searched(catalogue, "studies", ("orderby", by)), "studies")
+
+    by_time = ["1.2.3", "1.2.0", "1.2.2", "1.2.1"]
+    assert ordered("StudyTime") == by_time
+    assert ordered("-StudyTime") == by_time[::-1]
+    assert ordered("StudyDate") == ["1.2.1", "1.2.3", "1.2.0", "1.2.2"]
+
+
 def dated(found: Any) -> set[tuple[str, str]]:
     return {
         (model["00080020"]["Value"][0], model["00080030"]["Value"][0]) for model in found.models

@@ -288,9 +288,7 @@ def test_an_item_without_the_attributes_of_its_macro_is_absent(
 def test_sizes_that_no_pixel_has_are_named_and_not_used(spacing: tuple[float, ...]) -> None:
     found = shown(image(PIXELS, extra=_spacing(*spacing)))
     assert found.pixel_aspect_ratio == (1, 1)
-    assert found.warnings == (
-        "a size or an aspect ratio of pixels makes no sense and was not used",
-    )
+    assert found.warnings == ("an invalid pixel size or aspect ratio was not used",)
     found = shown(image(PIXELS, extra=[*_spacing(*spacing), element(0x00181164, "DS", [3, 1])]))
     assert found.pixel_aspect_ratio == (3, 1)
 

@@ -86,7 +86,7 @@ def _unpacked(stream: Any, chunk: bytes, limit: int) -> Iterator[bytes]:
         data = stream.decompress(chunk, step)
         yield data
         limit -= len(data)
-        # Deflate hands back what it did not take, the others keep it. ISA-L may have taken all
+        # Deflate returns unused input, the others keep it. ISA-L may have taken all
         # and not given all.
         chunk = getattr(stream, "unconsumed_tail", b"")
         is_pending = bool(chunk) or len(data) == step
@@ -112,7 +112,7 @@ def _opened(method: int) -> tuple[Any, tuple[type[Exception], ...]]:
 
 
 def _with_size(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield an LZMA stream with the header of a file of its own: properties and no size."""
+    """Yield an LZMA stream with the header of an LZMA file: properties and no size."""
     head = b""
     needed = _LZMA_VERSION + _LZMA_PROPERTIES
     for chunk in chunks:

@@ -41,7 +41,7 @@ DAMAGED = _damaged()
 
 
 def packing_of(head: bytes) -> Packing:
-    """Return what a file that starts with ``head`` is compressed with, empty for not at all."""
+    """Return the compression of a file that starts with ``head``; empty if uncompressed."""
     if head.startswith(b"\x1f\x8b"):
         return "gzip"
     if head.startswith(b"BZh"):
@@ -50,7 +50,7 @@ def packing_of(head: bytes) -> Packing:
 
 
 def open_stream(path: str, packing: Packing) -> BinaryIO:
-    """Open a file for reading what it holds; to go back in a compressed one is slow.
+    """Open a file for reading decompressed bytes; seeking back in a compressed one is slow.
 
     Reads raise one of `DAMAGED` where the bytes are.
     """
@@ -133,7 +133,7 @@ class _OpenStreams:
 
 
 def _read(stream: BinaryIO, length: int) -> bytes:
-    """Return ``length`` bytes, fewer at the end; memory grows with what is there."""
+    """Return ``length`` bytes, fewer at the end; memory grows with the bytes available."""
     parts: list[bytes] = []
     while length > 0 and (data := stream.read(min(length, _STEP))):
         parts.append(data)
@@ -146,7 +146,7 @@ unpacked = _OpenStreams()
 
 
 class _FileWindow(io.RawIOBase):
-    """A part of a file as a file of its own; closed with the last reference to it."""
+    """A part of a file as a separate file; closed with the last reference to it."""
 
     def __init__(self, file: io.FileIO, offset: int, size: int) -> None:
         super().__init__()

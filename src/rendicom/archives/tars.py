@@ -1,7 +1,7 @@
 """Lists a tar archive in one pass, compressed or not, in memory that does not grow.
 
 `tarfile` reads the headers. It takes damage for the end of the archive and follows a header that
-describes the next one to any length; here the first is told and the second is limited.
+describes the next one to any length; here the first is reported and the second is limited.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _seen(header: tarfile.TarInfo, member: Member, head: bytes, packing: Packing
 def open_tar_member(member: Member, path: str) -> BinaryIO:
     """Return the bytes of a member as a file.
 
-    Of an uncompressed archive only what is read of the member is read; a compressed one is
+    Of an uncompressed archive only the requested bytes are read; a compressed one is
     unpacked from where the last member of this process ended.
 
     Raises

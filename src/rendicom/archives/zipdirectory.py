@@ -94,7 +94,7 @@ def chunks(file: BinaryIO, start: int, length: int | None = None) -> Iterator[by
 
 
 def _end(file: BinaryIO, size: int) -> tuple[int, tuple[int, ...]]:
-    """Return the position of the end record and its fields; no fields where there is none."""
+    """Return the position and the fields of the end record; no fields if it is missing."""
     start = max(0, size - _LONGEST_COMMENT - _END.size)
     file.seek(start)
     tail = file.read()
@@ -201,7 +201,7 @@ def local_entry(file: BinaryIO, offset: int) -> tuple[ZipEntry, int]:
     Raises
     ------
     CorruptDataError
-        There is no such header.
+        The header is missing.
     """
     file.seek(offset)
     fixed = file.read(_LOCAL.size)
@@ -235,7 +235,7 @@ def _without_directory(file: BinaryIO, end: int) -> Iterator[ZipEntry]:
 def _measured(file: BinaryIO, start: int, entry: ZipEntry) -> ZipEntry:
     """Return the entry with its sizes, found by decompressing it."""
     if entry.method != DEFLATED or entry.flags & ENCRYPTED:
-        raise CorruptDataError("nobody knows where this file ends")
+        raise CorruptDataError("the end of this file cannot be determined")
     found = inflate(chunks(file, start), limit=MAX_MEMBER_BYTES, keeps_data=False)
     if not found.is_whole:
         raise CorruptDataError("the archive is cut short within this file")

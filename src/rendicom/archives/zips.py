@@ -123,7 +123,7 @@ def _inflated(file: BinaryIO, start: int, entry: ZipEntry, size: int) -> bytes:
 
 
 def _checksums(file: BinaryIO, end: int, entry: ZipEntry) -> tuple[int, ...]:
-    """Return what the checksum may be: where it follows the data, a mark before it is optional."""
+    """Return the possible checksums: behind the data, the signature before it is optional."""
     if not entry.flags & SIZES_FOLLOW:
         return (entry.crc,)
     file.seek(end)

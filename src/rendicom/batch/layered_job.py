@@ -32,7 +32,7 @@ def nothing_said(number: int) -> RendicomError:
     """Return the error for ``--on`` with images on none of which anything is drawn."""
     images = "the image" if number == 1 else f"any of {number} images"
     return OptionError(
-        f"it says nothing of {images}", hint="--on names the images that it was made on"
+        f"it does not refer to {images}", hint="--on names the images that it was made on"
     )
 
 

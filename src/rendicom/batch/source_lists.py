@@ -80,7 +80,9 @@ def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
             *whole, rest = separator.split(rest)
             yield from whole if separator is _NUL else (each.removesuffix(b"\r") for each in whole)
         if len(rest) > _LONGEST_ENTRY:
-            raise OptionError("the list of sources is none", hint="one path a line is expected")
+            raise OptionError(
+                "the list of sources is not a list of paths", hint="one path a line is expected"
+            )
     yield rest if separator is _NUL else rest.removesuffix(b"\r")
 
 

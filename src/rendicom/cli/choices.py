@@ -29,7 +29,7 @@ _FOLDERS = frozenset(("FOLDER", "DIR"))
 
 
 class NearestChoice(_TextChoice):
-    """One of several words; an error names the one that is most like what was typed."""
+    """One of several words; an error names the most similar one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the choice."""
@@ -77,7 +77,7 @@ class FormatName(_FormatParameter):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Return the names that start with what was typed."""
+        """Return the names that start with the typed text."""
         from click.shell_completion import CompletionItem
 
         typed = incomplete.lower()

@@ -126,7 +126,7 @@ class Console:
     is_quiet
         Failures only.
     silenced
-        Notices not wanted, by what they are about.
+        Kinds of notices to suppress.
     manifest
         What lists every outcome, if anything does.
     thing

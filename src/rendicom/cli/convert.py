@@ -214,7 +214,7 @@ def _content(source: str) -> Any:
 
 
 def outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
-    """Yield what comes of a job; a fault of ours fails that job and not the others."""
+    """Yield the outcomes of a job; an unexpected exception fails that job only."""
     try:
         yield from run_job(job)
     except OneFileError as error:
@@ -335,7 +335,9 @@ def _check_frames(frames: FrameSelection | None, target: Target) -> None:
 
 def _check_sheet(folder: FolderFlags, target: Target) -> None:
     if folder.contact_sheet is not None and not isinstance(target.format, Format):
-        raise click.UsageError(f"--contact-sheet shows pictures, and {target.format.name} is none")
+        raise click.UsageError(
+            f"--contact-sheet needs a picture format, and {target.format.name} is for documents"
+        )
 
 
 def _check_streams(target: Target, *, is_json: bool) -> None:

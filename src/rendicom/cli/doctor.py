@@ -45,7 +45,7 @@ _EXTRA = re.compile(r"\[\w+\]")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One codec or format. ``problem`` says what is wrong; ``is_optional`` makes it harmless."""
+    """One codec or format, and its problem; ``is_optional`` makes the problem harmless."""
 
     name: str
     does: str
@@ -159,7 +159,7 @@ def _abilities(file_format: Format) -> list[str]:
 
 
 def _try_out(file_format: Format) -> str:
-    """Return what is wrong with a format, or nothing."""
+    """Return the problem of a format, or an empty text."""
     import numpy as np
 
     from rendicom.encode.formats import EncodeSettings

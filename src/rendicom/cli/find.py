@@ -1,4 +1,4 @@
-"""``rendicom find``: what a DICOMweb server has (QIDO-RS), as a table, JSON or CSV."""
+"""``rendicom find``: a search of a DICOMweb server (QIDO-RS), as a table, JSON or CSV."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Flag(click.Option):
         return f"{found[1]}{name}", f"{record[1]}  [one of: {choices}]"
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return paths where the metavar says so, else what the type knows."""
+        """Return paths if the metavar is one of a path, else the completions of the type."""
         paths = completed_paths(self.metavar or "", incomplete)
         return paths or super().shell_complete(ctx, incomplete)
 

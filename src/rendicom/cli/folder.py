@@ -83,7 +83,7 @@ def convert_folder(
 
 
 class _FolderRun:
-    """One run, put together from its flags; ``stack`` closes what it opens."""
+    """One run, set up from its flags; ``stack`` closes its resources."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class _FolderRun:
         layer_words: str,
         on: tuple[str, ...],
     ) -> None:
-        """Open everything the run needs, so that what is wrong is said before any work.
+        """Open everything the run needs, so that faults are reported before any work.
 
         Raises
         ------
@@ -370,7 +370,7 @@ class _FolderRun:
             self.manifest.close()
 
     def _leave_manifest(self) -> None:
-        """Keep what the manifest has so far; why the run ends is said already."""
+        """Keep the records of the manifest so far; the reason for the end is already reported."""
         if self.manifest is not None:
             with suppress(RendicomError):
                 self.manifest.close(complete=False)

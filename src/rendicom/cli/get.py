@@ -1,4 +1,4 @@
-"""``rendicom get``: pictures of what a DICOMweb server has, whatever that server can do."""
+"""``rendicom get``: pictures from a DICOMweb server, rendered there or here."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _layers(
 
 
 def _options(address: Address, given: dict[str, Any]) -> RenderOptions:
-    """Return how to render: what the URL says, unless a flag says something else."""
+    """Return the rendering options: flags take precedence over the URL."""
     typed = {name: given[name] for name in list(given) if name in _attributes()}
     if address.options is None:
         return rendering_options(typed)
@@ -215,7 +215,7 @@ def _attributes() -> set[str]:
 
 
 def _wanted(address: Address, folder: FolderFlags, given: dict[str, Any]) -> InstanceQuery:
-    """Return which instances are wanted; the flags add to what the URL says."""
+    """Return the query for instances, from the URL and the flags."""
     from rendicom.batch.filters import Filters
     from rendicom.client.listing import InstanceQuery
     from rendicom.dicomweb.resources import Resource

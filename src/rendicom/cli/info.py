@@ -1,4 +1,4 @@
-"""``rendicom info``: what is inside a file, what would be rendered and why, or why not."""
+"""``rendicom info``: the contents of a file, and how it would be rendered."""
 
 from __future__ import annotations
 

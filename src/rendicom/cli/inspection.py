@@ -24,7 +24,7 @@ __all__ = ["inspect"]
 
 
 def inspect(source: Source, *, name: str) -> dict[str, Any]:
-    """Return what is inside a source, what would be rendered and why, or why not.
+    """Return the contents of a source, and how it would be rendered or why it cannot be.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A line at the foot of a terminal that says how far a run is; what is printed goes above it.
+"""A status line at the foot of a terminal; other output is printed above it.
 
 Only the thread here writes to the terminal while the line is there, a few times a second: so a
 million printed lines cost no million redraws, and an interrupt finds no half-drawn line.
@@ -141,7 +141,7 @@ class Live:
         return f"{spinner} {full * done}{empty * (columns - done)} {text}"
 
     def _taken(self, *, to_the_end: bool = False) -> str:
-        """Return what is to be printed, whole lines only unless it is the end."""
+        """Return the output to print: whole lines only, except at the end."""
         with self._change:
             text = "".join(self._waiting)
             length = len(text) if to_the_end else text.rfind("\n") + 1
@@ -159,7 +159,7 @@ class _ShownLine(NamedTuple):
 
 
 class _Above:
-    """Stands for a stream; what is written appears above the line."""
+    """Replaces a stream; its output appears above the status line."""
 
     def __init__(self, live: Live, stream: TextIO) -> None:
         self._live, self._stream = live, stream

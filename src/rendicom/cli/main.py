@@ -191,7 +191,7 @@ def _open_missing_streams() -> None:
     """Put the null device where the shell closed a stream.
 
     Otherwise the next file opened gets its number, and whatever a library prints ends up in it.
-    Nothing can be written to the one for standard output: what is sent there is an error.
+    The one for standard output is not writable, so that writing to it is an error.
     """
     if None not in (sys.stdin, sys.stdout, sys.stderr):
         return

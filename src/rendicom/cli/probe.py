@@ -1,4 +1,4 @@
-"""``rendicom probe``: what a DICOMweb server does, tried for real."""
+"""``rendicom probe``: tests which services a DICOMweb server supports."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def probe(url: str, *, match: tuple[str, ...], is_fuzzy: bool, is_json: bool, **
 
 
 def _shown(findings: Iterable[CheckResult], server: Server) -> Iterable[CheckResult]:
-    """Print each finding as it comes, below what the server is, as far as that is known."""
+    """Print the server's product, as far as known, and each finding when it is made."""
     from rendicom.client.server_profiles import OWN
 
     service = ""

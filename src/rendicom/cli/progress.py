@@ -26,7 +26,7 @@ _SEPARATOR = ", "
 
 
 class LinePart(NamedTuple):
-    """A piece of the line, and how much it matters where there is no room for all; 0 the most."""
+    """A part of the line, and its rank where not all parts fit; 0 is the most important."""
 
     text: str
     rank: int = 0

@@ -30,7 +30,7 @@ class RemoteSource:
     total
         Instances found so far; final once `units` came to its end.
     report
-        What came of holding results of searches against what was asked for.
+        The results of checking search results against the query.
     """
 
     remote: RemoteInput

@@ -55,7 +55,7 @@ class _Serve(FlagCommand):
         return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write examples, and what is missing."""
+        """Write examples, and a note on missing extras."""
         super().format_epilog(ctx, formatter)
         if _missing():
             formatter.write_paragraph()
@@ -71,7 +71,7 @@ def _what_is_missing() -> str:
 
 
 def serve(**given: Any) -> None:
-    """Serve; what was ``given`` is keyed by setting."""
+    """Serve; ``given`` holds the given flags by setting."""
     from rendicom.server.settings_table import load_settings
 
     try:

@@ -36,8 +36,8 @@ _OPTIONS = {
     "--ovlyrgb": "--overlay-color '#RRGGBB'",
     "--ps": "--presentation-state FILE",
     "--suffix": "--layout '{source}.SUFFIX'",
-    "--usedis": "leave it out: only what a picture needs is read",
-    "--useiis": "leave it out: only what a picture needs is read",
+    "--usedis": "leave it out: only needed attributes are read",
+    "--useiis": "leave it out: only needed attributes are read",
     "--uselut": "--voi lut:N",
     "--voilut": "--voi lut:N",
     # DCMTK's dcm2img and dcmj2pnm

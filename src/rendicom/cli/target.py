@@ -161,7 +161,7 @@ def _ends_in_separator(path: str) -> bool:
 
 
 def _extension_of(path: str) -> str:
-    """Return the extension in lower case, or nothing: the last part of a UID is none."""
+    """Return the extension in lower case, or nothing: the last part of a UID does not count."""
     extension = os.path.splitext(path)[1].lower()
     return extension if any(char.isalpha() for char in extension) else ""
 

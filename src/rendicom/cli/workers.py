@@ -42,7 +42,7 @@ def open_workers(flags: FolderFlags, target: Target) -> Iterator[Workers]:
     Raises
     ------
     click.UsageError
-        There is no such engine, or it cannot be reached.
+        The engine is unknown or cannot be reached.
     """
     try:
         text = _engine_text(flags, target)

@@ -41,7 +41,7 @@ class Address(NamedTuple):
     is_wado_uri
         The server is asked in the older way: everything stands in the query.
     collection
-        ``series`` or ``instances`` where the path ends so: all of them below what it names.
+        ``series`` or ``instances`` where the path ends so: all of them below the resource.
     limit, offset
         Number of results to return and to skip, as the query of a search says (PS3.18 8.3.4.4).
     """
@@ -63,7 +63,7 @@ class Address(NamedTuple):
 
 
 def parse_address(url: str) -> Address:
-    """Return what a URL asks for.
+    """Parse the URL of a DICOMweb resource or WADO-URI link.
 
     Raises
     ------
@@ -172,4 +172,4 @@ def _paging(pairs: Pairs) -> tuple[int | None, int]:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise BadRequestError("the path has something in the place of a UID that is none")
+        raise BadRequestError("the path has an invalid UID")

@@ -68,7 +68,7 @@ class Archive(Protocol):
         study, series
             UIDs of what to search in; empty for all.
         match
-            Attributes, by keyword or tag, and what they have to be (PS3.18 8.3.4.1).
+            Attributes, by keyword or tag, and their required values (PS3.18 8.3.4.1).
         include
             Attributes that are wanted beside the usual ones.
         limit

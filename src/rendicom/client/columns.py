@@ -28,7 +28,7 @@ COLUMNS: dict[Level, tuple[str, ...]] = {
         "SeriesInstanceUID", "SOPInstanceUID",
     ),
 }  # fmt: skip
-"""Keywords of what is shown at each level; the UIDs that tell results apart come last."""
+"""Keywords of the columns at each level; the UIDs come last."""
 
 
 def keyword_of(name: str) -> str:

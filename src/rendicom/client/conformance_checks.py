@@ -110,7 +110,7 @@ class InstanceChecks:
     # Rendered
 
     def rendered(self) -> Iterator[CheckResult]:
-        """Yield which pictures are made, and which parameters do what they are for."""
+        """Yield which pictures are rendered, and which parameters take effect."""
         if self._ours is None:
             yield CheckResult(
                 "rendered", "pictures", "not tried", "the instance cannot be retrieved"
@@ -297,6 +297,6 @@ class InstanceChecks:
         except RendicomError as error:
             return CheckResult("thumbnails", name, "no", error.message)
         if seen is None or not seen.media_type.startswith("image/"):
-            return CheckResult("thumbnails", name, "differs", "it is no single picture")
+            return CheckResult("thumbnails", name, "differs", "it is not a single picture")
         detail = f"{seen.media_type}, {seen.width} x {seen.height}"
         return CheckResult("thumbnails", name, "yes", detail)

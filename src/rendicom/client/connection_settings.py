@@ -86,7 +86,7 @@ class ConnectionSettings:
     base
         What stands before ``/studies``, without a slash at its end.
     ca_bundle
-        File or folder of certificates to believe; what the system believes where empty.
+        File or folder of trusted certificates; empty for those of the system.
     key
         Tells connections apart in a process that has several.
     """
@@ -118,7 +118,7 @@ def connection_to(
     Raises
     ------
     OptionError
-        The address is none of a server, or the HTTP library is not installed.
+        The address is invalid, or the HTTP library is not installed.
     """
     if find_spec("httpx2") is None:
         raise OptionError(
@@ -128,7 +128,7 @@ def connection_to(
     try:
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise OptionError("the URL has a host or port that is none") from None
+        raise OptionError("the URL has an invalid host or port") from None
     if parts.scheme not in ("http", "https") or not host:
         raise OptionError("the URL is not of the form https://HOST/PATH")
     if parts.username:

@@ -123,7 +123,7 @@ def decoded(data: bytes) -> NDArray[Any]:
     Raises
     ------
     WireError
-        It is none of them, is damaged, or has too many pixels.
+        It is of another format, is damaged, or has too many pixels.
     """
     import imagecodecs
 

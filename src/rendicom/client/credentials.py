@@ -141,7 +141,7 @@ class TokenFile:
         Raises
         ------
         OptionError
-            There is none.
+            It is missing.
         """
         with self._lock:
             try:
@@ -199,7 +199,7 @@ def _content(path: str, *, what: str) -> str:
 
 
 def _one_line(value: str, *, what: str) -> str:
-    # A line break would begin a header of its own.
+    # A line break would begin another header.
     if not value.isascii() or not value.isprintable():
         raise OptionError(f"{what} is not one line of plain ASCII letters")
     return value
@@ -243,7 +243,7 @@ def _basic(user: str, password: str) -> str:
 
 
 def _password_in(encoded: str) -> str:
-    """Return the password that is sent for Basic authentication, empty where there is none."""
+    """Return the password that is sent for Basic authentication, empty without one."""
     try:
         return b64decode(encoded, validate=True).decode().partition(":")[2]
     except ValueError:

@@ -24,7 +24,7 @@ _HINTS = {
 def refusal(status: int, body: bytes, host: str, *, hide: Callable[[str], str]) -> RendicomError:
     """Return the error for a refusal.
 
-    What a stranger writes is not shown: it may quote what was asked for, or what it knows of a
+    Text of other servers is not shown: it may quote the request, or attributes of a
     patient. Servers that name an error as Rendicom does are believed to keep to its rules.
 
     Parameters

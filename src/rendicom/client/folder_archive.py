@@ -40,7 +40,7 @@ def open_folder(path: str | Path) -> FolderArchive:
     Raises
     ------
     OptionError
-        There is no such folder, or what it needs is not installed.
+        The folder does not exist, or the extra is not installed.
 
     Examples
     --------

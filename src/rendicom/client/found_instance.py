@@ -36,7 +36,7 @@ _BURNED_IN = frozenset(f"{tag:08X}" for tag in BURNED_IN_TAGS)
 
 
 class FoundInstance(NamedTuple):
-    """An instance as a search shows it; what was not said is empty or 0. No patient is in it."""
+    """An instance in a search result; missing values are empty or 0. It has no patient data."""
 
     study: str
     series: str
@@ -53,7 +53,7 @@ class FoundInstance(NamedTuple):
 
     @classmethod
     def of(cls, model: Model, *, series: Model | None = None, below: Resource) -> FoundInstance:
-        """Return what a result of a search says.
+        """Return the instance of a search result.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class FoundInstance(NamedTuple):
 
     @property
     def resource(self) -> Resource:
-        """Return what it is called."""
+        """Return its name."""
         return Resource(self.study, self.series, self.instance)
 
     @property
@@ -119,7 +119,7 @@ class FoundInstance(NamedTuple):
 
 
 def without_length(header: Header) -> Header:
-    """Return a header that says nothing of how long the pixel data are: they are elsewhere."""
+    """Return a header without the length of the pixel data, which are elsewhere."""
     if header.pixel is None:
         return header
     pixel = replace(header.pixel, length=None)

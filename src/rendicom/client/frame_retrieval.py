@@ -36,7 +36,7 @@ def open_framewise(server: Server, resource: Resource, frames: Sequence[int]) ->
     Raises
     ------
     WireError
-        The server does not give what it takes, or what it gives would not show the same: the
+        The server lacks a required resource, or its metadata would not give the same picture: the
         whole instance has to be retrieved.
     UnreadableSourceError, TooLargeError
     """

@@ -1,4 +1,4 @@
-"""Retrieves what is drawn on the images of a server, into files of a run."""
+"""Retrieves objects to draw on the images of a server, into files of a run."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def retrieve_layer(server: Server, study: str, uid: str, folder: Path) -> tuple[
 
     Returns
     -------
-    The path, and a text that changes with what was retrieved.
+    The path, and a text that changes with the retrieved instances.
 
     Raises
     ------
     OptionError
-        The server has nothing of that UID.
+        The server has no object with that UID.
     RendicomError
         It cannot be retrieved.
     """

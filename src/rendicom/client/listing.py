@@ -50,7 +50,7 @@ class InstanceQuery(NamedTuple):
     resource
         What they lie below; empty for the whole server.
     matches
-        Attributes and what they have to be.
+        Attributes and their required values.
     modalities, series
         Only these; all where empty.
     limit
@@ -223,7 +223,7 @@ class _InstanceSearch:
             yield FoundInstance.of(model, series=series, below=below)
 
     def _by_metadata(self, below: Resource) -> Iterator[FoundInstance]:
-        """Yield what metadata tell of: they are held against all that is asked for."""
+        """Yield instances found in metadata that match all conditions."""
         wanted = self._wanted
         checks = MatchChecks(wanted.matches, "instances", is_fuzzy=wanted.is_fuzzy)
         # The server was not asked to filter: results that do not match are not an error.
@@ -291,7 +291,7 @@ def _is_wanted(series: Model, wanted: InstanceQuery) -> bool:
 
 
 def _ordered(models: Iterable[Model], number: str, name: str) -> list[Model]:
-    """Return results by number and name: servers have orders of their own."""
+    """Return results by number and name: the order of servers varies."""
 
     def key(model: Model) -> tuple[float, str]:
         said = text(model, number)

@@ -1,7 +1,7 @@
 """Checks search results against the requested keys (attribute matching, PS3.4 C.2.2.2).
 
 A server that does not know a key ignores it, and answers with everybody's studies. Matching is
-never stricter here than the standard: what a server may call a match is one.
+never stricter here than the standard: anything that may match counts as a match.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LIKE = 0.6
 _OF_PATIENTS = (0x0010, 0x0012)
 """Groups of patients and of clinical trials."""
 _IDENTITY = tuple(tag for tag in RETURNED_KEYS["studies"] if tag >> 16 == 0x0010)
-"""Each study that is found has these (PS3.18 Table 10.6.3-3): what is absent has no value."""
+"""Each study that is found has these (PS3.18 Table 10.6.3-3): an absent one has no value."""
 _COMPUTED = (0x00080056, 0x00080061, 0x00080062, 0x00201206, 0x00201208, 0x00201209)
 """Servers compute these: no data set has them."""
 _TEMPORAL = ("DA", "TM", "DT")
@@ -48,7 +48,7 @@ def check_keys(pairs: Pairs) -> None:
         if name not in FLAGS and parse_path(name) is None:
             near = _keyword_like(name)
             raise OptionError(
-                f"{name} is no keyword and no tag of an attribute",
+                f"{name} is neither a keyword nor a tag of an attribute",
                 hint=f"did you mean {near}?" if near else "such as PatientID, or 00100020",
             )
     _query_of(pairs)
@@ -150,7 +150,7 @@ class MatchReport:
         """Yield sentences about what could not be checked."""
         if self.unchecked:
             yield (
-                f"{host} does not return {', '.join(self.unchecked)}: nobody can tell here "
+                f"{host} does not return {', '.join(self.unchecked)}: it cannot be checked here "
                 "whether it searches by that"
             )
 
@@ -218,7 +218,7 @@ class MatchChecks:
                 yield name.partition(".")[0]
 
     def is_met(self, model: Model, report: MatchReport, *, is_whole: bool = False) -> bool:
-        """Tell whether a result is what was asked for.
+        """Tell whether a result matches the query.
 
         A key that it does not contain passes, unless each result has that key, or ``is_whole``
         says that the result is a whole data set.
@@ -339,7 +339,7 @@ def _number(text: str) -> float | str:
 
 
 def _is_like(value: str, pattern: str) -> bool:
-    """Tell whether a value is what a pattern with ``*`` and ``?`` stands for."""
+    """Tell whether a value matches a pattern with ``*`` and ``?``."""
     if "*" not in pattern and "?" not in pattern:
         return value == pattern
     pieces = [re.escape(piece).replace(r"\?", ".") for piece in re.split(r"\*+", pattern)]
@@ -352,7 +352,7 @@ def _is_like(value: str, pattern: str) -> bool:
 
 
 def _is_within(vr: str, value: str, first: str, last: str) -> bool:
-    """Tell whether a date or time lies between two others, both included; "" is no end."""
+    """Tell whether a date or time lies between two others, both included; "" is an open end."""
     moment = _filled(vr, value, _EARLIEST)
     return (not first or _filled(vr, first, _EARLIEST) <= moment) and (
         not last or moment <= _filled(vr, last, _LATEST)
@@ -360,7 +360,7 @@ def _is_within(vr: str, value: str, first: str, last: str) -> bool:
 
 
 def _filled(vr: str, text: str, ends: Mapping[str, str]) -> str:
-    """Return a date or time in full: what it leaves out is taken from an end of time."""
+    """Return a date or time in full, completed from the least or greatest one."""
     if vr == "DA":
         text = text.replace(".", "").replace("-", "")
     elif vr == "TM":

@@ -1,4 +1,4 @@
-"""Finds out what a server supports by trying it on one instance.
+"""Finds out which services a server supports by testing them on one instance.
 
 Images are compared with those of the engine, so that a parameter that is accepted and ignored is
 found out.
@@ -35,7 +35,7 @@ _WITHOUT_IMAGES = frozenset(("SR", "PR", "KO", "RTPLAN", "RTSTRUCT", "REG", "AU"
 
 
 def probe(server: Server, wanted: InstanceQuery) -> Iterator[CheckResult]:
-    """Yield what a server does, from searches to parameters of pictures.
+    """Yield the results for each service, from searches to rendering parameters.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def _chosen(server: Server, wanted: InstanceQuery) -> FoundInstance | None:
 
 
 def _worth(summary: FoundInstance) -> tuple[bool, bool, bool]:
-    """Return what a trial of an instance is worth: windows need gray, sizes need pixels."""
+    """Return the value of an instance for tests: windows need gray, sizes need pixels."""
     is_image = bool(summary.rows and summary.columns)
     is_gray = is_image and summary.photometric.startswith("MONOCHROME")
     return is_image, is_gray, min(summary.rows, summary.columns) > _SOME_SIZE

@@ -1,6 +1,6 @@
 """Server instances as an input source of a batch: the part that travels to workers, and openers.
 
-A worker keeps its connections, and what it learnt about the server, from one chunk to the next.
+A worker keeps connections and the server's capabilities from one chunk to the next.
 While it renders one instance, the next ones are being fetched.
 """
 
@@ -136,7 +136,7 @@ class RemoteOpener:
         self._bodies: dict[str, Body] = {}
 
     def close(self) -> None:
-        """Drop what was fetched for nothing."""
+        """Drop unused fetched instances."""
         for future in self._coming.values():
             if not future.cancel():
                 future.add_done_callback(_dropped)
@@ -155,7 +155,7 @@ class RemoteOpener:
         return coming.result() if coming is not None else self._opened(unit)
 
     def summary(self, unit: Unit) -> RemoteInstance:
-        """Return the instance as the search showed it; nothing is asked for."""
+        """Return the instance as in the search result, without a request."""
         summary = FoundInstance.read(unit.about)
         return RemoteInstance(self._server, summary, RenderRequest(""), self._remote.media_type)
 
@@ -165,7 +165,7 @@ class RemoteOpener:
         return kept if kept is not None else self._server.instance(_resource(unit))
 
     def texts(self, unit: Unit, keywords: Sequence[str]) -> dict[str, str]:
-        """Return the first value of attributes by keyword, empty where there is none."""
+        """Return the first value of attributes by keyword, empty without a value."""
         from pydicom.datadict import tag_for_keyword
 
         from rendicom.client.response_models import text
@@ -265,7 +265,7 @@ class RemoteOpener:
         """Return how the server is asked for pictures; None and the reason to render here.
 
         ``auto`` lets only a server render that is this program: others apply windows, tables and
-        sizes in ways of their own (`rendicom probe` shows them).
+        sizes in various ways (`rendicom probe` shows them).
         """
         remote = self._remote
         if remote.is_document:
@@ -288,7 +288,7 @@ class RemoteOpener:
         query = render_request_for(remote.options, rows=rows, columns=columns)
         if query is None:
             raise NotSupportedError(
-                "no server can be asked for what the options say",
+                "no server has parameters for these options",
                 hint="--render auto or local renders here",
             )
         return query, ""
@@ -301,7 +301,7 @@ def _noted(instance: Instance, rendering: str) -> Instance:
 
 
 def opened_as(body: Body, uid: str, *, host: str) -> Instance:
-    """Return what a host sent, opened, if it is the instance that was asked for.
+    """Return the response of a host, opened, if it is the requested instance.
 
     Raises
     ------

@@ -46,7 +46,7 @@ class RemoteInstance:
     executor
         Where requests are made ahead; None for one at a time.
     otherwise
-        Gives the instance to render here what the server cannot; None to let it fail.
+        Opens the instance to render locally if the server fails; None to let it fail.
     needs_burned_in
         The header has to say whether the pixels may identify the patient: the metadata are read.
     """
@@ -79,7 +79,7 @@ class RemoteInstance:
         self.close()
 
     def close(self) -> None:
-        """Forget what was asked for ahead."""
+        """Cancel the prefetched pictures."""
         for future in self._coming.values():
             future.cancel()
         self._coming.clear()
@@ -88,7 +88,7 @@ class RemoteInstance:
 
     @cached_property
     def header(self) -> Header:
-        """Return what the search said, as a header, with what the metadata say if need be.
+        """Return the search result as a header, with attributes of the metadata if needed.
 
         Raises
         ------

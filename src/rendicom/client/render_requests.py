@@ -23,7 +23,7 @@ _STANDARD = {
 """Parameters of PS3.18 Table 10.4.1-5, by the names of our options."""
 _OURS = {**{name: name for name in parameters()}, **_STANDARD}
 _NOT_SHOWN = frozenset(("max-pixels", "compression", "fast"))
-"""Options that do not change what is shown, or need not."""
+"""Options that do not change the picture, or need not."""
 
 
 class Capabilities(NamedTuple):

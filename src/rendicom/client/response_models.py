@@ -40,7 +40,7 @@ def models_of(answer: ServerResponse, *, host: str) -> list[Model]:
         raise _no_json(answer, host) from None
     found = found if isinstance(found, list) else [found]
     if not all(isinstance(each, dict) for each in found):
-        raise WireError(f"{host} answers with JSON that is no data set")
+        raise WireError(f"{host} answers with JSON that is not a data set")
     try:
         return [_standardised(each) for each in found]
     except RecursionError:
@@ -81,7 +81,9 @@ def _of_xml(answer: ServerResponse, *, host: str) -> list[Model]:
             bodies = [answer.body]
         return [to_json_model(from_native_xml(body), bulk_uri=None) for body in bodies]
     except RendicomError as error:
-        raise WireError(f"{host} answers with XML that is no data set: {error.message}") from None
+        raise WireError(
+            f"{host} answers with XML that is not a data set: {error.message}"
+        ) from None
 
 
 def values(model: Model, tag: str) -> list[Any]:
@@ -92,7 +94,7 @@ def values(model: Model, tag: str) -> list[Any]:
 
 
 def text(model: Model, tag: str) -> str:
-    """Return the first value of an attribute as text, empty where there is none."""
+    """Return the first value of an attribute as text, empty without a value."""
     first = next(iter(values(model, tag)), None)
     if isinstance(first, dict):
         first = first.get("Alphabetic", "")
@@ -104,7 +106,7 @@ def text(model: Model, tag: str) -> str:
 
 
 def number(model: Model, tag: str) -> int:
-    """Return the first value of an attribute as a whole number, 0 where it is none."""
+    """Return the first value of an attribute as a whole number, 0 if it is not one."""
     found = text(model, tag)
     digits = found.removeprefix("+")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else 0

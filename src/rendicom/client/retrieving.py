@@ -46,7 +46,7 @@ def read_instance(incoming: ResponseStream, limits: ResponseLimits) -> Body:
     Raises
     ------
     WireError
-        There is none, or something else, in it.
+        It is missing, or has something else in it.
     TooLargeError
     BrokenConnectionError
     """
@@ -90,7 +90,7 @@ def _keep_first(parts: list[Part]) -> None:
 def _only_part(content_type: str, body: bytes) -> memoryview | None:
     """Return the body of a message with one part, if it is written as it should be.
 
-    Nothing is copied: the messages of an instance each are what a client reads most.
+    Nothing is copied: most responses are messages with one instance.
     """
     try:
         boundary = parse_media_type(content_type).parameters.get("boundary", "").encode("ascii")
@@ -144,13 +144,13 @@ def _written(kept: list[bytes], chunks: Iterator[bytes]) -> BinaryIO:
 def _no_room(error: OSError) -> UnwritableOutputError:
     reason = error.strerror or type(error).__name__
     return UnwritableOutputError(
-        f"what comes cannot be kept in a temporary file: {reason}",
+        f"the response cannot be kept in a temporary file: {reason}",
         hint="the folder for temporary files needs room; the variable TMPDIR names another",
     )
 
 
 def _checked(body: Body, host: str) -> Body:
-    """Return a body that may be DICOM; a page to sign in, or a problem in JSON, is none."""
+    """Return a body that may be DICOM, not a login page or a problem in JSON."""
     if isinstance(body, (bytes, memoryview)):
         start = bytes(body[:512])
     else:
@@ -185,7 +185,7 @@ def parts_of(answer: ServerResponse) -> list[Part]:
 
 
 def single_part(answer: ServerResponse) -> bytes:
-    """Return the body of what was asked for as one thing; some servers wrap it all the same."""
+    """Return the body of a single-part response; some servers send multipart anyway."""
     parts = parts_of(answer)
     if len(parts) != 1:
         raise WireError(

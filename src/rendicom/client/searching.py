@@ -42,7 +42,7 @@ class SearchRequest(NamedTuple):
     below
         A study, or a series, that results lie in; empty for the whole server.
     matches
-        Attributes, by keyword or tag, and what they have to be.
+        Attributes, by keyword or tag, and their required values.
     include
         Attributes that are wanted beside those that every server gives.
     limit
@@ -68,9 +68,9 @@ class SearchRequest(NamedTuple):
 def search(
     session: Session, profile: ServerProfile, asked: SearchRequest, report: MatchReport
 ) -> Iterator[Model]:
-    """Yield the results that match, page by page; ``report`` gets what is known of the others.
+    """Yield the results that match, page by page; ``report`` gets those that do not.
 
-    A page that is shorter than asked for says nothing: servers have limits of their own. The end
+    A page shorter than requested is not the end: servers have limits. The end
     is a page without anything new.
 
     Raises

@@ -75,7 +75,7 @@ class Server:
     def search(self, asked: SearchRequest, report: MatchReport | None = None) -> Iterator[Model]:
         """Yield the results of a search; see `rendicom.client.searching.search`.
 
-        Those that do not match what was asked for are left out. Without a ``report`` to tell
+        Those that do not match the query are left out. Without a ``report`` to tell
         that to, it is an error at the end.
 
         Raises
@@ -187,10 +187,10 @@ class Server:
         )
         return self.session.url("", query_text(pairs))
 
-    # --- what it says of itself -----------------------------------------------------------
+    # --- capabilities ---------------------------------------------------------------------
 
     def capabilities(self) -> Capabilities:
-        """Return what the server lists in its capabilities, which is little for most."""
+        """Return the capabilities that the server lists; most list few."""
         with self._lock:
             if self._abilities is None:
                 self._abilities = self._asked_capabilities()
@@ -213,7 +213,7 @@ def _whole(resource: Resource) -> Resource:
 
 
 def capabilities_in(document: Any) -> Capabilities:
-    """Return what a capabilities document in JSON says of pictures (PS3.18 Annex G)."""
+    """Return the rendering capabilities in a JSON document (PS3.18 Annex G)."""
     try:
         application = document["application"]
         is_ours = any(each.get("@title") == _OWN_TITLE for each in _list(application.get("doc")))

@@ -68,7 +68,7 @@ class ResponseStream:
         return self.headers.get("content-type", "")
 
     def refuse_range(self) -> None:
-        """Refuse a part of the resource. 206 without a range is none of that.
+        """Refuse a part of the resource. 206 without a range is accepted.
 
         DICOM has used 206 for answers without what could not be given (PS3.18 8.5).
 
@@ -78,7 +78,7 @@ class ResponseStream:
         """
         is_ranges = self.content_type.lower().startswith("multipart/byteranges")
         if self.status == 206 and ("content-range" in self.headers or is_ranges):
-            raise WireError(f"{host_of(self.url)} answers with a part of what was asked for")
+            raise WireError(f"{host_of(self.url)} answers with a part of the resource")
 
     def _too_large(self) -> TooLargeError:
         return TooLargeError(
@@ -203,7 +203,7 @@ class Session:
         Raises
         ------
         UnreadableSourceError
-            There was no connection at the last attempt.
+            The last attempt could not connect.
         OverloadedError
             The server was too busy at each attempt.
         WireError
@@ -338,7 +338,7 @@ def _redirected(url: str, location: str, *, method: str) -> str:
         raise WireError(f"{host} redirects from https to http, which is refused")
     if method not in _SAFE and origin_of(target) != origin_of(url):
         raise WireError(
-            f"{host} redirects what is sent to it to {host_of(target)}, which is refused",
+            f"{host} redirects uploads to {host_of(target)}, which is refused",
             hint="name that server if it is the right one",
         )
     return target

@@ -80,7 +80,7 @@ class StoreResult(NamedTuple):
 
 
 def store_item(source: str, opened: Callable[[], str | BinaryIO]) -> StoreItem:
-    """Return the item for what ``opened`` returns, a path or a file, after a look at what it is.
+    """Return the item for the result of ``opened``, a path or a file, after checking its kind.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def send(session: Session, items: Sequence[StoreItem], *, study: str = "") -> li
     items
         The instances, each with another UID.
     study
-        Refuse what is of another study; empty for none.
+        Refuse instances of another study; empty to accept all.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def send(session: Session, items: Sequence[StoreItem], *, study: str = "") -> li
     outcomes = _outcomes(session, items, answer)
     if len(items) == 1:
         return outcomes
-    # Of what a server cannot identify it says no more than that there was some.
+    # Of instances that a server cannot identify it only says that there were some.
     return [
         each for found in outcomes
         for each in (send(session, [found.item], study=study) if _is_untold(found) else [found])
@@ -144,7 +144,7 @@ def _is_untold(found: StoreResult) -> bool:
 
 
 class _UntoldError(WireError):
-    """The answer tells of others, and not of this one."""
+    """The response lists other instances and not this one."""
 
 
 def _sent(session: Session, url: str, items: Sequence[StoreItem]) -> ServerResponse:
@@ -183,7 +183,7 @@ def _bytes_of(item: StoreItem) -> Iterator[bytes]:
 def _outcomes(
     session: Session, items: Sequence[StoreItem], answer: ServerResponse
 ) -> list[StoreResult]:
-    """Return what a Store Instances Response says (PS3.18 Annex I.2)."""
+    """Return the contents of a Store Instances Response (PS3.18 Annex I.2)."""
     host = host_of(answer.url)
     try:
         models = models_of(answer, host=host)
@@ -226,7 +226,7 @@ def _outcome(
     if is_told:
         return StoreResult(item, _UntoldError(f"{host} does not say what became of it"))
     # Success without a word: some answer 200 with an empty body.
-    return StoreResult(item, warning="the server does not say what it stored")
+    return StoreResult(item, warning="the server does not report the stored instances")
 
 
 def _reason(code: int) -> str:

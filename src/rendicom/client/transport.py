@@ -79,7 +79,7 @@ class Transport:
         Raises
         ------
         BrokenConnectionError
-            There is no connection, or it was lost.
+            The connection failed or was lost.
         UnreadableSourceError
             The server cannot be trusted, or does not speak HTTP.
         """
@@ -117,7 +117,7 @@ class Transport:
 
 
 class _PooledTransport(httpx2.HTTPTransport):
-    """The transport of httpx2 over sockets of our own, which it has no parameter for."""
+    """The transport of httpx2 over given sockets, for which it has no parameter."""
 
     def __init__(
         self, connection: ConnectionSettings, context: ssl.SSLContext | None, proxy: str

@@ -1,4 +1,4 @@
-"""The image that layers are drawn on, and what a layer gives for it."""
+"""The image that layers are drawn on, and the contribution of a layer to it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["OTHER_IMAGES", "BaseFrame", "Contribution", "Layer", "as_share", "is_wanted"]
 
 OTHER_IMAGES = "it refers to other images only"
-"""Warning of an object that is about images it names, and this is none of them."""
+"""Warning of an object that names other images than this one."""
 
 _INSTANCE, _SERIES = 0x00080018, 0x0020000E
 
@@ -51,7 +51,7 @@ class BaseFrame:
 
     @property
     def problem(self) -> str:
-        """Return what is wrong with the numbers that say where the frame lies."""
+        """Return the fault in the position and orientation of the frame."""
         found = self._planes.problem
         return f"of the image, {found}" if found else ""
 
@@ -68,7 +68,7 @@ class Contribution(NamedTuple):
 class Layer(Protocol):
     """One object, or one series of images, that is drawn on other images.
 
-    ``name`` is what it was asked for by, ``kind`` and ``instance`` are as in `DrawnLayer`.
+    ``name`` is that of the request, ``kind`` and ``instance`` are as in `DrawnLayer`.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Layer(Protocol):
     instance: str
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
-        """Return what is drawn on ``base``."""
+        """Return the contribution of the layer to ``base``."""
         ...
 
 

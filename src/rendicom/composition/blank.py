@@ -1,4 +1,4 @@
-"""Black images at a place: what is drawn on where there is no image."""
+"""Black images at a position, to draw on where the image is missing."""
 
 from __future__ import annotations
 

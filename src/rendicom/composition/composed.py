@@ -1,4 +1,4 @@
-"""An object that is about images, on its own: the pictures of its images, or of its own colors."""
+"""Pictures of an object that refers to images: of these images, or of its own colors."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def compose_object(
     if not (mentioned.images or mentioned.frames_of_reference):
         return None
     raise NoPixelDataError(
-        "the object is about images, and none of them is there",
+        "none of the images that the object refers to was found",
         hint=f"it refers to {mentioned.told}; --on FOLDER names where they are",
     )
 

@@ -87,7 +87,7 @@ class DoseLayer:
             if is_wanted(number, level, options)
         ]
         if not levels and options.items is not None:
-            return Contribution(warning="none of its levels is asked for")
+            return Contribution(warning="none of its levels is requested")
         planes = self._planes.all()
         if base.plane is None or not any(planes):
             problem = base.problem or self._planes.problem
@@ -146,5 +146,5 @@ class DoseLayer:
             for item, amount in items
         ]
         drawn = tuple(item for item, amount in items if (values >= amount).any())
-        # The wash is told by the bar, the lines each by a row.
+        # The bar explains the color wash, a row each of the lines.
         return Contribution(tuple(pieces), drawn, (bar, *(rows if style != "fill" else ())))

@@ -65,7 +65,7 @@ def readable(source: Any) -> Any:
 
 
 def folder_layers(folder: str, name: str, instances: list[Instance]) -> list[Layer]:
-    """Return what in a folder can be drawn on images; ``instances`` gets what was opened.
+    """Return the objects in a folder that can be drawn on images; ``instances`` gets those opened.
 
     The images of a series are one layer; images are below the rest.
 

@@ -105,7 +105,7 @@ class Plane:
 
     @property
     def slice_spacing(self) -> float | None:
-        """Return what the plane itself says of the distance to its neighbors."""
+        """Return the distance to its neighbors that the plane states."""
         return self.gap or self.thickness
 
     @cached_property
@@ -159,7 +159,7 @@ class Plane:
         )
 
     def shares_frame_of_reference(self, other: Plane) -> bool:
-        """Tell whether both lie in one coordinate system; one that is unknown is no other one."""
+        """Tell whether both lie in one coordinate system; an unknown one counts as the same."""
         uids = {self.frame_of_reference, other.frame_of_reference} - {""}
         return len(uids) <= 1
 
@@ -185,7 +185,7 @@ def _length(value: float | None) -> float | None:
 
 
 def spacing_of(planes: Sequence[Plane], places: Sequence[float]) -> float | None:
-    """Return the slice spacing of parallel planes; None where nothing is known.
+    """Return the slice spacing of parallel planes; None if unknown.
 
     The least distance of neighbors counts. Spacing Between Slices counts where slices are missing
     in between: the distances are multiples of it. Some writers mean the gap between slices by it,

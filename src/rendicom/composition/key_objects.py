@@ -1,4 +1,4 @@
-"""Key object selections: nothing is drawn, but which images are meant is told."""
+"""Key object selections: a warning lists the selected images; nothing is drawn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEEPEST = 8
 
 
 class KeyObjectLayer:
-    """The images and frames that somebody selected."""
+    """The selected images and frames."""
 
     kind = "key object selection"
 

@@ -38,7 +38,7 @@ _TRACKING_IDENTIFIER = "112039"
 _DEEPEST, _MOST_MARKS, _MOST_POINTS = 40, 4096, 1 << 16
 _ROUND = 120
 _THINNEST = 1.0
-"""Millimeters that a slice is taken to be thick where nothing is known."""
+"""Assumed slice thickness in mm where it is unknown."""
 
 
 class _Mark(NamedTuple):
@@ -63,7 +63,7 @@ class ReportLayer:
         """Return the marks on ``base`` in the order of the report."""
         wanted = [mark for mark in self._marks if is_wanted(mark.number, mark.name, options)]
         if not wanted:
-            said = "none of its marks is asked for" if self._marks else "it has no marks on images"
+            said = "none of its marks is requested" if self._marks else "it has no marks on images"
             return Contribution(warning=said)
         pieces: list[Piece] = []
         items: list[DrawnItem] = []

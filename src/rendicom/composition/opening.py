@@ -1,4 +1,4 @@
-"""Opens what is drawn on images."""
+"""Opens objects that are drawn on images."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Layers:
     def of_frame(
         self, header: Header, description: PixelDescription, frame: int, options: RenderOptions
     ) -> LayersOfFrame:
-        """Return what is drawn on one frame of an image."""
+        """Return the layers of one frame of an image."""
         base = BaseFrame(header, description, frame)
         pieces: list[Any] = []
         legend: list[Any] = []
@@ -86,7 +86,7 @@ class Layers:
 
 
 def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers:
-    """Return what is drawn on images: segmentations, structure sets, doses, reports, images.
+    """Open objects to draw on images: segmentations, structure sets, doses, reports, images.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
         Each is what `rendicom.open_instance` takes, or a folder. An RT Plan is not drawn: beside a
         dose that refers to it, per cent of isodose lines are of its prescription.
     images
-        Files and folders where blending presentation states find what they superimpose.
+        Files and folders with the images that blending presentation states superimpose.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def open_instance(source: engine.Source, *, threads: int | None = None) -> Insta
 
 
 def open_located(locations: Sequence[str]) -> Layers:
-    """Return what is drawn on images, from files and addresses; warnings name it by its UID.
+    """Open objects to draw on images, from files and addresses; warnings name them by UID.
 
     Images of one series are one layer. Images that a blending presentation state superimposes are
     part of that layer. Options with a value for each layer have one for each location here.

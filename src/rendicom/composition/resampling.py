@@ -41,7 +41,7 @@ class Stack:
     planes
         Of the slices, in order.
     spacing
-        Of neighboring slices, in millimeters; None where nothing is known.
+        Of neighboring slices, in millimeters; None if unknown.
     """
 
     def __init__(self, planes: Sequence[Plane], members: Sequence[int]) -> None:

@@ -202,7 +202,7 @@ class SegmentationLayer:
             return "it is in another frame of reference than the image"
         return "it does not refer to the image, and one of the two does not say where it lies"
 
-    # --- what is drawn ------------------------------------------------------------------------
+    # --- drawing ------------------------------------------------------------------------------
 
     def _amounts(self, samples: NDArray[Any]) -> NDArray[Any]:
         if self._is_labelmap:
@@ -213,7 +213,7 @@ class SegmentationLayer:
         return samples > 0
 
     def _labels(self, values: NDArray[Any]) -> dict[int, NDArray[Any]]:
-        """Return a mask for each label; the background and padding are none."""
+        """Return a mask for each label; the background and padding have none."""
         labels = np.flatnonzero(np.bincount(values.reshape(-1)))
         low, high = self._display.padding or (0, 0)
         return {
@@ -259,7 +259,7 @@ class SegmentationLayer:
                 row, column = np.argwhere(amounts > 0)[0].tolist()
                 text = f"{number} {name}".strip()
                 pieces.append(LayerLabel(text, (column + 0.5, row + 0.5), colour))
-        warning = "" if self._has_wanted(options) else "none of its segments is asked for"
+        warning = "" if self._has_wanted(options) else "none of its segments is requested"
         return Contribution(tuple(pieces), tuple(items), _legend(items), warning)
 
     def _has_wanted(self, options: LayerOptions) -> bool:

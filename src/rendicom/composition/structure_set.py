@@ -63,7 +63,7 @@ class StructureSetLayer:
         """Return the contours on ``base``, in ascending order of the regions' numbers."""
         wanted = [roi for roi in self._rois if is_wanted(roi.number, roi.name, options)]
         if not wanted:
-            return Contribution(warning="none of its regions is asked for")
+            return Contribution(warning="none of its regions is requested")
         if base.plane is None:
             return Contribution(warning=base.problem or "the image does not say where it lies")
         foreign = {base.plane.frame_of_reference, ""}
@@ -108,7 +108,7 @@ class StructureSetLayer:
                 found |= dict.fromkeys(each.instance for each in contour.references)
         return found
 
-    # --- what is in the file ------------------------------------------------------------------
+    # --- reading the file ---------------------------------------------------------------------
 
     @cached_property
     def _rois(self) -> tuple[_Roi, ...]:

@@ -60,14 +60,14 @@ def images_of(location: str, places: Sequence[str]) -> Said:
     Raises
     ------
     OptionError
-        There are none.
+        None were found.
     RendicomError
         The object cannot be read, or is about no images.
     """
     said = mentioned_by(location)
     images = FileIndex(places).images_for(said)
     if not images:
-        raise OptionError("none of its images is there", hint=f"it refers to {said.told}")
+        raise OptionError("none of its images was found", hint=f"it refers to {said.told}")
     return Said(images, said.is_state)
 
 

@@ -54,7 +54,7 @@ def members_of(instance: Instance, open_again: Callable[[], Instance]) -> list[S
     Raises
     ------
     NoPixelDataError
-        It is no image.
+        It is not an image.
     """
     planes = Planes(instance.header, instance.description)
     count = instance.description.number_of_frames
@@ -85,7 +85,7 @@ class ValueLayerOfSeries:
 
     @property
     def is_colour(self) -> bool:
-        """Tell whether the images have colors of their own."""
+        """Tell whether the images are color images."""
         return self._description.samples_per_pixel > 1
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
@@ -104,7 +104,7 @@ class ValueLayerOfSeries:
         if not near:
             return Contribution()
         if options.suv and self._suv(near[0]) is None:
-            return Contribution(warning="it does not say what a standardized uptake is made of")
+            return Contribution(warning="it lacks attributes to compute the standardized uptake")
         if self.is_colour:
             return self._coloured(stack, base, options)
         shown = self.shown(near[len(near) // 2], options)
@@ -179,7 +179,7 @@ class ValueLayerOfSeries:
         return suv_factor(self._members[index].open().header.attributes)
 
     def _read(self, index: int, suv: bool) -> NDArray[np.float64]:
-        """Return the modality values of a member; what is no value is the least of them."""
+        """Return the modality values of a member; padding is replaced by the least of them."""
         samples = self._samples(index)
         instance, display = self._display(index)
         values = modality_of(instance.description, display).values(samples)
@@ -259,5 +259,5 @@ class _Shown(NamedTuple):
         return "", ""
 
     def unit(self, options: LayerOptions) -> str:
-        """Return what the values are."""
+        """Return the name of the values."""
         return "SUV" if options.suv else self.modality

@@ -1,1 +1,1 @@
-"""Reads DICOM files: bytes, headers, data sets, folders. Knows nothing of pictures."""
+"""Reads DICOM files: bytes, headers, data sets, folders. Independent of pictures."""

@@ -75,7 +75,7 @@ class Attributes:
 
     @property
     def repertoire(self) -> Repertoire:
-        """Return the character sets of its own, else those of the data set around it."""
+        """Return the character sets of this item, or else of the data set around it."""
         own = self.stored(_CHARACTER_SET)
         if own is not None:
             return repertoire_of(own[1])
@@ -153,7 +153,7 @@ class Attributes:
         return values[0] if values and math.isfinite(values[0]) else None
 
     def integers(self, tag: int, *, signed: bool = False) -> tuple[int, ...]:
-        """Return whole numbers, or () when one of them is none.
+        """Return whole numbers, or () if one of them is not whole.
 
         ``signed`` decides for "US or SS" where the VR is not known. AT gives tags.
         """
@@ -175,7 +175,7 @@ class Attributes:
         return values
 
     def integer(self, tag: int, default: int | None = None, *, signed: bool = False) -> int | None:
-        """Return the first whole number, or ``default`` when there is none."""
+        """Return the first whole number, or ``default`` without a value."""
         values = self.integers(tag, signed=signed)
         return values[0] if values else default
 

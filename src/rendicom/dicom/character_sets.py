@@ -35,7 +35,7 @@ class Repertoire:
         self._encodings = encodings
 
     def text(self, data: bytes, vr: str = "LO") -> str:
-        """Return what the bytes of an element say; what no character set has becomes U+FFFD.
+        """Return the text of an element; bytes that no character set has become U+FFFD.
 
         The whole value is decoded at once: the second byte of a character may look like a
         backslash.

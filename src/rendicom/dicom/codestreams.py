@@ -1,6 +1,6 @@
 """Reads the headers of compressed streams: kind, size, precision, colour, before any decoding.
 
-JPEG 2000 has a module of its own. Sources: ITU-T T.81 annex B (JPEG), T.87 annex C (JPEG-LS),
+JPEG 2000 has a separate module. Sources: ITU-T T.81 annex B (JPEG), T.87 annex C (JPEG-LS),
 ISO/IEC 18181-1 (JPEG XL).
 """
 
@@ -49,7 +49,7 @@ def kind_of(data: bytes) -> str:
 
 
 def parse_stream(data: bytes) -> StreamInfo:
-    """Return what a stream of any family that `kind_of` tells says of itself.
+    """Return the image that a stream of any kind known to `kind_of` describes.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def parse_stream(data: bytes) -> StreamInfo:
     """
     kind = kind_of(data[:16])
     if not kind:
-        raise CorruptDataError("the bytes are no image stream that is known")
+        raise CorruptDataError("the bytes are not a known image stream")
     parsers = {"jpeg": parse_jpeg, "jpeg2000": parse_jpeg2000, "jpeg-xl": parse_jpeg_xl}
     return parsers[kind](data)
 
@@ -85,12 +85,12 @@ _NOT_DECODED = {
 
 
 def parse_jpeg(data: bytes) -> StreamInfo:
-    """Return what the markers of a JPEG or JPEG-LS stream say.
+    """Return the image that the markers of a JPEG or JPEG-LS stream describe.
 
     Raises
     ------
     CorruptDataError
-        There is no frame header.
+        The frame header is missing.
     """
     start = 1 if data[:1] == b"\0" else 0
     has_jfif, adobe = False, -1

@@ -28,7 +28,7 @@ def inflate_dataset(
     """Return the inflated bytes from ``offset`` to the end, and warnings.
 
     The stream has no zlib header by the standard and one in some files. What follows it (a pad
-    byte) is left out; of a damaged stream, what comes before the damage is returned.
+    byte) is left out; of a damaged stream, the part before the damage is returned.
 
     Raises
     ------

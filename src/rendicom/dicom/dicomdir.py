@@ -74,7 +74,7 @@ def nothing_but(path: str) -> RendicomError:
     if any(isinstance(each, Referenced) for each in listed):
         return NotDicomError(f"none of the files that {path} lists is DICOM")
     return UnreadableSourceError(
-        f"there is nothing but {path}, which lists {files}: none of them is there",
+        f"there is nothing but {path}, which lists {files}: none of them exists",
         hint="a DICOMDIR holds no pictures: copy the whole medium",
     )
 

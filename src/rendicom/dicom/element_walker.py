@@ -30,7 +30,7 @@ __all__ = ["KEPT_BYTES", "ElementWalker"]
 KEPT_BYTES = 64 << 10
 """Values up to this length are read along with the header."""
 _MAX_ELEMENTS = 2_000_000
-_UNKNOWN_VR = "a data element has an unknown VR: its length was told by what follows"
+_UNKNOWN_VR = "a data element has an unknown VR: its length was derived from the bytes that follow"
 _LAST_META_TAG = 0x0002FFFF
 _SHORT_NAMES = frozenset(SHORT_VRS.values())
 _VRS = frozenset((*SHORT_VRS.values(), *LONG_VRS.values())) - {"UN"}
@@ -77,7 +77,7 @@ class ElementWalker:
         self._has_places = has_places
         self._left = _MAX_ELEMENTS
         self.notes: tuple[str, ...] = ()
-        """Warnings of what was guessed."""
+        """Warnings about guesses."""
 
     def over(self, data: bytes) -> tuple[ElementWalker, ByteWindow]:
         """Return a walker like this one, and its window, over explicit VR little endian bytes.
@@ -189,7 +189,7 @@ class ElementWalker:
         except struct.error:
             raise HandOverError("the data set ends inside an element") from None
         if position > stop:
-            raise HandOverError("an element is longer than what is left")
+            raise HandOverError("an element is longer than the rest of the data")
         self._check_number(len(index))
         self._left -= len(index)
         return index

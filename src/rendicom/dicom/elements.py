@@ -57,7 +57,7 @@ class DataSet:
     Attributes
     ----------
     meta
-        File meta information, group length left out; empty where there is none.
+        File meta information without its group length; may be empty.
     elements
         In the order of the file.
     source
@@ -143,7 +143,7 @@ def is_signed(elements: tuple[DataElement, ...], default: bool) -> bool:
 def resolve_vrs(
     elements: tuple[DataElement, ...], *, signed: bool = False
 ) -> tuple[DataElement, ...]:
-    """Give elements without a VR of their own the one that the dictionaries have for them.
+    """Give elements without a VR the one in the data dictionaries.
 
     ``signed`` is what Pixel Representation says further up. Items that are not read yet are left.
     """

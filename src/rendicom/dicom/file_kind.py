@@ -50,7 +50,7 @@ class Look(NamedTuple):
 
 
 def kind_of_head(head: bytes) -> Kind:
-    """Return what a file that starts with ``head`` is.
+    """Return the kind of a file that starts with ``head``.
 
     ``instance`` is a DICOM object, with the preamble of PS3.10 7.1 or without it; ``directory``
     a DICOMDIR; ``archive`` a zip, a tar, or something compressed that may be a tar; ``other``
@@ -80,7 +80,7 @@ def starts_tar(head: bytes) -> bool:
 
 
 def kind_of_file(path: str) -> Kind:
-    """Return what the file is.
+    """Return the kind of a file.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def kind_of_file(path: str) -> Kind:
 
 
 def look(path: str) -> Look:
-    """Return what the file is, and which version of it was looked at.
+    """Return the kind of a file, and its version.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Walks a folder and finds the DICOM files and archives in it.
 
 DICOM is known by its content, whatever the name. A file that is DICOM by its name alone is found
-as well: opening it tells what is wrong with it. Names are sorted, and the files of a folder come
+as well: opening it reports the fault. Names are sorted, and the files of a folder come
 before its subfolders, so that two walks of one tree are alike.
 """
 
@@ -64,7 +64,7 @@ class Found(NamedTuple):
 
 
 class Ignored(NamedTuple):
-    """A file or folder that is left out, and what it is."""
+    """A file or folder that is left out, and its kind."""
 
     source: str
     what: Literal["not a DICOM instance", "a DICOMDIR", "hidden"] = "not a DICOM instance"
@@ -229,7 +229,7 @@ def _is_same(real: str, skip: str) -> bool:
 
 
 def _files(folder: Folder) -> Iterator[Found | Ignored | Unreadable]:
-    """Yield what the files of a folder are, and the links that are not followed."""
+    """Yield the files of a folder by kind, and the links that are not followed."""
     files = set(folder.files) if folder.outside else frozenset()
     for name in folder.outside:
         if name not in files:

@@ -42,7 +42,7 @@ class Fragments:
     first
         Where the item of the first fragment starts: offset tables count from there.
     basic_offsets
-        The Basic Offset Table; empty where there is none.
+        The Basic Offset Table; may be empty.
     end
         Where the pixel data end at the latest.
     """

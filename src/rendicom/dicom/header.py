@@ -1,7 +1,7 @@
-"""Reads what a file says before its pixels, with a fast reader of our own or with pydicom.
+"""Reads the attributes before the pixel data, with a fast reader or with pydicom.
 
-The fast reader knows the little endian data sets that scanners and archives write, in a tenth
-of the time; whatever is unusual it hands over to pydicom, which is right about the rest. Both
+The fast reader handles the data sets that scanners and archives write, in a tenth
+of the time; anything unusual it hands over to pydicom. Both
 give the same answers through `Attributes`.
 """
 
@@ -60,9 +60,9 @@ def read_header(
     Raises
     ------
     NotDicomError
-        The bytes are nothing like DICOM.
+        The bytes are not DICOM.
     CorruptDataError
-        They are, and cannot be read (with ``fast``: or not by the fast reader).
+        The file cannot be read (with ``fast``: by the fast reader).
     LimitExceededError
         One of the two limits is passed.
     """
@@ -120,12 +120,12 @@ def _read_fast(
     if last in PIXEL_KEYWORDS:
         vr, _, offset, length, _ = index.pop(last)
         if explicit_vr:
-            vr = body.read(offset - 8, 2).decode("latin-1")  # as stored, be it UN or damaged
+            vr = body.read(offset - 8, 2).decode("latin-1")  # as stored, even UN or damaged
         stored = None if length == UNDEFINED_LENGTH else length
         pixel = PixelElement(PIXEL_KEYWORDS[last], vr, offset, stored)
     attributes = Attributes(walker, index)
     if not (plain.meta.transfer_syntax or is_plausible(attributes)):
-        raise HandOverError("nothing says that the bytes are DICOM")
+        raise HandOverError("the bytes are not recognizably DICOM")
     return header_of(
         plain.meta,
         attributes,

@@ -24,12 +24,12 @@ _MAX_LEVELS = 32
 
 
 def parse_jpeg2000(data: bytes) -> StreamInfo:
-    """Return what the main header of a JPEG 2000 or HTJ2K stream says, boxed or bare.
+    """Return the image described by the main header of a JPEG 2000 or HTJ2K stream, boxed or bare.
 
     Raises
     ------
     CorruptDataError
-        There is no codestream, or its SIZ segment makes no sense.
+        The codestream is missing, or its SIZ segment is invalid.
     """
     start = data.find(JPEG_2000_CODESTREAM)
     if start < 0 or len(data) < start + 44:
@@ -41,7 +41,7 @@ def parse_jpeg2000(data: bytes) -> StreamInfo:
     rsiz, x1, y1, x0, y0, tx, ty, tx0, ty0, components = struct.unpack_from(">HIIIIIIIIH", siz)
     columns, rows = x1 - x0, y1 - y0
     if rows <= 0 or columns <= 0 or not tx or not ty or not components:
-        raise CorruptDataError("the JPEG 2000 image size segment makes no sense")
+        raise CorruptDataError("the JPEG 2000 image size segment is invalid")
     if -(-(x1 - tx0) // tx) * -(-(y1 - ty0) // ty) > _MAX_TILES:
         raise CorruptDataError("the JPEG 2000 stream claims more tiles than there can be")
     if tx0 > x0 or ty0 > y0 or tx0 + tx <= x0 or ty0 + ty <= y0:

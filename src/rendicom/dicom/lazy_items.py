@@ -39,7 +39,7 @@ class LazyItems(Sequence[tuple[DataElement, ...]]):
     """The items of a sequence, each read when it is used; there may be one for each frame.
 
     ``stop`` is where the sequence ends. One that is not well-formed is read by pydicom; ``walker``
-    is then one over what it found.
+    is then one over the bytes it wrote.
     """
 
     __slots__ = ("_bounds", "_place", "depth", "signed", "stop")
@@ -90,7 +90,7 @@ class LazyItems(Sequence[tuple[DataElement, ...]]):
         return self._bounds
 
     def place(self, number: int) -> tuple[ByteWindow, int, int, bool]:
-        """Return a window of its own for this thread, start and stop, and whether VRs are there."""
+        """Return a window for this thread, start and stop, and whether VRs are explicit."""
         start, stop = self.bounds[number]
         place = self._place
         return place[1].fixed(stop - start), start, stop, place[4]

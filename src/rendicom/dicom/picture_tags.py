@@ -1,6 +1,6 @@
-"""The data elements a picture needs, with the VR of each (PS3.6), and how one is recorded.
+"""The data elements that a picture needs, and their VRs (PS3.6).
 
-A file with implicit VR does not tell the VR, so this table does. ``XS`` stands for "US or SS":
+Files with implicit VR do not state the VR. ``XS`` stands for "US or SS":
 Pixel Representation decides (PS3.5 A.1).
 """
 
@@ -34,14 +34,14 @@ PIXEL_VRS: dict[PixelKeyword, str] = {
     "DoubleFloatPixelData": "OD",
     "PixelData": "OW",
 }
-"""VR of the pixel element where the file does not tell it (PS3.5 A.1)."""
+"""VR of the pixel element where the file does not state it (PS3.5 A.1)."""
 
 
 ROWS, COLUMNS = 0x00280010, 0x00280011
 IDENTIFYING_UIDS = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
-"""By these, or Rows and Columns, DICOM is told from other bytes."""
+"""Bytes are taken to be DICOM if they have one of these, or Rows and Columns."""
 PATIENT_TAGS = frozenset((0x00100010, 0x00100020, 0x00100030, 0x00100040))
-"""Name, ID, birth date and sex: read on request alone, never for a picture without them."""
+"""Name, ID, birth date and sex: read only for pictures that show them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -110,7 +110,7 @@ def _attributes(dataset: Dataset, tags: Collection[int] | None) -> Attributes:
 
 
 def _meta_of(dataset: Dataset) -> FileMeta:
-    """Return what the file meta information says; all of it may be missing."""
+    """Return the file meta information; all of it may be missing."""
     from pydicom import Dataset as Empty
 
     meta = _attributes(getattr(dataset, "file_meta", None) or Empty(), None)
@@ -123,7 +123,7 @@ class _Parsed(NamedTuple):
     dataset: Dataset
     meta: FileMeta
     source: ByteSource
-    """The file, or what a deflated one inflates to."""
+    """The file, or the inflated data set of a deflated file."""
     reader: RangeReader
     """Stands at the pixel data."""
     has_preamble: bool

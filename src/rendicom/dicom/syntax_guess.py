@@ -64,7 +64,7 @@ def guessed_syntax(
 
 
 def _first_stream(source: ByteSource, pixel: PixelElement) -> bytes:
-    """Return how the first fragment begins; empty where there is none."""
+    """Return the first bytes of the first fragment; empty if there are no fragments."""
     try:
         fragments = Fragments(source, pixel)
         tag, length = fragments.item_at(fragments.first)

@@ -1,4 +1,4 @@
-"""Transfer syntax UIDs by what they mean for the pixel data (PS3.5 section 10, PS3.6 A)."""
+"""Transfer syntax UIDs and their meaning for the pixel data (PS3.5 section 10, PS3.6 A)."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def unpack(data: bytes, number: str) -> tuple[int, ...]:
 
 def read_float(text: str) -> float:
     """Return the number of a DS value; nan where it is not one."""
-    # Python's own spellings (1_000, infinity) are none of DICOM's.
+    # Python's spellings (1_000, infinity) are not valid in DICOM.
     if "_" in text:
         return math.nan
     try:
@@ -74,7 +74,7 @@ def whole_number(value: float) -> int | None:
 
 
 def whole_numbers(values: map[int | None]) -> tuple[int, ...]:
-    """Return the numbers; () where one of them is none, or needs more than 64 bits."""
+    """Return the numbers; () if one is invalid or needs more than 64 bits."""
     found = tuple(values)
     whole = tuple(value for value in found if value is not None and abs(value) < _MOST)
     return whole if len(whole) == len(found) else ()

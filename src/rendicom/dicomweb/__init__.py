@@ -1,1 +1,1 @@
-"""The wire, both directions: what a DICOMweb client and a server say to each other (PS3.18)."""
+"""Parses and writes DICOMweb requests and responses, for client and server (PS3.18)."""

@@ -47,7 +47,7 @@ class Range(NamedTuple):
     parameters: Mapping[str, str] = MappingProxyType({})
 
     def __hash__(self) -> int:
-        """Return a hash: a mapping has none of its own."""
+        """Return a hash, which mappings lack."""
         return hash((*self[:3], frozenset(self.parameters.items())))
 
     @property
@@ -97,7 +97,7 @@ class Accepts(NamedTuple):
             A member is malformed, DICOM and rendered media types are mixed, or the query
             parameter has a wildcard.
         NotAcceptableError
-            There is no header, or a member of the query parameter does not go with it.
+            The header is missing, or does not accept a member of the query parameter.
         """
         header = (header or "").strip()
         if not header and not is_lenient:
@@ -175,7 +175,7 @@ def _narrower(query: str, header: tuple[Range, ...], parameter: str) -> tuple[Ra
         found = match(header, asked)
         if found is None or not found.q:
             raise NotAcceptableError(
-                f"{parameter} names what the Accept header does not accept",
+                f"{parameter} names a media type that the Accept header does not accept",
                 hint="Accept: */* goes with everything",
             )
     return ranges
@@ -187,13 +187,13 @@ class Candidate(NamedTuple):
     Attributes
     ----------
     transfer_syntax
-        A UID, ``*`` for "as stored", or nothing where there is none.
+        A UID, ``*`` for "as stored", or empty.
     is_default_syntax, is_stored_syntax
         It is meant by a range without a transfer syntax, or with ``*``.
     is_representative
         See `rendicom.dicomweb.mediatypes.Choice`.
     is_alternative
-        Parts of what is one item: ``*/*`` does not mean them.
+        Parts of a single item: ``*/*`` does not match them.
     """
 
     media_type: str

@@ -1,4 +1,4 @@
-"""Bulk data of pixels on its way into a file: as it came, what is said of it, as it is stored."""
+"""Bulk data of pixels that is to be stored: received bytes, their description, stored bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Bulk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StatedMatrix:
-    """The pixel matrix as the metadata state it; 0 or empty for what they do not state."""
+    """The pixel matrix as the metadata state it; 0 or empty where they do not."""
 
     rows: int = 0
     columns: int = 0
@@ -64,7 +64,7 @@ class StatedMatrix:
         if self.frames and count != self.frames:
             raise BadRequestError(
                 f"the metadata say {self.frames} frames, and there are {count}",
-                hint="send each frame as a part of its own, all with the same Content-Location",
+                hint="send each frame as a separate part, all with the same Content-Location",
             )
 
 
@@ -108,7 +108,7 @@ def matrix_of(rows: int, columns: int, components: int, model: str) -> dict[str,
 
 
 def depth_of(precision: int, said: StatedMatrix, *, is_exact: bool) -> dict[str, Any]:
-    """Return the bits of a sample; a lossless stream may be deeper than what is stored in it."""
+    """Return the bits of a sample; a lossless stream may be deeper than its samples."""
     allocated = container_of(precision)
     fits = said.allocated == allocated and 0 < said.stored <= precision
     stored = said.stored if fits and is_exact else precision
@@ -122,6 +122,6 @@ def container_of(bits: int) -> int:
 
 
 def gray_model(said: StatedMatrix) -> str:
-    """Return the Photometric Interpretation of one component: what is said, if it is of one."""
+    """Return the Photometric Interpretation of one component: as stated, if it is of one."""
     is_gray = said.photometric in ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
     return said.photometric if is_gray else "MONOCHROME2"

@@ -181,7 +181,7 @@ def _parameter(parameter: ParameterDescription) -> _Element:
 
 
 def _xml(element: _Element, indent: str) -> str:
-    """Return what is inside of an element; its attributes are the caller's to write."""
+    """Return the content of an element; the caller writes its attributes."""
     children = [
         (name, child)
         for name, content in element.items()

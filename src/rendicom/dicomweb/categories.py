@@ -29,7 +29,7 @@ def category_of(
     has_pixels: bool,
     is_document: bool,
 ) -> Category:
-    """Return the category of what is asked for.
+    """Return the category of a request.
 
     ``frames`` are those asked for: 1 where one of many was selected. ``is_document`` says that the
     class holds a report or an encapsulated document.

@@ -89,7 +89,7 @@ def _models(essence: str, data: bytes) -> list[Any]:
     try:
         models = json.loads(data)
     except (ValueError, RecursionError):
-        raise BadRequestError("the metadata are no JSON") from None
+        raise BadRequestError("the metadata are not JSON") from None
     return models if isinstance(models, list) else [models]
 
 
@@ -114,7 +114,7 @@ def compose(model: JsonModel, bulk: Sequence[Bulk]) -> Composed:
     """Return the file of an instance, explicit VR little endian.
 
     Compressed pixel data keep their coding where there is a transfer syntax for it, else they
-    are decoded; the Image Pixel module then says what the stream is. Frames are parts whose
+    are decoded; the Image Pixel module then describes the stream. Frames are parts whose
     Content-Location is that of the pixel data, in their order, or names them: ``…/frames/2``.
 
     Parameters
@@ -127,7 +127,7 @@ def compose(model: JsonModel, bulk: Sequence[Bulk]) -> Composed:
     Raises
     ------
     BadRequestError
-        The model is none, names bulk data that is not there, or does not fit its pixel data.
+        The model is invalid, names missing bulk data, or does not fit its pixel data.
     CorruptDataError, UnsupportedTransferSyntaxError, UnsupportedImageError, LimitExceededError
         The compressed pixel data are damaged, or nothing in DICOM is made for them.
     """
@@ -250,7 +250,7 @@ def _file_meta(dataset: Dataset, transfer_syntax: str) -> FileMetaDataset:
 
 
 def _put_pixels(dataset: Dataset, pixels: Coded) -> tuple[str, ...]:
-    """Put pixel data into a data set, and what they say of themselves; return what was wrong."""
+    """Put pixel data and the attributes that describe them into a data set; return warnings."""
     from pydicom import DataElement
     from pydicom.encaps import encapsulate
     from pydicom.tag import Tag
@@ -311,7 +311,7 @@ def _moment_of(dataset: Dataset) -> str:
 
 
 def _keep_original(dataset: Dataset, before: dict[str, Any]) -> None:
-    """Keep what was corrected, as PS3.18 10.5.2 asks (PS3.3 C.12.1.1.9)."""
+    """Keep the original values of corrected attributes (PS3.18 10.5.2, PS3.3 C.12.1.1.9)."""
     from pydicom import Dataset, Sequence
 
     item, old = Dataset(), Dataset()

@@ -1,4 +1,4 @@
-"""Pixel data that came as compressed bulk data: its transfer syntax and what it says of the image.
+"""Pixel data received as compressed bulk data: its transfer syntax and description of the image.
 
 The bytes decide before the media type: a stream keeps its coding where a transfer syntax of DICOM
 is made for it. What has none (PNG, GIF, progressive JPEG) becomes native cells
@@ -73,7 +73,7 @@ def coded(parts: Sequence[Bulk], said: StatedMatrix) -> Coded:
     BadRequestError
         Media type, bytes and metadata do not fit together.
     CorruptDataError, UnsupportedTransferSyntaxError, UnsupportedImageError, LimitExceededError
-        The stream is damaged, or there is no transfer syntax for it.
+        The stream is damaged, or no transfer syntax exists for it.
     """
     asked = parse_media_type(parts[0].media_type or _OCTETS)
     told = asked.parameters.get("transfer-syntax", "")
@@ -101,7 +101,7 @@ def coded(parts: Sequence[Bulk], said: StatedMatrix) -> Coded:
 
 
 def _is_native(data: Sequence[bytes], told: str, said: StatedMatrix) -> bool:
-    """Tell whether bytes without a media type of their own are cells."""
+    """Tell whether bytes without a media type are cells."""
     if is_encapsulated(told):
         return False
     # One more byte makes the length even.
@@ -118,7 +118,7 @@ def _unwrapped(data: bytes, said: StatedMatrix) -> list[bytes]:
     try:
         return list(generate_frames(data, number_of_frames=said.frames or 1))
     except pydicom_raises() as error:
-        raise CorruptDataError("the fragments of the pixel data cannot be told apart") from error
+        raise CorruptDataError("the fragments of the pixel data cannot be separated") from error
 
 
 def _starts_stream(start: bytes) -> bool:

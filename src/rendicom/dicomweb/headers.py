@@ -55,7 +55,7 @@ def parse_media_type(text: str) -> MediaType:
 
 
 def format_media_type(essence: str, parameters: Mapping[str, str]) -> str:
-    """Return the text of a media type; values that are no tokens get quotes.
+    """Return the text of a media type; values that are not tokens are quoted.
 
     >>> format_media_type("multipart/related", {"type": "image/png", "boundary": "b"})
     'multipart/related; type="image/png"; boundary=b'
@@ -64,7 +64,7 @@ def format_media_type(essence: str, parameters: Mapping[str, str]) -> str:
 
 
 def split_outside_quotes(text: str, separator: Literal[",", ";"]) -> list[str]:
-    """Return what lies between the separators; those in quoted strings are none.
+    """Return the parts between separators, except those inside quoted strings.
 
     Raises
     ------

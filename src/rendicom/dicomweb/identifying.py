@@ -34,7 +34,7 @@ class Identity(NamedTuple):
 
 
 def identify(source: bytes | str) -> Identity | int:
-    """Return what a file says it is, or the Failure Reason why it cannot be stored.
+    """Return the identity that a file states, or the Failure Reason why it cannot be stored.
 
     Parameters
     ----------

@@ -135,7 +135,7 @@ class _Writer:
     def _other(
         self, element: DataElement, vr: str, place: str, repertoire: Repertoire
     ) -> JsonModel:
-        """Return what is binary, or too long to have been read already."""
+        """Return an attribute whose value is binary, or too long to have been read."""
         if element.length == 0:
             return {"vr": vr}
         if vr in BINARY_VRS or element.tag in PIXEL_KEYWORDS:

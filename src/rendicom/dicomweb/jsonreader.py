@@ -51,7 +51,7 @@ def read_model(model: Any, *, bulk: Callable[[str], bytes] | None = None) -> Dat
 
     dataset = _read_item(model, bulk, 0)
     meta = FileMetaDataset()
-    for tag in [tag for tag in dataset.keys() if tag.group == 2]:  # noqa: SIM118 - Dataset is no dict
+    for tag in [tag for tag in dataset.keys() if tag.group == 2]:  # noqa: SIM118 - Dataset is not a dict
         meta.add(dataset[tag])
         del dataset[tag]
     if len(meta):
@@ -91,7 +91,7 @@ def _element(name: str, vr: str, value: Any) -> DataElement:
         with quiet_pydicom():
             return DataElement(int(name, 16), vr, value, validation_mode=IGNORE)
     except pydicom_raises():
-        raise BadRequestError(f"a value of attribute {name} is none of VR {vr}") from None
+        raise BadRequestError(f"a value of attribute {name} does not fit VR {vr}") from None
 
 
 def _is_ascii(value: Any) -> bool:
@@ -161,9 +161,9 @@ def _joined(vr: str, values: list[Any]) -> Any:
 def _value(name: str, vr: str, value: Any) -> Any:
     """Return one value that is there."""
     if isinstance(value, str) and not _is_unicode(value):
-        raise BadRequestError(f"a value of attribute {name} is no Unicode")
+        raise BadRequestError(f"a value of attribute {name} is not Unicode text")
     if vr == "UI" and "\\" in str(value):
-        raise BadRequestError(f"a value of attribute {name} is no UID")
+        raise BadRequestError(f"a value of attribute {name} is not a UID")
     if vr in _TEXT and isinstance(value, str):
         return value
     if vr == "PN":
@@ -174,7 +174,7 @@ def _value(name: str, vr: str, value: Any) -> Any:
         return _digits(name, vr, value)
     number = _number(vr, value)
     if number is None:
-        raise BadRequestError(f"a value of attribute {name} is none of VR {vr}")
+        raise BadRequestError(f"a value of attribute {name} does not fit VR {vr}")
     return number
 
 
@@ -188,7 +188,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _number(vr: str, value: Any) -> int | float | None:
-    """Return a number of a binary VR, or None where it is none."""
+    """Return a number of a binary VR, or None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -210,7 +210,7 @@ def _digits(name: str, vr: str, value: str | float) -> str:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number) or (vr == "IS" and number != int(number)):
-        raise BadRequestError(f"a value of attribute {name} is no number of VR {vr}")
+        raise BadRequestError(f"a value of attribute {name} is not a number of VR {vr}")
     if vr == "IS":
         return str(int(value))
     text = repr(value)
@@ -226,16 +226,16 @@ def _person_name(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value  # of servers before the 2014 edition
     if not isinstance(value, dict):
-        raise BadRequestError(f"a value of attribute {name} is no person name")
+        raise BadRequestError(f"a value of attribute {name} is not a person name")
     groups = [value.get(group) or "" for group in _NAME_GROUPS]
     if not all(isinstance(group, str) and _is_unicode(group) for group in groups):
-        raise BadRequestError(f"a value of attribute {name} is no person name")
+        raise BadRequestError(f"a value of attribute {name} is not a person name")
     return "=".join(groups).rstrip("=")
 
 
 def _binary(name: str, vr: str, value: Any) -> bytes:
     if vr not in BINARY_VRS or not isinstance(value, str):
-        raise BadRequestError(f"attribute {name} is not binary, or its InlineBinary is no text")
+        raise BadRequestError(f"attribute {name} is not binary, or its InlineBinary is not text")
     try:
         return b64decode(value, validate=True)
     except ValueError:

@@ -80,7 +80,7 @@ def _integers(data: bytes) -> list[Any]:
 
 
 def _decimal(text: str) -> float | str:
-    """Return a number, or the text itself where it is none or too large for one."""
+    """Return a number, or the text itself if it is not a number or is too large."""
     if "." not in text and "e" not in text and "E" not in text:
         return _integer(text)
     try:

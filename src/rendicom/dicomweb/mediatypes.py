@@ -87,7 +87,7 @@ class Choice(NamedTuple):
     charset
         Charset of the request, lower-case; may be unknown.
     transfer_syntax
-        A UID, ``*`` for "as stored", or nothing where there is none.
+        A UID, ``*`` for "as stored", or empty.
     is_representative
         One picture stands for several frames or instances.
     is_syntax_asked
@@ -183,7 +183,7 @@ def _choose_rendered(
 
 
 def _items(category: Category, offers: Sequence[str], *, is_single: bool) -> Iterator[Candidate]:
-    """Yield what a resource can be: one part where it is one item, and parts in any case."""
+    """Yield the media types of a resource: multipart, and single part where it is one item."""
     has_frames = category not in ("text", "other")
     loops_only = category in ("multi-frame", "video")
     pictures = picture_types() if has_frames else ()
@@ -285,7 +285,7 @@ def _refusal(candidates: Iterable[Candidate]) -> NotAcceptableError:
     if not available:
         return NotAcceptableError("this resource has no rendered form")
     return NotAcceptableError(
-        "this resource has none of the media types asked for",
+        "the resource has none of the requested media types",
         hint="accept one of those available",
         available=available,
     )

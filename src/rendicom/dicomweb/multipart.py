@@ -42,7 +42,7 @@ class MultipartWriter:
     Raises
     ------
     ValueError
-        The boundary is none.
+        The boundary is invalid.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class MultipartWriter:
         content_type
             Media type with its parameters.
         location
-            Content-Location: what the part is, or what it was rendered from.
+            Content-Location: of the part, or of the resource it was rendered from.
         headers
             More headers.
         """
@@ -215,7 +215,7 @@ class MultipartReader:
             raise BadRequestError(f"the body ends within part {number}")
 
     def close(self) -> None:
-        """Let go of what was read of a part that is not complete."""
+        """Discard the bytes of an incomplete part."""
         self._body.close()
         self._buffer.clear()
 

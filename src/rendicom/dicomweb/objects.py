@@ -100,7 +100,7 @@ def frame_bytes(
 
     With an empty ``transfer_syntax`` or Explicit VR Little Endian they are uncompressed, laid out
     as the metadata say; with ``*`` as stored, each the bare codestream; with a UID the same where
-    it is the stored one. Streams that are not what the transfer syntax says come uncompressed
+    it is the stored one. Streams that do not fit the transfer syntax come uncompressed
     with ``*``; so do those whose syntax has no media type. Other frames with shared chroma or of
     partial range (video has both) come as RGB in reversible JPEG 2000 with ``*``: viewers in
     browsers take such YBR for RGB.
@@ -267,7 +267,7 @@ def bulk_data(
     Raises
     ------
     NoSuchResourceError
-        There is no such element, or it has no value.
+        The element does not exist or has no value.
     """
     with opened(source) as stored:
         element = _element_at(stored.dataset.elements, path)
@@ -294,7 +294,7 @@ def _bulk_pixels(
 
 
 def _element_at(elements: Sequence[DataElement], path: str) -> DataElement:
-    missing = NoSuchResourceError("there is no such bulk data in the instance")
+    missing = NoSuchResourceError("the instance has no such bulk data")
     names = path.split("/")
     found: DataElement | None = None
     for index, name in enumerate(names):

@@ -48,7 +48,7 @@ def given(pairs: Sequence[tuple[str, str]], names: Container[str]) -> dict[str, 
 
 
 def read(name: str, reader: Callable[[str], _T], text: str) -> _T:
-    """Return what a reader makes of a value; its OptionError becomes one that names ``name``."""
+    """Return a value as read by a reader; its OptionError becomes one that names ``name``."""
     try:
         return reader(text)
     except OptionError as error:

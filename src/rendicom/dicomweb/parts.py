@@ -112,7 +112,7 @@ class PartBody:
         TooLargeError
             It is more than the limit allows.
         UnwritableOutputError
-            There is no room for the file.
+            There is not enough space for the file.
         """
         self._size += len(data)
         if self._size > self._limits.part:
@@ -136,7 +136,7 @@ class PartBody:
         return cast("IO[bytes]", NamedTemporaryFile(dir=self._directory))
 
     def take(self) -> tuple[bytes | IO[bytes], int]:
-        """Return what was written, and begin anew."""
+        """Return the bytes written, and start over."""
         body, size = self._file, self._size
         memory = bytes(self._memory)
         self._memory.clear()
@@ -147,7 +147,7 @@ class PartBody:
         return body, size
 
     def close(self) -> None:
-        """Let go of what was written."""
+        """Discard the bytes written."""
         if self._file is not None:
             self._file.close()
         self._file = None

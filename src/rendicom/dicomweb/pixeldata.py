@@ -85,7 +85,7 @@ class Layout(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """The cells of one frame, little endian, and what they turned out to be."""
+    """The cells of one frame, little endian, and their properties after decoding."""
 
     data: bytes
     bits_stored: int
@@ -307,7 +307,7 @@ def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
         data = np.frombuffer(data[:whole], f">u{size}").astype(f"<u{size}").tobytes()
     needed = -(-bits // 8)
     if not len(data):
-        raise CorruptDataError("pixel data is short: nothing of the frame is there")
+        raise CorruptDataError("pixel data is short: it has no bytes of the frame")
     if len(data) < needed:
         check_filling(needed, len(data))
         notes = (*notes, f"pixel data is short: {len(data)} of {needed} bytes; the rest is 0")

@@ -89,7 +89,7 @@ class Problem(NamedTuple):
     type: str = "about:blank"
 
     def members(self) -> dict[str, Any]:
-        """Return what is known, by name; those of RFC 9457 first."""
+        """Return the members that have a value, by name; those of RFC 9457 first."""
         standard = ("type", "title", "status", "detail")
         given = {
             name: value for name, value in self._asdict().items() if value not in ("", (), None)
@@ -156,7 +156,7 @@ def _phrase(status: int) -> str:
 
 
 def problem_headers(error: RendicomError) -> dict[str, str]:
-    """Return the headers that go with a problem: when to come again."""
+    """Return the headers of a problem, such as Retry-After."""
     if isinstance(error, errors.OverloadedError):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
     return {}
@@ -194,7 +194,7 @@ def _wanted(accept: str | None) -> str:
 
 
 def error_of(status: int, body: bytes) -> RendicomError:
-    """Return the error that a server answered with: what it says itself, or what its status says.
+    """Return the error of a server's response: from its problem document, or from its status.
 
     ``body`` is a problem document, or anything.
     """

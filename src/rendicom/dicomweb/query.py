@@ -82,7 +82,7 @@ class Query(NamedTuple):
 
 
 def parse_query(pairs: Iterable[tuple[str, str]], *, level: SearchLevel) -> Query:
-    """Return the query of decoded parameters; names that are none of DICOM's are ignored.
+    """Return the query of decoded parameters; names that are not DICOM attributes are ignored.
 
     Conditions on attributes of a lower level than ``level`` are left out, with a warning.
 
@@ -173,7 +173,7 @@ class _How:
             # No attribute has one but to make its length even, and databases refuse it.
             raise self._bad("contains a NUL", "")
         if any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise self._bad("is no text", "a byte of it belongs to no character")
+            raise self._bad("is not text", "its bytes do not form characters")
         if value == "" or (set(value) == {"*"} and vr not in _NUMBER_VRS):
             return Match(path, vr, "universal")
         if value == _EMPTY and "emptyvaluematching" in self._flags:
@@ -202,14 +202,14 @@ class _How:
 
     def _value(self, vr: str, text: str) -> str:
         if vr == "UI":
-            return self._checked(read_uid, text, "is no UID")
+            return self._checked(read_uid, text, "is not a UID")
         if vr in _NUMBER_VRS:
-            return self._checked(read_number, text, "is no number")
+            return self._checked(read_number, text, "is not a number")
         if vr in _RANGE_VRS:
             return self._dated((0,), vr, text).values[0]
         if vr == "AT":
             if not _TAG.fullmatch(text):
-                raise self._bad("is no tag", "give eight hexadecimal digits")
+                raise self._bad("is not a tag", "give eight hexadecimal digits")
             return text.upper()
         # Leading spaces are significant in texts (PS3.5 Table 6.2-1).
         return text.rstrip(" ") if vr in ("LT", "ST", "UT") else text.strip(" ")
@@ -218,7 +218,7 @@ class _How:
         ends = matched_range(vr, text.strip())
         if ends is None:
             what = {"DA": "date", "TM": "time", "DT": "date and time"}[vr]
-            raise self._bad(f"is no {what} and no range of them", "for example 20240101-20241231")
+            raise self._bad(f"is neither a {what} nor a range", "for example 20240101-20241231")
         return Match(path, vr, "range" if len(ends) == 2 else "single", ends)
 
     def _checked(self, read: Callable[[str], str | None], text: str, what: str) -> str:
@@ -248,7 +248,7 @@ def _include(values: Sequence[str]) -> tuple[TagPath, ...] | Literal["all"]:
 
 
 def _order(by_name: dict[str, list[str]]) -> tuple[tuple[int, bool], ...]:
-    """Return the tags to sort by; names that are no attributes are ignored."""
+    """Return the tags to sort by; unknown names are ignored."""
     names = [name.strip() for name in (_one(by_name, "orderby") or "").split(",")]
     found = ((parse_path(name.removeprefix("-")), name.startswith("-")) for name in names)
     return tuple((path[0], is_falling) for path, is_falling in found if path and len(path) == 1)
@@ -262,7 +262,9 @@ def _offset(name: str, value: str) -> str:
         return ""
     if not _OFFSET.fullmatch(text):
         raise BadRequestError(
-            f"the value of {name} is no offset from UTC", hint="for example +0100", parameter=name
+            f"the value of {name} is not an offset from UTC",
+            hint="for example +0100",
+            parameter=name,
         )
     return text
 
@@ -279,7 +281,7 @@ def _count(by_name: dict[str, list[str]], name: str) -> int | None:
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and len(value) <= 18):
-        raise BadRequestError(f"{name} is no whole number from 0 on", parameter=name)
+        raise BadRequestError(f"{name} is not a whole number, 0 or more", parameter=name)
     return int(value)
 
 

@@ -58,7 +58,7 @@ class RenderedQuery(NamedTuple):
     selection
         What of the instance is wanted, if a query parameter says so.
     layers
-        SOP Instance or Series Instance UIDs of what is drawn on the images, the lowest first.
+        SOP Instance or Series Instance UIDs of objects drawn on the images, the lowest first.
     """
 
     options: RenderOptions
@@ -86,7 +86,7 @@ def parse_rendered(
     is_presentation_state: bool = False,
     max_viewport_pixels: int = MOST_VIEWPORT_PIXELS,
 ) -> RenderedQuery:
-    """Return what the query parameters of a rendered resource ask for.
+    """Return the request that the query parameters of a rendered resource make.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ def rendered_parameters() -> tuple[QueryParameter, ...]:
         QueryParameter("accept", "Media types that are accepted, without wildcards.", "LIST"),
         QueryParameter("charset", "Character set of a text.", "NAME"),
         QueryParameter(
-            "layer", "SOP Instance or Series UIDs of what is drawn on images.", "UID,UID"
+            "layer", "SOP Instance or Series UIDs of objects drawn on images.", "UID,UID"
         ),
         *(
             QueryParameter(name, each.help, each.metavar)
@@ -273,7 +273,7 @@ def thumbnail_parameters() -> tuple[QueryParameter, ...]:
 
 
 def check_media_type(options: RenderOptions, media_type: str) -> None:
-    """Refuse what a picture of a media type cannot be (8.3.5.1.5).
+    """Refuse parameters that do not apply to a media type (8.3.5.1.5).
 
     Raises
     ------

@@ -83,7 +83,7 @@ def check_uid(text: str, *, what: str) -> str:
     Raises
     ------
     BadRequestError
-        It is none; ``parameter`` is ``what``.
+        It is not a UID; ``parameter`` is ``what``.
     """
     if len(text) > _UID_LENGTH or not _UID.fullmatch(text):
         raise BadRequestError(
@@ -105,7 +105,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
     parts = text.split(",")
     if not all(map(_FRAME.fullmatch, parts)) or "0" in {part.lstrip("0") or "0" for part in parts}:
         raise BadRequestError(
-            "the frame list has a member that is no frame number",
+            "a member of the frame list is not a frame number",
             hint="frames are counted from 1, with commas between them",
             parameter="frames",
         )
@@ -125,7 +125,7 @@ def parse_resource(path: str) -> Resource:
     Raises
     ------
     BadRequestError
-        The path is not one of a study, series, instance or frames, or a UID in it is none.
+        The path is not one of a study, series, instance or frames, or has an invalid UID.
     """
     _base, found, tail = path.rpartition("/studies/")
     parts = tail.rstrip("/").split("/")

@@ -89,7 +89,7 @@ class Rewriting:
         )
 
     def _changes(self) -> dict[int, tuple[str, bytes] | None]:
-        """Return what the header must say of decoded pixel data."""
+        """Return the attributes that describe decoded pixel data."""
         pixels = self._stored.pixels
         changes: dict[int, tuple[str, bytes] | None] = dict.fromkeys(_OFFSET_TABLES)
         description = pixels.description

@@ -23,12 +23,12 @@ _DATE_TIME_RANGE = re.compile(f"({_MOMENT}{_OFFSET}?)?-({_MOMENT}{_OFFSET}?)?", 
 
 
 def read_uid(text: str) -> str | None:
-    """Return a UID, or None where it is none (leading zeros are let through)."""
+    """Return a UID, or None if it is invalid (leading zeros are allowed)."""
     return text if _UID.fullmatch(text) else None
 
 
 def read_number(text: str) -> str | None:
-    """Return the text of a number, or None where it is none."""
+    """Return the text of a number, or None if it is not one."""
     return text if _NUMBER.fullmatch(text) else None
 
 

@@ -72,7 +72,7 @@ class StoredInstance:
 
     @cached_property
     def said_transfer_syntax(self) -> str:
-        """Return what sound file meta information says; empty where there is none."""
+        """Return the file meta information; empty if it is missing or not well-formed."""
         try:
             return read_file_meta(ByteWindow(self.source, limit=_MAX_META_BYTES)).transfer_syntax
         except HandOverError:

@@ -49,7 +49,7 @@ REASONS = {
     DUPLICATE: "an instance with this UID and other content is there already",
     CLASS_NOT_SUPPORTED: "the SOP class is not supported",
     NOT_AUTHORIZED: "storing is not allowed",
-    OUT_OF_RESOURCES: "there is no room for it",
+    OUT_OF_RESOURCES: "there is not enough space",
     DATA_SET_MISMATCH: "the data set does not fit its SOP class",
     CLASS_MISMATCH: "the file meta information contradicts the data set",
     STUDY_MISMATCH: "the instance is of another study than the request names",
@@ -92,7 +92,7 @@ def reason_of(error: RendicomError) -> int:
 def store_status(outcomes: Sequence[StoreOutcome]) -> int:
     """Return the status: 200 all stored, 202 some failed or were changed, 409 none stored.
 
-    507 where there is no room for any (RFC 4918 11.5): the client may send the same again.
+    507 if there is no space for any (RFC 4918 11.5): the client may send the same again.
     """
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
     failed = len(failures)

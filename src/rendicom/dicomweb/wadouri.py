@@ -150,7 +150,7 @@ def _interval(low: float, high: float, size: int) -> tuple[int, int]:
 def parse_wado_uri(
     pairs: Sequence[tuple[str, str]], accept: str | None, *, is_lenient: bool = False
 ) -> WadoUri:
-    """Return what the query of a WADO-URI request asks for (PS3.18 9.4 and 9.5).
+    """Return the parsed query of a WADO-URI request (PS3.18 9.4 and 9.5).
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def _accepts(texts: Mapping[str, str], accept: str | None, *, is_lenient: bool) 
         if each.is_multipart:
             raise BadRequestError("contentType is of a single part", parameter=name)
         if found := {"transfer-syntax", "charset"} & set(each.parameters):
-            hint = "transferSyntax and charset are parameters of their own"
+            hint = "transferSyntax and charset are separate parameters"
             raise BadRequestError(
                 f"contentType has the parameter {min(found)}", hint=hint, parameter=name
             )
@@ -226,7 +226,7 @@ def _accepts(texts: Mapping[str, str], accept: str | None, *, is_lenient: bool) 
 
 
 def _wants_dicom(accepts: Accepts) -> bool:
-    """Tell whether nothing is wanted more than the object itself."""
+    """Tell whether the object itself is preferred."""
     ranges = [each for each in accepts.query or accepts.header if each.q > 0]
     most = max((each.q for each in ranges), default=0.0)
     return any(
@@ -245,7 +245,7 @@ def _check_kind(texts: Mapping[str, str], *, wants_dicom: bool) -> None:
 
 
 def _check_company(texts: Mapping[str, str]) -> None:
-    """Refuse one of a pair without the other, and what a presentation state decides."""
+    """Refuse half of a pair, and parameters that the presentation state decides."""
     for pair in _TOGETHER:
         missing = [name for name in pair if name not in texts]
         if len(missing) == 1:

@@ -38,7 +38,7 @@ def from_native_xml(data: bytes, *, bulk: Callable[[str], bytes] | None = None) 
     """Return the data set of a Native DICOM Model, with or without its namespace.
 
     Given the URI of a BulkData element, ``bulk`` returns the bytes. Document types and entities
-    are refused, and so is what is nested too deep.
+    are refused, and so is too deep nesting.
 
     Raises
     ------

@@ -33,13 +33,13 @@ def model_from_xml(data: bytes) -> dict[str, Any]:
     Raises
     ------
     BadRequestError
-        It is not well-formed, or holds what the model does not have.
+        It is not well-formed, or has elements that are not in the model.
     """
     return _Reader().read(data)
 
 
 class _Reader:
-    """Handlers of the parser, and what they have made so far."""
+    """Handlers of the parser, and their results so far."""
 
     def __init__(self) -> None:
         self._names = [""]
@@ -63,14 +63,14 @@ class _Reader:
         except expat.ExpatError as error:
             raise BadRequestError(f"the XML is not well-formed in line {error.lineno}") from None
         except (LookupError, ValueError):
-            # The codec that the declaration names: there is none, or it is not one for text.
+            # The declared encoding is unknown, or is not one for text.
             raise BadRequestError("the XML is in an encoding that is not known") from None
         return self._items[0].model
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         name = name.rpartition(" ")[2]
         if name not in _CHILDREN.get(self._names[-1], ()):
-            raise BadRequestError("the XML is no Native DICOM Model")
+            raise BadRequestError("the XML is not a Native DICOM Model")
         if len(self._names) > _MAX_DEPTH:
             raise BadRequestError("the Native DICOM Model is nested too deep")
         self._names.append(name)
@@ -92,7 +92,7 @@ class _Reader:
         if self._names[-1] in _WITH_TEXT:
             self._text.append(text)
         elif text.strip():
-            raise BadRequestError("the XML is no Native DICOM Model")
+            raise BadRequestError("the XML is not a Native DICOM Model")
 
     def _end(self, name: str) -> None:
         name = self._names.pop()

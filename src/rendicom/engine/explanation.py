@@ -1,4 +1,4 @@
-"""`Explanation`: what a picture would show and why, in words and numbers."""
+"""`Explanation`: how a frame would be shown and why, in words and numbers."""
 
 from __future__ import annotations
 

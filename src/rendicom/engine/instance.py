@@ -119,7 +119,7 @@ class Instance(FrameSequence):
         Raises
         ------
         OptionError
-            The number is not whole, or the options are none.
+            The number is not whole, or the options are not `RenderOptions`.
         NoPixelDataError, NoSuchFrameError, UnsupportedTransferSyntaxError,
         UnsupportedImageError, CorruptDataError, LimitExceededError
         """
@@ -301,9 +301,9 @@ class Instance(FrameSequence):
         presentation: PresentationState | None = None,
         layers: Layers | None = None,
     ) -> RenderedImage:
-        """Return the picture of what a request selects.
+        """Return the picture of the selection of a request.
 
-        The request's locations are not opened: they say what the caller opened. With
+        The request's locations are not opened: they name sources that the caller opened. With
         ``presentation`` the image is shown as that presentation state says, and its own
         transforms, polarity and shutter do not count. ``layers`` are drawn over the image: paths
         of segmentations, structure sets, doses, reports or other images, or what
@@ -312,7 +312,7 @@ class Instance(FrameSequence):
         Raises
         ------
         OptionError
-            There is no such kind of selection, no such format, or the presentation state is not
+            The kind of selection or the format is unknown, or the presentation state is not
             for this image.
         RendicomError
             As for `rendicom.render`.
@@ -365,7 +365,7 @@ class Instance(FrameSequence):
         *,
         presentation: PresentationState | None = None,
     ) -> Explanation:
-        """Return what a picture of ``frame`` would be and why; decodes it to tell."""
+        """Return how ``frame`` would be shown and why; the frame is decoded for this."""
         decoded = self.frame(frame, options)
         plan = self._plan_for(frame, decoded, options, presentation)
         height, width = run(decoded, plan).samples.shape[:2]

@@ -52,7 +52,7 @@ class MeasuredFrame:
         return self.instance.display(self.frame, options)
 
     def measure(self, shape: str, points: Sequence[Point]) -> dict[str, Any]:
-        """Return what is measured, as plain numbers and texts that JSON can hold.
+        """Return the measurement as plain numbers and texts that JSON can hold.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class MeasuredFrame:
         Raises
         ------
         OptionError
-            There is no such shape, its points are too few, too many or not finite, the point lies
+            The shape is unknown, its points are too few, too many or not finite, the point lies
             outside the image or the rectangle holds no pixel.
         RendicomError
             The frame cannot be decoded.

@@ -41,7 +41,7 @@ def open_instance(
     """Return the DICOM instance in a path, bytes, binary file object or pydicom Dataset.
 
     The header is read; pixels are not touched. Use it as a context manager, or call ``close``.
-    ``open_layers`` opens what is to be drawn over its images. ``threads`` is how many threads may
+    ``open_layers`` opens objects that are drawn on its images. ``threads`` is how many threads may
     work on one picture; by default as many as this process may use processors.
 
     Raises

@@ -11,14 +11,14 @@ __all__ = ["Existing", "may_write", "write_picture"]
 
 
 def may_write(path: str, existing: Existing) -> bool:
-    """Tell whether a picture may be written at ``path``; False means: leave what is there.
+    """Tell whether a picture may be written at ``path``; False means: keep the existing file.
 
     Raises
     ------
     OutputExistsError
         A DICOM file is there, or anything at all while ``existing`` is ``fail``.
     UnwritableOutputError
-        The store does not tell what is there.
+        The store does not tell whether the file exists.
     """
     try:
         if not exists(path):

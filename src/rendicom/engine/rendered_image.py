@@ -82,7 +82,7 @@ class RenderedImage:
         Raises
         ------
         OptionError
-            There is no decoder for the media type.
+            The media type has no decoder.
         """
         import imagecodecs
 

@@ -36,7 +36,7 @@ class PictureRequest(NamedTuple):
     media_type
         Format of the picture.
     instance, presentation, layers
-        Where the instance, the presentation state it is shown by, and what is drawn over it are.
+        Locations of the instance, of its presentation state, and of objects drawn on it.
         A door opens them and hands them to the engine; they are None or empty where they came as
         objects, without a location.
 

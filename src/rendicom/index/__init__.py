@@ -1,1 +1,1 @@
-"""The catalogue of instances: what is where, found without opening a file."""
+"""The catalogue of instances: searches and locations without opening files."""

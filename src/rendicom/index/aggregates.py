@@ -58,7 +58,7 @@ class ChangedSeries:
         for table, locked in ((study, sorted(self._studies)), (series, self._series)):
             for chunk in chunked(locked):
                 values = {"stamp": new_stamp()}
-                # In the order in which `put` locks rows, so that there is no deadlock.
+                # In the order in which `put` locks rows, to avoid deadlocks.
                 ordered = select(table.c.id).where(table.c.id.in_(chunk)).order_by(table.c.uid)
                 connection.execute(ordered.with_for_update())
                 connection.execute(update(table).where(table.c.id.in_(chunk)).values(values))

@@ -69,7 +69,7 @@ class Catalogue:
     # --- asking --------------------------------------------------------------------------------
 
     def state(self) -> Hashable:
-        """Return a value that stays equal as long as nothing is written, by any process."""
+        """Return a value that changes whenever any process writes."""
         return self._database.state()
 
     def entry(self, study_uid: str, series_uid: str, instance_uid: str) -> Entry | None:

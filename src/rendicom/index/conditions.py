@@ -39,7 +39,15 @@ from rendicom.index.datetime_ranges import (
 from rendicom.index.dialects import Dialect
 from rendicom.index.paths import short_uid
 from rendicom.index.records import Level, MatchKey
-from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
+from rendicom.index.schema import (
+    INSTANCE,
+    NO_NUMBER,
+    PERSON_COLUMNS,
+    STUDY_TAGS,
+    file,
+    series,
+    study,
+)
 from rendicom.index.search_keys import KEYS, SHADOW, SHADOWED, VIRTUAL, Keys, name_of
 from rendicom.index.text_conditions import TIMES, Condition, TextConditions, check_number
 
@@ -47,21 +55,15 @@ __all__ = ["Conditions"]
 
 _NUMBERS = frozenset(("DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"))
 
-_STUDY_TEXTS = {
-    0x0020000D: study.c.uid,
-    0x00100020: study.c.patient_id,
-    0x00080020: study.c.study_date,
-    0x00080030: study.c.study_time,
-    0x00080050: study.c.accession_number,
-    0x00200010: study.c.study_id,
-}
+_OF_STUDY = {tag: study.c[name] for name, tag in STUDY_TAGS.items()}
+_NAMES: dict[int, Any] = {STUDY_TAGS[name]: study.c[name] for name in PERSON_COLUMNS}
 _TEXTS: dict[int, Any] = {
-    **_STUDY_TEXTS,
+    **{tag: column for tag, column in _OF_STUDY.items() if tag not in _NAMES},
+    0x0020000D: study.c.uid,
     0x0020000E: series.c.uid,
     0x00080060: series.c.modality,
     0x00080018: file.c.uid,
 }
-_NAMES: dict[int, Any] = {0x00100010: study.c.patient_name, 0x00080090: study.c.referring}
 _COLUMN_NUMBERS: dict[int, Any] = {
     0x00200011: series.c.number,
     0x00200013: file.c.number,
@@ -166,7 +168,7 @@ class Conditions:
         )
 
     def _date_time(self, tag: int, level: Level, match: MatchKey) -> Condition:
-        """Return the condition on a DT, which may have an offset of its own."""
+        """Return the condition on a DT, which may have a UTC offset."""
         offset = self._offset or 0
         ends = [
             (moment_in_zone(first, offset), moment_in_zone(last, offset))
@@ -269,7 +271,7 @@ class Conditions:
         there = (lower.c.study == study.c.id, files.c.kind == INSTANCE, files.c.sop_class.in_(uids))
         return chosen.where(*there).exists()
 
-    # --- what is kept as JSON ------------------------------------------------------------------
+    # --- attributes kept as JSON ---------------------------------------------------------------
 
     def _item(
         self,

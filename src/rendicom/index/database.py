@@ -168,7 +168,7 @@ class Database:
         OverloadedError
             The database does not answer.
         UnwritableOutputError
-            There is no room.
+            There is not enough space.
         CorruptDataError
             The database cannot hold a value.
         """
@@ -383,7 +383,7 @@ def _take_away(path: str) -> None:
     with open(path, "rb") as opened:
         is_database = opened.read(len(_MAGIC)) == _MAGIC
     if not is_database:
-        _log.warning("it was no database at all: it is kept beside it, as %s%s", path, _SET_ASIDE)
+        _log.warning("the file was not a database: it is kept as %s%s", path, _SET_ASIDE)
         os.replace(path, path + _SET_ASIDE)
     _remove(path)
 

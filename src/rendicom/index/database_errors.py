@@ -1,4 +1,4 @@
-"""Errors of the database drivers, and what they become."""
+"""Translates errors of the database drivers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def translated(error: SQLAlchemyError) -> RendicomError:
     if isinstance(error, DBAPIError):
         state = getattr(error.orig, "sqlstate", None)
         if is_sqlite_error(error, *FULL) or state == _FULL_STATE:
-            return UnwritableOutputError("there is no room for the index")
+            return UnwritableOutputError("there is not enough space for the index")
         if isinstance(error, DataError):
             return CorruptDataError("a value is of a kind that the index cannot hold")
         # The message of the driver may contain values of a patient.

@@ -3,7 +3,7 @@
 A range of dates and one of the times of the same pair form one range (PS3.18 8.3.4.1.1, PS3.4
 C.2.2.2.5.4). Timezone Offset From UTC in a search is the offset of its dates and times, not a
 condition (PS3.4 C.4.1.1.3.1.1): of pairs, of times alone, whose midnight it defines (PS3.4
-C.2.2.2.5.2), and of a DT without an offset of its own (PS3.3 C.12.1.1.8).
+C.2.2.2.5.2), and of a DT without a UTC offset (PS3.3 C.12.1.1.8).
 """
 
 from __future__ import annotations

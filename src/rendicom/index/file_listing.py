@@ -29,7 +29,7 @@ class FileSeen(NamedTuple):
 class Listing(NamedTuple):
     """Some of the files of one folder, spelt as by `rendicom.index.paths.split`.
 
-    ``is_readable`` is False where it could not be listed: nothing is known of what lies below.
+    ``is_readable`` is False where it could not be listed: its contents are unknown.
     ``outside`` counts links that are not followed as they lead out of the root.
     """
 
@@ -40,12 +40,12 @@ class Listing(NamedTuple):
 
 
 def device_of(root: str) -> str:
-    """Return what the file system is that ``root`` is on; empty for a URI.
+    """Return an identifier of the file system of ``root``; empty for a URI.
 
     Raises
     ------
     OSError
-        There is no such folder, or it cannot be reached.
+        The folder does not exist or cannot be reached.
     """
     return "" if storage.is_uri(root) else str(os.stat(root).st_dev)
 

@@ -1,4 +1,4 @@
-"""Reads what the catalogue keeps of a file: its header, and never its pixels."""
+"""Reads the attributes that the catalogue keeps of a file; never its pixels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNSETTLED_SECONDS = 5.0
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 _LONGEST = 1024
-"""Letters of a value; what is longer has no place in a list of studies."""
+"""Characters of a value; longer ones do not belong into a list of studies."""
 _MOST_VALUES = 64
 _LARGEST = 1 << 31
 
@@ -57,7 +57,7 @@ _WANTED = frozenset((*_NEEDED, *(tag for keys in KEYS.values() for tag in _tags_
 def read_indexed(location: str, version: str, size: int = 0) -> Indexed | None:
     """Return the catalogue's record of the file at a path or URI; None for other files.
 
-    A DICOMDIR is none. What lacks a UID that is needed to ask for it gets one made of its location.
+    A DICOMDIR is not one. A missing or invalid UID is replaced by one derived from the location.
 
     Raises
     ------

@@ -36,7 +36,7 @@ _log = logging.getLogger("rendicom.index")
 
 
 class Scanner:
-    """Scans folders again and again, in a thread of its own.
+    """Scans folders periodically, in a separate thread.
 
     Of several processes with one database, one scans a folder at a time. A folder that cannot be
     reached, or that is empty and on another file system than before (nothing is mounted there),
@@ -81,7 +81,7 @@ class Scanner:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the scanning thread; what was found is kept."""
+        """Stop the scanning thread; the entries are kept."""
         self._state.stopping.set()
         if self._thread is not None:
             self._thread.join(10)

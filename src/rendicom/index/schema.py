@@ -35,6 +35,8 @@ __all__ = [
     "FOREIGN",
     "INSTANCE",
     "NO_NUMBER",
+    "PERSON_COLUMNS",
+    "STUDY_TAGS",
     "VERSION",
     "deleted",
     "file",
@@ -47,7 +49,7 @@ __all__ = [
 ]
 
 VERSION = 3
-"""Version of the tables and of what is read into them. Older ones are rebuilt."""
+"""Version of the tables and of the attributes read into them. Older ones are rebuilt."""
 
 NO_NUMBER = 1 << 53
 """Stands for a missing number; sorts last."""
@@ -83,6 +85,19 @@ _key = BigInteger().with_variant(Integer, "sqlite")
 def _plain(name: str, kind: TypeEngine[str] = _text) -> Column[str]:
     return Column(name, kind, nullable=False, server_default="")
 
+
+STUDY_TAGS = {
+    "patient_id": 0x00100020,
+    "patient_name": 0x00100010,
+    "study_date": 0x00080020,
+    "study_time": 0x00080030,
+    "accession_number": 0x00080050,
+    "study_id": 0x00200010,
+    "referring": 0x00080090,
+}
+"""Columns of a study that hold the first value of an attribute, by name."""
+PERSON_COLUMNS = ("patient_name", "referring")
+"""Those of person names, which are folded for comparison."""
 
 meta = Table(
     "rendicom_index",

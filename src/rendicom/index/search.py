@@ -142,7 +142,7 @@ def _asked_order(sought: SearchQuery, warnings: list[str]) -> list[Any]:
 
 
 def _within(chosen: Select[Any]) -> Any:
-    """Return what is selected of the series of each study."""
+    """Return a selection over the series of each study."""
     return chosen.where(series.c.study == study.c.id).correlate(study).scalar_subquery()
 
 

@@ -23,6 +23,8 @@ from rendicom.index.schema import (
     FOREIGN,
     INSTANCE,
     NO_NUMBER,
+    PERSON_COLUMNS,
+    STUDY_TAGS,
     deleted,
     file,
     folder,
@@ -191,21 +193,9 @@ def _upsert(
     return connection.execute(statement.returning(table.c.id, table.c.source)).one()
 
 
-_STUDY_COLUMNS = {
-    "patient_id": 0x00100020,
-    "patient_name": 0x00100010,
-    "study_date": 0x00080020,
-    "study_time": 0x00080030,
-    "accession_number": 0x00080050,
-    "study_id": 0x00200010,
-    "referring": 0x00080090,
-}
-_NAMES = ("patient_name", "referring")
-
-
 def _study_columns(attributes: Mapping[str, list[Any]]) -> dict[str, Any]:
-    texts = {name: _first_text(attributes, tag) for name, tag in _STUDY_COLUMNS.items()}
-    names = {name: fold(texts[name])[:_LONGEST] for name in _NAMES}
+    texts = {name: _first_text(attributes, tag) for name, tag in STUDY_TAGS.items()}
+    names = {name: fold(texts[name])[:_LONGEST] for name in PERSON_COLUMNS}
     return {**texts, **names, "more": dict(attributes)}
 
 

@@ -77,7 +77,7 @@ class Blending(NamedTuple):
 
 
 def read_blending(source: ByteSource) -> Blending:
-    """Return what a blending or advanced blending presentation state says.
+    """Read a blending or advanced blending presentation state.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def read_blending(source: ByteSource) -> Blending:
         return _plain(attributes, notes)
     if sop_class == ADVANCED_BLENDING:
         return _advanced(attributes, notes)
-    raise UnsupportedImageError("the object is no blending presentation state")
+    raise UnsupportedImageError("the object is not a blending presentation state")
 
 
 def _plain(attributes: Attributes, notes: list[str]) -> Blending:
@@ -115,7 +115,7 @@ def _advanced(attributes: Attributes, notes: list[str]) -> Blending:
     inputs = {item.integer(_NUMBER, 0) or 0: item for item in attributes.items(_ADVANCED_INPUTS)}
     weights = _weights(attributes.items(_DISPLAYS), inputs)
     if not weights:
-        raise CorruptDataError("the presentation state does not say what is blended")
+        raise CorruptDataError("the presentation state does not name the images to blend")
     shown = [each for each in weights if inputs[each].text(_GEOMETRY).upper() == "YES"]
     bottom = next(iter(shown or weights))
     base = _input(attributes, inputs[bottom], notes)

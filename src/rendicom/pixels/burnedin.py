@@ -37,7 +37,7 @@ def burned_in(attributes: Labelled) -> str:
 
     These count: Burned In Annotation YES (PS3.3 C.7.6.1), Specimen Label in Image YES
     (C.8.12.4), and an image or a frame of a slide that is a LABEL or an OVERVIEW, which includes
-    the label (C.8.12.4.1.1). A header that says nothing of it is no reason, as many do not.
+    the label (C.8.12.4.1.1). The mere absence of the attribute is not a reason: many files lack it.
     """
     if _is_yes(attributes, _BURNED_IN):
         return "burned-in annotation"

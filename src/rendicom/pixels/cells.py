@@ -124,7 +124,7 @@ def _rows_of(pixels: NDArray[Any], rows: int, columns: int, *, by_row: bool) -> 
 def _whole(
     stored: FrameBytes, bits: int, *, strict: bool
 ) -> tuple[bytes | memoryview | bytearray, tuple[str, ...]]:
-    """Return the bytes, made up with zeros to what the header promises."""
+    """Return the bytes, padded with zeros to the length of the header."""
     needed = -(-bits // 8)
     held = len(stored.data)
     if held >= needed:
@@ -135,7 +135,7 @@ def _whole(
     check_filling(needed, held)
     data = bytearray(needed)
     data[:held] = stored.data
-    return data, (f"{text}; what is missing is black",)
+    return data, (f"{text}; missing pixels are black",)
 
 
 def _unpacked(

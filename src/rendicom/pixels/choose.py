@@ -95,7 +95,7 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
     if len(data) - expected * description.bits_allocated // 8 in (0, 1):
         return Stream("native", data, warnings=("the frame is not compressed",))
     raise CorruptDataError(
-        f"the frame is no stream that {syntax_name(uid) or 'the transfer syntax'} allows"
+        f"the frame is not a stream that {syntax_name(uid) or 'the transfer syntax'} allows"
     )
 
 

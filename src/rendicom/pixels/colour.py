@@ -61,7 +61,7 @@ def _full_8_bit(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @cache
 def _chroma_tables() -> tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]:
-    """Return what is added to Y: by Cr for red, by Cb * 256 + Cr for green, by Cb for blue."""
+    """Return the addends to Y: by Cr for red, by Cb * 256 + Cr for green, by Cb for blue."""
     chroma = np.arange(256) - 128.0
     red = np.floor(1.402 * chroma + 0.5)
     blue = np.floor(1.772 * chroma + 0.5)

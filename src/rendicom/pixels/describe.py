@@ -30,7 +30,7 @@ _SMALLEST_STREAM = 64
 
 
 def describe(header: Header) -> PixelDescription:
-    """Return what the header says of the pixel matrix (PS3.3 C.7.6.3).
+    """Return the description of the pixel matrix in the header (PS3.3 C.7.6.3).
 
     Attributes that are missing or contradict each other are repaired where only one reading
     makes sense; each repair is a warning.
@@ -38,7 +38,7 @@ def describe(header: Header) -> PixelDescription:
     Raises
     ------
     NoPixelDataError
-        There is no pixel data element, or none of the attributes of an image.
+        The pixel data element or all attributes of an image are missing.
     CorruptDataError
         Rows, Columns or the bits make no sense.
     """
@@ -126,7 +126,7 @@ def _size(attributes: Attributes) -> tuple[int, int]:
         raise NoPixelDataError("the object says of no image: Rows and Columns are missing")
     if missing:
         raise CorruptDataError(
-            f"{missing[0]} is missing", hint="without it nobody can tell the shape of the image"
+            f"{missing[0]} is missing", hint="without it the size of the image is unknown"
         )
     wrong = [f"{name} is {value}" for name, value in sides.items() if value is None or value <= 0]
     if rows is None or columns is None or wrong:
@@ -206,7 +206,7 @@ def _most_frames(
         return native
     if is_video(header.transfer_syntax) or left // count >= _SMALLEST_STREAM:
         return left // 8
-    # So many are unlikely: each has a fragment of its own.
+    # So many are unlikely: each needs a fragment.
     try:
         return len(Fragments(header.source, pixel).all)
     except CorruptDataError:

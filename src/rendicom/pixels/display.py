@@ -78,7 +78,7 @@ class FrameGroups:
 def display_attributes(
     header: Header, description: PixelDescription, frame: int
 ) -> DisplayAttributes:
-    """Return what the header says of how ``frame`` (counted from 1) is shown."""
+    """Return the attributes that decide how ``frame`` (counted from 1) is shown."""
     top = header.attributes
     notes: list[str] = []
     groups = FrameGroups(top, frame)
@@ -191,7 +191,7 @@ def _stored_padding(
     """Return a padding value, or None for one that no pixel can have.
 
     Many are written with the wrong sign: 63536 in a signed image is -2000. But one that Bits
-    Stored cannot hold must not be cut to those bits, or what it then hits is tissue.
+    Stored cannot hold must not be cut to those bits, or it would match values of tissue.
     """
     value = top.integer(tag, signed=description.signed)
     if value is None:
@@ -212,7 +212,7 @@ def _stored_padding(
             return read
     sign = "signed" if description.signed else "unsigned"
     name = "Pixel Padding Value" if tag == 0x00280120 else "Pixel Padding Range Limit"
-    notes.append(f"{name} is no value of {stored} {sign} bits and was not used")
+    notes.append(f"{name} is not a value of {stored} {sign} bits and was not used")
     return None
 
 
@@ -233,7 +233,7 @@ def _palette(top: Attributes, description: PixelDescription, notes: list[str]) -
 
 
 def _range_palette(top: Attributes, notes: list[str]) -> Palette | None:
-    """Return the palette that is for what comes out of the VOI transform (PS3.3 C.8.32.4)."""
+    """Return the palette for the results of the VOI transform (PS3.3 C.8.32.4)."""
     if top.text(_PIXEL_PRESENTATION) != "COLOR_RANGE":
         return None
     palette = palette_of(top, _UNSIGNED, notes)
@@ -261,7 +261,7 @@ def pixel_size(pairs: Iterable[tuple[float, ...]], notes: list[str]) -> tuple[fl
             if 1 / _LONGEST_PIXEL <= ratio <= _LONGEST_PIXEL:
                 return pair[0], pair[1]
         if pair:
-            notes.append("a size or an aspect ratio of pixels makes no sense and was not used")
+            notes.append("an invalid pixel size or aspect ratio was not used")
     return 1.0, 1.0
 
 

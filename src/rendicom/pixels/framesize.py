@@ -39,7 +39,7 @@ def native_samples(
 
     That is rows x columns x samples. With subsampled chroma it is two samples a pixel
     (PS3.3 C.7.6.3.1.2), but the standard asks for even columns and files have odd ones too:
-    then each row ends with a pair of its own, or pairs run on over the ends of rows. Some files
+    then each row ends with a separate pair, or pairs continue across rows. Some files
     are labelled 4:2:2 and store 4:4:4. ``held_bytes``, the length of ``frames`` frames, tells
     which; ``None`` where it is not known.
     """
@@ -84,7 +84,7 @@ def check_frame(rows: int, columns: int, samples: int, *, cell_bits: int, max_pi
 def check_filling(needed_bytes: int, held_bytes: int) -> None:
     """Refuse to make up ``held_bytes`` to ``needed_bytes`` where the header cannot be true.
 
-    Filling costs whoever sends a short file nothing, and us all the memory there is.
+    Padding would let a short file allocate all memory.
 
     Raises
     ------

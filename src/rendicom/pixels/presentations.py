@@ -122,7 +122,7 @@ def _kind(attributes: Attributes) -> Kind:
             f"presentation states of class {name} are not rendered",
             hint="grayscale, color, pseudo-color and XA/XRF ones are",
         )
-    raise UnsupportedImageError(f"the object is of class {name}, which is no presentation state")
+    raise UnsupportedImageError(f"the object is of class {name}, which is not a presentation state")
 
 
 def _references(attributes: Attributes) -> tuple[ReferencedImage, ...]:
@@ -154,7 +154,7 @@ def _scope(item: Attributes) -> Scope:
 
 
 def number_or(attributes: Attributes, tag: int, default: float) -> float:
-    """Return a number, or ``default`` where there is none."""
+    """Return a number, or ``default`` without a value."""
     value = attributes.number(tag)
     return default if value is None or not math.isfinite(value) else value
 
@@ -167,7 +167,7 @@ def first_table(attributes: Attributes, tag: int, notes: list[str]) -> LookupTab
 
 
 def _extent(item: Attributes) -> tuple[float, float]:
-    """Return what is looked up: by the VR of the descriptor, with a sign where it is not known.
+    """Return the range of values that a LUT maps: by the VR of its descriptor, signed if unknown.
 
     An unsigned value that great would leave half of the values to the first entry.
     """
@@ -178,7 +178,7 @@ def _extent(item: Attributes) -> tuple[float, float]:
 def softcopy_vois(
     attributes: Attributes, notes: list[str], *, is_behind_lut: bool
 ) -> tuple[SoftcopyVoi, ...]:
-    """Return the VOI transforms; what comes out of a Modality LUT has no sign."""
+    """Return the VOI transforms; values from a Modality LUT are unsigned."""
     vois = []
     for item in attributes.items(_SOFTCOPY_VOIS):
         tables = [
@@ -203,7 +203,7 @@ def _activations(attributes: Attributes) -> dict[int, str]:
 def _quarter_turns(attributes: Attributes, notes: list[str]) -> int:
     degrees = attributes.integer(_ROTATION, 0) or 0
     if degrees % 90:
-        notes.append("the rotation of the presentation state is no multiple of 90 degrees")
+        notes.append("the rotation of the presentation state is not a multiple of 90 degrees")
     return degrees // 90 % 4
 
 

@@ -1,4 +1,4 @@
-"""Reads what a display shutter covers, of an image or of a presentation state."""
+"""Reads the display shutters of images and presentation states."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FARTHEST = 1 << 31
 def read_shutter(
     attributes: Attributes, notes: list[str], *, planes: Sequence[OverlayPlane] = ()
 ) -> Shutter | None:
-    """Return what is covered; None where nothing is (PS3.3 C.7.6.11, C.7.6.15).
+    """Return the display shutter, or None (PS3.3 C.7.6.11, C.7.6.15).
 
     ``planes`` are those a bitmap shutter may be one of. A shape that is not described in full
     covers nothing and is a note.
@@ -84,7 +84,7 @@ def ink_of(attributes: Attributes, *, gray: int, colour: int) -> Ink:
 
 
 def components(attributes: Attributes, tag: int, count: int) -> tuple[int, ...]:
-    """Return so many components of a color, of 16 bits each; () where there are none such."""
+    """Return that many 16-bit components of a color; () if the value has another number."""
     values = attributes.integers(tag)[:count]
     sound = len(values) == count and all(0 <= value <= 0xFFFF for value in values)
     return values if sound else ()

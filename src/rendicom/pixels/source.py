@@ -58,7 +58,7 @@ class FrameSource:
         NoSuchFrameError
             The instance has no such frame.
         CorruptDataError
-            The frame's bytes cannot be told from the others'.
+            The frame's bytes cannot be located.
         """
         if not 1 <= number <= self._description.number_of_frames:
             count = self._description.number_of_frames
@@ -98,7 +98,7 @@ class FrameSource:
     # --- encapsulated ---------------------------------------------------------------------
 
     def _looks_encapsulated(self) -> bool:
-        """Believe how the bytes are stored before what the transfer syntax says of them."""
+        """Decide by the stored bytes, whatever the transfer syntax says."""
         self._is_bare_stream = False
         if self._pixel.length is None:
             return True
@@ -178,7 +178,7 @@ class FrameSource:
         return self._fragments.between(first + int(offsets[number - 1]), stop)
 
     def _cut_to_length(self, found: FrameBytes, number: int) -> FrameBytes:
-        """Take off the pad byte where the Extended Offset Table Lengths tell of one."""
+        """Remove the pad byte if the Extended Offset Table Lengths show one."""
         data = self._header.attributes.raw(_LENGTHS)
         if len(data) < 8 * number:
             return found

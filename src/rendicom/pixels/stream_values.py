@@ -35,7 +35,7 @@ def _unsigned(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
 def colour_values(
     samples: NDArray[Any], decoded: Decoded, description: PixelDescription
 ) -> tuple[NDArray[Any], int, tuple[str, ...]]:
-    """Return values of streams of several samples, their bits, and what was done to them.
+    """Return values of streams of several samples, their bits, and notes on repairs.
 
     As with gray, a lossless stream deeper than Bits Stored holds pixel cells; so does a lossy
     stream as deep as the cell, unless its values need more than Bits Stored.
@@ -60,7 +60,7 @@ def colour_values(
 def gray_values(
     samples: NDArray[Any], decoded: Decoded, description: PixelDescription, *, is_jpeg_2000: bool
 ) -> tuple[NDArray[Any], int, bool, tuple[str, ...]]:
-    """Return values, bits and sign of one-sample streams, and what was done to them.
+    """Return values, bits and sign of one-sample streams, and notes on repairs.
 
     Most coders know no sign: the bits are read as Pixel Representation says, from the precision
     of the stream or from Bits Stored, whichever is less. JPEG 2000 knows one: negative values it

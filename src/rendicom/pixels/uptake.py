@@ -17,7 +17,7 @@ _SERIES, _ACQUISITION = (0x00080021, 0x00080031), (0x00080022, 0x00080032)
 
 
 def suv_factor(attributes: Attributes) -> float | None:
-    """Return what a value in Bq/ml is multiplied by to become a SUV in g/ml; None where unknown.
+    """Return the factor from Bq/ml to an SUV in g/ml, or None if it is unknown.
 
     Activity that is corrected to the start of the scan (DECY, START) is compared with the dose
     that was left then; one that is corrected to the injection (ADMIN) with the whole dose.

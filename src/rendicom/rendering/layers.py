@@ -54,7 +54,7 @@ class ValueLayer(NamedTuple):
 
 
 class IsoLines(NamedTuple):
-    """Lines around the pixels whose value is at least a level; 0 where there is no value."""
+    """Lines around the pixels whose value is at least a level; 0 where a pixel has no value."""
 
     values: NDArray[np.float32]
     levels: tuple[tuple[float, Colour], ...]
@@ -76,7 +76,7 @@ class LayerLabel(NamedTuple):
 
 
 class LegendRow(NamedTuple):
-    """A color and what it stands for."""
+    """A color and its meaning."""
 
     colour: Colour
     text: str

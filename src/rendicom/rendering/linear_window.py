@@ -49,7 +49,7 @@ class LinearWindow:
             values.clip(first, last, out=near)
             # Wraps around for signed values; as unsigned the difference is right.
             np.subtract(near, first, out=near)
-            # Converted first: a multiplication that converts works in small buffers of its own.
+            # Converted first: a multiplication that converts works in small temporary buffers.
             np.copyto(level, unsigned[:count])
             np.multiply(level, self.scale, out=level)
             np.add(level, self.offset, out=level)

@@ -1,6 +1,6 @@
 """Compiles the plan of an image with a presentation state (PS3.4 N.2; PS3.18 8.3.5.1.6).
 
-The presentation state replaces transforms, polarity and shutter of the image; what it lacks is
+The presentation state replaces transforms, polarity and shutter of the image; missing parts are
 identity. Only the padding of the image stays black.
 """
 

@@ -141,7 +141,7 @@ def _with_true_function(window: Window, image: PlanRequest, modality: Modality) 
     """Return a narrow LINEAR window as LINEAR_EXACT if values are not integers.
 
     LINEAR of width 1 or less is a threshold between integers (PS3.3 C.11.2.1.2.1). Nearly all
-    fractional values would be white, which is not what the window was made for.
+    fractional values would be white, against the purpose of the window.
     """
     if window.function != "linear" or window.width > 1:
         return window

@@ -103,7 +103,7 @@ async def choose_instances(
         count = await services.pictures.count(entry)
         targets = tuple(ShownFrame(entry, each) for each in range(1, count + 1))
     if not targets and category == "other":
-        raise NoSuchResourceError("none of the images that the object is about is here")
+        raise NoSuchResourceError("this server has none of the images that the object refers to")
     return [shown._replace(targets=targets)]
 
 
@@ -242,5 +242,5 @@ async def _presented(services: Services, state: Entry) -> list[ShownInstance]:
         how = how._replace(layers=(state, *above) if above else ())
         found += [how._replace(frames=(number,)) for number in numbers]
     if not found:
-        raise NoSuchResourceError("none of the images of the presentation state is here")
+        raise NoSuchResourceError("this server has none of the images of the presentation state")
     return found

@@ -71,7 +71,7 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise OptionError("expires on what is no day of the form YYYY-MM-DD") from None
+        raise OptionError("expires on a date that is not of the form YYYY-MM-DD") from None
 
 
 def parse_keys(text: str, *, what: str) -> tuple[ApiKey, ...]:

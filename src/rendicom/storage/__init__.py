@@ -79,7 +79,7 @@ def join(folder: str, *parts: str) -> str:
 
 
 def open_bytes(location: str) -> str | BinaryIO:
-    """Return what the engine opens; see `Store.open_bytes`."""
+    """Return a path or file object for the engine; see `Store.open_bytes`."""
     return _store(location).open_bytes(location)
 
 
@@ -135,4 +135,4 @@ def _found(scheme: str) -> Store:
         if scheme in store.schemes:
             return store
     known = ", ".join(f"{each}://" for store in stores for each in store.schemes)
-    raise OptionError(f"{scheme}:// is no storage Rendicom knows", hint=f"known: {known}")
+    raise OptionError(f"{scheme}:// is not a known storage", hint=f"known: {known}")

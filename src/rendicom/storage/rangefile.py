@@ -18,8 +18,8 @@ _BLOCKS_KEPT = 8
 class RangeFile(io.RawIOBase):
     """Reads ``size`` bytes that ``fetch(first, end)`` gets by range.
 
-    Small reads cost a block of 1 MiB once, large ones what they are. ``start`` is what is known
-    already. ``bytes_fetched`` counts; what ``fetch`` raises comes through.
+    Small reads fetch a block of 1 MiB once, large ones only their own bytes. ``start`` holds the
+    first bytes if they are known. Exceptions of ``fetch`` are not caught.
     """
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int, start: bytes = b"") -> None:

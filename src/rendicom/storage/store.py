@@ -1,4 +1,4 @@
-"""The interface of a storage backend, and what it lists."""
+"""The interface of a storage backend, and the objects that it lists."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Store(Protocol):
     def list_folder(self, location: str) -> Iterator[Stored]:
         """Yield all that is below ``location``, or the one object there, sorted by name.
 
-        Nothing is yielded where nothing is. Memory does not grow with the number of objects.
+        A folder that does not exist is empty. Memory does not grow with the number of objects.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Store(Protocol):
         ...
 
     def version_of(self, location: str) -> str:
-        """Return what changes when the bytes do; empty where there are none.
+        """Return a version that changes when the bytes do; empty if the object is missing.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A folder for as long as its process lives; what a killed process left is removed by the next."""
+"""A temporary folder of a process; the next process removes those of killed ones."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ class CodecTests:
                 self._decode_or_refuse(example.stream[:end], example)
 
     def test_strict_refuses_half_a_stream(self) -> None:
-        """With ``strict`` there is no picture of incomplete data."""
+        """With ``strict`` incomplete data give an error."""
         for example in self.examples():
             request = replace(example.request, strict=True)
             half = example.stream[: len(example.stream) // 2]

@@ -81,7 +81,7 @@ def image(
     photometric, planar
         Photometric Interpretation and Planar Configuration; cells of an array follow the latter.
     bits_allocated, bits_stored, high_bit, signed
-        What the header says, and how cells are packed; by default what the dtype says (8 bits
+        Bits in the header, and how cells are packed; by default those of the dtype (8 bits
         for bytes).
     unused_bits
         Pattern that fills the bits of a cell outside the stored value.

@@ -103,7 +103,7 @@ class StoreTests:
         _must_raise(UnreadableSourceError, lambda: self.store.head(place, 10))
 
     def test_existing(self, root: str) -> None:
-        """``overwrite`` replaces, ``skip`` and ``fail`` leave what is there and say so."""
+        """``overwrite`` replaces, ``skip`` and ``fail`` keep the existing object and report it."""
         place = join(root, "x")
         assert self.store.write(place, b"old", existing="skip") is True
         assert self.store.write(place, b"new", existing="skip") is False

@@ -75,7 +75,7 @@ class Element:
     undefined_items
         Items have undefined length and end with a delimiter.
     cell
-        Bytes in a unit that big endian reverses; ``None`` for what the VR says (OW 2, OB 1).
+        Bytes in a unit that big endian reverses; ``None`` for those of the VR (OW 2, OB 1).
     """
 
     tag: int

@@ -51,7 +51,7 @@ def pack(call: Call) -> bytes:
 
 
 def perform(call: bytes) -> bytes:
-    """Perform the call and return its result, or what it raised, for `unpack`.
+    """Perform the call and return its result or exception, for `unpack`.
 
     KeyboardInterrupt and SystemExit pass through.
     """
@@ -73,7 +73,7 @@ def perform(call: bytes) -> bytes:
 
 
 def unpack(outcome: bytes) -> Any:
-    """Return what the call returned, or raise what it raised.
+    """Return the result of the call, or raise its exception.
 
     The traceback in the worker is the ``__cause__`` of an error.
     """

@@ -82,7 +82,7 @@ def deadline(seconds: float | None) -> Iterator[None]:
     """Give the block ``seconds``; after that the whole process ends at once, with `TIMEOUT_EXIT`.
 
     Nothing is cleaned up, so it is for worker processes only. Threads of a process may have
-    deadlines of their own; the first that is missed ends them all. None sets no deadline. Takes
+    separate deadlines; the first that is missed ends them all. None sets no deadline. Takes
     over the one timer of `faulthandler.dump_traceback_later`; costs about 50 microseconds.
     """
     if seconds is None:

@@ -119,7 +119,7 @@ def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
             f"{each.name}[://HOST:PORT]" if each.takes_address else each.name
             for each in engines().values()
         ]
-        raise OptionError(f"engine {text!r} is none of {', '.join(sorted(forms))}")
+        raise OptionError(f"engine {text!r} is not one of {', '.join(sorted(forms))}")
     if jobs < 1:
         raise OptionError(f"jobs {jobs} is not a number from 1")
     if not engine.is_available:

@@ -26,7 +26,7 @@ __all__ = ["Displayed", "FrameDisplay", "SelectionKind", "selection_kind"]
 class Displayed(NamedTuple):
     """Samples ready to be encoded, and how they came about.
 
-    ``seconds`` are those of decoding and of rendering, ``layers`` what was drawn over the image.
+    ``seconds`` are the durations of decoding and rendering, ``layers`` the objects on the image.
     """
 
     image: DisplayImage

@@ -65,7 +65,7 @@ def _durations(description: PixelDescription, numbers: Sequence[int]) -> list[fl
 
 
 def read_number(value: object) -> int:
-    """Return the frame number given in code; OptionError for what is not a whole number."""
+    """Return the frame number given in code; OptionError if it is not a whole number."""
     number = None if isinstance(value, str) else read_integer(value)
     if number is None:
         raise OptionError(f"frame {shown(value)} is not a whole number")

@@ -115,7 +115,7 @@ def _lossless_samples(
         if within(samples, bits=precision):
             return samples, ()
         return samples & samples.dtype.type((1 << precision) - 1), (_WRAPPED,)
-    # Decoded as 16 bits nothing is cut off. The first prediction (T.81 H.1.2.1) is larger then,
+    # Decoded as 16 bits, no bits are lost. The first prediction (T.81 H.1.2.1) is larger then,
     # and all samples with it.
     deep = stream[:at] + b"\x10" + stream[at + 1 :]
     found = call(decode, deep, **how).astype(np.int32) >> shift

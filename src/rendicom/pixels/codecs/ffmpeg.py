@@ -140,7 +140,7 @@ def _decoded(frame: VideoFrame, request: DecodeRequest) -> Decoded:
     return Decoded(samples, photometric_interpretation="RGB", bits_stored=8, signed=False)
 
 
-# --- what a video says of itself --------------------------------------------------------------
+# --- properties of a video --------------------------------------------------------------------
 
 _UID = "1.2.840.10008.1.2.4."
 _MAIN_LEVEL = (576, 720)
@@ -166,7 +166,7 @@ class VideoInfo(NamedTuple):
 
 
 def probe(stream: bytes, *, max_pixels: int) -> VideoInfo:
-    """Return what a video is, with its frames counted and the first of them decoded.
+    """Return the properties of a video; its frames are counted, the first one is decoded.
 
     Raises
     ------

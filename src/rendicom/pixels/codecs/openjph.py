@@ -145,8 +145,8 @@ def _complaints() -> Iterator[list[str]]:
     """Collect the errors that OpenJPH raises in this thread where no caller can catch them.
 
     Older imagecodecs lets them end in ``sys.excepthook``, which prints them, and then in
-    ``sys.unraisablehook``, and returns what it has as if all were well. The hooks stay, and pass
-    on what comes from elsewhere.
+    ``sys.unraisablehook``, and returns a partial result without an error. The hooks stay, and pass
+    on other exceptions.
     """
     if not hasattr(sys.unraisablehook, "for_openjph"):
         _listen_to_unraisable(sys.unraisablehook)

@@ -133,7 +133,7 @@ def _shortage(held: int, needed: int, request: DecodeRequest) -> tuple[str, ...]
     text = f"the RLE stream is short: {held} of {needed} bytes"
     if request.strict or not held:
         raise CorruptDataError(text)
-    return (f"{text}; what is missing is black",)
+    return (f"{text}; missing pixels are black",)
 
 
 CODEC = _RLE()

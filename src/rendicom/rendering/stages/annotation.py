@@ -39,7 +39,7 @@ def write_corners(picture: NDArray[Any], corners: Corners) -> NDArray[Any]:
     """Return a copy of the picture with text in its corners, same shape and dtype.
 
     If lines do not fit side by side, those of the right corner are placed below those of the left
-    corner, or are shortened with an ellipsis if there is no room. Lines that do not fit vertically
+    corner, or are shortened with an ellipsis if they do not fit. Lines that do not fit vertically
     are left out, the last ones of the top first.
     """
     result = picture.copy()

@@ -44,7 +44,7 @@ _LEGEND_SIDES, _LEAST_LETTER = 40, 7
 
 
 def draw_layers(samples: NDArray[Any], stack: LayerStack, placing: Placing) -> NDArray[Any]:
-    """Return the picture, RGB, with the layers over it; ``placing`` is what the image went through.
+    """Return the picture, RGB, with its layers; ``placing`` is the geometry of the image.
 
     What is laid over each other is rounded once, in the end.
     """

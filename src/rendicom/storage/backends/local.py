@@ -26,7 +26,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NAMELESS = getattr(os, "O_TMPFILE", 0)
 _NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT}
 _NO_NAME = {errno.ENOENT, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ELOOP}
-"""There is no /proc, or there are no hard links."""
+"""/proc or hard links are missing."""
 _without_nameless: set[int] = set()
 """Devices where a file without a name cannot be made, or not get one."""
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EROFS}
@@ -98,7 +98,7 @@ class _Local:
     def write(
         self, location: str, data: bytes, *, existing: Existing, is_durable: bool = False
     ) -> bool:
-        """Write a new file and give it the name: nobody ever sees half of one.
+        """Write a new file and give it the name: partial files are never visible.
 
         Missing folders are made. A replaced file keeps its permissions; pipes and devices are
         written to as they are. What is durable is on the disk before it gets its name, and the
@@ -216,7 +216,7 @@ def _sync_folder(folder: str) -> None:
 def _write_nameless(place: str, folder: str, content: _Content) -> bool:
     """Write to a file that gets its name when it is whole; a kill before that leaves nothing.
 
-    False where the file system has no such files, or somebody has taken the name meanwhile.
+    False where the file system has no such files, or another process has taken the name meanwhile.
     """
     if not _NAMELESS or (device := _device_of(folder)) in _without_nameless:
         return False
@@ -318,7 +318,7 @@ def _left(place: str, existing: Existing) -> bool:
 
 
 def _rename_to_new(part: str, place: str) -> None:
-    """Give ``part`` its name unless the name is taken, also by somebody a moment ago."""
+    """Give ``part`` its name unless the name is taken, also by another process just now."""
     if os.name == "nt":
         os.rename(part, place)
         return

@@ -55,7 +55,7 @@ class _Memory:
     def write(
         self, location: str, data: bytes, *, existing: Existing, is_durable: bool = False
     ) -> bool:
-        del is_durable  # nothing of it outlives the process
+        del is_durable  # memory ends with the process
         from hashlib import md5
 
         # As the ETag of S3 mostly is.

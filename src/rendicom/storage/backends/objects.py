@@ -60,7 +60,7 @@ _REASONS = {
 _NO_KEYS = "no keys for the object store are known"
 _WHERE_KEYS = "keys, account, region and endpoint come from environment variables"
 _without_conditions: set[str] = set()
-"""Buckets whose store cannot write on the condition that nothing is there."""
+"""Buckets whose store has no conditional writes."""
 
 
 class _Place(NamedTuple):
@@ -350,13 +350,13 @@ def _reading() -> Iterator[None]:
 
 
 def _status(error: Exception) -> str:
-    """Return the HTTP status that a failure ended with, empty where there was none."""
+    """Return the HTTP status that a failure ended with, empty without one."""
     found = _STATUS.search(str(error))
     return "" if found is None else found[1]
 
 
 def _reason(error: Exception) -> tuple[str, str]:
-    """Return a line of our own, and a hint: the library's text may hold a signed address."""
+    """Return a message and a hint: the library's text may hold a signed URL."""
     name, text = type(error).__name__, str(error)
     if any(sign in text for sign in _KEYLESS):
         return _NO_KEYS, _WHERE_KEYS
