@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+import rendicom
 from serverprocess import Served
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+PACKAGE = Path(rendicom.__file__).parent
 YAML_RULES = (
     "{extends: default, rules: {document-start: disable, comments: disable,"
     " line-length: {max: 110}, braces: {max-spaces-inside: 0}}}"
@@ -42,6 +44,26 @@ def test_the_dockerfile() -> None:
     copied = re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE)
     assert {name for line in copied for name in line.split()} == set(kept)
     assert all((DEPLOY.parent / name).exists() for name in kept)
+
+
+def test_the_image_has_the_codecs_that_the_program_uses() -> None:
+    import imagecodecs
+
+    from rendicom.engine.rendered_image import _DECODERS
+
+    source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    called = set(re.findall(r"\bimagecodecs\.(\w+_(?:decode|encode|transform))\b", source))
+    called |= {f"{name}_decode" for name in _DECODERS.values()}
+    assert all(hasattr(imagecodecs, name) for name in called)  # which loads their modules
+    loaded = {name.removeprefix("imagecodecs._"): sys.modules[name] for name in sys.modules}
+    used = {
+        name
+        for name, module in loaded.items()
+        if str(getattr(module, "__file__", "")).endswith((".so", ".pyd"))
+        and any(hasattr(module, each) for each in called)
+    }
+    (kept,) = re.findall(r'^ARG CODECS="(.*)"$', (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    assert set(kept.split()) - {"shared", "shared_cython"} == used
 
 
 def test_yaml() -> None:
