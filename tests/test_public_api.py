@@ -1,4 +1,4 @@
-"""The public API is what the stored list says: names, parameters, members, codes of errors.
+"""The public API is what the stored list says: names, types, members, codes.
 
 A change of the list is a change that users see; RELEASING.md has the deprecation policy. After a
 change that is meant, ``python tests/test_public_api.py`` writes the list anew.
@@ -14,21 +14,43 @@ from typing import Any
 import rendicom
 import rendicom.batch.manifest
 import rendicom.testing
+from rendicom.coded_warnings import WARNINGS
 
 STORED = Path(__file__).with_name("public_api.txt")
 
 
 def signature_of(call: Any) -> str:
-    """Return names, kinds and defaults of parameters; annotations differ between Pythons."""
+    """Return names, kinds, types and defaults of parameters, and the type of the result."""
     try:
         signature = inspect.signature(call)
     except ValueError:
         return "(...)"
-    plain = [
-        each.replace(annotation=inspect.Parameter.empty, default=_shown(each.default))
+    typed = [
+        each.replace(annotation=_typed(each.annotation), default=_shown(each.default))
         for each in signature.parameters.values()
     ]
-    return str(inspect.Signature(plain))
+    result = inspect.Signature.empty if inspect.isclass(call) else signature.return_annotation
+    return str(inspect.Signature(typed, return_annotation=_typed(result)))
+
+
+def _typed(annotation: Any) -> Any:
+    """Return a type as its source has it: how Python shows it differs between versions."""
+    if annotation is inspect.Parameter.empty:
+        return annotation
+    text = getattr(annotation, "__forward_arg__", None) or getattr(annotation, "__name__", None)
+    return _Shown(text or str(annotation))
+
+
+def type_of(kind: type, name: str, value: Any) -> str:
+    """Return the type of a field or property, with its colon, or nothing."""
+    if isinstance(value, property):
+        found = inspect.signature(value.fget).return_annotation if value.fget else None
+    elif (call := getattr(value, "func", None)) is not None:
+        found = inspect.signature(call).return_annotation
+    else:
+        owners = (vars(each).get("__annotations__", {}) for each in kind.__mro__)
+        found = next((each[name] for each in owners if name in each), None)
+    return f": {_typed(found)!r}" if found is not None else ""
 
 
 class _Shown:
@@ -50,12 +72,13 @@ def _shown(default: object) -> object:
 def members_of(kind: type) -> Iterator[str]:
     fields = {*getattr(kind, "__dataclass_fields__", ()), *getattr(kind, "_fields", ())}
     for name in sorted({*dir(kind), *fields}):
-        if name.startswith("_") or (name not in fields and hasattr(Exception, name)):
+        inherited = any(hasattr(each, name) for each in (Exception, str) if issubclass(kind, each))
+        if name.startswith("_") or (name not in fields and inherited):
             continue
         value = inspect.getattr_static(kind, name, None)
         if name in fields or isinstance(value, property) or not callable(getattr(kind, name)):
-            code = f" = {value}" if name == "code" else ""
-            yield f".{name}{code}"
+            is_code = name == "code" and isinstance(value, str)
+            yield f".{name} = {value}" if is_code else f".{name}{type_of(kind, name, value)}"
         elif getattr(value, "__objclass__", None) is None and not hasattr(tuple, name):
             yield f".{name}{signature_of(getattr(kind, name))}"
 
@@ -68,6 +91,7 @@ def listing() -> str:
     for name in sorted(rendicom.testing.__all__):
         lines += described(f"testing.{name}", getattr(rendicom.testing, name))
     lines += described("batch.manifest.read_manifest", rendicom.batch.manifest.read_manifest)
+    lines += [f"warning {code}" for code in sorted(WARNINGS)]
     return "\n".join(lines) + "\n"
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rendicom.client.archive import Archive
     from rendicom.client.folder_archive import open_folder
     from rendicom.client.server_archive import connect
+    from rendicom.coded_warnings import CodedWarning
     from rendicom.composition.opening import compose, open_instance, open_layers
     from rendicom.engine import Instance, PictureRequest, open_presentation, render
     from rendicom.engine.rendered_image import RenderedImage
@@ -41,6 +42,7 @@ _ROOMS = {
     "client.archive": ("Archive",),
     "client.server_archive": ("connect",),
     "client.folder_archive": ("open_folder",),
+    "coded_warnings": ("CodedWarning",),
     "composition.opening": ("compose", "open_instance", "open_layers"),
     "engine": ("Instance", "PictureRequest", "open_presentation", "render"),
     "engine.rendered_image": ("RenderedImage",),
@@ -60,6 +62,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [
     "PRESETS",
     "Archive",
+    "CodedWarning",
     "CorruptDataError",
     "DisplayImage",
     "EncodeError",

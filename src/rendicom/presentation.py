@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.values import Ink, LookupTable, OverlayPlane, Palette, Shutter, Window
 
 __all__ = [
@@ -268,7 +269,7 @@ class PresentationState:
     quarter_turns: int = 0
     """Clockwise, before mirroring."""
     mirrors_columns: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
     def includes(self, instance: str, frame: int = 1) -> bool:
         """Tell whether a frame of an image is among the references."""

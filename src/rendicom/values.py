@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.views import Viewport, VoiFunction, Window
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class PixelDescription:
     """Frames are parts of a larger Total Pixel Matrix (PS3.3 C.8.12.4)."""
     frame_samples: int = 0
     """Samples that one native frame stores: fewer than three a pixel where pixels share chroma."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
     @property
     def is_float(self) -> bool:
@@ -203,7 +204,7 @@ class DisplayAttributes:
     """sRGB of each segment number that has a Recommended Display CIELab Value."""
     maximum_fractional_value: int | None = None
     dose_grid_scaling: float | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
 
 class Reduction(NamedTuple):
@@ -265,7 +266,7 @@ class Frame:
     signed: bool
     cells: NDArray[Any] | None = None
     icc_profile: bytes | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
     reduction: Reduction | None = None
 
     @property

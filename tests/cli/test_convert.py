@@ -207,6 +207,7 @@ def test_what_is_left_of_a_damaged_file_comes_with_a_warning(here, samples, run)
     result = run("convert", "cut.dcm", "cut.png", "--json")
     assert result.status == 0
     assert len(result.lines[0]["warnings"]) == 1
+    assert result.lines[0]["warning_codes"] == ["incomplete-data"]
     assert result.err.startswith("rendicom: cut.dcm: warning: ")
     assert run("convert", "cut.dcm", "cut.png", "--quiet").err == ""
 
@@ -220,6 +221,7 @@ def test_json_lines_have_the_documented_keys(here, samples, run) -> None:
     assert line == {
         "source": "x.dcm", "output": "out/x-0002.png", "frame": 2, "status": "ok",
         "width": 6, "height": 4, "media_type": "image/png", "bytes": size, "warnings": [],
+        "warning_codes": [],
     }  # fmt: skip
     again = run("convert", "x.dcm", "out/", "--format", "png", "--json", "--existing", "skip")
     assert [line["status"] for line in again.lines] == ["ok", "skipped"]

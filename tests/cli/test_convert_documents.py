@@ -65,7 +65,7 @@ def test_json_says_no_frame_and_no_size(sr, run) -> None:
     assert line == {
         "source": "report.dcm", "output": "a.html", "frame": None, "status": "ok", "width": None,
         "height": None, "media_type": "text/html", "bytes": Path("a.html").stat().st_size,
-        "voi": "", "warnings": [],
+        "voi": "", "warnings": [], "warning_codes": [],
     }  # fmt: skip
     assert run("convert", sr, "a.html", "-v").err == "rendicom: report.dcm -> a.html: text/html\n"
 

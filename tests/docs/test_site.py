@@ -17,6 +17,7 @@ pytest.importorskip("zensical")
 from docsite.rest import openapi
 from docsite.staging import GENERATORS, MARKER, filled
 from docsite.tables import codes
+from rendicom.coded_warnings import WARNINGS
 from rendicom.options import parameters
 from rendicom.server.settings_table import settings_table
 
@@ -24,6 +25,21 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = {path.relative_to(DOCS).as_posix(): path.read_text("utf-8") for path in DOCS.rglob("*.md")}
 ALL = {**PAGES, **{path.name: path.read_text("utf-8") for path in ROOT.glob("*.md")}}
+
+OUTLINE = """
+1 Overview, 1.1 Content and transfer, 1.2 DIMSE services, 1.3 DICOM Web Services, 1.4 Media
+services, 1.5 Real-Time Video service, 1.6 De-identification profiles, 1.7 Specific Character
+Sets, 2 Table of contents, 3 Introduction, 3.1 Revision history, 3.2 Audience, 3.3 Remarks, 3.4
+Terms and definitions, 3.5 Abbreviations, 3.6 References, 4 Implementation model, 4.1
+Application entities and data flow, 5 Service and interoperability description, 5.1 Mapping of
+services to application entities, 5.2 DIMSE services, 5.3 DICOM Web Services, 5.4 Media
+services, 5.5 Real-Time Video service, 5.6 Cross-service considerations, 5.7 Specific Character
+Sets, 6 Configuration, 7 Network and media communication details, 7.1 General, 7.2
+Specifications, 7.3 Status codes, 8 Security, 8.1 Introduction, 8.2 External network
+requirements, 8.3 TCP port configuration, 8.4 DICOM security profiles support, 8.5 User
+identity negotiation support, 8.6 Web services security features, 8.7 Other security features
+"""
+"""Sections of the template of PS3.2 Annex N, down to the second level."""
 
 OF_THE_ROUTER = {"no-such-path", "no-such-method"}
 """Codes of problem documents that no exception stands for."""
@@ -74,6 +90,17 @@ def test_every_message_code_has_a_cause_and_a_cure() -> None:
     lacking = [code for code, text in sections.items()
                if not re.search(r"Cause:\s\S.*Cure:\s\S", text, re.DOTALL)]  # fmt: skip
     assert lacking == []
+
+
+def test_the_conformance_statement_has_the_outline_of_the_template() -> None:
+    found = re.findall(r"^###? (\d.*)$", PAGES["reference/conformance.md"], re.MULTILINE)
+    wanted = [" ".join(each.split()) for each in OUTLINE.split(",")]
+    assert [each for each in found if not each.startswith("6.")] == wanted
+
+
+def test_every_warning_code_is_on_the_page_of_troubleshooting() -> None:
+    page = filled(PAGES["troubleshooting.md"])
+    assert [code for code in WARNINGS if f"| `{code}` |" not in page] == []
 
 
 def test_codes_of_the_router_are_those_of_the_server() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import pydicom.uid
 
 from rendicom import errors
+from rendicom.coded_warnings import WARNINGS
 from rendicom.dicomweb.problems import STATUS_OF
 from rendicom.dicomweb.search_parameters import SEARCH_PARAMETERS
 from rendicom.encode import formats
@@ -130,6 +131,12 @@ def message_codes() -> str:
     return table(["code", "exception", "HTTP status", "meaning"], rows)
 
 
+def warnings() -> str:
+    """Return all codes of warnings with cause and cure."""
+    rows = [[_code(code), *said] for code, said in WARNINGS.items()]
+    return table(["code", "cause", "cure"], rows)
+
+
 def _status(kind: type[errors.RendicomError]) -> int:
     return next(STATUS_OF[each] for each in kind.__mro__ if each in STATUS_OF)
 
@@ -156,5 +163,5 @@ def uid_name(uid: str) -> str:
 GENERATORS = {
     "options": options, "presets": presets, "palettes": palettes, "settings": settings,
     "formats": output_formats, "codecs": codec_libraries, "search-parameters": search_parameters,
-    "codes": message_codes, "transfer-syntaxes": transfer_syntaxes,
+    "codes": message_codes, "transfer-syntaxes": transfer_syntaxes, "warnings": warnings,
 }  # fmt: skip

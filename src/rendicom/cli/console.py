@@ -3,7 +3,7 @@
 A line of ``--json`` is one of these; keys are never removed, new ones may come::
 
     {"source", "output", "frame", "status": "ok", "width", "height", "media_type", "bytes",
-     "voi", "warnings"}
+     "voi", "warnings", "warning_codes"}
     {"source", "output", "frame", "status": "skipped"}
     {"source", "output", "frame", "status": "planned", "exists"}
     {"source", "status": "no-pixels", "code", "message", "hint"}
@@ -37,6 +37,7 @@ from rendicom.batch.outcomes import (
     Skipped,
     Written,
 )
+from rendicom.coded_warnings import codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,6 +246,7 @@ class Console:
                     "status": "ok", "width": done.width, "height": done.height,
                     "media_type": done.media_type, "bytes": done.size, "voi": done.voi,
                     "warnings": list(done.warnings),
+                    "warning_codes": codes_of(done.warnings),
                 }
             )  # fmt: skip
 

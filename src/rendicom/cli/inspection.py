@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rendicom.coded_warnings import codes_of
 from rendicom.dicom.transfer_syntaxes import (
     ENCAPSULATED_UNCOMPRESSED,
     is_jpip,
@@ -161,6 +162,7 @@ def _table(table: LookupTable) -> dict[str, Any]:
 def _picture(instance: Instance) -> dict[str, Any]:
     frame = instance.description.representative_frame
     explanation = instance.explain(frame)
+    warnings = tuple(dict.fromkeys(explanation.warnings))
     return {
         "renderable": True,
         "picture": {
@@ -172,5 +174,6 @@ def _picture(instance: Instance) -> dict[str, Any]:
             "bits_stored": explanation.bits_stored,
             "signed": explanation.signed,
         },
-        "warnings": list(dict.fromkeys(explanation.warnings)),
+        "warnings": warnings,
+        "warning_codes": codes_of(warnings),
     }

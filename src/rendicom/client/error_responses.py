@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rendicom import errors
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicomweb.problems import error_of
 from rendicom.errors import RendicomError
 
@@ -81,12 +82,15 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def warnings_of(headers: Mapping[str, str], *, hide: Callable[[str], str]) -> tuple[str, ...]:
+def warnings_of(
+    headers: Mapping[str, str], *, hide: Callable[[str], str]
+) -> tuple[CodedWarning, ...]:
     """Return the texts of ``Warning: 299``, as our own server writes them."""
     texts = headers.get("warning", "").split(", 299 ")
     found = []
     for text in texts:
         _agent, colon, said = text.removeprefix("299 ").partition(": ")
         if colon and text.strip():
-            found.append(_shortened(hide(said.strip().strip('"'))))
+            sentence = _shortened(hide(said.strip().strip('"')))
+            found.append(CodedWarning("said-by-server", sentence))
     return tuple(found)

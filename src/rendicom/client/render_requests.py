@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from rendicom.client.content_sniffing import identify, is_cut_short
 from rendicom.client.searching import query_text
+from rendicom.coded_warnings import CodedWarning
 from rendicom.engine.rendered_image import RenderedImage
 from rendicom.errors import WireError
 from rendicom.options import PRESETS, RenderOptions, parameters
@@ -135,7 +136,7 @@ def check_picture(
     host: str,
     frame: int | None = 1,
     voi: str = "",
-    warnings: tuple[str, ...] = (),
+    warnings: tuple[CodedWarning, ...] = (),
 ) -> RenderedImage:
     """Return the picture a server made, after a look at it.
 

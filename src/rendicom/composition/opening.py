@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rendicom import engine
+from rendicom.coded_warnings import CodedWarning
 from rendicom.composition.base import BaseFrame
 from rendicom.composition.folders import Gathered, folder_layers, is_folder, readable
 from rendicom.composition.kinds import PLANS, layer_of
@@ -77,7 +78,9 @@ class Layers:
             found = layer.over(base, options_of(options, number, self._count))
             pieces += found.pieces
             if found.warning:
-                warnings.append(f"{layer.name} is not drawn: {found.warning}")
+                warnings.append(
+                    CodedWarning("layer-not-drawn", f"{layer.name} is not drawn: {found.warning}")
+                )
             if found.pieces or found.items:
                 drawn.append(DrawnLayer(layer.name, layer.kind, layer.instance, found.items))
                 legend += found.legend if options.legend else ()

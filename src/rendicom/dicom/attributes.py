@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.character_sets import AFFECTED_VRS, Repertoire, is_plain, repertoire_of
 from rendicom.dicom.elements import little_endian_value, standard_vr
 from rendicom.dicom.picture_tags import COLUMNS, IDENTIFYING_UIDS, ROWS, WANTED
@@ -253,7 +254,7 @@ class Header:
     little_endian: bool
     explicit_vr: bool
     reader: Literal["fast", "pydicom"]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
 
 def header_of(
@@ -265,7 +266,7 @@ def header_of(
     little_endian: bool,
     explicit_vr: bool,
     reader: Literal["fast", "pydicom"],
-    warnings: tuple[str, ...] = (),
+    warnings: tuple[CodedWarning, ...] = (),
 ) -> Header:
     """Return the header of a data set; guesses a transfer syntax that ``meta`` does not give."""
     syntax = meta.transfer_syntax

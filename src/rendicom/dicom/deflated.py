@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.transfer_syntaxes import DEFLATED_EXPLICIT
 from rendicom.errors import CorruptDataError, LimitExceededError
 
@@ -24,7 +25,7 @@ _RAW, _WITH_HEADER = -zlib.MAX_WBITS, zlib.MAX_WBITS
 
 def inflate_dataset(
     source: ByteSource, offset: int, *, max_bytes: int
-) -> tuple[memoryview, tuple[str, ...]]:
+) -> tuple[memoryview, tuple[CodedWarning, ...]]:
     """Return the inflated bytes from ``offset`` to the end, and warnings.
 
     The stream has no zlib header by the standard and one in some files. What follows it (a pad
@@ -43,7 +44,15 @@ def inflate_dataset(
     for bits in (_WITH_HEADER, _RAW) if has_header else (_RAW,):
         inflated, is_whole = _inflate(source, offset, bits, max_bytes)
         if inflated:
-            warnings = () if is_whole else ("the deflated data set is damaged or cut short",)
+            warnings = (
+                ()
+                if is_whole
+                else (
+                    CodedWarning(
+                        "incomplete-data", "the deflated data set is damaged or cut short"
+                    ),
+                )
+            )
             return memoryview(inflated), warnings
     raise CorruptDataError("the data set is said to be deflated and does not inflate")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Container
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.byte_source import BufferSource
 from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS, ByteWindow, HandOverError
 from rendicom.dicom.elements import (
@@ -30,7 +31,10 @@ __all__ = ["KEPT_BYTES", "ElementWalker"]
 KEPT_BYTES = 64 << 10
 """Values up to this length are read along with the header."""
 _MAX_ELEMENTS = 2_000_000
-_UNKNOWN_VR = "a data element has an unknown VR: its length was derived from the bytes that follow"
+_UNKNOWN_VR = CodedWarning(
+    "unknown-vr",
+    "a data element has an unknown VR: its length was derived from the bytes that follow",
+)
 _LAST_META_TAG = 0x0002FFFF
 _SHORT_NAMES = frozenset(SHORT_VRS.values())
 _VRS = frozenset((*SHORT_VRS.values(), *LONG_VRS.values())) - {"UN"}
@@ -76,7 +80,7 @@ class ElementWalker:
         self._vr_of = vr_of
         self._has_places = has_places
         self._left = _MAX_ELEMENTS
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[CodedWarning, ...] = ()
         """Warnings about guesses."""
 
     def over(self, data: bytes) -> tuple[ElementWalker, ByteWindow]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS
 from rendicom.dicom.picture_tags import UNDEFINED_LENGTH
 from rendicom.dicom.value_fields import numeric_format
@@ -79,7 +80,7 @@ class DataSet:
     little_endian: bool
     is_parsed_by_pydicom: bool
     is_file: bool
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[CodedWarning, ...] = field(default=())
 
     @property
     def is_verbatim(self) -> bool:

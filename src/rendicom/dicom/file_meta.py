@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.byte_source import BufferSource, ByteSource
 from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS, ByteWindow, HandOverError
 from rendicom.dicom.deflated import DEFLATED_SYNTAXES, inflate_dataset
@@ -138,7 +139,7 @@ class PlainFile(NamedTuple):
     start: int
     explicit_vr: bool
     little_endian: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[CodedWarning, ...]
 
 
 def open_plain_file(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.codestream_info import StreamInfo
 from rendicom.errors import CorruptDataError
 
@@ -156,7 +157,7 @@ def _boxed_profile(boxes: bytes) -> bytes | None:
 # --- repairs ----------------------------------------------------------------------------------
 
 
-def mended_jpeg2000(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+def mended_jpeg2000(data: bytes) -> tuple[bytes, tuple[CodedWarning, ...]]:
     """Return a stream that libraries decode, and the repairs made to it.
 
     A sound stream comes back as it is. What cannot be mended is left to the parser and the
@@ -248,11 +249,22 @@ def _divided(
     return last, first, tile // step, tile_start // step
 
 
-_REPAIRS: tuple[tuple[Callable[[bytes], bytes], str], ...] = (
-    (_without_delimiter, "a sequence delimiter lies in the JPEG 2000 header: taken out"),
-    (_with_end_marker, "the JPEG 2000 stream has no end marker: added"),
+_REPAIRS: tuple[tuple[Callable[[bytes], bytes], CodedWarning], ...] = (
+    (
+        _without_delimiter,
+        CodedWarning(
+            "stream-repaired", "a sequence delimiter lies in the JPEG 2000 header: taken out"
+        ),
+    ),
+    (
+        _with_end_marker,
+        CodedWarning("stream-repaired", "the JPEG 2000 stream has no end marker: added"),
+    ),
     (
         _without_common_step,
-        "all components of the JPEG 2000 stream are subsampled: the step is taken out",
+        CodedWarning(
+            "stream-repaired",
+            "all components of the JPEG 2000 stream are subsampled: the step is taken out",
+        ),
     ),
 )

@@ -6,6 +6,7 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.attributes import (
     Attributes,
     Header,
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
 __all__ = ["describe_dataset", "parse"]
 
 _META_SOP_CLASS_UID, _META_TRANSFER_SYNTAX_UID = 0x00020002, 0x00020010
-_GUESSED_OF_DATASET = "the data set does not say its transfer syntax: it was guessed"
+_GUESSED_OF_DATASET = CodedWarning(
+    "syntax-guessed", "the data set does not say its transfer syntax: it was guessed"
+)
 
 
 def parse(
@@ -127,7 +130,7 @@ class _Parsed(NamedTuple):
     reader: RangeReader
     """Stands at the pixel data."""
     has_preamble: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[CodedWarning, ...]
 
 
 def _parsed(
@@ -141,7 +144,7 @@ def _parsed(
     meta = _deflated_meta(source, max_header_bytes)
     is_dicom = source.read(PREAMBLE_BYTES - 4, 4) == b"DICM"
     preamble = has_preamble(source)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
     if meta is not None:
         inflated, warnings = inflate_dataset(source, meta.end, max_bytes=max_inflated_bytes)
         source = BufferSource(inflated)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.codestreams import (
     StreamInfo,
     is_rle_header,
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GUESSED", "guessed_syntax"]
 
-GUESSED = "the file does not say its transfer syntax: it was guessed"
+GUESSED = CodedWarning(
+    "syntax-guessed", "the file does not say its transfer syntax: it was guessed"
+)
 _HEAD = 256 << 10
 _JPEG = "1.2.840.10008.1.2.4."
 _OF_KIND = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.transfer_syntaxes import is_video
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.choose import sniff
@@ -188,7 +189,7 @@ class PixelFrames:
         is_422 = description.frame_samples != description.frame_pixels * 3
         return is_422 and description.bits_allocated == 8 and not self.is_encapsulated
 
-    def coded_rgb(self, number: int) -> tuple[bytes, tuple[str, ...]]:
+    def coded_rgb(self, number: int) -> tuple[bytes, tuple[CodedWarning, ...]]:
         """Return a frame as RGB in a reversible JPEG 2000 stream, and warnings."""
         import imagecodecs
 
@@ -310,7 +311,8 @@ def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
         raise CorruptDataError("pixel data is short: it has no bytes of the frame")
     if len(data) < needed:
         check_filling(needed, len(data))
-        notes = (*notes, f"pixel data is short: {len(data)} of {needed} bytes; the rest is 0")
+        text = f"pixel data is short: {len(data)} of {needed} bytes; the rest is 0"
+        notes = (*notes, CodedWarning("incomplete-data", text))
         data = bytes(data) + bytes(needed - len(data))
     if bits % 8:
         last = data[needed - 1] & (1 << bits % 8) - 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = ["fit"]
 _UNSIGNED = {"int8": np.uint8, "int16": np.uint16}
 
 
-def fit(image: DisplayImage, file_format: Format) -> tuple[DisplayImage, tuple[str, ...]]:
+def fit(image: DisplayImage, file_format: Format) -> tuple[DisplayImage, tuple[CodedWarning, ...]]:
     """Return the image in a type of the format, and warnings for users of the file.
 
     Display values (uint8, uint16) are unchanged. In formats without signed samples, signed stored
@@ -33,12 +34,12 @@ def fit(image: DisplayImage, file_format: Format) -> tuple[DisplayImage, tuple[s
     held = file_format.gray if samples.ndim == 2 else file_format.colour
     if samples.dtype.name in held:
         return image, ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[CodedWarning, ...] = ()
     unsigned = _UNSIGNED.get(samples.dtype.name)
     if unsigned is not None:
         half = 1 << (8 * samples.dtype.itemsize - 1)
         samples = samples.view(unsigned) ^ unsigned(half)
-        notes = (f"signed values are written plus {half}",)
+        notes = (CodedWarning("values-converted", f"signed values are written plus {half}"),)
     if samples.dtype == np.uint8 and "uint16" in held and "uint8" not in held:
         samples = samples.astype(np.uint16)
     if samples.dtype.name not in held:

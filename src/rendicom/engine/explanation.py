@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rendicom.coded_warnings import CodedWarning
+
 __all__ = ["Explanation"]
 
 
@@ -28,4 +30,4 @@ class Explanation(NamedTuple):
     signed: bool
     width: int
     height: int
-    warnings: tuple[str, ...]
+    warnings: tuple[CodedWarning, ...]

@@ -8,6 +8,7 @@ from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.engine.explanation import Explanation
 from rendicom.engine.frame_sequence import FrameSequence
 from rendicom.engine.request import PictureRequest
@@ -397,6 +398,6 @@ class _LayeredDisplay:
         return self._instance.displayed(number, options, presentation, self._layers)
 
 
-def _refuse_if_strict(warnings: tuple[str, ...], options: RenderOptions) -> None:
+def _refuse_if_strict(warnings: tuple[CodedWarning, ...], options: RenderOptions) -> None:
     if options.strict and warnings:
         raise CorruptDataError(warnings[0])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.encode import encode_animation, format_of_media_type
 from rendicom.encode.fit import fit
 from rendicom.engine.encoding import settings_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rendicom.engine.selections import Displayed
     from rendicom.options import RenderOptions
 
-    _Fitted = tuple[DisplayImage, Displayed, tuple[str, ...]]
+    _Fitted = tuple[DisplayImage, Displayed, tuple[CodedWarning, ...]]
 
 __all__ = ["render_loop", "render_sequence"]
 
@@ -101,7 +102,7 @@ class _Loop(Sequence[DisplayImage]):
         self._ahead: dict[int, Future[_Fitted]] = {}
         self._pool: Executor | None = None
         self.shape, self.voi = (0, 0), ""
-        self.warnings: dict[str, None] = {}
+        self.warnings: dict[CodedWarning, None] = {}
         self.layers: dict[DrawnLayer, None] = {}
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import RendicomError
 from rendicom.options import Voi
 from rendicom.rendering.statistics import modality_range
@@ -61,14 +62,18 @@ class ValueRanges:
                 )
             return self._measured[key]
 
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[CodedWarning, ...]:
         """Return a warning of frames that no range takes into account, if there are any."""
         with self._lock:
             count = len(self._undecodable)
         if not count:
             return ()
         frames = "1 frame is" if count == 1 else f"{count} frames are"
-        return (f"{frames} left out of the range of values: not decodable",)
+        return (
+            CodedWarning(
+                "range-estimated", f"{frames} left out of the range of values: not decodable"
+            ),
+        )
 
     def are_whole(self, options: RenderOptions, frame: Frame, number: int) -> bool:
         """Tell whether float samples are whole numbers in all frames, or in a sample of many."""

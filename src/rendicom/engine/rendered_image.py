@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class RenderedImage:
     height: int
     frame: int | None = 1
     voi: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
     layers: tuple[DrawnLayer, ...] = ()
     seconds: tuple[float, ...] = field(default=(), compare=False)
 

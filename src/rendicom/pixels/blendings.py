@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.header import read_header
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.luts import palette_of
@@ -88,7 +89,7 @@ def read_blending(source: ByteSource) -> Blending:
     """
     attributes = read_header(source, wanted=None).attributes
     sop_class = attributes.text(_SOP_CLASS)
-    notes: list[str] = []
+    notes: list[CodedWarning] = []
     if sop_class == BLENDING:
         return _plain(attributes, notes)
     if sop_class == ADVANCED_BLENDING:
@@ -96,7 +97,7 @@ def read_blending(source: ByteSource) -> Blending:
     raise UnsupportedImageError("the object is not a blending presentation state")
 
 
-def _plain(attributes: Attributes, notes: list[str]) -> Blending:
+def _plain(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
     inputs = {item.text(_POSITION): item for item in attributes.items(_INPUTS)}
     if not {"UNDERLYING", "SUPERIMPOSED"} <= inputs.keys():
         raise CorruptDataError("the presentation state does not say what lies over what")
@@ -106,7 +107,7 @@ def _plain(attributes: Attributes, notes: list[str]) -> Blending:
     return Blending(base.instance, base, (Superimposed(upper, _share(opacity, 1.0)),))
 
 
-def _advanced(attributes: Attributes, notes: list[str]) -> Blending:
+def _advanced(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
     """Return the inputs as layers that give the result of all steps (PS3.4 N.2.6).
 
     FOREGROUND and EQUAL are weighted means, and so are means of them. At the bottom is the input
@@ -170,12 +171,14 @@ def _thresholds(item: Attributes) -> tuple[Threshold, ...]:
     return tuple(found)
 
 
-def _input(attributes: Attributes, item: Attributes, notes: list[str]) -> PresentationState:
+def _input(
+    attributes: Attributes, item: Attributes, notes: list[CodedWarning]
+) -> PresentationState:
     return _state(attributes, item, _first(item.items(_PALETTES)), notes)
 
 
 def _state(
-    attributes: Attributes, item: Attributes, palettes: Attributes | None, notes: list[str]
+    attributes: Attributes, item: Attributes, palettes: Attributes | None, notes: list[CodedWarning]
 ) -> PresentationState:
     """Return how the images of one input are shown."""
     palette = palette_of(palettes, _UNSIGNED, notes) if palettes is not None else None

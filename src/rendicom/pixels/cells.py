@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.colour import YBR_MODELS, upsampled_422
 from rendicom.pixels.framesize import check_filling, native_samples
@@ -45,7 +46,7 @@ class CellLayout(Protocol):
 
 def native_cells(
     stored: FrameBytes, layout: CellLayout, *, strict: bool, frame_samples: int = 0
-) -> tuple[NDArray[Any], int, tuple[str, ...]]:
+) -> tuple[NDArray[Any], int, tuple[CodedWarning, ...]]:
     """Return the cells of a native frame, how many of them the file holds, and warnings.
 
     Shape (rows, columns) or (rows, columns, samples); native byte order; a view of the bytes
@@ -123,7 +124,7 @@ def _rows_of(pixels: NDArray[Any], rows: int, columns: int, *, by_row: bool) -> 
 
 def _whole(
     stored: FrameBytes, bits: int, *, strict: bool
-) -> tuple[bytes | memoryview | bytearray, tuple[str, ...]]:
+) -> tuple[bytes | memoryview | bytearray, tuple[CodedWarning, ...]]:
     """Return the bytes, padded with zeros to the length of the header."""
     needed = -(-bits // 8)
     held = len(stored.data)
@@ -135,7 +136,7 @@ def _whole(
     check_filling(needed, held)
     data = bytearray(needed)
     data[:held] = stored.data
-    return data, (f"{text}; missing pixels are black",)
+    return data, (CodedWarning("incomplete-data", f"{text}; missing pixels are black"),)
 
 
 def _unpacked(

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rendicom import registry
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.codestreams import StreamInfo, is_rle_header, kind_of, parse_stream
 from rendicom.dicom.jpeg2000 import mended_jpeg2000
 from rendicom.dicom.transfer_syntaxes import (
@@ -39,7 +40,6 @@ __all__ = ["Stream", "decode_stream", "in_tree_codecs", "sniff"]
 _ROOM = "rendicom.pixels.codecs"
 
 _KEPT_AS_THEY_ARE = (LimitExceededError, UnsupportedImageError, UnsupportedTransferSyntaxError)
-_UNSAID = "the frame is a {} stream, which the transfer syntax does not say"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ class Stream:
     kind: str
     data: bytes | memoryview
     info: StreamInfo | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
 
 def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
@@ -67,19 +67,19 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
     data = bytes(data)
     kind = kind_of(data[:16])
     if kind:
-        notes: tuple[str, ...] = ()
+        notes: tuple[CodedWarning, ...] = ()
         if kind == "jpeg2000":
             data, notes = mended_jpeg2000(data)
         info = parse_stream(data)
         if is_native(uid) or not is_decoded(uid):
-            notes += (_UNSAID.format(info.kind),)
+            notes += (_unsaid(info.kind),)
         if not info.is_complete:
-            notes += ("the stream has no end: it is cut short",)
+            notes += (CodedWarning("incomplete-data", "the stream has no end: it is cut short"),)
         return Stream(info.kind, data, info, notes)
     if uid == RLE_LOSSLESS:
         return Stream("rle", data)
     if is_native(uid) and is_rle_header(data[:64]):
-        return Stream("rle", data, warnings=(_UNSAID.format("rle"),))
+        return Stream("rle", data, warnings=(_unsaid("rle"),))
     if not is_decoded(uid):
         raise UnsupportedTransferSyntaxError(
             f"nothing decodes transfer syntax {uid}", hint="no library for it is known"
@@ -93,10 +93,19 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
         held_bytes=len(data),
     )
     if len(data) - expected * description.bits_allocated // 8 in (0, 1):
-        return Stream("native", data, warnings=("the frame is not compressed",))
+        return Stream(
+            "native",
+            data,
+            warnings=(CodedWarning("stream-differs", "the frame is not compressed"),),
+        )
     raise CorruptDataError(
         f"the frame is not a stream that {syntax_name(uid) or 'the transfer syntax'} allows"
     )
+
+
+def _unsaid(kind: str) -> CodedWarning:
+    text = f"the frame is a {kind} stream, which the transfer syntax does not say"
+    return CodedWarning("stream-differs", text)
 
 
 def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:

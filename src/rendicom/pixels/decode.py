@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.transfer_syntaxes import is_decoded, is_native
 from rendicom.errors import CorruptDataError, RendicomError, UnsupportedImageError
 from rendicom.pixels.cells import native_cells, stored_values, within
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_frame"]
 
-_NOT_COMPRESSED = "the pixel data is not compressed, though the transfer syntax says so"
+_NOT_COMPRESSED = CodedWarning(
+    "stream-differs", "the pixel data is not compressed, though the transfer syntax says so"
+)
 _GRAY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _RGB_BY_DECODER = ("RGB", "YBR_ICT", "YBR_RCT", "XYB")
 _JPEG_2000 = ("jpeg2000", "htj2k")
@@ -124,7 +127,7 @@ def _request(
     )
 
 
-def _with_warnings(frame: Frame, warnings: tuple[str, ...]) -> Frame:
+def _with_warnings(frame: Frame, warnings: tuple[CodedWarning, ...]) -> Frame:
     return replace(frame, warnings=(*warnings, *frame.warnings)) if warnings else frame
 
 
@@ -178,12 +181,16 @@ def _gray_model(description: PixelDescription) -> str:
     return photometric if photometric in _GRAY else "MONOCHROME2"
 
 
-def _misnamed(description: PixelDescription) -> tuple[str, ...]:
+def _misnamed(description: PixelDescription) -> tuple[CodedWarning, ...]:
     """Return a warning when one sample a pixel is called a colour."""
     model = description.photometric_interpretation
     if model in _GRAY:
         return ()
-    return (f"one sample a pixel is called {model}: taken to be MONOCHROME2",)
+    return (
+        CodedWarning(
+            "color-model-replaced", f"one sample a pixel is called {model}: taken to be MONOCHROME2"
+        ),
+    )
 
 
 def _blackened(samples: NDArray[Any], present: int, description: PixelDescription) -> NDArray[Any]:
@@ -202,7 +209,7 @@ def _colour_frame(
     model: str,
     bits: int,
     *,
-    warnings: tuple[str, ...],
+    warnings: tuple[CodedWarning, ...],
     icc_profile: bytes | None = None,
 ) -> Frame:
     """Return an RGB frame of samples in any colour model."""
@@ -218,7 +225,12 @@ def _colour_frame(
     elif model == "HSV":
         cells = hsv_to_rgb(cells, bits=bits)
     elif model not in _RGB_BY_DECODER:
-        warnings = (*warnings, f"three samples a pixel are called {model}: taken to be RGB")
+        warnings = (
+            *warnings,
+            CodedWarning(
+                "color-model-replaced", f"three samples a pixel are called {model}: taken to be RGB"
+            ),
+        )
     return Frame(cells, "RGB", bits, signed=False, icc_profile=icc_profile, warnings=warnings)
 
 
@@ -297,7 +309,7 @@ def _frame_of(
 
 def _in_order_of_header(
     samples: NDArray[Any], stream: Stream, description: PixelDescription
-) -> tuple[NDArray[Any], tuple[str, ...]]:
+) -> tuple[NDArray[Any], tuple[CodedWarning, ...]]:
     """Return samples of the size that counts, and how the header differs from the stream.
 
     The stream counts, but for lossless JPEG with rows and columns swapped: there the writer
@@ -305,38 +317,53 @@ def _in_order_of_header(
     """
     size = (description.rows, description.columns)
     if stream.kind == "jpeg-lossless" and samples.shape[:2] == size[::-1] != size:
-        text = "the stream has rows and columns swapped: taken as the header says"
+        text = CodedWarning(
+            "stream-differs", "the stream has rows and columns swapped: taken as the header says"
+        )
         return samples.reshape(*size, *samples.shape[2:]), (text,)
     return samples, _differences(samples, description)
 
 
 def _colour_model(
     stream: Stream, decoded: Decoded, description: PixelDescription
-) -> tuple[str, tuple[str, ...]]:
+) -> tuple[str, tuple[CodedWarning, ...]]:
     """Return the color model of decoded samples, and a warning if the header says another."""
     label = description.photometric_interpretation
     model = decoded.photometric_interpretation or ("RGB" if label in _GRAY else label)
     if stream.kind not in _JPEG_2000 or stream.info is None:
         return model, ()
     if stream.info.subsampled and not label.startswith("YBR_FULL"):
-        return model, (f"the chroma is subsampled, though the header says {label}: it is YBR_FULL",)
+        return model, (
+            CodedWarning(
+                "color-model-replaced",
+                f"the chroma is subsampled, though the header says {label}: it is YBR_FULL",
+            ),
+        )
     if label in ("YBR_ICT", "YBR_RCT") and not stream.info.transformed:
         # Slides converted from Aperio's YCbCr are labelled so.
         is_ycbcr = label == "YBR_ICT" and description.sop_class == _WHOLE_SLIDE
         model = "YBR_FULL" if is_ycbcr else "RGB"
         text = f"the stream has no color transform, though the header says {label}"
-        return model, (f"{text}: taken to be {model}",)
+        return model, (CodedWarning("color-model-replaced", f"{text}: taken to be {model}"),)
     return model, ()
 
 
-def _differences(samples: NDArray[Any], description: PixelDescription) -> tuple[str, ...]:
+def _differences(samples: NDArray[Any], description: PixelDescription) -> tuple[CodedWarning, ...]:
     notes = []
     rows, columns = samples.shape[:2]
     if (rows, columns) != (description.rows, description.columns):
         said = f"{description.columns} x {description.rows}"
-        notes.append(f"the stream is {columns} x {rows} pixels, the header says {said}")
+        notes.append(
+            CodedWarning(
+                "stream-differs", f"the stream is {columns} x {rows} pixels, the header says {said}"
+            )
+        )
     count = samples.shape[2] if samples.ndim == 3 else 1
     if count != description.samples_per_pixel:
         said = str(description.samples_per_pixel)
-        notes.append(f"the stream has {count} samples a pixel, the header says {said}")
+        notes.append(
+            CodedWarning(
+                "stream-differs", f"the stream has {count} samples a pixel, the header says {said}"
+            )
+        )
     return tuple(notes)

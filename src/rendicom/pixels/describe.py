@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.fragments import Fragments
 from rendicom.dicom.transfer_syntaxes import is_jpip, is_native, is_video
 from rendicom.errors import CorruptDataError, NoPixelDataError, UnsupportedTransferSyntaxError
@@ -134,25 +135,30 @@ def _size(attributes: Attributes) -> tuple[int, int]:
     return rows, columns
 
 
-def _samples_per_pixel(attributes: Attributes, notes: list[str]) -> int:
+def _samples_per_pixel(attributes: Attributes, notes: list[CodedWarning]) -> int:
     samples = attributes.integer(0x00280002)
     if samples is not None and 0 < samples <= 0xFFFF:
         return samples
     colour = attributes.text(0x00280004).startswith(("RGB", "YBR"))
-    notes.append("Samples per Pixel is missing")
+    notes.append(CodedWarning("attribute-repaired", "Samples per Pixel is missing"))
     return 3 if colour else 1
 
 
-def _photometric(attributes: Attributes, samples: int, notes: list[str]) -> str:
+def _photometric(attributes: Attributes, samples: int, notes: list[CodedWarning]) -> str:
     photometric = attributes.text(0x00280004).upper()
     if photometric:
         return photometric
     photometric = "RGB" if samples == 3 else "MONOCHROME2"
-    notes.append(f"Photometric Interpretation is missing and taken to be {photometric}")
+    notes.append(
+        CodedWarning(
+            "attribute-repaired",
+            f"Photometric Interpretation is missing and taken to be {photometric}",
+        )
+    )
     return photometric
 
 
-def _bits(header: Header, frame_samples: int, notes: list[str]) -> tuple[int, int, int]:
+def _bits(header: Header, frame_samples: int, notes: list[CodedWarning]) -> tuple[int, int, int]:
     """Return Bits Allocated, Bits Stored and High Bit."""
     attributes, pixel = header.attributes, header.pixel
     if pixel is not None and pixel.keyword != "PixelData":
@@ -164,23 +170,33 @@ def _bits(header: Header, frame_samples: int, notes: list[str]) -> tuple[int, in
         bits = (pixel.length or 0) * 8 if pixel else 0
         a_sample = bits // (frame_samples * (attributes.integer(0x00280008) or 1))
         allocated = next((width for width in (32, 16, 8) if a_sample >= width), stored or 8)
-        notes.append(f"Bits Allocated is missing and taken to be {allocated}")
+        notes.append(
+            CodedWarning(
+                "attribute-repaired", f"Bits Allocated is missing and taken to be {allocated}"
+            )
+        )
     if not 1 <= allocated <= 64:
         raise CorruptDataError(f"Bits Allocated is {allocated}")
     if stored is None or not 1 <= stored <= allocated:
         if stored is not None:
-            notes.append(f"Bits Stored is {stored} of {allocated} allocated")
+            notes.append(
+                CodedWarning(
+                    "attribute-repaired", f"Bits Stored is {stored} of {allocated} allocated"
+                )
+            )
         stored = allocated
     high_bit = attributes.integer(0x00280102)
     if high_bit is None:
         high_bit = stored - 1
     elif not stored - 1 <= high_bit < allocated:
-        notes.append(f"High Bit is {high_bit} with {stored} bits stored")
+        notes.append(
+            CodedWarning("attribute-repaired", f"High Bit is {high_bit} with {stored} bits stored")
+        )
         high_bit = stored - 1
     return allocated, stored, high_bit
 
 
-def _number_of_frames(header: Header, frame_bits: int, notes: list[str]) -> int:
+def _number_of_frames(header: Header, frame_bits: int, notes: list[CodedWarning]) -> int:
     """Return Number of Frames, but no more than the bytes of the file can hold."""
     attributes, pixel = header.attributes, header.pixel
     said = attributes.integer(0x00280008)
@@ -188,12 +204,16 @@ def _number_of_frames(header: Header, frame_bits: int, notes: list[str]) -> int:
         return 0
     left = max(0, header.source.size - pixel.offset)
     if said is None and 0x00280008 in attributes:
-        notes.append("Number of Frames is not a number")
+        notes.append(CodedWarning("attribute-repaired", "Number of Frames is not a number"))
         said = min(pixel.length or 0, left) * 8 // frame_bits
     count = max(1, said or 1)
     held = max(1, _most_frames(header, pixel, count, left, frame_bits)) if count > 1 else 1
     if count > held:
-        notes.append(f"the header promises {count} frames, the file holds {held}")
+        notes.append(
+            CodedWarning(
+                "incomplete-data", f"the header promises {count} frames, the file holds {held}"
+            )
+        )
     return min(count, held)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.pixels.cielab import srgb_of_dicom_lab
 from rendicom.pixels.luts import lookup_table, palette_of
 from rendicom.pixels.overlays import overlay_planes
@@ -80,7 +81,7 @@ def display_attributes(
 ) -> DisplayAttributes:
     """Return the attributes that decide how ``frame`` (counted from 1) is shown."""
     top = header.attributes
-    notes: list[str] = []
+    notes: list[CodedWarning] = []
     groups = FrameGroups(top, frame)
     rescale = groups.macro(_RESCALE_MACRO, _SLOPE, _INTERCEPT)
     voi = groups.macro(_VOI_MACRO, _WINDOW_CENTER, _VOI_LUTS)
@@ -127,7 +128,7 @@ def _modality_extent(
 
 
 def _modality_lut(
-    top: Attributes, description: PixelDescription, notes: list[str]
+    top: Attributes, description: PixelDescription, notes: list[CodedWarning]
 ) -> LookupTable | None:
     if _MODALITY_LUTS not in top:
         return None
@@ -136,7 +137,7 @@ def _modality_lut(
     return None
 
 
-def windows_of(voi: Attributes, notes: list[str]) -> tuple[Window, ...]:
+def windows_of(voi: Attributes, notes: list[CodedWarning]) -> tuple[Window, ...]:
     """Return the windows of a data set or item (PS3.3 C.11.2.1.2)."""
     if _WINDOW_CENTER not in voi:
         return ()
@@ -144,7 +145,11 @@ def windows_of(voi: Attributes, notes: list[str]) -> tuple[Window, ...]:
     explanations = voi.texts(0x00281055)
     name = voi.text(0x00281056).upper()
     if name not in _FUNCTIONS:
-        notes.append("the VOI LUT Function is unknown and taken to be LINEAR")
+        notes.append(
+            CodedWarning(
+                "window-replaced", "the VOI LUT Function is unknown and taken to be LINEAR"
+            )
+        )
     function = cast("VoiFunction", _FUNCTIONS.get(name, "linear"))
     return tuple(
         Window.stated(
@@ -155,7 +160,7 @@ def windows_of(voi: Attributes, notes: list[str]) -> tuple[Window, ...]:
 
 
 def _voi_luts(
-    voi: Attributes, extent: tuple[float, float], notes: list[str]
+    voi: Attributes, extent: tuple[float, float], notes: list[CodedWarning]
 ) -> tuple[LookupTable, ...]:
     if _VOI_LUTS not in voi:
         return ()
@@ -167,7 +172,7 @@ def _voi_luts(
 
 
 def _padding(
-    top: Attributes, description: PixelDescription, notes: list[str]
+    top: Attributes, description: PixelDescription, notes: list[CodedWarning]
 ) -> tuple[float, float] | None:
     """Return the range of padding values, low end first (PS3.3 C.7.5.1.1.2)."""
     if description.is_float:
@@ -186,7 +191,7 @@ def _padding(
 
 
 def _stored_padding(
-    top: Attributes, tag: int, description: PixelDescription, notes: list[str]
+    top: Attributes, tag: int, description: PixelDescription, notes: list[CodedWarning]
 ) -> int | None:
     """Return a padding value, or None for one that no pixel can have.
 
@@ -212,33 +217,46 @@ def _stored_padding(
             return read
     sign = "signed" if description.signed else "unsigned"
     name = "Pixel Padding Value" if tag == 0x00280120 else "Pixel Padding Range Limit"
-    notes.append(f"{name} is not a value of {stored} {sign} bits and was not used")
+    text = f"{name} is not a value of {stored} {sign} bits and was not used"
+    notes.append(CodedWarning("attribute-repaired", text))
     return None
 
 
-def _palette(top: Attributes, description: PixelDescription, notes: list[str]) -> Palette | None:
+def _palette(
+    top: Attributes, description: PixelDescription, notes: list[CodedWarning]
+) -> Palette | None:
     """Return the palette of a PALETTE COLOR image, or a supplemental one (PS3.3 C.7.6.19)."""
     extent = _stored_extent(description)
     if description.photometric_interpretation == "PALETTE COLOR":
         palette = palette_of(top, extent, notes)
         if palette is None:
-            notes.append("the color palette is missing or damaged: shown as gray")
+            notes.append(
+                CodedWarning(
+                    "lut-repaired", "the color palette is missing or damaged: shown as gray"
+                )
+            )
         return palette
     if _PALETTE_DESCRIPTOR in top and top.text(_PIXEL_PRESENTATION) in ("COLOR", "MIXED"):
         palette = palette_of(top, extent, notes)
         if palette is None:
-            notes.append("the supplemental color palette is damaged and was not used")
+            notes.append(
+                CodedWarning(
+                    "lut-repaired", "the supplemental color palette is damaged and was not used"
+                )
+            )
         return palette
     return None
 
 
-def _range_palette(top: Attributes, notes: list[str]) -> Palette | None:
+def _range_palette(top: Attributes, notes: list[CodedWarning]) -> Palette | None:
     """Return the palette for the results of the VOI transform (PS3.3 C.8.32.4)."""
     if top.text(_PIXEL_PRESENTATION) != "COLOR_RANGE":
         return None
     palette = palette_of(top, _UNSIGNED, notes)
     if palette is None:
-        notes.append("the color palette is missing or damaged: shown as gray")
+        notes.append(
+            CodedWarning("lut-repaired", "the color palette is missing or damaged: shown as gray")
+        )
     return palette
 
 
@@ -250,7 +268,9 @@ def _suv_factor(top: Attributes, description: PixelDescription) -> float | None:
     return suv_factor(top)
 
 
-def pixel_size(pairs: Iterable[tuple[float, ...]], notes: list[str]) -> tuple[float, float]:
+def pixel_size(
+    pairs: Iterable[tuple[float, ...]], notes: list[CodedWarning]
+) -> tuple[float, float]:
     """Return the first vertical and horizontal size that can be one, or 1, 1.
 
     One that cannot is a note: it is not positive, or longer than a thousand times the other.
@@ -261,11 +281,12 @@ def pixel_size(pairs: Iterable[tuple[float, ...]], notes: list[str]) -> tuple[fl
             if 1 / _LONGEST_PIXEL <= ratio <= _LONGEST_PIXEL:
                 return pair[0], pair[1]
         if pair:
-            notes.append("an invalid pixel size or aspect ratio was not used")
+            text = "an invalid pixel size or aspect ratio was not used"
+            notes.append(CodedWarning("attribute-repaired", text))
     return 1.0, 1.0
 
 
-def _pixel_aspect_ratio(groups: FrameGroups, notes: list[str]) -> tuple[float, float]:
+def _pixel_aspect_ratio(groups: FrameGroups, notes: list[CodedWarning]) -> tuple[float, float]:
     """Return vertical and horizontal pixel size; Pixel Aspect Ratio wins over spacings."""
     pairs = [groups.top.numbers(0x00280034)]
     pairs.append(groups.macro(_PIXEL_MEASURES, 0x00280030).numbers(0x00280030))
@@ -288,7 +309,7 @@ def _icc_profile(groups: FrameGroups, description: PixelDescription) -> bytes | 
     return top.raw(0x00282000) or None
 
 
-def _shutter(groups: FrameGroups, notes: list[str]) -> Shutter | None:
+def _shutter(groups: FrameGroups, notes: list[CodedWarning]) -> Shutter | None:
     """Return the shutter of the frame, or of the image (PS3.3 C.7.6.11, C.7.6.16.2.13)."""
     attributes = groups.macro(_SHUTTER_MACRO, _SHUTTER_SHAPE)
     if _SHUTTER_SHAPE not in attributes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from rendicom.coded_warnings import CodedWarning
+
 __all__ = ["FrameBytes", "FrameReader"]
 
 
@@ -28,7 +30,7 @@ class FrameBytes:
     encapsulated: bool
     bit_offset: int = 0
     big_endian: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
 
 class FrameReader(Protocol):

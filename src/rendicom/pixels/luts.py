@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.values import LookupTable, Palette
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class _Entries(NamedTuple):
 def lookup_table(
     item: Attributes,
     extent: tuple[float, float],
-    notes: list[str],
+    notes: list[CodedWarning],
     *,
     name: str,
     narrows: bool = False,
@@ -88,7 +89,7 @@ def lookup_table(
     descriptor = item.integers(_DESCRIPTOR)
     stored = _stored(item, _DATA, descriptor) if len(descriptor) == 3 else None
     if stored is None:
-        notes.append(f"the {name} is damaged and was not used")
+        notes.append(CodedWarning("lut-repaired", f"the {name} is damaged and was not used"))
         return None
     bits = min(stored.said, 8) if stored.is_packed else stored.said
     entries = stored.values
@@ -99,7 +100,11 @@ def lookup_table(
     elif narrows and bits == 16 and 0 < stored.needed <= _NARROW:
         bits = max(stored.needed, 8)
     if bits != stored.said:
-        notes.append(f"the {name} says {stored.said} bits and has entries of {bits}")
+        notes.append(
+            CodedWarning(
+                "lut-repaired", f"the {name} says {stored.said} bits and has entries of {bits}"
+            )
+        )
     first = _first_mapped(descriptor[1], extent)
     return LookupTable(entries, first, bits, item.text(_EXPLANATION))
 
@@ -135,7 +140,7 @@ def _stored(attributes: Attributes, tag: int, descriptor: tuple[int, ...]) -> _E
 
 
 def palette_of(
-    attributes: Attributes, extent: tuple[float, float], notes: list[str]
+    attributes: Attributes, extent: tuple[float, float], notes: list[CodedWarning]
 ) -> Palette | None:
     """Return the Palette Color Lookup Table of a data set, plain, segmented or well known.
 
@@ -152,7 +157,11 @@ def palette_of(
     ):
         said = "/".join(dict.fromkeys(str(channel.said) for channel in channels))
         used = "/".join(dict.fromkeys(map(str, depths)))
-        notes.append(f"the color palette says {said} bits and has entries of {used}")
+        notes.append(
+            CodedWarning(
+                "lut-repaired", f"the color palette says {said} bits and has entries of {used}"
+            )
+        )
     red, green, blue = (
         LookupTable(channel.values, _first_mapped(attributes.integers(tags[0])[1], extent), depth)
         for channel, depth, tags in zip(channels, depths, _CHANNELS, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.pixels.cielab import srgb_of_dicom_lab
 from rendicom.values import Ink, Shutter
 
@@ -25,7 +26,7 @@ _FARTHEST = 1 << 31
 
 
 def read_shutter(
-    attributes: Attributes, notes: list[str], *, planes: Sequence[OverlayPlane] = ()
+    attributes: Attributes, notes: list[CodedWarning], *, planes: Sequence[OverlayPlane] = ()
 ) -> Shutter | None:
     """Return the display shutter, or None (PS3.3 C.7.6.11, C.7.6.15).
 
@@ -39,7 +40,12 @@ def read_shutter(
     for shape in shapes:
         described = _with_shape(shutter, shape, attributes, planes)
         if described is None:
-            notes.append(f"the {shape.lower()} shutter is not described in full: not used")
+            notes.append(
+                CodedWarning(
+                    "shutter-unusable",
+                    f"the {shape.lower()} shutter is not described in full: not used",
+                )
+            )
         else:
             shutter = described
     return shutter

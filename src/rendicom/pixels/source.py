@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.codestreams import STREAM_STARTS, is_rle_header
 from rendicom.dicom.fragments import ITEM, Fragment, Fragments
 from rendicom.dicom.transfer_syntaxes import GE_PRIVATE, RLE_LOSSLESS, is_encapsulated, is_video
@@ -30,9 +31,15 @@ if TYPE_CHECKING:
 __all__ = ["FrameSource"]
 
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
-_WRONG_TABLE = "the {} Offset Table is wrong and was not used"
-_SPLIT = ("a frame of the Extended Offset Table has several fragments: they were joined",)
-_WRONG_LENGTHS = "the Extended Offset Table Lengths are wrong and were not used"
+_SPLIT = (
+    CodedWarning(
+        "stream-repaired",
+        "a frame of the Extended Offset Table has several fragments: they were joined",
+    ),
+)
+_WRONG_LENGTHS = CodedWarning(
+    "offset-table-ignored", "the Extended Offset Table Lengths are wrong and were not used"
+)
 
 
 class FrameSource:
@@ -68,7 +75,9 @@ class FrameSource:
             return self._native(number)
         if self._is_bare_stream:
             data = self._source.view(self._pixel.offset, self._pixel.length or 0)
-            note = "the compressed stream is stored without fragments"
+            note = CodedWarning(
+                "stream-repaired", "the compressed stream is stored without fragments"
+            )
             return FrameBytes(data, encapsulated=True, warnings=(note,))
         return self._encapsulated(number)
 
@@ -129,20 +138,20 @@ class FrameSource:
             self._video = replace(joined, data=bytes(joined.data))
         return self._video
 
-    def _by_tables(self, number: int) -> tuple[FrameBytes | None, tuple[str, ...]]:
+    def _by_tables(self, number: int) -> tuple[FrameBytes | None, tuple[CodedWarning, ...]]:
         """Return frame ``number`` by the first offset table that holds, and what does not hold."""
-        notes: tuple[str, ...] = ()
+        notes: tuple[CodedWarning, ...] = ()
         if self._extended_offsets is not None:
             fragments = self._by_table(self._extended_offsets, number)
             if fragments:
                 found = self._joined(fragments, _SPLIT if len(fragments) > 1 else ())
                 return self._cut_to_length(found, number), ()
-            notes = (_WRONG_TABLE.format("Extended"),)
+            notes = (_wrong_table("Extended"),)
         if self._basic_offsets is not None:
             fragments = self._by_table(self._basic_offsets, number)
             if fragments:
                 return self._joined(fragments, notes), ()
-            notes += (_WRONG_TABLE.format("Basic"),)
+            notes += (_wrong_table("Basic"),)
         return None, notes
 
     @cached_property
@@ -219,11 +228,18 @@ class FrameSource:
             return is_rle_header(start)
         return start.startswith(STREAM_STARTS)
 
-    def _joined(self, fragments: list[Fragment], notes: tuple[str, ...] = ()) -> FrameBytes:
+    def _joined(
+        self, fragments: list[Fragment], notes: tuple[CodedWarning, ...] = ()
+    ) -> FrameBytes:
         if not fragments:
             raise CorruptDataError("the pixel data holds no fragment")
         if any(fragment.truncated for fragment in fragments):
-            notes += ("the file ends inside the pixel data",)
+            notes += (CodedWarning("incomplete-data", "the file ends inside the pixel data"),)
         parts = [self._source.view(fragment.offset, fragment.length) for fragment in fragments]
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         return FrameBytes(data, encapsulated=True, warnings=notes)
+
+
+def _wrong_table(name: str) -> CodedWarning:
+    text = f"the {name} Offset Table is wrong and was not used"
+    return CodedWarning("offset-table-ignored", text)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import UnsupportedImageError
 from rendicom.pixels.cells import stored_values, within, without_overshoot
 
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["colour_values", "gray_values"]
 
-_OVERSHOOT = "values of the lossy stream exceed Bits Stored: clamped"
-_DEEPER = "values of the stream exceed Bits Stored: the bits of the stream were used"
+_OVERSHOOT = CodedWarning(
+    "values-clamped", "values of the lossy stream exceed Bits Stored: clamped"
+)
+_DEEPER = CodedWarning(
+    "stream-differs",
+    "values of the stream exceed Bits Stored: the bits of the stream were used",
+)
 
 
 def _unsigned(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
@@ -34,7 +40,7 @@ def _unsigned(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
 
 def colour_values(
     samples: NDArray[Any], decoded: Decoded, description: PixelDescription
-) -> tuple[NDArray[Any], int, tuple[str, ...]]:
+) -> tuple[NDArray[Any], int, tuple[CodedWarning, ...]]:
     """Return values of streams of several samples, their bits, and notes on repairs.
 
     As with gray, a lossless stream deeper than Bits Stored holds pixel cells; so does a lossy
@@ -59,7 +65,7 @@ def colour_values(
 
 def gray_values(
     samples: NDArray[Any], decoded: Decoded, description: PixelDescription, *, is_jpeg_2000: bool
-) -> tuple[NDArray[Any], int, bool, tuple[str, ...]]:
+) -> tuple[NDArray[Any], int, bool, tuple[CodedWarning, ...]]:
     """Return values, bits and sign of one-sample streams, and notes on repairs.
 
     Most coders know no sign: the bits are read as Pixel Representation says, from the precision
@@ -96,7 +102,7 @@ def gray_values(
 
 def _numbers(
     samples: NDArray[Any], precision: int, bits: int, *, is_signed: bool
-) -> tuple[NDArray[Any], int, bool, tuple[str, ...]] | None:
+) -> tuple[NDArray[Any], int, bool, tuple[CodedWarning, ...]] | None:
     """Return what `gray_values` does for a JPEG 2000 stream deeper than Bits Stored.
 
     Its wavelet may be reversible and the stream truncated all the same: values then overshoot

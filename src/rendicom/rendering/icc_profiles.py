@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ColourManagement:
 
     conversion: Conversion | None = None
     profile: bytes | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
 
 def colour_management(
@@ -57,7 +58,7 @@ def colour_management(
     """
     if mode == "no":
         return ColourManagement()
-    notes: list[str] = []
+    notes: list[CodedWarning] = []
     found = next((sound for sound in (_sound(profile, notes) for profile in own) if sound), None)
     if mode is None:
         return ColourManagement(None, found, tuple(notes))
@@ -67,14 +68,19 @@ def colour_management(
         raise OptionError(f"icc {mode} converts display values only: leave out values")
     target = named_profile(mode)
     if found is not None and not _is_usable(found):
-        notes.append("the ICC profile cannot be used for conversion: taken to be sRGB")
+        notes.append(
+            CodedWarning(
+                "profile-unusable",
+                "the ICC profile cannot be used for conversion: taken to be sRGB",
+            )
+        )
         found = None
     source = found or named_profile("srgb")
     conversion = Conversion(source, target) if source != target else None
     return ColourManagement(conversion, target, tuple(notes))
 
 
-def _sound(profile: bytes | None, notes: list[str]) -> bytes | None:
+def _sound(profile: bytes | None, notes: list[CodedWarning]) -> bytes | None:
     """Return an RGB input or display profile, cut to its declared size, or None."""
     if not profile:
         return None
@@ -88,7 +94,11 @@ def _sound(profile: bytes | None, notes: list[str]) -> bytes | None:
         and _tags_fit(profile, size)
     )
     if not is_sound:
-        notes.append("the ICC profile is damaged or not for RGB, and was left out")
+        notes.append(
+            CodedWarning(
+                "profile-unusable", "the ICC profile is damaged or not for RGB, and was left out"
+            )
+        )
         return None
     return bytes(profile[:size])
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from rendicom.coded_warnings import CodedWarning
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -102,7 +104,7 @@ class LayersOfFrame(NamedTuple):
 
     stack: LayerStack
     drawn: tuple[DrawnLayer, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
 
 class LayerSource(Protocol):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
 from rendicom.options import Voi
 from rendicom.rendering.lut import Modality, Tone, stored_extent, tone_table
@@ -79,7 +80,7 @@ class RenderPlan:
     bits: int = 8
     icc_profile: bytes | None = None
     voi: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
 
 
 def compile_plan(
@@ -117,7 +118,7 @@ def compile_plan(
     CorruptDataError
         Something was repaired or guessed, and the options are strict.
     """
-    notes: list[str] = []
+    notes: list[CodedWarning] = []
     if options.suv and description.modality == "PT":
         from rendicom.rendering.uptake import in_uptake
 
@@ -195,7 +196,9 @@ def modality_of(description: PixelDescription, display: DisplayAttributes) -> Mo
 def _modality(image: PlanRequest) -> Modality:
     modality = modality_of(image.description, image.display)
     if modality.table is None and image.display.slope == 0:
-        image.repaired("Rescale Slope is 0 and was taken to be 1")
+        image.repaired(
+            CodedWarning("attribute-repaired", "Rescale Slope is 0 and was taken to be 1")
+        )
     return modality
 
 
@@ -246,7 +249,12 @@ def _supplemented(image: PlanRequest, tone: Tone, palette: Palette, text: str) -
 
     dtype, bits = image.frame.samples.dtype, image.frame.bits_stored
     if dtype.kind == "f" or dtype.itemsize > 2:
-        image.notes.append("the supplemental palette is for integers of at most 16 bits: not used")
+        image.notes.append(
+            CodedWarning(
+                "lut-repaired",
+                "the supplemental palette is for integers of at most 16 bits: not used",
+            )
+        )
         return RenderPlan(tone=tone, voi=text)
     first = first_mapped(palette)
     entries = palette_entries(palette, tone.bit_depth)
@@ -261,10 +269,16 @@ def _unwindowed(image: PlanRequest) -> RenderPlan:
     """Return the plan for stored or modality values."""
     options, samples = image.options, image.frame.samples
     if options.overlays:
-        image.notes.append(f"overlays are not drawn on {options.values} values")
+        image.notes.append(
+            CodedWarning(
+                "option-without-effect", f"overlays are not drawn on {options.values} values"
+            )
+        )
     if options.values == "stored":
         if samples.dtype == np.float64:
-            image.notes.append("64-bit stored values were converted to 32 bits")
+            image.notes.append(
+                CodedWarning("values-converted", "64-bit stored values were converted to 32 bits")
+            )
             return RenderPlan(modality=Modality(), voi="none (stored values)")
         return RenderPlan(voi="none (stored values)")
     if samples.ndim == 3 or image.frame.photometric_interpretation == "PALETTE COLOR":
@@ -298,9 +312,16 @@ def _say_that_windows_mean_nothing(image: PlanRequest) -> None:
     """Warn if a window was requested (PS3.3 C.11.2.1.2.2)."""
     options = image.options
     if options.window or options.preset or options.voi != Voi():
-        image.notes.append("a color image has no window: the requested one was ignored")
+        image.notes.append(
+            CodedWarning(
+                "option-without-effect",
+                "a color image has no window: the requested one was ignored",
+            )
+        )
     if options.gsdf is not None:
-        image.notes.append("gsdf is for gray images: ignored")
+        image.notes.append(
+            CodedWarning("option-without-effect", "gsdf is for gray images: ignored")
+        )
 
 
 def _labelled(image: PlanRequest) -> RenderPlan:
@@ -328,14 +349,16 @@ def _managed(
     display: DisplayAttributes,
     options: RenderOptions,
     frame: Frame,
-    notes: list[str],
+    notes: list[CodedWarning],
     *,
     is_colour: bool,
 ) -> tuple[Conversion | None, bytes | None]:
     """Return the color conversion and the profile to embed."""
     if not is_colour:
         if options.icc not in (None, "no"):
-            notes.append("a gray picture carries no ICC profile")
+            notes.append(
+                CodedWarning("option-without-effect", "a gray picture carries no ICC profile")
+            )
         return None, None
     from rendicom.rendering.icc_profiles import colour_management
 

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError, OptionError
 from rendicom.options import Voi, parameters
 from rendicom.rendering.blending import as_colour
@@ -93,7 +94,12 @@ def compile_presented(
     is_gray = frame.samples.ndim == 2 and frame.photometric_interpretation != "PALETTE COLOR"
     if is_gray == (state.kind == "color"):
         other = "gray" if is_gray else "color"
-        notes.append(f"a {state.kind} presentation state is not meant for {other} images")
+        notes.append(
+            CodedWarning(
+                "presentation-incomplete",
+                f"a {state.kind} presentation state is not meant for {other} images",
+            )
+        )
     if is_gray:
         frame = replace(frame, photometric_interpretation="MONOCHROME2")
     said, voi = _as_said(display, presented)
@@ -108,7 +114,12 @@ def compile_presented(
     plan = _in_tone(plan, state, options)
     area = _area(presented)
     if area is not None and area.is_of_volume and description.is_tiled:
-        notes.append("a displayed area that refers to the whole slide was ignored")
+        notes.append(
+            CodedWarning(
+                "presentation-incomplete",
+                "a displayed area that refers to the whole slide was ignored",
+            )
+        )
         area = None
     placement = plan_placement(
         frame.samples.shape, state, area, options, keeps_values=description.is_label
@@ -227,19 +238,27 @@ def _marks(
     display: DisplayAttributes,
     placement: Placement,
     frame: Frame,
-    notes: list[str],
+    notes: list[CodedWarning],
 ) -> Iterator[OverlayMark | PathMark | TextMark]:
     """Yield the marks to draw, lower layers first."""
     state, points = presented.state, 0
     used = {*state.activations.values(), *(each.layer for each in state.annotations)}
     if not used <= {layer.name for layer in state.layers}:
         notes.append(
-            "graphics of a layer that the presentation state does not define were left out"
+            CodedWarning(
+                "presentation-incomplete",
+                "graphics of a layer that the presentation state does not define were left out",
+            )
         )
     for count, mark in enumerate(_all_marks(presented, display, placement, frame)):
         points += len(mark.path) if isinstance(mark, PathMark) else 0
         if points > _MOST_POINTS or count >= _MOST_MARKS:
-            notes.append("there are too many figures and texts: the last ones are not drawn")
+            notes.append(
+                CodedWarning(
+                    "presentation-incomplete",
+                    "there are too many figures and texts: the last ones are not drawn",
+                )
+            )
             return
         yield mark
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.rendering.fonts import base_font, font_at, font_of, has_glyph
 
 if TYPE_CHECKING:
@@ -98,14 +99,22 @@ class _Run(NamedTuple):
         return self.sized(size).getlength(self.text, direction=_direction(self))
 
 
-def missing_letters(lines: Iterable[str]) -> tuple[str, ...]:
+def missing_letters(lines: Iterable[str]) -> tuple[CodedWarning, ...]:
     """Return a warning if there are letters that no font has.
 
     It names only their script ("CJK", "THAI"): the text may be the name of a patient.
     """
     missing = (letter for line in lines for letter in _cleaned(line) if font_of(letter) is None)
     scripts = ", ".join(sorted({unicodedata.name(c, "UNNAMED").split()[0] for c in missing}))
-    return (f"no font has the {scripts} letters: each is drawn as {_MARK}",) if scripts else ()
+    return (
+        (
+            CodedWarning(
+                "letters-missing", f"no font has the {scripts} letters: each is drawn as {_MARK}"
+            ),
+        )
+        if scripts
+        else ()
+    )
 
 
 @lru_cache(maxsize=512)

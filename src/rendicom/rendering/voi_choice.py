@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError, OptionError
 from rendicom.options import PRESETS, Voi
 from rendicom.rendering.lut import stored_extent
@@ -36,10 +37,10 @@ class PlanRequest:
     options: RenderOptions
     frame: Frame
     value_range: Callable[[Voi], tuple[float, float]]
-    notes: list[str]
+    notes: list[CodedWarning]
     are_whole: Callable[[], bool]
 
-    def repaired(self, note: str) -> None:
+    def repaired(self, note: CodedWarning) -> None:
         """Add a warning about repaired attributes, or raise CorruptDataError if strict."""
         if self.options.strict:
             raise CorruptDataError(note)
@@ -74,7 +75,11 @@ def choose_voi(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
         return window, f"window {window} (asked for)"
     if options.preset is not None:
         if image.description.modality != "CT":
-            image.notes.append("presets are windows in HU and this image is not CT")
+            image.notes.append(
+                CodedWarning(
+                    "option-without-effect", "presets are windows in HU and this image is not CT"
+                )
+            )
         window = PRESETS[options.preset]
         return window, f"window {window} (preset {options.preset})"
     voi = options.voi
@@ -107,7 +112,12 @@ def _automatic(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
         if _is_sane(window, image, modality):
             return _window_of_file(image, modality, index)
     if display.windows:
-        image.repaired("no window of the file can be used: the range of the pixels is shown")
+        image.repaired(
+            CodedWarning(
+                "window-replaced",
+                "no window of the file can be used: the range of the pixels is shown",
+            )
+        )
     return _range(image, modality, Voi())
 
 
@@ -147,12 +157,19 @@ def _with_true_function(window: Window, image: PlanRequest, modality: Modality) 
         return window
     if not _are_whole(image, modality):
         image.notes.append(
-            "the values are not whole numbers, and the LINEAR window is at most 1 wide: "
-            "shown as LINEAR_EXACT"
+            CodedWarning(
+                "window-replaced",
+                "the values are not whole numbers, and the LINEAR window is at most 1 wide: "
+                "shown as LINEAR_EXACT",
+            )
         )
         return replace(window, function="linear-exact")
     if window.width < 1:
-        image.repaired("a LINEAR window narrower than 1 was taken to be 1 wide")
+        image.repaired(
+            CodedWarning(
+                "window-replaced", "a LINEAR window narrower than 1 was taken to be 1 wide"
+            )
+        )
         return replace(window, width=1.0)
     return window
 
@@ -217,9 +234,17 @@ def _range(image: PlanRequest, modality: Modality, voi: Voi) -> tuple[VoiTransfo
     frames = image.description.number_of_frames
     counted = len(frames_counted(voi, frames))
     if counted < frames:
-        image.notes.append(f"the range is that of {counted} of the {frames} frames")
+        image.notes.append(
+            CodedWarning(
+                "range-estimated", f"the range is that of {counted} of the {frames} frames"
+            )
+        )
     if image.frame.reduction is not None:
-        image.notes.append("the range is that of the image decoded at a smaller size")
+        image.notes.append(
+            CodedWarning(
+                "range-estimated", "the range is that of the image decoded at a smaller size"
+            )
+        )
     low, high = image.value_range(voi)
     how = {
         "percentile": "percentile " + "..".join(map(format_number, voi.arguments)),
@@ -239,10 +264,14 @@ def _range_of_one(image: PlanRequest, modality: Modality, value: float) -> Value
     """
     has_padding = image.display.padding is not None and image.options.padding
     if has_padding or image.frame.samples.dtype.kind == "f":
-        image.notes.append(f"all pixels have the value {_short(value)}: shown as gray")
+        image.notes.append(
+            CodedWarning(
+                "uniform-image", f"all pixels have the value {_short(value)}: shown as gray"
+            )
+        )
         half = max(0.5, abs(value) * 2.0**-40)
         return ValueRange(value - half, value + half)
-    image.notes.append(f"all pixels have the value {_short(value)}")
+    image.notes.append(CodedWarning("uniform-image", f"all pixels have the value {_short(value)}"))
     return ValueRange(*modality.bounds(*_extent(image)))
 
 

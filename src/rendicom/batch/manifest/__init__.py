@@ -31,6 +31,7 @@ attribute.
 ``source_version``   Changes when the source does
 ``recipe``           Short key of all else that decides names and bytes of pictures
 ``time``             When the record was made: UTC, ISO 8601, whole seconds
+``warning_codes``    The code of each of the warnings, in their order: a list like them
 ==================== ===============================================================================
 
 Missing text is empty, a missing number is ``null`` in JSON and Parquet and an empty cell in CSV.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import BinaryIO
 
-from rendicom.batch.manifest.record_columns import COLUMNS, EMPTY, NUMBERS, Record
+from rendicom.batch.manifest.record_columns import COLUMNS, EMPTY, LISTS, NUMBERS, Record
 
 __all__ = ["dump", "is_manifest", "parse", "whole_length", "whole_lines"]
 
@@ -41,7 +41,9 @@ def parse(line: bytes, columns: tuple[str, ...] = ()) -> Record | None:
     if not isinstance(record, dict) or "source" not in record:
         return None
     # An older version may have written fewer columns.
-    return record if len(record) >= len(COLUMNS) else EMPTY | {"warnings": []} | record
+    return (
+        record if len(record) >= len(COLUMNS) else EMPTY | {column: [] for column in LISTS} | record
+    )
 
 
 def whole_lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -95,7 +97,7 @@ def _pattern(columns: tuple[str, ...]) -> re.Pattern[str]:
         group = f"?P<{column}>" if column in columns else "?:"
         if column in NUMBERS:
             cells.append(f'"{column}":({group}[0-9]+|null)')
-        elif column == "warnings":
+        elif column in LISTS:
             cells.append(f'"{column}":\\[[^\\]\\\\]*\\]')
         else:
             cells.append(f'"{column}":"({group}[^"\\\\]*)"')

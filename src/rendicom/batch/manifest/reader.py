@@ -37,9 +37,9 @@ def read_manifest(location: str) -> Iterator[Record]:
     Yields
     ------
     dict
-        A value for each of `COLUMNS`: ``warnings`` is a list of texts; ``frame``, ``width``,
-        ``height``, ``bytes``, ``pictures`` and ``source_size`` are whole numbers or None; all else
-        is text.
+        A value for each of `COLUMNS`: ``warnings`` and ``warning_codes`` are lists of texts;
+        ``frame``, ``width``, ``height``, ``bytes``, ``pictures`` and ``source_size`` are whole
+        numbers or None; all else is text.
 
     Raises
     ------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.outcomes import Failed, Filtered, Ignored, NoPixels, Skipped, Written
 from rendicom.batch.worker_messages import UnitReport
+from rendicom.coded_warnings import codes_of
 from rendicom.errors import NotDicomError
 
 if TYPE_CHECKING:
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
     from rendicom.batch.pseudonyms import Pseudonyms
     from rendicom.batch.shard_names import ShardTemplate
 
-__all__ = ["COLUMNS", "EMPTY", "NO_PIXELS", "NUMBERS", "Record", "Terms", "below", "records_of"]
+__all__ = [
+    "COLUMNS",
+    "EMPTY",
+    "LISTS",
+    "NO_PIXELS",
+    "NUMBERS",
+    "Record",
+    "Terms",
+    "below",
+    "records_of",
+]
 
 Record = dict[str, Any]
 
@@ -28,15 +39,18 @@ COLUMNS = (
     "source", "output", "status", "code", "message", "hint", "frame", "width", "height",
     "media_type", "bytes", "voi", "warnings", "digest", "options", "format",
     "study_instance_uid", "series_instance_uid", "sop_instance_uid", "modality", "pictures",
-    "source_size", "source_version", "recipe", "time",
+    "source_size", "source_version", "recipe", "time", "warning_codes",
 )  # fmt: skip
 """The keys of every record, in the order of the columns. New ones come at the end."""
 
 NUMBERS = frozenset(("frame", "width", "height", "bytes", "pictures", "source_size"))
 """The columns that hold whole numbers, or nothing."""
 
+LISTS = frozenset(("warnings", "warning_codes"))
+"""The columns that hold lists of texts."""
+
 EMPTY: Record = {column: None if column in NUMBERS else "" for column in COLUMNS}
-"""An empty record without ``warnings``."""
+"""An empty record without its lists."""
 
 
 class Terms(NamedTuple):
@@ -112,7 +126,7 @@ def _shared(report: UnitReport, terms: Terms) -> Record:
     return {
         **EMPTY,
         "source": terms.text(unit.source),
-        "warnings": [],
+        **{column: [] for column in LISTS},
         "options": terms.options,
         "format": terms.format,
         "study_instance_uid": terms.uid(identity.study),
@@ -141,6 +155,7 @@ def _own(outcome: Outcome, terms: Terms) -> Record | None:
                 "bytes": outcome.size,
                 "voi": outcome.voi,
                 "warnings": [terms.text(warning) for warning in outcome.warnings],
+                "warning_codes": codes_of(outcome.warnings),
                 "digest": outcome.digest,
             }
         case Skipped():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from rendicom import registry
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
 from rendicom.views import shown
 
@@ -31,7 +32,7 @@ class Displayed(NamedTuple):
 
     image: DisplayImage
     plan: RenderPlan
-    warnings: tuple[str, ...]
+    warnings: tuple[CodedWarning, ...]
     seconds: tuple[float, ...] = ()
     layers: tuple[DrawnLayer, ...] = ()
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rendicom.coded_warnings import CodedWarning
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -70,7 +72,7 @@ class Decoded:
     signed: bool | None = None
     lossless: bool = False
     icc_profile: bytes | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[CodedWarning, ...] = ()
     halvings: int = 0
     is_centered: bool = False
 

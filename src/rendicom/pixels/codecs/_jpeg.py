@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.cells import within
 from rendicom.pixels.codecs._imagecodecs import call
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_jpeg"]
 
-_UNUSED_SYMBOLS = "a Huffman table lists symbols that JPEG does not know: no code uses them"
-_WRAPPED = "differences of the lossless JPEG wrap around at its precision, not at 16 bits"
+_UNUSED_SYMBOLS = CodedWarning(
+    "stream-repaired", "a Huffman table lists symbols that JPEG does not know: no code uses them"
+)
+_WRAPPED = CodedWarning(
+    "stream-repaired",
+    "differences of the lossless JPEG wrap around at its precision, not at 16 bits",
+)
 _SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]", re.DOTALL)
 """A marker with a length behind it; coded data hold none, but for RST (T.81 B.1.1.3)."""
 _DHT, _SOF3, _SOS, _EOI, _DRI = 0xC4, 0xC3, 0xDA, 0xD9, 0xDD
@@ -30,7 +36,7 @@ _FIRST_ROUNDING_PREDICTOR = 5
 
 def decode_jpeg(
     decode: Callable[..., Any], stream: bytes, info: StreamInfo, **how: Any
-) -> tuple[NDArray[Any], tuple[str, ...]]:
+) -> tuple[NDArray[Any], tuple[CodedWarning, ...]]:
     """Return the samples of a JPEG stream that starts with SOI, and warnings.
 
     Raises
@@ -55,7 +61,7 @@ def decode_jpeg(
 
 def _samples(
     decode: Callable[..., Any], stream: bytes, _: StreamInfo, how: dict[str, Any]
-) -> tuple[NDArray[Any], tuple[str, ...]]:
+) -> tuple[NDArray[Any], tuple[CodedWarning, ...]]:
     return call(decode, stream, **how), ()
 
 
@@ -99,7 +105,7 @@ def _segments(stream: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _lossless_samples(
     decode: Callable[..., Any], stream: bytes, info: StreamInfo, how: dict[str, Any]
-) -> tuple[NDArray[Any], tuple[str, ...]]:
+) -> tuple[NDArray[Any], tuple[CodedWarning, ...]]:
     """Return samples below ``2**precision``.
 
     Differences are taken modulo 2**16 (T.81 H.1.2.1), by some encoders modulo 2**precision. The
@@ -121,7 +127,7 @@ def _lossless_samples(
     found = call(decode, deep, **how).astype(np.int32) >> shift
     found -= (1 << 15 - shift) - (1 << precision - 1 - shift)
     depth = precision - shift
-    notes: tuple[str, ...] = ()
+    notes: tuple[CodedWarning, ...] = ()
     if found.min() < 0 or int(found.max()) >> depth:
         notes = (_WRAPPED,)
         rows = min(len(found), max(1, interval // found.shape[1]) if interval else len(found))

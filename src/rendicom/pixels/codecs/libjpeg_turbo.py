@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.codestreams import parse_jpeg
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CODEC"]
 
-_SUBSAMPLED = "the chroma of the JPEG stream is subsampled, though the header says RGB: it is YCbCr"
+_SUBSAMPLED = CodedWarning(
+    "color-model-replaced",
+    "the chroma of the JPEG stream is subsampled, though the header says RGB: it is YCbCr",
+)
 _MAX_SCANS = 100
 _START_OF_SCAN = 0xDAFF
 """As a little endian word. A 0xFF in coded data is followed by 0 (T.81 B.1.1.5)."""
@@ -52,7 +56,7 @@ class _LibjpegTurbo:
             raise CorruptDataError("the JPEG stream has more scans than an image needs")
         is_lossless = info.kind == "jpeg-lossless"
         photometric, how = "", {}
-        odd: tuple[str, ...] = ()
+        odd: tuple[CodedWarning, ...] = ()
         if info.components == 3:
             # Lossless streams are coded as they are, whatever their markers say (PS3.5 8.2.1).
             is_ycbcr = not is_lossless and _is_ycbcr(info, request)
@@ -64,7 +68,7 @@ class _LibjpegTurbo:
                 odd = (_SUBSAMPLED,)
             how = {"colorspace": "YCBCR" if is_ycbcr else "RGB", "outcolorspace": "RGB"}
             photometric = "" if is_lossless else "RGB"
-        notes: tuple[str, ...] = ()
+        notes: tuple[CodedWarning, ...] = ()
         halvings = allowed_halvings(info, request) if info.components in (1, 3) else 0
         if halvings and find_spec("PIL") is not None:
             samples = _scaled(stream[info.start :], info, halvings, how)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.cells import interleaved
 from rendicom.pixels.codecs import Decoded, DecodeRequest
@@ -47,7 +48,7 @@ class _RLE:
         pixels = request.rows * request.columns
         plane = -(-pixels // 8) if bits == 1 else pixels
         check_filling(plane * samples * width, len(stream))
-        warnings: tuple[str, ...] = ()
+        warnings: tuple[CodedWarning, ...] = ()
         cells = _sound(stream, offsets, plane * samples, width)
         if cells is None:
             empty = _empty(request, plane, width)
@@ -127,13 +128,13 @@ def _unpacked(segment: bytes, size: int) -> bytes:
     return bytes(values[:size])
 
 
-def _shortage(held: int, needed: int, request: DecodeRequest) -> tuple[str, ...]:
+def _shortage(held: int, needed: int, request: DecodeRequest) -> tuple[CodedWarning, ...]:
     if held == needed:
         return ()
     text = f"the RLE stream is short: {held} of {needed} bytes"
     if request.strict or not held:
         raise CorruptDataError(text)
-    return (f"{text}; missing pixels are black",)
+    return (CodedWarning("incomplete-data", f"{text}; missing pixels are black"),)
 
 
 CODEC = _RLE()

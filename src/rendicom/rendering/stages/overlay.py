@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -42,7 +44,11 @@ class Overlays:
 
 
 def plan_overlays(
-    display: DisplayAttributes, options: RenderOptions, notes: list[str], *, has_cells: bool
+    display: DisplayAttributes,
+    options: RenderOptions,
+    notes: list[CodedWarning],
+    *,
+    has_cells: bool,
 ) -> Overlays | None:
     """Return the planes to draw; None if none are requested or present."""
     if not options.overlays:
@@ -52,10 +58,19 @@ def plan_overlays(
     there = {plane.group for plane in planes}
     missing = [f"{group:04X}" for group in wanted or () if group not in there]
     if missing:
-        notes.append(f"the frame has no overlay plane {', '.join(missing)}")
+        notes.append(
+            CodedWarning(
+                "option-without-effect", f"the frame has no overlay plane {', '.join(missing)}"
+            )
+        )
     drawable = [plane for plane in planes if plane.bitmap is not None or has_cells]
     if len(drawable) < len(planes):
-        notes.append("overlay planes inside the pixel cells were lost when the image was coded")
+        notes.append(
+            CodedWarning(
+                "overlay-lost",
+                "overlay planes inside the pixel cells were lost when the image was coded",
+            )
+        )
     if not drawable:
         return None
     red, green, blue = bytes.fromhex(options.overlay_color.removeprefix("#"))

@@ -1,8 +1,9 @@
 r"""Comma-separated values as in RFC 4180, UTF-8, with a header line.
 
-The warnings of a picture share a cell, `` | `` between them. Spreadsheets take a cell that begins
-with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return for a formula, and names of files are
-not to be trusted: such a cell gets a ``'`` in front, and so does one that begins with ``'`` itself.
+The warnings of a picture share a cell, `` | `` between them, and so do their codes. Spreadsheets
+take a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return for a formula,
+and names of files are not to be trusted: such a cell gets a ``'`` in front, and so does one that
+begins with ``'`` itself.
 Bytes of a file name that are not UTF-8 are escapes, ``\udcff``, as in `rendicom.storage.names`.
 """
 

@@ -1,4 +1,4 @@
-"""Apache Parquet: text, 64-bit integers, and a list of texts for the warnings."""
+"""Apache Parquet: text, 64-bit integers, and lists of texts for warnings and their codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from rendicom.batch.manifest.formats import TableFormat
-from rendicom.batch.manifest.record_columns import COLUMNS, NUMBERS, Record
+from rendicom.batch.manifest.record_columns import COLUMNS, LISTS, NUMBERS, Record
 from rendicom.storage.names import escaped
 
 __all__ = ["TABLE"]
@@ -31,8 +31,9 @@ def _write(stream: BinaryIO, records: Iterable[Record]) -> None:
     from pyarrow.parquet import ParquetWriter
 
     text, number = pa.string(), pa.int64()
-    kinds = {column: number if column in NUMBERS else text for column in COLUMNS}
-    schema = pa.schema(list((kinds | {"warnings": pa.list_(text)}).items()))
+    kinds = dict.fromkeys(COLUMNS, text)
+    kinds |= dict.fromkeys(NUMBERS, number) | dict.fromkeys(LISTS, pa.list_(text))
+    schema = pa.schema(list(kinds.items()))
     rows = map(_valid, records)
     with ParquetWriter(stream, schema, compression="zstd") as writer:
         while group := list(islice(rows, _ROW_GROUP)):
