@@ -386,6 +386,32 @@ def test_a_dose_gives_the_slice_of_its_maximum_as_the_command_does(tmp_path):
     assert (plain == plain[..., :1]).all()
 
 
+def test_a_planar_view_is_the_picture_that_the_command_makes(study, tmp_path):
+    state = dataset("1.2.840.10008.5.1.4.1.1.11.6", "PR")
+    of_volume = pydicom.Dataset()
+    of_volume.ReferencedImageSequence = [reference_to(each) for each in study.ct]
+    state.VolumetricPresentationStateInputSequence = [of_volume]
+    state.FrameOfReferenceUID = study.ct[0].FrameOfReferenceUID
+    state.MPRTopLeftHandCorner, state.MPRThicknessType = [-20.5, 0.0, 10.0], "THIN"
+    state.MPRViewWidthDirection, state.MPRViewHeightDirection = [1.0, 0, 0], [0, 0, -1.0]
+    state.MPRViewWidth, state.MPRViewHeight = 40.0, 10.0
+    (tmp_path / "view.dcm").write_bytes(as_bytes(state))
+    on = tmp_path / "ct"
+    on.mkdir()
+    for number, ds in enumerate(study.ct):
+        (on / f"{number}.dcm").write_bytes(as_bytes(ds))
+    with served(tmp_path, "--rescan", "0") as running:
+        running.wait_for_index()
+        answer = rendered(running, state)
+        tall = rendered(running, state, viewport="20,5")
+    target = str(tmp_path / "view.png")
+    assert main(["convert", str(tmp_path / "view.dcm"), target, "--on", str(on)]) == 0
+    assert answer.status_code == 200, answer.text
+    assert answer.content == (tmp_path / "view.png").read_bytes()
+    assert pixels(answer.content).shape == (10, 40, 3)
+    assert pixels(tall.content).shape == (5, 20, 3)
+
+
 def test_a_structure_set_gives_its_image(server, study):
     answer = rendered(server, study.structures, "image/png", **FILL)
     assert answer.status_code == 200

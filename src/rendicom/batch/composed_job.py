@@ -30,7 +30,9 @@ def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
     RendicomError
         It is damaged.
     """
-    is_plain = not (is_asked or job.among is None or job.layers or job.on or job.presentation)
+    # Of --on only what shows a volume is left as the source.
+    places = job.on or job.among
+    is_plain = not (is_asked or places is None or job.layers or job.presentation)
     if not (is_plain and is_composed(subject.sop_class) and isinstance(job.format, Format)):
         return subject
     from rendicom.batch.document_job import document_names
@@ -41,7 +43,7 @@ def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
         return subject
 
     try:
-        among = _index(job.among) if job.among else None
+        among = _index(places) if places else None
         found = compose_object(subject, job.source, among, job.options)
     except (UnreadableSourceError, UnsupportedImageError):
         # A member of an archive cannot be read again; some presentation states are not rendered.

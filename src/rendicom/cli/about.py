@@ -20,6 +20,8 @@ def about_images(
 ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """Return the images and TARGET, the layers on them, and the presentation state or ``""``.
 
+    What shows a volume gives one picture: it is returned itself.
+
     Raises
     ------
     click.UsageError
@@ -37,6 +39,8 @@ def about_images(
         said = images_of(source, [os.path.abspath(place) for place in on])
     except RendicomError as error:
         raise click.UsageError(f"{paths[0]}: {error}") from None
+    if said.is_volume:
+        return (source, target), (), ""
     if said.is_state and has_state:
         raise click.UsageError(f"{paths[0]} and --presentation-state exclude each other")
     if said.is_state:

@@ -1,4 +1,4 @@
-"""Black images at a position, to draw on where the image is missing."""
+"""Images at a position without a file: to draw on, or cut from a volume."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from rendicom import engine
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from rendicom.composition.geometry import Plane
     from rendicom.engine import Instance
 
@@ -15,8 +18,8 @@ __all__ = ["blank_image"]
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
-def blank_image(plane: Plane) -> Instance:
-    """Return a black image that lies in a plane and has its pixels."""
+def blank_image(plane: Plane, pixels: NDArray[np.uint8] | None = None) -> Instance:
+    """Return an image that lies in a plane: of gray levels with its shape, or black."""
     from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
@@ -35,5 +38,6 @@ def blank_image(plane: Plane) -> Instance:
     made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 8, 8, 7, 0
     made.WindowCenter, made.WindowWidth = 128, 256
     rows, columns = plane.shape
-    made.PixelData = bytes(rows * columns + rows * columns % 2)
+    black = bytes(rows * columns)
+    made.PixelData = (black if pixels is None else pixels.tobytes()) + bytes(len(black) % 2)
     return engine.open_instance(made)

@@ -11,15 +11,18 @@ from rendicom import engine
 from rendicom.composition.blank import blank_image
 from rendicom.composition.blending import BlendingLayer
 from rendicom.composition.dose import DoseLayer
+from rendicom.composition.folders import readable
 from rendicom.composition.kinds import DOSE, SEGMENTATIONS, layer_of
 from rendicom.composition.layer_options import check_values
 from rendicom.composition.opening import Layers
+from rendicom.composition.planar_view import cut_image
 from rendicom.composition.planes import Planes
 from rendicom.composition.targets import (
     blending_at,
     frames_drawn_on,
     members_in,
     mentioned_in,
+    planar_view_at,
 )
 from rendicom.engine.encoding import encoded
 from rendicom.engine.frame_sequence import HeaderAttributes
@@ -145,6 +148,8 @@ def compose_object(
     """
     check_values(options, 1)
     mentioned = mentioned_in(said, source)
+    if mentioned.is_volume:
+        return _cut(said, source, mentioned, among)
     layers, state = _what_is_drawn(said, source, mentioned, among)
     paths = among.images_for(mentioned) if among is not None else ()
     pages = [
@@ -166,10 +171,32 @@ def compose_object(
         return ComposedObject(said, [_Page(_blank(plane), 1)], layers, None, changes)
     if not (mentioned.images or mentioned.frames_of_reference):
         return None
-    raise NoPixelDataError(
+    raise _missing(mentioned)
+
+
+def _missing(mentioned: Mentioned) -> NoPixelDataError:
+    return NoPixelDataError(
         "none of the images that the object refers to was found",
         hint=f"it refers to {mentioned.told}; --on FOLDER names where they are",
     )
+
+
+def _cut(
+    said: Instance, source: str, mentioned: Mentioned, among: FileIndex | None
+) -> ComposedObject:
+    """Return the picture of a plane through the images that a planar MPR state refers to."""
+    paths = among.images_for(mentioned) if among is not None else ()
+    frames = {each.instance: each for each in mentioned.images}
+    members = [
+        member
+        for uid, every in members_in(paths).items()
+        for member in every
+        if uid in frames and frames[uid].includes(uid, member.frame)
+    ]
+    if not members:
+        raise _missing(mentioned)
+    image = cut_image(planar_view_at(source), members)
+    return ComposedObject(said, [_Page(lambda: image, 1)], None, None, {})
 
 
 def _what_is_drawn(
@@ -193,7 +220,7 @@ def _frames(
 ) -> list[int]:
     """Return the frames of an image that the object says something about."""
     try:
-        with engine.open_instance(path) as image:
+        with engine.open_instance(readable(path)) as image:
             if state is not None:
                 count = image.description.number_of_frames
                 uid = image.sop_instance
@@ -204,7 +231,7 @@ def _frames(
 
 
 def _opening(path: str) -> Callable[[], Instance]:
-    return lambda: engine.open_instance(path)
+    return lambda: engine.open_instance(readable(path))
 
 
 def _blank(plane: Plane) -> Callable[[], Instance]:

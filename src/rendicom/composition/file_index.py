@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom import engine
-from rendicom.composition.folders import dicom_files, is_folder
+from rendicom.composition.folders import dicom_files, is_folder, readable
 from rendicom.composition.kinds import is_value_map
 from rendicom.errors import LimitExceededError, RendicomError
 
@@ -83,7 +83,7 @@ def _read(places: Sequence[str]) -> Iterator[_Known]:
                 hint="name the folder that the images are in",
             )
         try:
-            with engine.open_instance(path) as instance:
+            with engine.open_instance(readable(path)) as instance:
                 yield _Known(
                     path,
                     instance.sop_instance,

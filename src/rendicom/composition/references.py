@@ -42,6 +42,8 @@ class Mentioned(NamedTuple):
         It is a presentation state of single images.
     is_ordered
         The order of the images means something.
+    is_volume
+        The images are one volume, of which a picture is made.
     """
 
     images: tuple[ImageReference, ...]
@@ -49,6 +51,7 @@ class Mentioned(NamedTuple):
     frames_of_reference: frozenset[str] = frozenset()
     is_state: bool = False
     is_ordered: bool = False
+    is_volume: bool = False
 
     @property
     def told(self) -> str:

@@ -18,13 +18,16 @@ from rendicom.composition.kinds import (
     layer_of,
 )
 from rendicom.composition.marks import ReportLayer
+from rendicom.composition.planar_view import read_planar_view
 from rendicom.composition.references import ImageReference, Mentioned
 from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.header import read_header
 from rendicom.errors import OptionError, RendicomError
 from rendicom.pixels.blendings import read_blending
-from rendicom.pixels.state_classes import BLENDING_CLASSES
+from rendicom.pixels.state_classes import BLENDING_CLASSES, PLANAR_VIEW
 
 if TYPE_CHECKING:
+    from rendicom.composition.planar_view import PlanarView
     from rendicom.composition.value_map import SeriesMember
     from rendicom.engine import Instance
     from rendicom.options import RenderOptions
@@ -39,6 +42,7 @@ __all__ = [
     "members_in",
     "mentioned_by",
     "mentioned_in",
+    "planar_view_at",
 ]
 
 _FRAME_OF_REFERENCE = 0x00200052
@@ -46,10 +50,14 @@ _STRUCTURE_FRAMES, _ROIS, _OF_ROI = 0x30060010, 0x30060020, 0x30060024
 
 
 class Said(NamedTuple):
-    """What an object is about: ``images`` are paths; ``is_state`` says how they are shown."""
+    """What an object is about: ``images`` are paths; ``is_state`` says how they are shown.
+
+    ``is_volume`` says that they are one volume, and shown as such.
+    """
 
     images: tuple[str, ...]
     is_state: bool
+    is_volume: bool = False
 
 
 def images_of(location: str, places: Sequence[str]) -> Said:
@@ -68,7 +76,7 @@ def images_of(location: str, places: Sequence[str]) -> Said:
     images = FileIndex(places).images_for(said)
     if not images:
         raise OptionError("none of its images was found", hint=f"it refers to {said.told}")
-    return Said(images, said.is_state)
+    return Said(images, said.is_state, said.is_volume)
 
 
 def mentioned_by(source: Any) -> Mentioned:
@@ -94,6 +102,8 @@ def mentioned_in(said: Instance, source: Any) -> Mentioned:
         blending = blending_at(source)
         images = tuple(ImageReference(each.instance) for each in blending.base.references)
         return Mentioned(images, blending.superimposed, is_ordered=True)
+    if said.sop_class == PLANAR_VIEW:
+        return Mentioned(planar_view_at(source).references, is_volume=True)
     if is_presentation_state(said.sop_class):
         state = engine.open_presentation(readable(source))
         images = tuple(ImageReference(each.instance, each.frames) for each in state.references)
@@ -106,6 +116,15 @@ def mentioned_in(said: Instance, source: Any) -> Mentioned:
         frames_of_reference=frozenset(_frames_of_reference(said)),
         is_ordered=said.sop_class == KEY_OBJECTS or is_report(said.sop_class),
     )
+
+
+def planar_view_at(source: Any) -> PlanarView:
+    """Return the planar MPR presentation state in a source; see `read_planar_view`."""
+    opened = open_source(readable(source))
+    try:
+        return read_planar_view(read_header(opened, wanted=None).attributes)
+    finally:
+        opened.close()
 
 
 def blending_at(source: Any) -> Blending:
@@ -145,7 +164,7 @@ def members_in(places: Sequence[str]) -> dict[str, list[SeriesMember]]:
     found: dict[str, list[SeriesMember]] = {}
     for path in files_in(places):
         try:
-            with engine.open_instance(path) as instance:
+            with engine.open_instance(readable(path)) as instance:
                 if is_value_map(instance):
                     members = members_of(instance, partial(files.instance, path))
                     found[instance.sop_instance] = members

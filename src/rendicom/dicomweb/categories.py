@@ -11,9 +11,9 @@ __all__ = ["Category", "category_of", "is_presentation_state"]
 Category = Literal["single-frame", "multi-frame", "video", "text", "presentation-state", "other"]
 
 _PRESENTATION_STATES = frozenset(
-    f"1.2.840.10008.5.1.4.1.1.11.{last}" for last in (1, 2, 3, 4, 5, 8, 9, 10, 11, 12)
+    f"1.2.840.10008.5.1.4.1.1.11.{last}" for last in (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12)
 )
-"""Softcopy presentation states of two-dimensional images (PS3.4 B.5)."""
+"""Softcopy presentation states of images, and planar views of volumes (PS3.4 B.5)."""
 
 
 def is_presentation_state(sop_class: str) -> bool:

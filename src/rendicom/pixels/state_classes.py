@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ADVANCED_BLENDING", "BLENDING", "BLENDING_CLASSES"]
+__all__ = ["ADVANCED_BLENDING", "BLENDING", "BLENDING_CLASSES", "PLANAR_VIEW"]
 
 BLENDING, ADVANCED_BLENDING = "1.2.840.10008.5.1.4.1.1.11.4", "1.2.840.10008.5.1.4.1.1.11.8"
 BLENDING_CLASSES = (BLENDING, ADVANCED_BLENDING)
+PLANAR_VIEW = "1.2.840.10008.5.1.4.1.1.11.6"
+"""Grayscale Planar MPR Volumetric Presentation State: a plane cut from a volume."""

@@ -230,6 +230,11 @@ async def _presented(services: Services, state: Entry) -> list[ShownInstance]:
     mentioned = await services.pictures.mentioned(state)
     uids = tuple(each.instance for each in mentioned.images)
     images = {each.instance: each for each in await services.lookup.named(uids)}
+    if mentioned.is_volume and images:
+        check_number(services, len(images))
+        layers = (state, *images.values())
+        view = ShownInstance(state, "single-frame", (), None, layers, (ShownFrame(state, 1),))
+        return [view]
     above = await services.lookup.named(mentioned.superimposed)
     found: list[ShownInstance] = []
     for reference in mentioned.images:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from rendicom import storage
 from rendicom.composition.composed import ComposedObject, compose_object
+from rendicom.composition.file_index import FileIndex
+from rendicom.composition.kinds import is_composed
 from rendicom.composition.opening import Layers, open_located
 from rendicom.composition.targets import frames_drawn_on, mentioned_by
 from rendicom.engine import InstanceLocation, PictureRequest, open_instance, open_presentation
@@ -43,8 +45,9 @@ _OF_VOLUMES = ("blending", "dose", "image")
 def render_layered(request: PictureRequest) -> Picture:
     """Return the picture of an image with layers on it, or of a segmentation on black."""
     instance, version = open_image(request)
-    if _is_alone(request):
-        return travelling(_composed(*_now(request.layers)).picture(request), version)
+    if _is_alone(request, instance):
+        picture = _composed(*_now(request.layers)).picture(request)
+        return travelling(picture, _version(request, version))
     picture = instance.picture(request, **_over(request, instance))
     return travelling(picture, _version(request, version))
 
@@ -59,7 +62,7 @@ def render_sequence(requests: tuple[PictureRequest, ...]) -> Picture:
         places = (request.instance or InstanceLocation(""), *request.layers)
         are_same.append(_now(places) == places)
         number = request.selection.frame or 1
-        if _is_alone(request):
+        if _is_alone(request, instance):
             return _composed(*_now(request.layers)).displayed(number, request.options)
         return instance.displayed(number, request.options, **_over(request, instance))
 
@@ -68,15 +71,16 @@ def render_sequence(requests: tuple[PictureRequest, ...]) -> Picture:
     return travelling(picture, "" if all(are_same) else "changed")
 
 
-def _is_alone(request: PictureRequest) -> bool:
-    """Tell whether an object is drawn on itself: it has no images."""
-    return request.layers == (request.instance,)
+def _is_alone(request: PictureRequest, instance: Instance) -> bool:
+    """Tell whether an object is drawn by itself: images after it are what it is made of."""
+    return is_composed(instance.sop_class) and request.layers[:1] == (request.instance,)
 
 
 @lru_cache(maxsize=2)
-def _composed(place: InstanceLocation) -> ComposedObject:
+def _composed(place: InstanceLocation, *images: InstanceLocation) -> ComposedObject:
     said = open_instance(storage.open_bytes(place.location))
-    found = compose_object(said, place.location, None, _ANY)
+    among = FileIndex([each.location for each in images]) if images else None
+    found = compose_object(said, place.location, among, _ANY)
     if found is None:
         raise NoPixelDataError("the object does not say where its frames lie")
     return found

@@ -176,7 +176,7 @@ def _parts_for_targets(
     if choice.is_representative:
         targets = (targets[len(targets) // 2],)
     check_number(services, len(targets))
-    groups = ((shown.entry,), *layers)
+    groups = (shown.layers or (shown.entry,), *layers)
     files = tuple(each for group in groups for each in group)
     options = _of_files(query.options, groups)
     parts = []
