@@ -39,9 +39,9 @@ code or an HTTP status, each with one table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import ClassVar, ParamSpec, TypeVar
 
 __all__ = [
     "BadRequestError", "ConflictError", "CorruptDataError", "DeletedResourceError", "EncodeError",
@@ -52,6 +52,9 @@ __all__ = [
     "UnreadableSourceError", "UnsupportedImageError", "UnsupportedMediaTypeError",
     "UnsupportedTransferSyntaxError", "UnwritableOutputError", "WireError", "WorkerDiedError",
 ]  # fmt: skip
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class RendicomError(Exception):
@@ -242,13 +245,17 @@ def out_of_memory() -> LimitExceededError:
     )
 
 
-@contextmanager
-def typed_memory_error() -> Iterator[None]:
-    """Raise `LimitExceededError` for MemoryError; for the functions that programs call."""
-    try:
-        yield
-    except MemoryError:
-        raise out_of_memory() from None
+def typed_memory_error(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Return a function that raises `LimitExceededError` instead of MemoryError."""
+
+    @wraps(function)
+    def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        except MemoryError:
+            raise out_of_memory() from None
+
+    return called
 
 
 class EncodeError(RendicomError):

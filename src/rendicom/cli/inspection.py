@@ -44,17 +44,22 @@ def inspect(source: Source, *, name: str) -> dict[str, Any]:
     """
     report: dict[str, Any] = {"source": name, "renderable": False}
     try:
-        with typed_memory_error(), open_instance(source) as instance:
-            report |= _identity(instance)
-            report |= _matrix(instance.description)
-            display = instance.display_attributes(instance.description.representative_frame)
-            report |= _display(display)
-            report |= _picture(instance)
+        _read_into(report, source)
     except NoPixelDataError as error:
         report |= _documents(report, error)
     except RendicomError as error:
         report["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
     return report
+
+
+@typed_memory_error
+def _read_into(report: dict[str, Any], source: Source) -> None:
+    with open_instance(source) as instance:
+        report |= _identity(instance)
+        report |= _matrix(instance.description)
+        display = instance.display_attributes(instance.description.representative_frame)
+        report |= _display(display)
+        report |= _picture(instance)
 
 
 def _documents(report: dict[str, Any], error: NoPixelDataError) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class FramePart(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-@typed_memory_error()
+@typed_memory_error
 def metadata(
     source: Readable | StoredInstance, base_url: str, *, bulk_threshold: int = BULK_THRESHOLD
 ) -> JsonModel:
@@ -92,7 +92,7 @@ def metadata(
         )
 
 
-@typed_memory_error()
+@typed_memory_error
 def frame_bytes(
     source: Readable | StoredInstance, frames: Sequence[int], transfer_syntax: str = ""
 ) -> list[FramePart]:
@@ -161,7 +161,7 @@ def _not_stored_so(*syntaxes: str) -> NotAcceptableError:
     )
 
 
-@typed_memory_error()
+@typed_memory_error
 def instance_bytes(
     source: Readable | StoredInstance,
     transfer_syntax: str = "",
@@ -243,7 +243,7 @@ def _as_stored(
     return Retrieved(tuple(pieces), DICOM, uid, stored.dataset.warnings)
 
 
-@typed_memory_error()
+@typed_memory_error
 def bulk_data(
     source: Readable | StoredInstance,
     path: str,

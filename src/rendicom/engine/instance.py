@@ -110,7 +110,7 @@ class Instance(FrameSequence):
     def _frames(self) -> FrameReader:
         return self._given_frames or FrameSource(self.header, self.description)
 
-    @typed_memory_error()
+    @typed_memory_error
     def frame(self, number: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> Frame:
         """Return frame ``number``, counted from 1, as stored values (colour as RGB).
 
@@ -153,7 +153,7 @@ class Instance(FrameSequence):
             raise
         return replace(decoded, warnings=(*notes, *decoded.warnings)) if notes else decoded
 
-    @typed_memory_error()
+    @typed_memory_error
     def display(
         self,
         number: int = 1,
@@ -294,7 +294,7 @@ class Instance(FrameSequence):
 
     # --- pictures -------------------------------------------------------------------------
 
-    @typed_memory_error()
+    @typed_memory_error
     def picture(
         self,
         request: PictureRequest,
@@ -358,7 +358,7 @@ class Instance(FrameSequence):
         request = PictureRequest(select_frames(frames), options, media_type)
         return self.picture(request, presentation=presentation, layers=layers)
 
-    @typed_memory_error()
+    @typed_memory_error
     def explain(
         self,
         frame: int = 1,

@@ -31,7 +31,7 @@ _DEFAULT_OPTIONS = RenderOptions()
 _LARGEST_STATE = 256 << 20
 
 
-@typed_memory_error()
+@typed_memory_error
 def open_instance(
     source: Source,
     *,
