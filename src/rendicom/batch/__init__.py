@@ -1,1 +1,1 @@
-"""Many instances: finding them, naming what comes out, converting one after the other."""
+"""Conversion of many instances: finds them, names the outputs, converts in workers."""

@@ -1,4 +1,4 @@
-"""Captions of a contact sheet: name, series and frame of a picture, and nothing of a patient."""
+"""Captions of a contact sheet: name, series and frame of a picture, without patient data."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class ClaimedNames:
     folders
         Names of folders that will stand beside the pictures.
     taken
-        Keeps what is given away, where that may be more than memory should hold.
+        Keeps the names in use, which may be too many for memory.
     within
         Path of the folder, where ``taken`` is shared by several.
     """
@@ -157,7 +157,7 @@ class _Remembered(dict[str, str]):
 def claim_stem(taken: Register | _Remembered, key: str, owner: str = "") -> str | None:
     """Give a folded stem to ``owner`` and return None, or return the owner of a conflicting one.
 
-    ``x-0001`` could be a frame of ``x`` as long as nobody knows how many ``x`` has.
+    ``x-0001`` could be a frame of ``x`` as long as the number of frames of ``x`` is unknown.
     """
     unnumbered = key if FRAME_MARK in key else _FRAME_NUMBER.sub("", key)
     for other in dict.fromkeys((key, f"{key}{_NUMBERED}", unnumbered)):

@@ -47,7 +47,7 @@ def identity_of(instance: Subject) -> InstanceSummary:
     """Return the summary of an instance from its header; it holds no patient's data.
 
     Of several values the first counts. Whatever a file holds there becomes printable ASCII of at
-    most 128 characters; what is cut ends in a hash of the whole.
+    most 128 characters; a shortened one ends in a hash of the whole.
     """
     text = instance.header.attributes.text
     return InstanceSummary(
@@ -65,7 +65,7 @@ def identity_of(instance: Subject) -> InstanceSummary:
 def patient_fields(source: Readable | ByteSource, keywords: Iterable[str]) -> dict[str, str]:
     """Return the first value of each attribute of a file, empty where it has none.
 
-    These may be a patient's: for names alone, and only when somebody allowed it. The file is
+    These may be a patient's: for names only, and only if allowed by the user. The file is
     read once more, since no other reading of a header touches them.
 
     Raises

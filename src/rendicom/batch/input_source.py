@@ -42,7 +42,7 @@ class UnitOpener(Protocol):
         ...
 
     def texts(self, unit: Unit, keywords: Sequence[str]) -> dict[str, str]:
-        """Return the first value of attributes by keyword, empty where there is none."""
+        """Return the first value of attributes by keyword, empty without a value."""
         ...
 
 

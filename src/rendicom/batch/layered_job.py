@@ -1,4 +1,4 @@
-"""Opens what a run draws over its images."""
+"""Opens the objects that a run draws on its images."""
 
 from __future__ import annotations
 

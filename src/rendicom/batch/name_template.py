@@ -31,7 +31,7 @@ _IDENTITY_FIELDS = {
 }
 _SOURCE, _FRAME, _EXTENSION = "source", "frame", "ext"
 FIELDS = (_SOURCE, *_IDENTITY_FIELDS, _FRAME, _EXTENSION)
-"""The fields of a template that hold nothing of a patient."""
+"""The fields of a template without patient data."""
 PATIENT_FIELDS = (
     "PatientName",
     "PatientID",
@@ -316,9 +316,7 @@ def _check_part(part: _Part, text: str, *, is_last: bool) -> None:
         if letter in _NOT_IN_NAMES or letter < " ":
             raise _refused(text, f"has {letter!r} in a name", "not every system allows it; use /")
     if not is_last and isinstance(part[-1], str) and part[-1].endswith((" ", ".")):
-        raise _refused(
-            text, "has a folder that ends in a dot or space", "some systems drop what is there"
-        )
+        raise _refused(text, "has a folder that ends in a dot or space", "some systems drop it")
     _check_frame(part, text)
 
 

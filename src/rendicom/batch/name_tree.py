@@ -35,7 +35,7 @@ class Tree:
     extension
         Of the pictures, with its dot.
     register
-        Keeps what is given away.
+        Keeps the names in use.
     root
         Folder that all places lie in.
     """

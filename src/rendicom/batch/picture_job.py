@@ -161,7 +161,7 @@ def convert_frames(instance: Subject, job: Job, frames: tuple[int, ...]) -> Outc
 
 
 def _render(instance: Subject, job: Job, frames: tuple[int, ...]) -> RenderedImage | None:
-    """Return the picture; None of an image that nothing is said of."""
+    """Return the picture; None for an image that the object does not refer to."""
     from rendicom.engine import PictureRequest
 
     selection = FrameSelection.of(frames).selection

@@ -23,7 +23,7 @@ def presentation_in(location: str) -> PresentationState:
     Raises
     ------
     RendicomError
-        It cannot be read, or is none that is rendered.
+        It cannot be read, or is not of a kind that is rendered.
     """
     return _presentation_in(location, version_of(location))
 

@@ -44,7 +44,7 @@ class Run:
     Parameters
     ----------
     open_executor
-        Makes what the work is sent to.
+        Makes the executor.
     jobs
         Workers behind it.
     on_report
@@ -53,7 +53,7 @@ class Run:
     on_done_before
         Is called for each source that the manifest of an earlier run says is done.
     chunk_seconds
-        Work aimed at in what a worker gets at once.
+        Target duration of the work that a worker gets at once.
     layout, register
         How pictures are named, if not after their sources, and who has which name.
     shards
@@ -82,7 +82,7 @@ class Run:
         Raises
         ------
         UnwritableOutputError
-            The manifest cannot be written, or no picture can any more; what is done stays done.
+            The manifest or pictures can no longer be written; finished work is kept.
         """
         units = self._wanted(entries)
         if self.shards is not None:

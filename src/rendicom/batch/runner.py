@@ -82,7 +82,7 @@ class Runner:
     def run(self, units: Iterable[Unit]) -> Iterator[UnitReport]:
         """Yield a report for each unit, and more where a source is worked on in pieces.
 
-        Closing the iterator cancels what was not begun; the executor stays open.
+        Closing the iterator cancels pending work; the executor stays open.
         """
         numbered = enumerate(units)
         try:
@@ -92,7 +92,7 @@ class Runner:
                 # In the order they were sent, as far as can be: wait() has none.
                 finished = [future for future in self._in_flight if future in done]
                 reports = [report for future in finished for report in self._collect(future)]
-                # Workers get something to do before anybody looks at what they did.
+                # Workers get the next chunk before their results are processed.
                 self._fill(numbered)
                 yield from reports
         finally:

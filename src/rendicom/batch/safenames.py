@@ -26,7 +26,7 @@ _LONGEST_PATH = 1000
 def safe_parts(name: str) -> tuple[str, ...]:
     r"""Return the parts of a path that stays where it is put, on every system; never none.
 
-    Roots, drives and ``..`` are dropped, what a file system cannot hold is replaced. Of a very long
+    Roots, drives and ``..`` are dropped, unsafe characters are replaced. Of a very long
     path the end is kept.
 
     >>> safe_parts("../../etc/x"), safe_parts("C:\\a\\..\\b.dcm"), safe_parts("a//./CON.dcm ")

@@ -90,7 +90,7 @@ def _is_dotted(stem: str) -> bool:
 
 
 def samples_of(location: str) -> int:
-    """Return how many samples a shard says that it has; -1 where it is none of ours, or gone."""
+    """Return the number of samples that a shard states; -1 if it is not ours, or is gone."""
     if not exists(location):
         return -1
     found = _COUNT.search(head(location, 2 * tarfile.BLOCKSIZE))

@@ -66,7 +66,7 @@ class EarlierSource(NamedTuple):
 
 
 class SheetPlan:
-    """Records what a run converts, in a temporary file, and makes the sheets at its end.
+    """Records the pictures of a run, in a temporary file, and makes the sheets at its end.
 
     Use it as a context manager, or call ``close``.
 
@@ -85,7 +85,7 @@ class SheetPlan:
     OutputExistsError
         A DICOM file has that name.
     UnwritableOutputError
-        The store does not tell what is there.
+        The store does not tell whether the file exists.
     """
 
     def __init__(self, path: str, *, pseudonyms: Pseudonyms | None = None) -> None:
@@ -317,5 +317,5 @@ def _earlier_source(recipe: Recipe, unit: Unit) -> EarlierSource | None:
             count = instance.description.number_of_frames
             frames = (recipe.frames or FrameSelection()).resolve(count)
             return EarlierSource(unit, identity, FrameSelection.of(sorted(frames)))
-    except Exception:  # noqa: BLE001 - a door: what is wrong with a source was said long ago
+    except Exception:  # noqa: BLE001 - a door: the fault of a source is already reported
         return None

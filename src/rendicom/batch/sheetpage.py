@@ -84,7 +84,7 @@ def _pictures(recipe: Recipe, tile: Tile) -> Iterator[tuple[NDArray[Any], tuple[
                 is_one_of_many = instance.description.number_of_frames > 1
                 yield _picture(instance, frame, options), said(frame, is_one_of_many=is_one_of_many)
                 done += 1
-    except Exception:  # noqa: BLE001 - a door, as that of the worker; the run said what is wrong
+    except Exception:  # noqa: BLE001 - a door, as that of the worker; the run has reported the fault
         for frame in tile.frames[done:]:
             yield _cross(), said(frame, is_one_of_many=len(tile.frames) > 1)
 

@@ -103,7 +103,7 @@ def kind_of_source(source: str) -> SourceKind:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             return "folder"
-        # A pipe would wait, and lose what is read from it.
+        # A pipe would block, and lose the bytes read from it.
         kind = look(path).kind if stat.S_ISREG(mode) else "other"
         if kind == "archive":
             from rendicom.archives import is_archive

@@ -133,7 +133,7 @@ class _UnitTask:
         return True
 
     def _opened(self) -> Subject | None:
-        """Return the instance, or None when the outcomes say why there is none."""
+        """Return the instance, or None when the outcomes give the reason."""
         from rendicom.batch.identity import identity_of
 
         source = self.unit.source

@@ -178,7 +178,7 @@ _FLOWING = ("TEXT", "NUM", "CODE", "DATE", "TIME", "DATETIME", "PNAME")
 def grouped(parent: Item, is_continuous: bool) -> Iterator[Group]:
     """Yield the children of an item in groups that are displayed together.
 
-    A container is a group of its own; objects without a name form a list; in a continuous
+    A container is a separate group; objects without a name form a list; in a continuous
     container (PS3.3 C.18.8) text and values form prose; all others are rows of name and value.
     """
     kinds = (_group_of(item, is_continuous=is_continuous) for item in parent.children)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["style_source", "write_page", "write_plain", "write_xml"]
 
 _MOST_EMBEDDED = 32 << 20
-"""Largest PDF that is embedded in a page if there is no link to it."""
+"""Largest PDF that is embedded in a page without a link to it."""
 
 
 def write_page(document: Document, link: Link | None, charset: str) -> str:

@@ -97,7 +97,7 @@ class Authenticator:
         Raises
         ------
         OptionError
-            The file of keys, or of the provider's keys, is not what it should be.
+            The file of keys, or of the provider's keys, is malformed.
         """
         if self._tokens is not None:
             await self._tokens.start()
@@ -144,7 +144,7 @@ class Authenticator:
         Raises
         ------
         UnauthenticatedError
-            There is no key or token, or it does not hold. Raised after a moment's delay.
+            The key or token is missing or invalid. Raised after a short delay.
         """
         if not self.is_on:
             return ANYBODY

@@ -1,4 +1,4 @@
-"""Chooses the instances and frames that a rendered resource shows, and what is drawn on them."""
+"""Chooses the instances and frames that a rendered resource shows, and their layers."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def choose_instances(
 
 
 async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[tuple[Entry, ...], ...]:
-    """Return what the parameter ``layer`` names: for each UID its instances, each once.
+    """Return the instances that the parameter ``layer`` names, by UID, each once.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """One connection, with limits on the size of request heads and on the pauses of a client.
 
-The HTTP parser has no limits of its own. `rendicom.server.crowd` limits the number of connections.
+The HTTP parser has no limits. `rendicom.server.crowd` limits the number of connections.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class Connection(HttpToolsProtocol):
             self._part(self.patience)
 
     def _part(self, seconds: float) -> None:
-        """Send no more, and ignore what comes until the client closes or the time is over.
+        """Send no more, and ignore input until the client closes or the time is over.
 
         Many clients read no response before they have sent everything, and closing a connection
         with unread data makes the system discard the response (RFC 9112 9.6).
@@ -221,7 +221,7 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse_head(self, answer: bytes) -> None:
-        # The parser turns it into an error of its own, which the base class answers.
+        # The parser raises an error, which the base class answers.
         self._refusal = answer
         raise ValueError("the head of the request is too large")
 

@@ -1,6 +1,6 @@
 """Limits on the number of connections, in total and for each address.
 
-Otherwise one client could occupy all connections. Where there is no room, idle ones are closed
+Otherwise one client could occupy all connections. At the limit, idle ones are closed
 first.
 """
 

@@ -33,7 +33,7 @@ class Requester:
 
 
 requester: ContextVar[Requester | None] = ContextVar("requester", default=None)
-"""Set for each request by a middleware; a call outside of requests has a requester of its own."""
+"""Set for each request by a middleware; a call outside of requests has a separate requester."""
 
 
 class PendingCall:

@@ -1,4 +1,4 @@
-"""API keys in a file: a line for each, with what the key hashes to and never the key.
+"""API keys in a file: a line for each, with the hash of the key and never the key.
 
 A line is ``NAME SCOPE EXPIRES HASH``: the scope ``read`` or ``write``, which includes reading; the
 day it expires at the end of (UTC) or ``-``; ``sha256:`` and 64 hexadecimal digits. Lines that begin
@@ -114,7 +114,7 @@ def add_key(path: str, *, name: str, scope: Scope, days: int | None = None) -> s
     Raises
     ------
     OptionError
-        The name is malformed or taken, or the file is no file of keys or cannot be written.
+        The name is malformed or taken, or the file is not a file of keys or cannot be written.
     """
     from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Tasks of the worker processes about what is drawn on images."""
+"""Tasks of the worker processes for objects drawn on images."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def render_sequence(requests: tuple[PictureRequest, ...]) -> Picture:
 
 
 def _is_alone(request: PictureRequest, instance: Instance) -> bool:
-    """Tell whether an object is drawn by itself: images after it are what it is made of."""
+    """Tell whether an object is drawn by itself: the images after it are its sources."""
     return is_composed(instance.sop_class) and request.layers[:1] == (request.instance,)
 
 
@@ -101,7 +101,7 @@ def _over(request: PictureRequest, instance: Instance) -> dict[str, Any]:
     if request.presentation is not None:
         state = open_presentation(storage.open_bytes(request.presentation.location))
     elif layers is not None and layers.state is not None:
-        # That of a layer which does not refer to the image is none of its own.
+        # The warning of a layer that does not refer to the image does not count.
         is_meant = layers.state.includes(instance.sop_instance, request.selection.frame or 1)
         state = layers.state if is_meant else None
     return {"presentation": state, "layers": layers}
@@ -152,7 +152,7 @@ def list_layers(
     images: Sequence[InstanceLocation],
     has_names: bool,
 ) -> list[dict[str, Any]]:
-    """Return what is drawn on images, for each object that draws something.
+    """Return the layers on images, for each object that draws something.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def list_layers(
     images
         In the order in which ``first`` is looked for: index of an image, and frame.
     has_names
-        Names of segments and regions are told; they may identify the patient.
+        Names of segments and regions are included; they may identify the patient.
 
     Objects and images that cannot be read are left out.
     """
@@ -210,7 +210,7 @@ class _LayerOnImages:
 def _look(
     found: dict[str, _LayerOnImages], uid: str, layer: Layers, image: Instance, index: int
 ) -> None:
-    """Note what a layer draws on the frames of an image for the first time."""
+    """Note the items that a layer draws on the frames of an image for the first time."""
     for frame in range(1, image.description.number_of_frames + 1):
         known = found.get(uid)
         if known is not None and known.is_complete:

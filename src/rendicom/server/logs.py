@@ -20,7 +20,7 @@ _NOISE = (
     "Exceeded concurrency limit",
     "Unsupported upgrade request",
     "No supported WebSocket",
-    # These come with what went wrong, which is said in words of our own.
+    # Their causes are reported in our own messages.
     "Traceback",
     "Application startup failed",
 )

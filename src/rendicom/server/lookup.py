@@ -73,7 +73,7 @@ class Lookup:
         ask: Callable[[], _T | None],
         most: int,
     ) -> _T | None:
-        """Return what is kept or, after a query in a thread, found; None if there is nothing."""
+        """Return a cached result, or that of a query in a thread; None if there is no match."""
         if monotonic() >= self._valid_until:
             if self._check is None:
                 self._check = asyncio.create_task(self._compare())
@@ -156,5 +156,5 @@ class Lookup:
         if status == "deleted":
             raise DeletedResourceError(f"the {kind} was deleted")
         raise NoSuchResourceError(
-            f"there is no such {kind} here", hint="a search at /studies lists what there is"
+            f"there is no such {kind} here", hint="a search at /studies lists all studies"
         )

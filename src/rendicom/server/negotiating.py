@@ -119,7 +119,7 @@ def _parts(
     query: RenderedQuery,
     selection: Selection | None,
 ) -> list[AnswerPart]:
-    """Return what an instance becomes: a document, an animation, or a picture of each frame."""
+    """Return the parts of an instance: a document, an animation, or a picture of each frame."""
     entry, media_type = shown.entry, choice.media_type
     whole = Resource(entry.study, entry.series, entry.instance)
     if not entry.has_pixels or media_type.startswith("video/"):

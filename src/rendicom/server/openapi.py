@@ -103,7 +103,7 @@ _SCHEMES = {
     },
 }
 _VERSION = "3.0.3"
-"""Some clients do not import a document of version 3.1; nothing of that is needed."""
+"""Some clients do not import documents of version 3.1, whose features are not needed."""
 _OPEN = ("/healthz", "/readyz")
 """Paths that need no key."""
 

@@ -34,7 +34,7 @@ _R = TypeVar("_R")
 
 
 class Content(NamedTuple):
-    """The body of a part: bytes, or what was retrieved from the file at a location.
+    """The body of a part: bytes, or a range of the file at a location.
 
     ``media_type`` has its parameters; ``resource``, and what is ``below`` it, is what
     Content-Location says.

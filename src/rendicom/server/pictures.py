@@ -51,7 +51,7 @@ class Pictures:
         self._renderers, self._telemetry = renderers, telemetry
 
     async def picture(self, entry: Entry, request: PictureRequest) -> Picture:
-        """Return what a request asks for of an instance in the index."""
+        """Return the picture request for an instance in the index."""
         render = layer_tasks.render_layered if request.layers else tasks.render_picture
         return await self._made(entry, render, (request,), request.cache_key())
 
@@ -122,7 +122,7 @@ class Pictures:
         return found
 
     async def _known(self, find: Callable[..., Any], *arguments: Hashable) -> Any:
-        """Return what a task finds in files, asked once while they stay the same."""
+        """Return the result of a task on files, computed once while they stay unchanged."""
         key = (find, arguments)
         found = self._cache.get(key)
         if found is None:

@@ -81,7 +81,7 @@ class Quarantine:
         return losses >= _LOSSES
 
     def forget(self, suspect: Suspect | None) -> None:
-        """Forget what a file is suspected of: it was read."""
+        """Clear the record of a file that was read."""
         if suspect is not None:
             self._held.pop(suspect, None)
 

@@ -279,7 +279,7 @@ def spooled(part: Part, directory: str) -> Part:
     Raises
     ------
     UnwritableOutputError
-        There is no room for it.
+        There is not enough space for it.
     """
     if not isinstance(part.body, bytes):
         return part

@@ -22,7 +22,7 @@ async def refuse(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Answer with the problem document of ``error``, and ``headers`` of its own."""
+    """Answer with the problem document of ``error``, and additional ``headers``."""
     await _send(scope, send, problem_of(error), {**problem_headers(error), **(headers or {})})
 
 

@@ -90,7 +90,7 @@ def headers_of(
 def voi_header(voi: str) -> dict[str, str]:
     """Return the header that says which window a picture has, if it has one.
 
-    Beyond the standard. The rest of what is known of the transform may quote the file.
+    Beyond the standard. Other texts about the transform may quote the file.
     """
     found = _WINDOW.match(voi)
     return {"Rendicom-Voi": found[0]} if found is not None else {}

@@ -64,7 +64,7 @@ def serve(settings: Settings) -> None:
     """
     set_up_logs(settings)
     if settings.data:
-        os.umask(0o077)  # what is stored, and the index of it, hold names of patients
+        os.umask(0o077)  # stored files and their index hold names of patients
     _allow_files(settings.max_connections)
     context = _tls_context(settings)
     sockets = _listen(settings.host, settings.port)

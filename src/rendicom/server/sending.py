@@ -40,7 +40,7 @@ async def send_rendered(
 ) -> Response:
     """Answer with the parts: one alone, or several in a multipart message.
 
-    ``resource`` is what the request names; ``warnings`` are known before any part is made.
+    ``resource`` is that of the request; ``warnings`` are known before any part is made.
     """
     base = base_of(request)
     # The character set of texts (PS3.18 8.7.6).
@@ -76,7 +76,7 @@ async def send_rendered(
 
 
 def _key(part: AnswerPart) -> str:
-    """Return what a part is made of, as text."""
+    """Return the sources and options of a part as text."""
     if part.requests:
         return " ".join(each.cache_key() for each in part.requests)
     return f"{part.entry.location} {part.entry.version}"

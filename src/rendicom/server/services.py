@@ -136,7 +136,7 @@ def open_services(settings: Settings) -> Services:
     Raises
     ------
     OptionError
-        A file that a setting names is not what it should be.
+        A file that a setting names is malformed.
     """
     from rendicom.index.catalogue import Catalogue
     from rendicom.index.scan_scheduler import Scanner
@@ -189,7 +189,7 @@ def _check_folders(settings: Settings) -> None:
                 Path(folder).mkdir(parents=True, exist_ok=True)
             _make_private(Path(settings.data))
         except OSError as error:
-            raise OptionError(f"--data {settings.data} is no folder: {error.strerror}") from None
+            raise OptionError(f"--data {settings.data} is not a folder: {error.strerror}") from None
 
 
 def _make_private(data: Path) -> None:

@@ -61,7 +61,7 @@ class Spool:
         return whose.spool
 
     def restore(self) -> None:
-        """Make the folder anew where somebody has removed it, as cleaners of old files do.
+        """Create the folder again if it was removed, as cleaners of old files do.
 
         Raises
         ------

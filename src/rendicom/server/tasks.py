@@ -94,7 +94,7 @@ class _OpenFiles(threading.local, Generic[_T]):
         self._open: OrderedDict[InstanceLocation, _T] = OrderedDict()
 
     def at(self, place: InstanceLocation) -> tuple[_T, str]:
-        """Return what is at the place now, and its version."""
+        """Return the current content of the place, and its version."""
         now = InstanceLocation(place.location, storage.version_of(place.location))
         found = self._open.get(now)
         if found is None:
@@ -209,7 +209,7 @@ _KEPT_VALUES = 64 << 20
 def measure(
     place: InstanceLocation, frame: int, shape: str, points: Sequence[Point]
 ) -> dict[str, Any]:
-    """Return what is measured in a frame; see `rendicom.engine.measuring.MeasuredFrame`.
+    """Return a measurement in a frame; see `rendicom.engine.measuring.MeasuredFrame`.
 
     A point has also its ``position``: x, y, z in the patient in millimeters, or None.
     """

@@ -41,7 +41,7 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        """Return what was written since the last call."""
+        """Return the bytes written since the last call."""
         whole = b"".join(self._pieces)
         self._pieces.clear()
         return whole

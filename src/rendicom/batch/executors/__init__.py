@@ -66,7 +66,7 @@ class Engine:
 
     @property
     def is_available(self) -> bool:
-        """Tell whether what it requires is installed; nothing is imported."""
+        """Tell whether its requirements are installed; nothing is imported."""
         return all(find_spec(module) is not None for module in self.requires)
 
 
@@ -84,7 +84,7 @@ _LOST = frozenset(
 def is_worker_lost(error: BaseException) -> bool:
     """Tell whether a future failed because its worker died, whatever executor it came from.
 
-    Classes are told by name: the libraries that raise them need not be installed.
+    Classes are matched by name: the libraries that raise them need not be installed.
     """
     return any(kind.__name__ in _LOST for kind in type(error).__mro__)
 

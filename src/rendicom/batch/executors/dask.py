@@ -1,4 +1,4 @@
-"""Processes of other machines: a dask cluster that is there, or a small one of our own.
+"""Processes of other machines: an existing dask cluster, or a small local one.
 
 Tasks and answers travel as bytes that we pickle: dask looks into what it is given, tuples
 above all, for parts that might be tasks. Only names of functions, text and numbers travel, so the
@@ -178,7 +178,7 @@ def rendicom_task(call: bytes) -> bytes:
 
 
 def dask_setup(worker: object) -> None:  # noqa: ARG001
-    """Prepare a worker process of our own cluster; dask calls it by this name.
+    """Prepare a worker process of the local cluster; dask calls it by this name.
 
     The terminal's Ctrl-C is for the run to act upon.
     """
@@ -297,7 +297,7 @@ def _connect(address: str) -> Executor:
 def _knock(address: str) -> None:
     """Raise OSError or ValueError unless something that may be a scheduler answers.
 
-    Dask would try a port that nobody listens on for ten seconds, and wait for ever for somebody
+    Dask would try a closed port for ten seconds, and wait for ever for a server
     else's first word. A scheduler speaks first: it sends the length of its greeting.
     """
     import socket

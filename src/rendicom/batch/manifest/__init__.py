@@ -7,7 +7,7 @@ attribute.
 
 ==================== ===============================================================================
 ``source``           Path, URI, or ``ARCHIVE!/NAME`` of the input
-``output``           Path or URI of the picture, empty where there is none
+``output``           Path or URI of the picture, or empty
 ``status``           ``ok``; ``skipped``: the picture was there already; ``failed``;
                      ``no-pixels``: the input is not an image;
                      ``ignored``: it is not a DICOM instance;

@@ -168,7 +168,7 @@ def _no_room(error: Exception) -> UnwritableOutputError:
 
 
 def _has_none(record: Record, terms: Terms) -> bool:
-    """Tell whether a source has no pixels, so that nothing is to be written in this format."""
+    """Tell whether a source has no pixels, so that this format has no output for it."""
     return bool(record["status"] == NO_PIXELS and record["format"] == terms.format)
 
 

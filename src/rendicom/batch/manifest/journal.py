@@ -29,7 +29,7 @@ class Journal:
     path
         Made if missing, its folder as well.
     end
-        Bytes to keep of what is there.
+        Bytes of the existing file to keep.
     shown
         Name of the manifest in messages.
 
@@ -52,7 +52,7 @@ class Journal:
             raise unwritable(shown, error) from error
 
     def append(self, data: bytes) -> None:
-        """Add whole records, or none of them where there is no room for all.
+        """Add whole records, or none of them if there is not enough space for all.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class Journal:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except BaseException as error:
-            # Also when interrupted: what is there ends with a whole record.
+            # Also when interrupted: the file then ends with a whole record.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
             if isinstance(error, OSError):

@@ -10,7 +10,7 @@ from rendicom.errors import TargetInUseError, UnwritableOutputError
 __all__ = ["Lock"]
 
 _held: set[str] = set()
-"""Files locked by this process, whom the system would give its own locks again."""
+"""Files locked by this process: the system would grant the process its locks again."""
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 _FAR = 1 << 30
@@ -68,7 +68,7 @@ class Lock:
             return
         _held.discard(self._path)
         if os.name != "nt":
-            # While it is still locked, so that nobody's new file is removed.
+            # While it is still locked, so that no other run's new file is removed.
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
         os.close(self._descriptor)

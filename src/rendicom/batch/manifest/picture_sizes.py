@@ -27,7 +27,7 @@ class PictureSizes:
         self._listed: sqlite3.Connection | None = None
 
     def size(self, path: str) -> int | None:
-        """Return the bytes a picture takes, None where there is none.
+        """Return the size of a picture in bytes, None if it does not exist.
 
         Raises
         ------

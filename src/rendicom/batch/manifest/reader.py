@@ -46,7 +46,7 @@ def read_manifest(location: str) -> Iterator[Record]:
     OptionError
         The extension is unknown, or its library is not installed.
     UnreadableSourceError
-        There is no such file, or it cannot be read.
+        The file does not exist or cannot be read.
     CorruptDataError
         The file is not a manifest, or one of its records is damaged.
     """

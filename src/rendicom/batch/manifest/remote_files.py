@@ -58,7 +58,7 @@ class RemoteFiles:
             raise unwritable(self._lines, error) from error
 
     def begin(self, *, keep_lines: bool) -> None:  # noqa: ARG002
-        """Note that the first record is about to come; the first upload replaces what is there."""
+        """Note that the first record is about to come; the first upload replaces an old one."""
         self._is_table_stale = self.form is not None
         self.has_table = False
 
@@ -90,7 +90,7 @@ class RemoteFiles:
 
 
 def fetch(location: str, path: str) -> bool:
-    """Copy an object into a local file; False where there is none.
+    """Copy an object into a local file; False if it does not exist.
 
     Raises
     ------

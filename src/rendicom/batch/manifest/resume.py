@@ -1,4 +1,4 @@
-"""Finds what an earlier run left to do of a source."""
+"""Finds the frames of a source that an earlier run did not convert."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Manifest:
         return 0 if self._resume is None else self._resume.first_shard
 
     def left_to_do(self, unit: Unit) -> Unit | None:
-        """Return what an earlier run left of a unit.
+        """Return the part of a unit that an earlier run left undone.
 
         That is the unit itself; one with ``frames`` set where some of its pictures are there; or
         None where all are.
@@ -91,7 +91,7 @@ class Manifest:
             self.flush()
 
     def flush(self) -> None:
-        """Write down what was added.
+        """Write the added records.
 
         Raises
         ------
@@ -219,7 +219,7 @@ def open_manifest(
     resume
         Read what earlier runs wrote, for `Manifest.left_to_do`.
     pseudonyms
-        Stand for UIDs in what is written; `Unit.place` holds pseudonyms already.
+        Replace UIDs in the records; `Unit.place` holds pseudonyms already.
     shards
         Names of the tar files that the pictures go into, if they do.
 

@@ -29,7 +29,7 @@ class _Said(NamedTuple):
 class Forwarding:
     """Replaces client, scheme and host of a request by those a trusted proxy gives.
 
-    ``X-Forwarded-*`` or, where there is none of them, ``Forwarded`` (RFC 7239).
+    ``X-Forwarded-*`` or, without these, ``Forwarded`` (RFC 7239).
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:

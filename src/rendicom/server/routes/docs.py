@@ -67,7 +67,7 @@ async def docs(_request: Request) -> Response:
 
 @router.get("/docs/{name}")
 def asset(request: Request) -> Response:
-    """Return what the page consists of; the package that brings it is never imported."""
+    """Return a file of the page; its package is never imported."""
     name = request.path_params["name"]
     if name == "start.js":
         return Response(_START, media_type="text/javascript")

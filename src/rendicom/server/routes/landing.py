@@ -55,7 +55,7 @@ def is_landing(request: Request) -> bool:
 
 
 def landing_page(request: Request) -> Response:
-    """Return the page; it says nothing of what is stored."""
+    """Return the page, which reveals nothing about the stored studies."""
     root = escape(str(request.base_url).rstrip("/"))
     first = (("", "Look at the studies"),) if services_of(request).settings.page else ()
     links = "\n".join(

@@ -1,4 +1,4 @@
-"""The page to look at what is served, and what it has to know."""
+"""The page that shows the served studies, and the data it needs."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def asset(request: Request) -> Response:
 
 
 def _file(path: str) -> Response:
-    """Return a file that the package brings along; names that lead out of it are none."""
+    """Return a file of the package; names that lead out of its folder are not found."""
     place = files("rendicom.server").joinpath(_STATIC)
     extension = path[path.rfind(".") :] if "." in path else ""
     parts = path.split("/")

@@ -165,7 +165,7 @@ async def _frames(request: Request) -> Response:
 
     items = [_RetrievedItem(entry, resource.frame(each), (each,)) for each in resource.frames]
     if choice.is_multipart:
-        # With "as stored" the frames themselves say what they are.
+        # With "as stored" the frames have their own media types.
         kind = "" if choice.transfer_syntax == _AS_STORED else choice.media_type
         return await send_parts(request, items, make, headers, media_type=kind)
     return await _send_single(request, await make(items[0]), tag)

@@ -92,7 +92,7 @@ def _written(models: Sequence[dict[str, Any]], media_type: str) -> tuple[bytes, 
     if media_type != DICOM_XML:
         text = json.dumps(models, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace"), media_type
-    # A boundary of its own each time would make each answer another one.
+    # A random boundary would make equal responses differ.
     writer = MultipartWriter(DICOM_XML, boundary="rendicom-search-results")
     parts = [writer.part(to_native_xml(model), DICOM_XML) for model in models]
     return b"".join((*parts, writer.end())), writer.content_type

@@ -119,7 +119,7 @@ async def _delete(request: Request) -> Response:
     if any(not each.location.startswith(inside) for each in entries):
         raise ForbiddenError(
             "files of the folders served are not deleted",
-            hint="what was stored over the network can be",
+            hint="only instances stored over the network can be",
         )
     await asyncio.to_thread(
         services.catalogue.delete, resource.study, resource.series, resource.instance

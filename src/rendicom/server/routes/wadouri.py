@@ -106,7 +106,7 @@ def _category(entry: Entry) -> Category:
     )
     if category == "presentation-state":
         raise NotAcceptableError(
-            "a presentation state has no picture of its own",
+            "a presentation state is not a picture",
             hint="name it as presentationUID of an image",
         )
     return category
