@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from rendicom import option_values as read
 from rendicom.errors import OptionError
@@ -53,8 +53,7 @@ _GRAY, _SIZE, _DRAWN = "Gray values", "Size and orientation", "Shutter, overlays
 _LAYERS, _FILE, _LIMITS = "Layers", "Encoding", "Limits"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One rendering parameter, as the doors see it."""
 
     name: str

@@ -7,7 +7,7 @@ for colour.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rendicom.coded_warnings import CodedWarning
@@ -42,8 +42,7 @@ __all__ = [
 PixelKeyword = Literal["PixelData", "FloatPixelData", "DoubleFloatPixelData"]
 
 
-@dataclass(frozen=True, slots=True)
-class PixelDescription:
+class PixelDescription(NamedTuple):
     """The pixel matrix in the header (PS3.3 C.7.6.3): the same for all frames.
 
     ``bits_stored``, ``high_bit`` and ``signed`` mean nothing for float pixel data. The pixel
@@ -121,8 +120,7 @@ class LookupTable:
     explanation: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Palette:
+class Palette(NamedTuple):
     """The three channels of a Palette Color Lookup Table (PS3.3 C.7.9)."""
 
     red: LookupTable
@@ -130,8 +128,7 @@ class Palette:
     blue: LookupTable
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OverlayPlane:
+class OverlayPlane(NamedTuple):
     """One overlay group, resolved for one frame (PS3.3 C.9.2).
 
     ``row`` and ``column`` are the Overlay Origin: 1, 1 is the first pixel of the image.
@@ -173,8 +170,7 @@ class Shutter(NamedTuple):
     ink: Ink = Ink()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DisplayAttributes:
+class DisplayAttributes(NamedTuple):
     """The display attributes of one frame, functional groups resolved.
 
     Per-frame functional groups win over shared ones, shared ones over the top level of the data
@@ -200,7 +196,7 @@ class DisplayAttributes:
     icc_profile: bytes | None = None
     overlays: tuple[OverlayPlane, ...] = ()
     shutter: Shutter | None = None
-    segment_colours: Mapping[int, tuple[int, int, int]] = field(default_factory=dict)
+    segment_colours: Mapping[int, tuple[int, int, int]] = {}
     """sRGB of each segment number that has a Recommended Display CIELab Value."""
     maximum_fractional_value: int | None = None
     dose_grid_scaling: float | None = None

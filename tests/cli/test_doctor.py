@@ -69,14 +69,13 @@ def test_an_extra_that_is_missing_is_harmless_and_says_how_to_get_it() -> None:
 
 
 def test_a_broken_format_is_found_by_trying_it(run, monkeypatch) -> None:
-    from dataclasses import replace
 
     from rendicom.encode import format_named
 
     def broken(*_: object) -> bytes:
         raise EncodeError("the library is broken")
 
-    png = replace(format_named("png"), encode=broken)
+    png = format_named("png")._replace(encode=broken)
     monkeypatch.setattr(doctor_module, "_plugins", lambda *_: [("png", lambda: png)])
     findings = doctor_module._findings("room", "FORMAT", doctor_module._format)
     assert findings[0].problem == "EncodeError: the library is broken"

@@ -9,7 +9,8 @@ import pytest
 
 from rendicom.batch.output_paths import find
 from rendicom.batch.units import Unit
-from rendicom.dicom.folder_walk import Folder, Found, Ignored, Unreadable, walk
+from rendicom.dicom.file_kind import Ignored
+from rendicom.dicom.folder_walk import Folder, Found, Unreadable, walk
 
 DICOM = bytes(128) + b"DICM"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import subprocess
 import sys
@@ -56,9 +55,7 @@ def test_odd_names_import_nothing(name):
 
 
 def test_plugin_is_found(monkeypatch):
-    plugin = dataclasses.replace(
-        format_named("png"), name="x", media_type="image/x-x", extensions=(".x",)
-    )
+    plugin = format_named("png")._replace(name="x", media_type="image/x-x", extensions=(".x",))
     monkeypatch.setattr(registry, "discover", lambda *_: {"x": plugin})
     assert format_named("x") is plugin
     assert format_of_media_type("image/X-X") is plugin
@@ -126,7 +123,7 @@ def test_library_that_is_missing():
     def encoder(image, settings):
         raise ModuleNotFoundError(name="nothing")
 
-    chosen = dataclasses.replace(format_named("png"), library="nothing", encode=encoder)
+    chosen = format_named("png")._replace(library="nothing", encode=encoder)
     with pytest.raises(EncodeError, match="png needs nothing") as caught:
         encode(DisplayImage(np.zeros((4, 4), np.uint8)), chosen, EncodeSettings())
     assert caught.value.hint == "pip install nothing"
@@ -137,7 +134,7 @@ def test_library_that_refuses(error, words):
     def encoder(image, settings):
         raise error
 
-    chosen = dataclasses.replace(format_named("png"), encode=encoder)
+    chosen = format_named("png")._replace(encode=encoder)
     with pytest.raises(EncodeError, match=f"^png encoder: {words}"):
         encode(DisplayImage(np.zeros((4, 4), np.uint8)), chosen, EncodeSettings())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
@@ -291,7 +290,7 @@ def test_plugin_that_cannot_be_imported_does_no_harm(
 
 def described(syntax: str, **other: Any) -> Any:
     with open_instance(image(GRAY)) as opened:
-        return replace(opened.description, transfer_syntax=f"{ROOT}{syntax}", **other)
+        return opened.description._replace(transfer_syntax=f"{ROOT}{syntax}", **other)
 
 
 J2K = bytes(imagecodecs.jpeg2k_encode(GRAY, codecformat="j2k", reversible=True))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from dataclasses import replace
 from typing import Any
 
 import imagecodecs
@@ -52,7 +51,7 @@ def decoded(stream: bytes, *, strict: bool = False, keep_cells: bool = False, **
     stored = FrameBytes(bytes(stream), encapsulated=True)
     return decode_frame(
         stored,
-        replace(DESCRIPTION, **said),
+        DESCRIPTION._replace(**said),
         max_pixels=10_000,
         strict=strict,
         keep_cells=keep_cells,
@@ -141,7 +140,7 @@ def test_size_of_the_stream_counts(kind: str) -> None:
 @pytest.mark.parametrize("kind", STREAMS)
 def test_size_of_the_stream_is_limited(kind: str) -> None:
     stored = FrameBytes(STREAMS[kind], encapsulated=True)
-    small = replace(DESCRIPTION, rows=10, columns=11)
+    small = DESCRIPTION._replace(rows=10, columns=11)
     with pytest.raises(LimitExceededError, match="40 x 24"):
         decode_frame(stored, small, max_pixels=959)
 

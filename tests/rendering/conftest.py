@@ -92,7 +92,7 @@ def show(show_frame: Shown) -> Callable[..., NDArray[Any]]:
     Overlay planes are ``planes``; options are texts.
     """
     of_frame = {"photometric", "bits", "cells", "icc_profile"}
-    of_display = {*DisplayAttributes.__dataclass_fields__} - {"icc_profile", "overlays"}
+    of_display = {*DisplayAttributes._fields} - {"icc_profile", "overlays"}
 
     def display_samples(samples: Any, said: dict[str, Any] | None = None, **more: Any) -> Any:
         planes = more.pop("planes", ())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -113,8 +112,9 @@ _modalities = st.one_of(
         Modality,
         st.sampled_from([1.0, -1.0, 0.5, 2.0, -2.5, 0.0009765625, 1000.0]),
         st.integers(-2000, 2000).map(float),
+        st.none(),
     ),
-    st.builds(Modality, table=_luts),
+    _luts.map(lambda table: Modality(table=table)),
 )
 _windows = st.builds(
     Window,
@@ -134,6 +134,7 @@ _tones = st.builds(
     is_inverted=st.booleans(),
     padding=st.none() | st.tuples(st.integers(-300, 0), st.integers(0, 300)),
     bit_depth=st.sampled_from([8, 16]),
+    presentation=st.none(),
 )
 
 
@@ -173,8 +174,8 @@ def test_brighter_never_gets_darker(window: Window, slope: float, depth: int) ->
 @settings(max_examples=40, deadline=None)
 @given(tone=_tones)
 def test_inverting_is_the_complement(tone: Tone) -> None:
-    plain = replace(tone, padding=None, is_inverted=False)
-    other = replace(tone, padding=None, is_inverted=True)
+    plain = tone._replace(padding=None, is_inverted=False)
+    other = tone._replace(padding=None, is_inverted=True)
     every = tone_table(plain, "int16", 16).astype(int) + tone_table(other, "int16", 16)
     assert (every == tone.top).all()
 

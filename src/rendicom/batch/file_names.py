@@ -30,7 +30,7 @@ FRAME_MARK = "\0"
 DICOM_ENDINGS = (*DICOM_EXTENSIONS, ".img")
 """The only endings that are taken off a source's name: a UID is a name full of dots, too."""
 
-_FRAME_NUMBER = re.compile(r"-[0-9]{4,}$")
+_FRAME_NUMBER = r"-[0-9]{4,}$"
 _WIDTH = 4
 _ALL_FRAMES = "all"
 _NUMBERED = "//#"
@@ -159,7 +159,7 @@ def claim_stem(taken: Register | _Remembered, key: str, owner: str = "") -> str 
 
     ``x-0001`` could be a frame of ``x`` as long as the number of frames of ``x`` is unknown.
     """
-    unnumbered = key if FRAME_MARK in key else _FRAME_NUMBER.sub("", key)
+    unnumbered = key if FRAME_MARK in key else re.sub(_FRAME_NUMBER, "", key)
     for other in dict.fromkeys((key, f"{key}{_NUMBERED}", unnumbered)):
         if other in taken:
             return taken.owner_of(other)

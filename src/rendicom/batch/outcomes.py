@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from rendicom.dicom.folder_walk import Ignored
+from rendicom.dicom.file_kind import Ignored
 from rendicom.errors import NoPixelDataError, RendicomError
 
 __all__ = [

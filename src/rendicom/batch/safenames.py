@@ -9,15 +9,14 @@ __all__ = ["UNNAMED", "hash_of", "safe_parts", "shortened", "shown"]
 UNNAMED = "unnamed"
 """Replaces a name of which nothing safe is left."""
 
-_SEPARATORS = re.compile(r"[/\\]+")
-_DRIVE = re.compile(r"\A[A-Za-z]:")
+# Patterns are compiled when they are first used: most runs never need them.
+_SEPARATORS = r"[/\\]+"
+_DRIVE = r"\A[A-Za-z]:"
 # What Windows does not allow, controls, and halves of characters, which macOS does not allow.
-_FORBIDDEN = re.compile('[<>:"|?*\\\\/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORBIDDEN = '[<>:"|?*\\\\/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]'
+_UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 # Windows opens a device for these, whatever follows the first dot.
-_DEVICE = re.compile(
-    r"\A(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(\..*)?\Z", re.IGNORECASE
-)
+_DEVICE = r"(?i)\A(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³])(\..*)?\Z"
 _LONGEST_PART = 200
 """Bytes in UTF-8: file systems hold 255, and a frame number and an extension follow."""
 _LONGEST_PATH = 1000
@@ -32,7 +31,7 @@ def safe_parts(name: str) -> tuple[str, ...]:
     >>> safe_parts("../../etc/x"), safe_parts("C:\\a\\..\\b.dcm"), safe_parts("a//./CON.dcm ")
     (('etc', 'x'), ('a', 'b.dcm'), ('a', '_CON.dcm'))
     """
-    raw = _SEPARATORS.split(_DRIVE.sub("", name))
+    raw = re.split(_SEPARATORS, re.sub(_DRIVE, "", name))
     parts = [_safe(part) for part in raw if part.strip(" .")]
     length = 0
     for position, part in enumerate(reversed(parts)):
@@ -45,8 +44,8 @@ def safe_parts(name: str) -> tuple[str, ...]:
 
 def _safe(part: str) -> str:
     # Windows drops spaces and dots at the end.
-    part = _FORBIDDEN.sub("_", part).rstrip(" .").lstrip(" ")
-    if _DEVICE.match(part):
+    part = re.sub(_FORBIDDEN, "_", part).rstrip(" .").lstrip(" ")
+    if re.match(_DEVICE, part):
         part = f"_{part}"
     return shortened(part) or UNNAMED
 
@@ -78,4 +77,4 @@ def _bytes(text: str) -> bytes:
 
 def shown(name: str) -> str:
     """Return a name for display on one line, without control characters."""
-    return _UNPRINTABLE.sub("\ufffd", name)
+    return re.sub(_UNPRINTABLE, "\ufffd", name)

@@ -111,7 +111,7 @@ def speed(number: float) -> str:
     return f"{number * 60:.1f}/min"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Console:
     """Says what came of each source, and counts the failures.
 

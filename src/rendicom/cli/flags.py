@@ -25,16 +25,16 @@ __all__ = [
 ]
 
 
-_LIKE_A_VALUE = re.compile(
-    r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)%?|yes|no|true|false|on|off|#[0-9a-f]{3,8}",
-    re.IGNORECASE,
+# Not compiled until a command line needs it, as it delays each start.
+_LIKE_A_VALUE = (
+    r"(?i)[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)%?|yes|no|true|false|on|off|#[0-9a-f]{3,8}"
 )
-_FRACTION = re.compile(r"[+-]?[0-9]*[.,][0-9]+%?")
+_FRACTION = r"[+-]?[0-9]*[.,][0-9]+%?"
 
 
 def looks_like_fraction(path: str) -> bool:
     """Tell whether a path is a number such as 0.9, which some option was meant to have."""
-    return _FRACTION.fullmatch(path) is not None
+    return re.fullmatch(_FRACTION, path) is not None
 
 
 class Flag(click.Option):
@@ -47,7 +47,7 @@ class Flag(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return names and help; many choices stand in the help, as the names have no room."""
         record = super().get_help_record(ctx)
-        found = _LONG_CHOICES.fullmatch(record[0]) if record else None
+        found = re.fullmatch(_LONG_CHOICES, record[0]) if record else None
         if record is None or found is None:
             return record
         name = self.opts[-1].lstrip("-").upper()
@@ -60,7 +60,7 @@ class Flag(click.Option):
         return paths or super().shell_complete(ctx, incomplete)
 
 
-_LONG_CHOICES = re.compile(r"(.* )\[([^\]]{48,})\]")
+_LONG_CHOICES = r"(.* )\[([^\]]{48,})\]"
 
 
 class FlagCommand(click.Command):
@@ -84,7 +84,11 @@ class FlagCommand(click.Command):
                 continue
             if each.startswith("+") and not os.path.lexists(each):
                 _refuse_foreign(each, context)
-            if before is not None and _LIKE_A_VALUE.fullmatch(each) and not os.path.lexists(each):
+            if (
+                before is not None
+                and re.fullmatch(_LIKE_A_VALUE, each)
+                and not os.path.lexists(each)
+            ):
                 raise click.UsageError(_no_value(each, typed, before, options), context)
             is_cluster = each.startswith("-") and not each.startswith("--")
             typed = f"-{each[-1]}" if is_cluster else each

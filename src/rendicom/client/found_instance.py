@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.client.response_models import Model, number, text
@@ -122,8 +121,8 @@ def without_length(header: Header) -> Header:
     """Return a header without the length of the pixel data, which are elsewhere."""
     if header.pixel is None:
         return header
-    pixel = replace(header.pixel, length=None)
-    return replace(header, pixel=pixel, source=_Elsewhere())
+    pixel = header.pixel._replace(length=None)
+    return header._replace(pixel=pixel, source=_Elsewhere())
 
 
 class _Elsewhere:

@@ -68,8 +68,7 @@ class ComposedObject(HeaderAttributes):
         self._said, self._pages = said, tuple(pages)
         self._layers, self._state, self._changes = layers, state, changes
         with pages[0].open() as image:
-            self.description: PixelDescription = replace(
-                image.description,
+            self.description: PixelDescription = image.description._replace(
                 number_of_frames=len(pages),
                 representative_frame=len(pages) // 2 + 1,
                 frame_durations=(),

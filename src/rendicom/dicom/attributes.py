@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.character_sets import AFFECTED_VRS, Repertoire, is_plain, repertoire_of
@@ -226,8 +225,7 @@ class _Items(Sequence[Attributes]):
         return Attributes(walker, index, parent=self._parent)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Header:
+class Header(NamedTuple):
     """The header of a file: everything before its pixels.
 
     Attributes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
 from rendicom.coded_warnings import CodedWarning
@@ -20,7 +19,8 @@ DEFLATED_SYNTAXES = frozenset(
 """The plain one, and the two that refer to pixels on a JPIP server."""
 
 _STEP = 1 << 20
-_RAW, _WITH_HEADER = -zlib.MAX_WBITS, zlib.MAX_WBITS
+_RAW, _WITH_HEADER = -15, 15
+"""``wbits`` of `zlib`."""
 
 
 def inflate_dataset(
@@ -59,6 +59,8 @@ def inflate_dataset(
 
 def _inflate(source: ByteSource, offset: int, bits: int, max_bytes: int) -> tuple[bytearray, bool]:
     """Return what could be inflated, and whether the stream came to its own end."""
+    import zlib
+
     inflated = bytearray()
     stream = zlib.decompressobj(bits)
     while not stream.eof:

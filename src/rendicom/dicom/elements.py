@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,8 +50,7 @@ class DataElement(NamedTuple):
 Items = Sequence[tuple[DataElement, ...]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DataSet:
+class DataSet(NamedTuple):
     """A data set and the file around it.
 
     Attributes
@@ -80,7 +78,7 @@ class DataSet:
     little_endian: bool
     is_parsed_by_pydicom: bool
     is_file: bool
-    warnings: tuple[CodedWarning, ...] = field(default=())
+    warnings: tuple[CodedWarning, ...] = ()
 
     @property
     def is_verbatim(self) -> bool:

@@ -12,6 +12,7 @@ from rendicom.dicom.file_meta import starts_data_set
 __all__ = [
     "DICOM_EXTENSIONS",
     "HEAD_LENGTH",
+    "Ignored",
     "Kind",
     "Look",
     "is_called_dicom",
@@ -33,12 +34,19 @@ DICOM_EXTENSIONS = (".dcm", ".dicom", ".dic", ".ima")
 """Without ``.img``, which belongs to other formats as well."""
 
 # PS3.6 Annex A: Media Storage Directory Storage, the class of a DICOMDIR.
-_MEDIA_DIRECTORY = re.compile(rb"1\.2\.840\.10008\.1\.3\.10(?![0-9.])")
+_MEDIA_DIRECTORY = rb"1\.2\.840\.10008\.1\.3\.10(?![0-9.])"
 # Zip (with files, empty, in parts), gzip, bzip2, xz.
 _ARCHIVE_STARTS = (b"PK\3\4", b"PK\5\6", b"PK\7\10", b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _TAR_CHECKSUM = slice(148, 156)
+
+
+class Ignored(NamedTuple):
+    """A file or folder that is left out, and its kind."""
+
+    source: str
+    what: Literal["not a DICOM instance", "a DICOMDIR", "hidden"] = "not a DICOM instance"
 
 
 class Look(NamedTuple):
@@ -57,7 +65,7 @@ def kind_of_head(head: bytes) -> Kind:
     anything else. `HEAD_LENGTH` bytes are enough.
     """
     if head[128:132] == b"DICM":
-        return "directory" if _MEDIA_DIRECTORY.search(head, 132) else "instance"
+        return "directory" if re.search(_MEDIA_DIRECTORY, head[132:]) else "instance"
     if head[:4] == b"DICM" and starts_data_set(head[4:]):
         return "instance"
     if starts_data_set(head):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from rendicom.dicom.file_kind import Kind, is_called_dicom, look
+from rendicom.dicom.file_kind import Ignored, Kind, is_called_dicom, look
 
-__all__ = ["Folder", "Found", "Ignored", "Unreadable", "reason_of", "walk", "walk_folders"]
+__all__ = ["Folder", "Found", "Unreadable", "reason_of", "walk", "walk_folders"]
 
 
 _OUT = "leads out of the folder, and links are followed with --follow-links only"
@@ -61,13 +61,6 @@ class Found(NamedTuple):
     kind: Kind
     version: str
     size: int
-
-
-class Ignored(NamedTuple):
-    """A file or folder that is left out, and its kind."""
-
-    source: str
-    what: Literal["not a DICOM instance", "a DICOMDIR", "hidden"] = "not a DICOM instance"
 
 
 class Unreadable(NamedTuple):

@@ -6,7 +6,7 @@ Pixel Representation decides (PS3.5 A.1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rendicom.values import PixelKeyword
 
@@ -44,8 +44,7 @@ PATIENT_TAGS = frozenset((0x00100010, 0x00100020, 0x00100030, 0x00100040))
 """Name, ID, birth date and sex: read only for pictures that show them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PixelElement:
+class PixelElement(NamedTuple):
     """The position of the pixel data.
 
     ``offset`` is of the value, in bytes from the start of the header's source. ``length`` is what

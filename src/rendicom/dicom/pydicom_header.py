@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from rendicom.coded_warnings import CodedWarning
@@ -102,7 +101,7 @@ def describe_dataset(dataset: Dataset, tags: Collection[int] | None) -> Header:
         explicit_vr=not dataset.original_encoding[0],
         reader="pydicom",
     )
-    return replace(header, warnings=(_GUESSED_OF_DATASET,)) if header.warnings else header
+    return header._replace(warnings=(_GUESSED_OF_DATASET,)) if header.warnings else header
 
 
 def _attributes(dataset: Dataset, tags: Collection[int] | None) -> Attributes:

@@ -6,7 +6,6 @@ exceptions are YBR_RCT, YBR_ICT and XYB, which exist inside codestreams only and
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -220,7 +219,7 @@ class PixelFrames:
         reads_as = description
         if model in YBR_MODELS and layout.photometric != "RGB" and not _comes_as_rgb(stream):
             # The samples of the stream are those of the layout: no conversion there and back.
-            reads_as = replace(description, photometric_interpretation="RGB")
+            reads_as = description._replace(photometric_interpretation="RGB")
             model = layout.photometric
         else:
             model = "RGB"

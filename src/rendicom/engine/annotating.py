@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rendicom.pixels.technique import read_technique
@@ -42,4 +41,4 @@ def annotated(
         number_of_frames=number_of_frames,
     )
     warnings = missing_letters(itertools.chain.from_iterable(corners))
-    return replace(plan, annotation=corners, warnings=plan.warnings + warnings)
+    return plan._replace(annotation=corners, warnings=plan.warnings + warnings)

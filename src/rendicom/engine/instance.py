@@ -204,7 +204,7 @@ class Instance(FrameSequence):
             if options.values != "display":
                 raise OptionError(f"layers cannot be drawn on {options.values} values")
             over = layers.of_frame(self.header, self.description, number, options)
-            plan = replace(plan, layers=over.stack, warnings=(*plan.warnings, *over.warnings))
+            plan = plan._replace(layers=over.stack, warnings=(*plan.warnings, *over.warnings))
         image = run(frame, plan)
         seconds = (decoded - start, perf_counter() - decoded)
         drawn = over.drawn if over is not None else ()
@@ -275,7 +275,7 @@ class Instance(FrameSequence):
     def _with_range_warnings(self, plan: RenderPlan) -> RenderPlan:
         # Nothing is left out before a range was measured.
         notes = self._ranges.warnings() if "_ranges" in self.__dict__ else ()
-        return replace(plan, warnings=(*plan.warnings, *notes)) if notes else plan
+        return plan._replace(warnings=(*plan.warnings, *notes)) if notes else plan
 
     @cached_property
     def _ranges(self) -> ValueRanges:

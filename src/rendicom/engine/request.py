@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, quote
 
 from rendicom.options import RenderOptions
 from rendicom.selection import Selection
@@ -68,6 +67,8 @@ class PictureRequest(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> PictureRequest:
         """Return the request that `canonical` returned a text of, without locations."""
+        from urllib.parse import parse_qsl
+
         media_type, _, query = text.partition("?")
         what, _, options = query.partition("&")
         ((kind, selected),) = parse_qsl(what, keep_blank_values=True)
@@ -100,6 +101,8 @@ def _restored(
 
 @lru_cache(maxsize=1024)
 def _selected(kind: str, text: str) -> str:
+    from urllib.parse import quote
+
     return f"{kind}={quote(text, safe=',:')}"
 
 
@@ -110,4 +113,6 @@ def _canonical(options: RenderOptions) -> str:
 
 @lru_cache(maxsize=256)
 def _options(canonical: str) -> RenderOptions:
+    from urllib.parse import parse_qsl
+
     return RenderOptions.parse(dict(parse_qsl(canonical)))

@@ -265,7 +265,7 @@ def _halved_frame(
         # The halved image exceeds the range of the whole one at sharp edges.
         half = 1 << bits - 1
         samples = samples.clip(-half, half - 1) if decoded.signed else samples.clip(0, 2 * half - 1)
-    smaller = replace(description, rows=rows, columns=columns)
+    smaller = description._replace(rows=rows, columns=columns)
     frame = _frame_of(stream, replace(decoded, samples=samples), smaller, keep_cells=False)
     reduction = Reduction(request.rows, request.columns, decoded.halvings, decoded.is_centered)
     return replace(frame, reduction=reduction)

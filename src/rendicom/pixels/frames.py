@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rendicom.coded_warnings import CodedWarning
 
 __all__ = ["FrameBytes", "FrameReader"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FrameBytes:
+class FrameBytes(NamedTuple):
     """The stored bytes of one frame.
 
     Attributes

@@ -9,7 +9,6 @@ believed.
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +134,7 @@ class FrameSource:
         """Return the stream of a video: the same object each time, which decoders know again."""
         if self._video is None:
             joined = self._joined(self._fragments.all)
-            self._video = replace(joined, data=bytes(joined.data))
+            self._video = joined._replace(data=bytes(joined.data))
         return self._video
 
     def _by_tables(self, number: int) -> tuple[FrameBytes | None, tuple[CodedWarning, ...]]:
@@ -194,8 +193,8 @@ class FrameSource:
         (length,) = struct.unpack_from("<Q", data, 8 * (number - 1))
         held = len(found.data)
         if held - length not in (0, 1) and not found.warnings:
-            return replace(found, warnings=(_WRONG_LENGTHS,))
-        return replace(found, data=found.data[:length]) if held - length == 1 else found
+            return found._replace(warnings=(_WRONG_LENGTHS,))
+        return found._replace(data=found.data[:length]) if held - length == 1 else found
 
     def _by_fragments(self, number: int) -> list[Fragment]:
         fragments = self._fragments.all

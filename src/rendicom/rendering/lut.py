@@ -7,9 +7,8 @@ unsigned integers are the index, without subtraction or conversion.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -62,8 +61,7 @@ def stored_extent(bits: int, *, signed: bool) -> tuple[int, int]:
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Modality:
+class Modality(NamedTuple):
     """Modality transform: a LUT if there is one, else slope and intercept."""
 
     slope: float = 1.0
@@ -93,8 +91,7 @@ class Modality:
         return min(ends), max(ends)
 
 
-@dataclass(frozen=True, slots=True)
-class Tone:
+class Tone(NamedTuple):
     """Transform from stored values to display values.
 
     Attributes
@@ -170,7 +167,7 @@ def tone_table(tone: Tone, dtype: str, bits: int) -> NDArray[Any]:
     info = np.iinfo(dtype)
     low, high = int(info.min), int(info.max)
     first, last = _varying(tone, dtype, bits)
-    shown = replace(tone, padding=None).display(np.arange(first, last + 1, dtype=np.int32))
+    shown = tone._replace(padding=None).display(np.arange(first, last + 1, dtype=np.int32))
     table = np.empty(high - low + 1, shown.dtype)
     table[: first - low] = shown[0]
     table[first - low : last - low + 1] = shown

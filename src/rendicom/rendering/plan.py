@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -49,8 +49,7 @@ _X_RAY_PROJECTION = "1.2.840.10008.5.1.4.1.1.12."
 their enhanced classes."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RenderPlan:
+class RenderPlan(NamedTuple):
     """The operations of each stage; None for stages that are skipped.
 
     Attributes
@@ -133,8 +132,7 @@ def compile_plan(
     shows = options.values == "display"
     keeps_values = description.is_label or look.palette is not None or options.values == "stored"
     conversion, profile = _managed(display, options, frame, notes, is_colour=is_colour)
-    return replace(
-        look,
+    return look._replace(
         icc=conversion,
         shutter=_covering(display) if shows and options.shutter else None,
         overlays=_overlays(image) if shows and options.overlays else None,
@@ -206,7 +204,7 @@ def _gray(image: PlanRequest) -> RenderPlan:
     display, options, frame = image.display, image.options, image.frame
     modality = _modality(image)
     if display.range_palette is not None and not (display.windows or display.voi_luts):
-        image = replace(image, options=_identity_by_default(options))
+        image = image._replace(options=_identity_by_default(options))
     voi, text = choose_voi(image, modality)
     is_monochrome1 = frame.photometric_interpretation == "MONOCHROME1"
     # Presentation LUT Shape only repeats the photometric interpretation (PS3.3 C.8.11.3.1.2).
@@ -225,7 +223,7 @@ def _gray(image: PlanRequest) -> RenderPlan:
         from rendicom.rendering.stages.palette import palette_entries, spread_palette
 
         entries = palette_entries(display.range_palette, options.bit_depth)
-        wide = replace(tone, bit_depth=16, presentation=None)
+        wide = tone._replace(bit_depth=16, presentation=None)
         return RenderPlan(tone=wide, palette=spread_palette(entries), voi=text)
     return RenderPlan(tone=tone, voi=text)
 

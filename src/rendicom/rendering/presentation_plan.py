@@ -129,8 +129,7 @@ def compile_presented(
         line for mark in marks if isinstance(mark, TextMark) for line in mark.text.split("\n")
     )
     size = (1.0, 1.0) if area is None else area.pixel_size
-    return replace(
-        plan,
+    return plan._replace(
         shutter=Covering(state.shutter, size) if state.shutter and options.shutter else None,
         geometry=placement,
         drawing=Drawing(marks, placement) if marks else None,
@@ -169,8 +168,7 @@ def _as_said(
     )
     windows = chosen.windows[:1] if chosen is not None else ()
     tables = chosen.tables[:1] if chosen is not None and not windows else ()
-    said = replace(
-        display,
+    said = display._replace(
         slope=display.slope if state.keeps_modality else state.slope,
         intercept=display.intercept if state.keeps_modality else state.intercept,
         modality_lut=display.modality_lut if state.keeps_modality else state.modality_lut,
@@ -194,14 +192,14 @@ def _in_tone(plan: RenderPlan, state: PresentationState, options: RenderOptions)
     """Return the plan with the presentation LUT, its shape, or the palette."""
     if plan.tone is None or state.kind == "color" or plan.voi == "none (color)":
         return plan
-    tone = replace(plan.tone, presentation=state.presentation_lut, is_inverted=state.is_inverse)
+    tone = plan.tone._replace(presentation=state.presentation_lut, is_inverted=state.is_inverse)
     if state.palette is None:
-        return replace(plan, tone=tone)
+        return plan._replace(tone=tone)
     entries = palette_entries(state.palette, options.bit_depth)
     # The output range of the VOI transform covers the whole palette (PS3.4 N.2.4).
     table = spread_palette(entries)
     managed = _managed(state, options)
-    return replace(plan, tone=replace(tone, bit_depth=16), palette=table, **managed)
+    return plan._replace(tone=tone._replace(bit_depth=16), palette=table, **managed)
 
 
 def _managed(state: PresentationState, options: RenderOptions) -> dict[str, Any]:

@@ -41,8 +41,7 @@ def in_uptake(
         )
         for window in display.windows
     )  # fmt: skip
-    scaled = replace(
-        display,
+    scaled = display._replace(
         slope=modality.slope * factor,
         intercept=modality.intercept * factor,
         windows=windows,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,8 +19,7 @@ _OUT_OF_REACH = 1e300
 """Ends of ramps beyond this are scaled before subtraction, to avoid overflow."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValueRange:
+class ValueRange(NamedTuple):
     """A window with ``low`` as black and ``high`` as white, like LINEAR_EXACT.
 
     If both are equal, values up to it are black.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError, OptionError
@@ -28,8 +27,7 @@ _LONGEST_EXPLANATION = 64
 _SAMPLED = 32
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlanRequest:
+class PlanRequest(NamedTuple):
     """Input of a plan; warnings are collected in ``notes``."""
 
     description: PixelDescription
@@ -216,6 +214,8 @@ def _named(image: PlanRequest, modality: Modality, name: str) -> tuple[VoiTransf
 
 def _plain(name: str) -> str:
     """Return a name for comparison: NFKC, stripped, without case."""
+    import unicodedata
+
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 

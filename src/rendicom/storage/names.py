@@ -11,8 +11,9 @@ import re
 
 __all__ = ["escaped", "unescaped"]
 
-_HALF = re.compile(r"(\\*)([\ud800-\udfff])|(\\+)(?=ud[89a-f][0-9a-f]{2})")
-_ESCAPE = re.compile(r"(\\+)(ud[89a-f][0-9a-f]{2})")
+# Compiled when they are first used: few names need them.
+_HALF = r"(\\*)([\ud800-\udfff])|(\\+)(?=ud[89a-f][0-9a-f]{2})"
+_ESCAPE = r"(\\+)(ud[89a-f][0-9a-f]{2})"
 
 
 def escaped(name: str) -> str:
@@ -23,7 +24,7 @@ def escaped(name: str) -> str:
     """
     if name.isascii() and "\\ud" not in name:
         return name
-    return _HALF.sub(_escape, name)
+    return re.sub(_HALF, _escape, name)
 
 
 def unescaped(text: str) -> str:
@@ -32,7 +33,7 @@ def unescaped(text: str) -> str:
     >>> unescaped(escaped("\\\udcff")) == "\\\udcff", unescaped(escaped("\\udcff"))
     (True, '\\udcff')
     """
-    return _ESCAPE.sub(_half, text) if "\\ud" in text else text
+    return re.sub(_ESCAPE, _half, text) if "\\ud" in text else text
 
 
 def _escape(found: re.Match[str]) -> str:

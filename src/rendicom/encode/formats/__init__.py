@@ -6,8 +6,7 @@ Modules import their libraries inside functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rendicom.values import DisplayImage
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["EncodeSettings", "Format"]
 
 
-@dataclass(frozen=True, slots=True)
-class EncodeSettings:
+class EncodeSettings(NamedTuple):
     """Options of encoders.
 
     ``quality`` is 1..100 for lossy formats; ``compression`` is 0..9 for lossless ones, ``None``
@@ -27,8 +25,7 @@ class EncodeSettings:
     compression: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """An output format: its capabilities and its encoder.
 
     Attributes
