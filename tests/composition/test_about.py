@@ -1,5 +1,9 @@
 """Objects that are about images, turned round: the images they are about (``--on``)."""
 
+import base64
+import re
+from io import BytesIO
+
 import highdicom as hd
 import numpy as np
 import pydicom
@@ -78,6 +82,33 @@ def test_a_key_object_selection_gives_the_images_selected(study):
     assert sorted(found) == ["ct1", "ct4"]
     gray = rendicom.open_instance(ct[4]).display(1)
     np.testing.assert_array_equal(found["ct4"][..., 0], gray)
+
+
+def test_the_page_of_a_key_object_selection_has_small_pictures(study):
+    folder, ct, _ = study
+    ct[4].BurnedInAnnotation = "YES"
+    (folder / "study" / "ct4.dcm").write_bytes(as_bytes(ct[4]))
+    missing = series(np.zeros((1, 4, 4)))[0]
+    ko = hd.ko.KeyObjectSelectionDocument(
+        evidence=[ct[1], ct[4], missing],
+        content=hd.ko.KeyObjectSelection(
+            document_title=hd.sr.CodedConcept("113000", "DCM", "Of Interest"),
+            referenced_objects=[ct[1], ct[4], missing],
+        ),
+        series_instance_uid=generate_uid(), series_number=9, sop_instance_uid=generate_uid(),
+        instance_number=1, manufacturer="made",
+    )  # fmt: skip
+    (folder / "ko.dcm").write_bytes(as_bytes(ko))
+    run("convert", folder / "ko.dcm", folder / "ko.html", "--on", folder / "study")
+    page = (folder / "ko.html").read_text("utf-8")
+    (found,) = re.findall('<img src="data:image/jpeg;base64,([^"]+)"', page)
+    shown = np.asarray(Image.open(BytesIO(base64.b64decode(found))))
+    gray = rendicom.open_instance(ct[1]).display(1)
+    assert np.abs(shown.astype(int) - gray).mean() < 20
+    run("convert", folder / "ko.dcm", folder / "study", f"{folder}/pages/", "--format", "html")
+    assert (folder / "pages" / "ko.html").read_text("utf-8") == page
+    run("convert", folder / "ko.dcm", folder / "bare.html")
+    assert "<img" not in (folder / "bare.html").read_text("utf-8")
 
 
 def test_a_report_of_places_gives_the_slices_they_are_in(study):

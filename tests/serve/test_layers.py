@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 
 import highdicom as hd
@@ -426,7 +427,11 @@ def test_key_objects_give_their_images_in_their_order_and_html_stays(server, stu
     found = parts(rendered(server, study.keys, PARTS))
     for ds, part in zip((study.ct[4], study.ct[1]), found, strict=True):
         np.testing.assert_array_equal(pixels(part.body)[..., 0], gray(ds))
-    assert rendered(server, study.keys, "text/html").headers["content-type"].startswith("text/html")
+    page = rendered(server, study.keys, "text/html")
+    assert page.headers["content-type"].startswith("text/html")
+    for ds in (study.ct[4], study.ct[1]):
+        address = re.search(f'<img src="([^"]*{ds.SOPInstanceUID}/thumbnail)"', page.text)[1]
+        assert server.get(address.partition("/dicomweb")[2] or address).status_code == 200
     assert rendered(server, study.keys, "*/*").headers["content-type"].startswith("text/html")
     as_browsers = rendered(server, study.keys, "image/avif,image/webp,*/*;q=0.8")
     assert as_browsers.headers["content-type"].startswith("image/")

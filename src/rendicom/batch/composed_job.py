@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
+from rendicom.batch.image_index import images_in
 from rendicom.composition.kinds import is_composed
 from rendicom.encode.formats import Format
 from rendicom.errors import NoPixelDataError, UnreadableSourceError, UnsupportedImageError
@@ -12,7 +12,6 @@ from rendicom.errors import NoPixelDataError, UnreadableSourceError, Unsupported
 if TYPE_CHECKING:
     from rendicom.batch.job import Job
     from rendicom.batch.subject import Subject
-    from rendicom.composition.file_index import FileIndex
 
 __all__ = ["composed", "place_of_picture"]
 
@@ -43,7 +42,7 @@ def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
         return subject
 
     try:
-        among = _index(places) if places else None
+        among = images_in(places) if places else None
         found = compose_object(subject, job.source, among, job.options)
     except (UnreadableSourceError, UnsupportedImageError):
         # A member of an archive cannot be read again; some presentation states are not rendered.
@@ -54,13 +53,6 @@ def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
         hint = f"formats for it: {', '.join(names)}; {error.hint}"
         raise NoPixelDataError(error.message, hint=hint) from None
     return subject if found is None else found
-
-
-@lru_cache(maxsize=1)
-def _index(places: tuple[str, ...]) -> FileIndex:
-    from rendicom.composition.file_index import FileIndex
-
-    return FileIndex(places)
 
 
 def place_of_picture(subject: Subject, place: str, frames: tuple[int, ...]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rendicom.batch.image_index import small_pictures
 from rendicom.batch.job import Job, OneFile, output_path
 from rendicom.batch.outcomes import (
     Filtered,
@@ -99,7 +100,9 @@ def convert_document(sop_class: str, source: Readable | ByteSource, job: Job) ->
             return Skipped(job.source, path, None)
         if path is not None and job.is_rehearsal:
             return Planned(job.source, path, None, exists(path))
-        document = render_document(source, job.format.media_type)
+        places = job.on or job.among
+        picture = small_pictures(places) if places else None
+        document = render_document(source, job.format.media_type, picture=picture)
         if path is not None and not write_picture(path, document.data, existing=job.existing):
             return Skipped(job.source, path, None)
     except RendicomError as error:

@@ -16,11 +16,11 @@ __all__ = ["about_images"]
 
 
 def about_images(
-    paths: Sequence[str], on: Sequence[str], *, has_state: bool
+    paths: Sequence[str], on: Sequence[str], *, has_state: bool, is_document: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """Return the images and TARGET, the layers on them, and the presentation state or ``""``.
 
-    What shows a volume gives one picture: it is returned itself.
+    What shows a volume gives one picture, and a document one file: it is returned itself.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def about_images(
         said = images_of(source, [os.path.abspath(place) for place in on])
     except RendicomError as error:
         raise click.UsageError(f"{paths[0]}: {error}") from None
-    if said.is_volume:
+    if said.is_volume or is_document:
         return (source, target), (), ""
     if said.is_state and has_state:
         raise click.UsageError(f"{paths[0]} and --presentation-state exclude each other")

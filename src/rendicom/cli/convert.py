@@ -144,8 +144,12 @@ def convert(
     options = rendering_options(more)
     if on:
         from rendicom.cli.about import about_images
+        from rendicom.documents import DocumentFormat, document_format_of_extension
 
-        paths, said_layers, said_state = about_images(paths, on, has_state=bool(presentation))
+        wanted = file_format or document_format_of_extension(os.path.splitext(paths[-1])[1])
+        paths, said_layers, said_state = about_images(
+            paths, on, has_state=bool(presentation), is_document=isinstance(wanted, DocumentFormat)
+        )
         layers, presentation = (*said_layers, *layers), said_state or presentation
         on = tuple(map(os.path.abspath, on))
     target = choose_target(paths, wanted=file_format, has_list=folder.from_file is not None)

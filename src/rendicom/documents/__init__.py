@@ -37,7 +37,12 @@ __all__ = [
 
 
 def render_document(
-    source: Source, media_type: str, *, link: Link | None = None, charset: str = "utf-8"
+    source: Source,
+    media_type: str,
+    *,
+    link: Link | None = None,
+    charset: str = "utf-8",
+    picture: Link | None = None,
 ) -> RenderedDocument:
     """Return a report or an encapsulated document as ``media_type``.
 
@@ -53,6 +58,9 @@ def render_document(
         their UIDs.
     charset
         Character set of text formats; UTF-8 is used instead of an unknown one.
+    picture
+        Returns the address of a small picture of a referenced image, or of a single frame of it;
+        None for none. The HTML page of a key object selection shows them.
 
     Raises
     ------
@@ -63,7 +71,7 @@ def render_document(
     """
     from rendicom.documents.document_rendering import render
 
-    return render(source, media_type, link=link, charset=charset)
+    return render(source, media_type, link=link, charset=charset, picture=picture)
 
 
 def style_source() -> str:

@@ -52,14 +52,22 @@ class ObjectReference(NamedTuple):
         >>> image.url("/dicomweb")
         '/dicomweb/studies/1.2/series/1.3/instances/1.4/frames/1,2/rendered'
         """
+        path = self._path(base)
+        query = f"?accept={self.media_type}" if self.media_type else ""
+        return f"{path}/rendered{query}" if path else None
+
+    def thumbnail_url(self, base: str) -> str | None:
+        """Return the URL of a small picture below a base URI, or None."""
+        path = self._path(base)
+        return f"{path}/thumbnail" if path else None
+
+    def _path(self, base: str) -> str:
         uids = (self.study, self.series, self.instance)
         if not all(map(_is_uid, uids)) or not _is_rendered(self.sop_class):
-            return None
-        path = "/studies/{}/series/{}/instances/{}".format(*uids)
-        if self.frames:
-            path += f"/frames/{','.join(map(str, sorted(set(self.frames))))}"
-        query = f"?accept={self.media_type}" if self.media_type else ""
-        return f"{base.rstrip('/')}{path}/rendered{query}"
+            return ""
+        path = "{}/studies/{}/series/{}/instances/{}".format(base.rstrip("/"), *uids)
+        numbers = ",".join(map(str, sorted(set(self.frames))))
+        return f"{path}/frames/{numbers}" if numbers else path
 
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."

@@ -11,7 +11,7 @@ from rendicom.documents.dataset_reader import DatasetReader, open_document
 from rendicom.documents.document_header import class_name, read_header_of, read_places
 from rendicom.documents.document_model import Document, Link, RenderedDocument
 from rendicom.documents.formats import HTML, TEXT, XML
-from rendicom.documents.sop_classes import document_types, kind_of
+from rendicom.documents.sop_classes import KEY_OBJECT_SELECTION, document_types, kind_of
 from rendicom.errors import NotAcceptableError
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ _CHARSET = re.compile(
 """Character sets in which the byte 3C always is ``<``."""
 
 
-def render(source: Source, media_type: str, *, link: Link | None, charset: str) -> RenderedDocument:
+def render(
+    source: Source, media_type: str, *, link: Link | None, charset: str, picture: Link | None
+) -> RenderedDocument:
     """Render a document; see `rendicom.documents.render_document`."""
     with open_document(source) as (sop_class, reader):
         available = document_types(sop_class)
@@ -41,7 +43,8 @@ def render(source: Source, media_type: str, *, link: Link | None, charset: str) 
                 return RenderedDocument(read_attachment(reader, sop_class).data, media_type)
             document = read_encapsulated(reader, sop_class)
         document = document._replace(notes=(*document.notes, *reader.notes))
-    return _written(document, media_type, link, _known(charset))
+    shown = picture if sop_class == KEY_OBJECT_SELECTION else None
+    return _written(document, media_type, link, _known(charset), shown)
 
 
 def _unacceptable(
@@ -78,13 +81,13 @@ def _known(charset: str) -> str:
 
 
 def _written(
-    document: Document, media_type: str, link: Link | None, charset: str
+    document: Document, media_type: str, link: Link | None, charset: str, picture: Link | None
 ) -> RenderedDocument:
     if media_type == HTML:
         from rendicom.documents.templating import write_page
 
         # HTML can escape characters that the charset lacks.
-        page = write_page(document, link, charset)
+        page = write_page(document, link, charset, picture)
         return RenderedDocument(page.encode(charset, "xmlcharrefreplace"), media_type, charset)
     if media_type == XML:
         from rendicom.documents.templating import write_xml

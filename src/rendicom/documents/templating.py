@@ -28,12 +28,16 @@ _MOST_EMBEDDED = 32 << 20
 """Largest PDF that is embedded in a page without a link to it."""
 
 
-def write_page(document: Document, link: Link | None, charset: str) -> str:
-    """Return the HTML page; ``charset`` is the one it declares."""
+def write_page(document: Document, link: Link | None, charset: str, picture: Link | None) -> str:
+    """Return the HTML page; ``charset`` is the one it declares.
+
+    ``picture`` returns the addresses of small pictures of references, which are shown beside them.
+    """
     from markupsafe import Markup
 
     style = {"style": Markup(_style()), "style_source": Markup(style_source())}  # noqa: S704 - ours
-    return _filled("document.html", document, link, charset=charset, **style)
+    more = {"charset": charset, "small_picture": partial(_address, picture), **style}
+    return _filled("document.html", document, link, **more)
 
 
 def write_plain(document: Document, link: Link | None) -> str:

@@ -176,7 +176,11 @@ def write_document(place: InstanceLocation, media_type: str, base: str, charset:
     source = storage.open_bytes(place.location)
     try:
         document = render_document(
-            source, media_type, link=lambda to: to.url(base), charset=charset
+            source,
+            media_type,
+            link=lambda to: to.url(base),
+            charset=charset,
+            picture=lambda to: to.thumbnail_url(base),
         )
     finally:
         if not isinstance(source, str):

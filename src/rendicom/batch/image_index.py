@@ -1,0 +1,54 @@
+"""The images of a run, which objects refer to: found by UID, and as small pictures."""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rendicom import engine
+from rendicom.composition.file_index import FileIndex
+from rendicom.errors import RendicomError
+from rendicom.options import RenderOptions
+from rendicom.pixels.burnedin import burned_in
+
+if TYPE_CHECKING:
+    from rendicom.documents import Link, ObjectReference
+
+__all__ = ["images_in", "small_pictures"]
+
+_SMALL = RenderOptions(max_size=128)
+_MOST_PICTURES = 500
+
+
+@lru_cache(maxsize=1)
+def images_in(places: tuple[str, ...]) -> FileIndex:
+    """Return the instances in files and folders; headers are read when needed."""
+    return FileIndex(places)
+
+
+def small_pictures(places: tuple[str, ...]) -> Link:
+    """Return what gives small pictures of references as ``data:`` addresses, for one document.
+
+    None for images that are not in ``places``, cannot be rendered, or may show a patient.
+    """
+    index = images_in(places)
+    left = _MOST_PICTURES
+
+    def picture(reference: ObjectReference) -> str | None:
+        nonlocal left
+        path = index.paths_of((reference.instance,)).get(reference.instance) if left else None
+        if path is None:
+            return None
+        left -= 1
+        try:
+            with engine.open_instance(path) as image:
+                if burned_in(image.header.attributes):
+                    return None
+                frame = next(iter(reference.frames), image.description.representative_frame)
+                data = image.render(frame, _SMALL, "image/jpeg").data
+        except RendicomError:
+            return None
+        return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
+
+    return picture
