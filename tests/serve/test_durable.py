@@ -112,6 +112,16 @@ def test_only_the_owner_may_read_data(tmp_path, is_old):
         assert mode == (0o700 if (data / name).is_dir() else 0o600), name
 
 
+def test_a_new_folder_of_data_is_no_reason_to_warn(tmp_path):
+    """Also where nobody may store: the container starts so."""
+    (tmp_path / "studies").mkdir()
+    with served(tmp_path / "studies", "--data", tmp_path / "data") as running:
+        running.wait_for_index()
+        assert running.get(f"{running.url}/readyz").status_code == 200
+        running.end()
+        assert [line for line in running.errors if "warning" in line] == []
+
+
 def test_folders_of_others_are_left_alone(tmp_path):
     data = tmp_path / "data"
     (data / "theirs").mkdir(parents=True)

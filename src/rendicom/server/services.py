@@ -183,7 +183,10 @@ def _check_folders(settings: Settings) -> None:
             raise OptionError(f"there is no folder {folder}")
     if settings.data:
         store = settings.store_location
-        own = [store] if settings.writable and not storage.is_uri(store) else []
+        # The one below --data is made even if nobody may store: a folder that is not there is a
+        # warning on every start, since it may be a disk that is away.
+        is_own = settings.writable or not settings.store
+        own = [store] if is_own and not storage.is_uri(store) else []
         try:
             for folder in (settings.data, *own):
                 Path(folder).mkdir(parents=True, exist_ok=True)
