@@ -158,7 +158,7 @@ def test_items_opacity_and_style_choose():
     np.testing.assert_array_equal(changed(layer_style="outline", layer_items="1")[0], outline)
     nothing, told = changed(layer_items="9")
     assert not nothing.any()
-    assert "asked for" in told.warnings[0]
+    assert "requested" in told.warnings[0]
     solid = drawn(image, seg, rendicom.RenderOptions(layer_opacity=1, layer_items=(3,)))[0]
     assert abs(solid[16, 2].astype(int) - COLOURS[2]).max() <= 2
 
