@@ -239,7 +239,7 @@ class LimitExceededError(RendicomError):
 
 
 def out_of_memory() -> LimitExceededError:
-    """Return what stands for MemoryError outside of the library."""
+    """Return the error that is raised instead of MemoryError."""
     return LimitExceededError(
         "there is not enough memory", hint="a smaller --max-pixels refuses such images earlier"
     )
@@ -259,15 +259,7 @@ def typed_memory_error(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 class EncodeError(RendicomError):
-    """The output format cannot hold this picture.
-
-    Examples
-    --------
-    >>> try:
-    ...     picture = rendicom.render("ct.dcm")
-    ... except rendicom.EncodeError as error:
-    ...     print(error.code, error.hint)
-    """
+    """The output format cannot hold this picture."""
 
     code = "cannot-encode"
 

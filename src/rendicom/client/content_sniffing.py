@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rendicom.errors import WireError
+from rendicom.dicom.codestreams import parse_jpeg
+from rendicom.errors import CorruptDataError, WireError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,18 +90,11 @@ def _gif_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Find the frame header (ITU-T T.81 B.2.2)."""
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
-        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return None
+    try:
+        found = parse_jpeg(data)
+    except CorruptDataError:
+        return None
+    return found.columns, found.rows
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:

@@ -192,13 +192,9 @@ class Instance(FrameSequence):
             from rendicom.engine.annotating import annotated
 
             plan = annotated(
-                plan,
-                options.annotation,
-                header=self.header,
-                patient=lambda: self.patient,
-                frame=number,
-                number_of_frames=self.description.number_of_frames,
-            )
+                plan, options.annotation, header=self.header, patient=lambda: self.patient,
+                frame=number, number_of_frames=self.description.number_of_frames,
+            )  # fmt: skip
         over: LayersOfFrame | None = None
         if layers is not None:
             if options.values != "display":
