@@ -188,7 +188,7 @@ def test_a_format_is_one_file(copy: Copy, dicom: Path) -> None:
 
 
 SEARCH = """
-from rendicom.client.addresses import parse_address
+from rendicom.client.resource_urls import parse_address
 from rendicom.dicomweb.query import parse_query
 from rendicom.errors import BadRequestError
 from rendicom.server.routes.search import router

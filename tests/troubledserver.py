@@ -21,7 +21,7 @@ import psutil
 from presentationstates import reference, referring, state
 from rendicom.dicomweb.multipart import MultipartWriter
 from rendicom.testing.images import image
-from rendicom.testing.rle import rle
+from rendicom.testing.rle_streams import rle
 from rendicom.testing.writer import element, encapsulate, sequence
 from servedfiles import GRAY, PHI, ROOT, SECONDARY, WIDE, identity, made, path, write_made
 from serverprocess import Served, served, until

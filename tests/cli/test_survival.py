@@ -19,7 +19,7 @@ from PIL import Image
 
 from rendicom.batch.manifest import read_manifest
 from rendicom.testing.images import image
-from rendicom.testing.rle import rle
+from rendicom.testing.rle_streams import rle
 from rendicom.testing.writer import encapsulate
 
 COMMAND = [sys.executable, "-m", "rendicom"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rendicom.dicomweb.accepts import Accepts, Range
-from rendicom.dicomweb.headers import format_media_type, parse_media_type
+from rendicom.dicomweb.header_fields import format_media_type, parse_media_type
 from rendicom.errors import BadRequestError, NotAcceptableError
 
 tokens = st.text("abcXYZ019!#$&-^_.+", min_size=1, max_size=8)

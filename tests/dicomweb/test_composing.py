@@ -28,7 +28,7 @@ from rendicom.errors import (
     RendicomError,
     UnsupportedTransferSyntaxError,
 )
-from rendicom.testing.rle import rle
+from rendicom.testing.rle_streams import rle
 
 Array = NDArray[Any]
 UID = "1.2.840.10008.1.2.4."

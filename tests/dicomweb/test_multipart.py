@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rendicom.dicomweb.headers import parse_media_type
+from rendicom.dicomweb.header_fields import parse_media_type
 from rendicom.dicomweb.multipart import (
     Limits,
     MultipartReader,

@@ -10,10 +10,10 @@ from findings import Case, Target, require
 from mutations import INTEGERS, damaged_bytes, damaged_text, hostile_text
 
 from rendicom.dicomweb.accepts import Accepts
-from rendicom.dicomweb.headers import format_media_type, parse_media_type
+from rendicom.dicomweb.header_fields import format_media_type, parse_media_type
 from rendicom.dicomweb.mediatypes import Offer, choose, choose_charset, choose_rendered
+from rendicom.dicomweb.message_parts import Limits
 from rendicom.dicomweb.multipart import MultipartReader, read_multipart
-from rendicom.dicomweb.parts import Limits
 from rendicom.dicomweb.query import parse_query
 from rendicom.dicomweb.rendered import check_media_type, parse_rendered
 from rendicom.dicomweb.resources import check_uid, parse_frames
@@ -244,7 +244,7 @@ def paths(case: Case) -> str:
 
 def addresses(case: Case) -> str:
     """Addresses that a client is given."""
-    from rendicom.client.addresses import parse_address
+    from rendicom.client.resource_urls import parse_address
 
     random = case.random
     url = random.choice((

@@ -12,8 +12,8 @@ import pytest
 from rendicom.errors import CorruptDataError, LimitExceededError, UnsupportedImageError
 from rendicom.pixels.colour import ybr_to_rgb
 from rendicom.pixels.decode import decode_frame
-from rendicom.pixels.frames import FrameBytes
-from rendicom.testing import rle
+from rendicom.pixels.stored_frames import FrameBytes
+from rendicom.testing import rle_streams as rle
 from rendicom.values import Frame, PixelDescription
 
 EXPLICIT = "1.2.840.10008.1.2.1"

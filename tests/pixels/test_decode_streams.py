@@ -19,7 +19,7 @@ from rendicom.errors import (
     UnsupportedTransferSyntaxError,
 )
 from rendicom.pixels.decode import decode_frame
-from rendicom.pixels.frames import FrameBytes
+from rendicom.pixels.stored_frames import FrameBytes
 from rendicom.values import Frame, PixelDescription
 
 ROOT = "1.2.840.10008.1.2"

@@ -12,7 +12,7 @@ import pydicom
 import pytest
 
 from rendicom.testing.images import image
-from rendicom.testing.rle import rle
+from rendicom.testing.rle_streams import rle
 from rendicom.testing.writer import element, encapsulate
 from serverprocess import Served, served
 

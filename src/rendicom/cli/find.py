@@ -25,7 +25,7 @@ from rendicom.cli.remoteflags import (
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.client.addresses import Address
+    from rendicom.client.resource_urls import Address
     from rendicom.client.response_models import Model
     from rendicom.client.searching import Level, SearchRequest
 

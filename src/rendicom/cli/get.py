@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from rendicom.batch.job import Job
     from rendicom.batch.output_formats import OutputFormat
     from rendicom.cli.remotesource import RemoteSource
-    from rendicom.client.addresses import Address
     from rendicom.client.connection_settings import ConnectionSettings
     from rendicom.client.listing import InstanceQuery
     from rendicom.client.remote_input import Rendering
+    from rendicom.client.resource_urls import Address
     from rendicom.engine.picture_file import Existing
 
 __all__ = ["command"]

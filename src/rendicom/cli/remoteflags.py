@@ -12,9 +12,9 @@ from rendicom.cli.flags import Flag
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.client.addresses import Address
     from rendicom.client.connection_settings import ConnectionSettings
     from rendicom.client.matching import MatchReport
+    from rendicom.client.resource_urls import Address
     from rendicom.dicomweb.search_parameters import Pairs
 
 __all__ = [
@@ -160,9 +160,9 @@ def reached(url: str, flags: ConnectionFlags) -> tuple[Address, ConnectionSettin
     click.UsageError
         The URL or a flag is invalid.
     """
-    from rendicom.client.addresses import parse_address
     from rendicom.client.connection_settings import connection_to
     from rendicom.client.credentials import Certificate, Credentials, secret
+    from rendicom.client.resource_urls import parse_address
 
     try:
         address = parse_address(url)

@@ -12,7 +12,7 @@ from rendicom.dicom.header import header_of_dataset
 from rendicom.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN, is_encapsulated
 from rendicom.engine import Instance
 from rendicom.errors import RendicomError, WireError
-from rendicom.pixels.frames import FrameBytes
+from rendicom.pixels.stored_frames import FrameBytes
 
 if TYPE_CHECKING:
     from rendicom.client.response_models import Model

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rendicom.client.content_sniffing import identify
-from rendicom.dicomweb.headers import parse_media_type
+from rendicom.dicomweb.header_fields import parse_media_type
 from rendicom.errors import RendicomError, WireError
 
 if TYPE_CHECKING:

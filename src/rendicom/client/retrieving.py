@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from rendicom.client.connection_settings import host_of
 from rendicom.client.content_sniffing import identify
-from rendicom.dicomweb.headers import parse_media_type
+from rendicom.dicomweb.header_fields import parse_media_type
 from rendicom.dicomweb.multipart import Limits as MultipartLimits
 from rendicom.dicomweb.multipart import MultipartReader, Part, read_multipart
 from rendicom.errors import (

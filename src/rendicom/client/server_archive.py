@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rendicom.client.addresses import parse_address
 from rendicom.client.archive import Archive, SearchLevel
 from rendicom.client.connection_settings import connection_to
 from rendicom.client.credentials import Certificate, Credentials
 from rendicom.client.listing import InstanceQuery, list_instances
 from rendicom.client.matching import check_keys
 from rendicom.client.remote_input import RemoteInput, Rendering, forget, opened_as
+from rendicom.client.resource_urls import parse_address
 from rendicom.client.searching import SearchRequest
 from rendicom.client.server import Server
 from rendicom.dicomweb.resources import Resource

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rendicom.composition.base import Contribution, as_share, is_wanted
-from rendicom.composition.frames import KeptFrames
+from rendicom.composition.frame_cache import KeptFrames
 from rendicom.composition.planes import Planes
 from rendicom.composition.references import references_in
 from rendicom.composition.resampling import stacks_of

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rendicom.composition.base import Contribution, as_share, is_wanted
-from rendicom.composition.frames import KeptFrames
+from rendicom.composition.frame_cache import KeptFrames
 from rendicom.composition.planes import Planes
 from rendicom.composition.resampling import Stack, stacks_of
 from rendicom.errors import NoPixelDataError, RendicomError
 from rendicom.options import PALETTES, Voi
 from rendicom.pixels.luts import well_known_palette
-from rendicom.pixels.uptake import suv_factor
+from rendicom.pixels.suv_factor import suv_factor
 from rendicom.rendering.layers import ColourBar, LegendRow, ValueLayer
 from rendicom.rendering.lut import stored_extent
 from rendicom.rendering.plan import modality_of

@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from rendicom.dicomweb.headers import parse_media_type, parse_weight, split_outside_quotes
+from rendicom.dicomweb.header_fields import parse_media_type, parse_weight, split_outside_quotes
 from rendicom.errors import BadRequestError, NotAcceptableError
 
 __all__ = ["DICOM", "DICOM_JSON", "DICOM_XML", "Accepts", "Candidate", "Range", "match"]

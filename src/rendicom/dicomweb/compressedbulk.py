@@ -29,7 +29,7 @@ from rendicom.dicomweb.bulkvalues import (
     gray_model,
     matrix_of,
 )
-from rendicom.dicomweb.headers import parse_media_type
+from rendicom.dicomweb.header_fields import parse_media_type
 from rendicom.errors import (
     BadRequestError,
     CorruptDataError,

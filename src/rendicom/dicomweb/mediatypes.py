@@ -23,7 +23,7 @@ from rendicom.dicomweb.accepts import (
     Range,
     match,
 )
-from rendicom.dicomweb.headers import weights_of
+from rendicom.dicomweb.header_fields import weights_of
 from rendicom.encode import formats
 from rendicom.errors import NotAcceptableError
 

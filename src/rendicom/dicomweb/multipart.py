@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
-from rendicom.dicomweb.headers import format_media_type, parse_media_type
-from rendicom.dicomweb.parts import Limits, Part, PartBody, parse_headers
+from rendicom.dicomweb.header_fields import format_media_type, parse_media_type
+from rendicom.dicomweb.message_parts import Limits, Part, PartBody, parse_headers
 from rendicom.errors import BadRequestError, TooLargeError, UnsupportedMediaTypeError
 
 __all__ = ["Limits", "MultipartReader", "MultipartWriter", "Part", "read_multipart"]

@@ -17,9 +17,9 @@ from rendicom.pixels.choose import sniff
 from rendicom.pixels.colour import YBR_MODELS
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.describe import describe
-from rendicom.pixels.frames import FrameBytes
 from rendicom.pixels.framesize import check_filling, check_frame
 from rendicom.pixels.source import FrameSource
+from rendicom.pixels.stored_frames import FrameBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rendicom.options import RenderOptions
 from rendicom.pixels.describe import describe
 from rendicom.pixels.display import display_attributes, varies_by_frame
-from rendicom.pixels.units import position_of, spacing_of
+from rendicom.pixels.measurement_units import position_of, spacing_of
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rendicom.engine.rendered_image import RenderedImage
     from rendicom.engine.selections import FrameDisplay
     from rendicom.options import Voi
-    from rendicom.pixels.frames import FrameReader
+    from rendicom.pixels.stored_frames import FrameReader
     from rendicom.presentation import PresentationState
     from rendicom.rendering.layers import LayersOfFrame, LayerSource
     from rendicom.rendering.plan import RenderPlan

@@ -13,7 +13,7 @@ import numpy as np
 
 from rendicom.errors import OptionError
 from rendicom.options import RenderOptions
-from rendicom.pixels.units import pixel_size_at, unit_of
+from rendicom.pixels.measurement_units import pixel_size_at, unit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, delete, func, select, update
 
-from rendicom.index.paths import located, split
+from rendicom.index.locations import located, split
 from rendicom.index.schema import INSTANCE, file, folder, series, study
 
 __all__ = ["CHUNK", "ChangedSeries", "chunked", "drop_rows", "new_stamp"]

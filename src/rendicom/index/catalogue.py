@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from rendicom.index.database import Database
-from rendicom.index.paths import absolute, located, long_uid
+from rendicom.index.locations import absolute, located, long_uid
 from rendicom.index.records import (
     Counts,
     Entry,

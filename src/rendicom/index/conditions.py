@@ -37,7 +37,7 @@ from rendicom.index.datetime_ranges import (
     within_span,
 )
 from rendicom.index.dialects import Dialect
-from rendicom.index.paths import short_uid
+from rendicom.index.locations import short_uid
 from rendicom.index.records import Level, MatchKey
 from rendicom.index.schema import (
     INSTANCE,

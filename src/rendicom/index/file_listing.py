@@ -11,7 +11,7 @@ from rendicom import storage
 from rendicom.dicom.file_kind import is_hidden, version_of
 from rendicom.dicom.folder_walk import Folder, walk_folders
 from rendicom.errors import UnreadableSourceError
-from rendicom.index.paths import split
+from rendicom.index.locations import split
 
 __all__ = ["FileSeen", "Listing", "device_of", "walk"]
 
@@ -27,7 +27,7 @@ class FileSeen(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """Some of the files of one folder, spelt as by `rendicom.index.paths.split`.
+    """Some of the files of one folder, spelt as by `rendicom.index.locations.split`.
 
     ``is_readable`` is False where it could not be listed: its contents are unknown.
     ``outside`` counts links that are not followed as they lead out of the root.

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rendicom.index.aggregates import chunked
 from rendicom.index.database import Database
-from rendicom.index.paths import is_below, split
+from rendicom.index.locations import is_below, split
 from rendicom.index.schema import BROKEN, INSTANCE, file, folder, root
 from rendicom.index.writing import remove
 

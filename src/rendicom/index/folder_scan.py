@@ -16,7 +16,7 @@ from rendicom.errors import (
 )
 from rendicom.index.file_listing import FileSeen, Listing, device_of, walk
 from rendicom.index.file_records import FileRecords, NumberSet
-from rendicom.index.paths import located
+from rendicom.index.locations import located
 from rendicom.index.reading import Chunk
 from rendicom.index.records import Indexed, Rejected, ScanProgress
 from rendicom.index.scan_state import LEASE_SECONDS, POLL_SECONDS, ScanState, error_name

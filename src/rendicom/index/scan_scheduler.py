@@ -19,7 +19,7 @@ from rendicom.errors import RendicomError
 from rendicom.index.catalogue import Catalogue
 from rendicom.index.file_records import FileRecords
 from rendicom.index.folder_scan import FolderScan
-from rendicom.index.paths import absolute, is_below
+from rendicom.index.locations import absolute, is_below
 from rendicom.index.reading import read_indexed
 from rendicom.index.records import ScanProgress
 from rendicom.index.scan_state import (

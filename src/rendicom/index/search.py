@@ -13,7 +13,7 @@ from rendicom.index.conditions import Conditions
 from rendicom.index.datetime_ranges import minutes_of
 from rendicom.index.dialects import dialect_of
 from rendicom.index.json_model import COMMON, Chosen, counted, model_of
-from rendicom.index.paths import long_uid
+from rendicom.index.locations import long_uid
 from rendicom.index.records import Level, MatchKey, SearchQuery, SearchResult
 from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
 from rendicom.index.search_keys import LEVELS, level_of, name_of

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rendicom.index.aggregates import CHUNK, ChangedSeries, chunked, drop_rows, new_stamp
-from rendicom.index.paths import located, short_uid, split
+from rendicom.index.locations import located, short_uid, split
 from rendicom.index.records import Indexed, Rejected
 from rendicom.index.schema import (
     BROKEN,

@@ -14,7 +14,7 @@ from rendicom.pixels.framesize import check_filling, native_samples
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.pixels.frames import FrameBytes
+    from rendicom.pixels.stored_frames import FrameBytes
 
 __all__ = ["interleaved", "native_cells", "stored_values", "within", "without_overshoot"]
 

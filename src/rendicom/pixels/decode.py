@@ -12,8 +12,8 @@ from rendicom.dicom.transfer_syntaxes import is_decoded, is_native
 from rendicom.errors import CorruptDataError, RendicomError, UnsupportedImageError
 from rendicom.pixels.cells import native_cells, stored_values, within
 from rendicom.pixels.colour import YBR_MODELS, hsv_to_rgb, ybr_to_rgb
-from rendicom.pixels.frames import FrameBytes
 from rendicom.pixels.framesize import check_frame
+from rendicom.pixels.stored_frames import FrameBytes
 from rendicom.values import Frame, Reduction
 from rendicom.workers.cpu_count import usable_cores
 

@@ -263,7 +263,7 @@ def _range_palette(top: Attributes, notes: list[CodedWarning]) -> Palette | None
 def _suv_factor(top: Attributes, description: PixelDescription) -> float | None:
     if description.modality != "PT":
         return None
-    from rendicom.pixels.uptake import suv_factor
+    from rendicom.pixels.suv_factor import suv_factor
 
     return suv_factor(top)
 

@@ -19,7 +19,7 @@ from rendicom.dicom.codestreams import STREAM_STARTS, is_rle_header
 from rendicom.dicom.fragments import ITEM, Fragment, Fragments
 from rendicom.dicom.transfer_syntaxes import GE_PRIVATE, RLE_LOSSLESS, is_encapsulated, is_video
 from rendicom.errors import CorruptDataError, NoSuchFrameError
-from rendicom.pixels.frames import FrameBytes
+from rendicom.pixels.stored_frames import FrameBytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,10 +13,10 @@ from starlette.requests import ClientDisconnect
 
 from rendicom import storage
 from rendicom.dicomweb import storing
-from rendicom.dicomweb.headers import parse_media_type
+from rendicom.dicomweb.header_fields import parse_media_type
 from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML
+from rendicom.dicomweb.message_parts import Limits, Part, PartBody
 from rendicom.dicomweb.multipart import MultipartReader
-from rendicom.dicomweb.parts import Limits, Part, PartBody
 from rendicom.dicomweb.resources import Resource
 from rendicom.dicomweb.storing import StoreOutcome, reason_of
 from rendicom.errors import (

@@ -250,7 +250,7 @@ class Settings(BaseSettings):
     @property
     def store_location(self) -> str:
         """Return the absolute location of stored instances; empty if there is none."""
-        from rendicom.index.paths import absolute
+        from rendicom.index.locations import absolute
 
         location = self.store or (str(Path(self.data, "store")) if self.data else "")
         return absolute(location) if location else ""

@@ -16,7 +16,7 @@ from rendicom.testing.images import (
     pack_cells,
     palette,
 )
-from rendicom.testing.rle import rle
+from rendicom.testing.rle_streams import rle
 from rendicom.testing.writer import (
     BIG_ENDIAN,
     DEFLATED,

@@ -27,7 +27,7 @@ from rendicom.errors import (
     UnsupportedTransferSyntaxError,
 )
 from rendicom.pixels.codecs import Codec, Decoded, DecodeRequest
-from rendicom.testing.rle import rle
+from rendicom.testing.rle_streams import rle
 
 __all__ = ["CodecTests", "Example", "examples"]
 

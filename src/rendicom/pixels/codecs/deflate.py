@@ -5,7 +5,7 @@ from __future__ import annotations
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.cells import native_cells
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.frames import FrameBytes
+from rendicom.pixels.stored_frames import FrameBytes
 
 __all__ = ["CODEC"]
 

@@ -26,13 +26,13 @@ def middlewares(services: Services) -> list[Middleware]:
 
     from rendicom.server.middlewares.compression import Compression
     from rendicom.server.middlewares.disconnect import Disconnect
+    from rendicom.server.middlewares.extra_slashes import Paths
     from rendicom.server.middlewares.forwarding import Forwarding
     from rendicom.server.middlewares.gate import Gate
-    from rendicom.server.middlewares.headers import SecurityHeaders
     from rendicom.server.middlewares.observer import Observer
-    from rendicom.server.middlewares.paths import Paths
     from rendicom.server.middlewares.request_limits import RequestLimits
     from rendicom.server.middlewares.response_cache import ResponseCache
+    from rendicom.server.middlewares.security_headers import SecurityHeaders
 
     settings = services.settings
     cors = Middleware(

@@ -7,7 +7,7 @@ import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rendicom.dicomweb.headers import parse_media_type, weights_of
+from rendicom.dicomweb.header_fields import parse_media_type, weights_of
 from rendicom.errors import BadRequestError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from rendicom import storage
 from rendicom.dicomweb.accepts import Accepts
-from rendicom.dicomweb.headers import parse_media_type
+from rendicom.dicomweb.header_fields import parse_media_type
 from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML, Offer, choose
 from rendicom.dicomweb.multipart import Part
 from rendicom.dicomweb.problems import warning_header
