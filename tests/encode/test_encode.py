@@ -72,6 +72,14 @@ def test_look_up_loads_one_module_and_no_library():
     assert done.stdout.decode().strip() == "['rendicom.encode.formats.png'] []"
 
 
+def test_no_format_loads_numpy_before_it_encodes():
+    program = "import sys; from rendicom.encode import formats; formats(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = set(done.stdout.decode().split())
+    assert "rendicom.encode.formats.tiff" in loaded
+    assert not loaded & {"numpy", "imagecodecs", "isal"}
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "dtype", "hint"),
     [

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Sequence
 
 from rendicom.encode.formats import EncodeSettings, Format
-from rendicom.encode.scanlines import compressed_scanlines, header_chunks, png_file
 from rendicom.encode.timing import seconds_fraction
 from rendicom.values import DisplayImage
 
@@ -20,6 +19,8 @@ def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
 def _encode_animation(
     images: Sequence[DisplayImage], durations: Sequence[float], settings: EncodeSettings
 ) -> bytes:
+    from rendicom.encode.scanlines import compressed_scanlines, header_chunks, png_file
+
     chunks = header_chunks(images[0])
     plays_for_ever = 0
     chunks.append((b"acTL", struct.pack(">II", len(images), plays_for_ever)))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rendicom.encode.bmff import timed_sequence
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.encode.timing import ticks
@@ -33,6 +31,8 @@ def _encode_animation(
 ) -> bytes:
     if len(images) == 1:
         return _encode(images[0], settings)
+    import numpy as np
+
     is_colour = images[0].samples.ndim == 3
     frames = np.stack([image.samples for image in images])
     data = _file(frames, quality=settings.quality, is_colour=is_colour)
@@ -46,7 +46,7 @@ def _file(samples: NDArray[Any], *, quality: int, is_colour: bool) -> bytes:
     if quality == 100:
         return bytes(imagecodecs.avif_encode(samples, level=100, speed=_SPEED, numthreads=1))
     # The library writes monochrome losslessly at any level; neutral chroma takes no space.
-    rgb = samples if is_colour else np.repeat(samples[..., None], 3, axis=-1)
+    rgb = samples if is_colour else samples[..., None].repeat(3, axis=-1)
     is_full = is_colour and quality >= _FULL_CHROMA_FROM
     pixel_format = "yuv444" if is_full else "yuv420"
     data = imagecodecs.avif_encode(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 
-import numpy as np
-
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.errors import EncodeError
 from rendicom.values import DisplayImage
@@ -16,10 +14,12 @@ _HEADERS = 14 + 40
 
 
 def _encode(image: DisplayImage, _settings: EncodeSettings) -> bytes:
+    import numpy as np
+
     samples = image.samples
     height, width = samples.shape[:2]
     is_colour = samples.ndim == 3
-    palette = b"" if is_colour else (np.arange(256, dtype="<u4") * 0x010101).tobytes()
+    palette = b"" if is_colour else struct.pack("<256I", *range(0, 1 << 24, 0x010101))
     row_bytes = width * (3 if is_colour else 1)
     stride = (row_bytes + 3) // 4 * 4
     start = _HEADERS + len(palette)

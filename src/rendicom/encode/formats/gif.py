@@ -6,14 +6,12 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rendicom.encode.formats import EncodeSettings, Format
-from rendicom.encode.indexed_color import indexed
 from rendicom.encode.timing import ticks
 from rendicom.values import DisplayImage
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["FORMAT"]
@@ -26,6 +24,7 @@ _TABLE_OF_256 = 0x80 | 7
 _COLOUR_RESOLUTION = 0x70
 # Browsers slow anything below 20 ms down to 100 ms.
 _LEAST_TICKS = 2
+_GRAYS = bytes(gray for gray in range(256) for _ in range(3))
 
 
 def _encode(image: DisplayImage, _settings: EncodeSettings) -> bytes:
@@ -50,7 +49,7 @@ def _header(image: DisplayImage) -> bytes:
     is_gray = image.samples.ndim == 2
     flags = _COLOUR_RESOLUTION | (_TABLE_OF_256 if is_gray else 0)
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, flags, 0, 0)
-    return screen + _table(np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)) * is_gray
+    return screen + (_GRAYS if is_gray else b"")
 
 
 def _picture(image: DisplayImage) -> bytes:
@@ -60,6 +59,8 @@ def _picture(image: DisplayImage) -> bytes:
     descriptor = struct.pack("<BHHHH", 0x2C, 0, 0, width, height)
     if samples.ndim == 2:
         return b"".join((descriptor, b"\0", _lzw(samples)))
+    from rendicom.encode.indexed_color import indexed
+
     palette, indices = indexed(samples)
     return b"".join((descriptor, bytes((_TABLE_OF_256,)), _table(palette), _lzw(indices)))
 

@@ -6,7 +6,6 @@ Our own writer: those of the libraries take three to twenty times as long.
 from __future__ import annotations
 
 from rendicom.encode.formats import EncodeSettings, Format
-from rendicom.encode.scanlines import compressed_scanlines, header_chunks, png_file
 from rendicom.values import DisplayImage
 
 __all__ = ["FORMAT"]
@@ -16,6 +15,8 @@ _IDAT_BYTES = 1 << 30
 
 
 def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
+    from rendicom.encode.scanlines import compressed_scanlines, header_chunks, png_file
+
     data = compressed_scanlines(image.samples, settings.compression)
     chunks = header_chunks(image)
     if len(data) <= _IDAT_BYTES:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.encode.zlib_streams import zlib_stream
@@ -33,10 +32,9 @@ def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
     strips = list(_strips(samples, settings.compression))
     fields = _fields(image, settings.compression)
     # Strips follow the 8-byte header, each at an even offset.
-    offsets = 8 + np.cumsum([0, *(len(strip) + len(strip) % 2 for strip in strips)])
-    fields[273] = (_LONG, [int(offset) for offset in offsets[:-1]])
+    *offsets, directory = accumulate((len(each) + len(each) % 2 for each in strips), initial=8)
+    fields[273] = (_LONG, offsets)
     fields[279] = (_LONG, [len(strip) for strip in strips])
-    directory = int(offsets[-1])
     if directory > _MOST_BYTES:
         raise EncodeError("the picture needs more than the 4 GB of a tiff", hint="use png")
     padded = (part for strip in strips for part in (strip, bytes(len(strip) % 2)))
@@ -54,7 +52,7 @@ def _strips(samples: NDArray[Any], compression: int | None) -> Iterator[bytes]:
             continue
         if samples.dtype.kind != "f":
             differences = rows.copy()
-            np.subtract(rows[:, 1:], rows[:, :-1], out=differences[:, 1:])
+            differences[:, 1:] -= rows[:, :-1]
             rows = differences
         yield zlib_stream([rows], compression)
 

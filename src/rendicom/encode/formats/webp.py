@@ -6,8 +6,6 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.encode.timing import ticks
 from rendicom.values import DisplayImage
@@ -53,7 +51,7 @@ def _picture(samples: NDArray[Any], quality: int) -> bytes:
     """Return the VP8 or VP8L chunk of one picture; the library takes RGB only."""
     import imagecodecs
 
-    rgb = samples if samples.ndim == 3 else np.repeat(samples[..., None], 3, axis=2)
+    rgb = samples if samples.ndim == 3 else samples[..., None].repeat(3, axis=2)
     if quality == 100:
         data = imagecodecs.webp_encode(rgb, lossless=True, method=_METHOD)
     else:
