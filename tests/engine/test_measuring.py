@@ -147,7 +147,7 @@ def test_values_that_are_no_numbers_are_none_and_left_out_of_means():
         ("point", (1, 2, 3, 4), "number of points"),
         ("circle", (1, 2), "number of points"),
         ("line", (math.nan, 1, 2, 3), "finite"),
-        ("angle", (1, 1, 1, 1, 2, 2), "two sides"),
+        ("angle", (1, 1, 1, 1, 2, 2), "has no length"),
         ("rectangle", (1, 1, 1.2, 1.2), "no pixel"),
         ("rectangle", (30, 30, 40, 40), "no pixel"),
     ],

@@ -267,7 +267,7 @@ def test_layers_that_are_nowhere(server, study, layer, status, said):
 def test_what_cannot_be_drawn_is_refused_and_what_does_not_fit_is_left_out(server, study):
     plan = rendered(server, study.ct[0], layer=str(study.plan.SOPInstanceUID))
     assert plan.status_code == 400
-    assert "nothing that can be drawn" in plan.text
+    assert "cannot be drawn" in plan.text
     other = series(np.full((1, 32, 40), 9), frame_of_reference=generate_uid())[0]
     (study.folder / "other.dcm").write_bytes(as_bytes(other))
     with served(study.folder, "--rescan", "0") as running:

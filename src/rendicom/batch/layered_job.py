@@ -23,7 +23,7 @@ def layers_at(locations: tuple[str, ...], images: tuple[str, ...] = ()) -> Layer
     Raises
     ------
     RendicomError
-        One of them cannot be read, or is nothing that can be drawn on an image.
+        One of them cannot be read, or cannot be drawn on an image.
     """
     return _layers_at(locations, images, version_of_layers(locations))
 

@@ -34,7 +34,7 @@ def about_images(
     source, target = os.path.abspath(paths[0]), paths[1]
     for place in on:
         if not os.path.exists(place):
-            raise click.UsageError(f"--on {place}: there is nothing")
+            raise click.UsageError(f"--on {place} does not exist")
     try:
         said = images_of(source, [os.path.abspath(place) for place in on])
     except RendicomError as error:

@@ -118,7 +118,7 @@ def _asked(
 
     below = address.resource
     if below.instance:
-        raise click.UsageError("below an instance is nothing to search for")
+        raise click.UsageError("an instance has no lower level to search")
     place = "series" if below.series else "study" if below.study else ""
     chosen = level or cast("Level", address.level)
     order: tuple[Level, ...] = ("studies", "series", "instances")

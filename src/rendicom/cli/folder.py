@@ -296,7 +296,7 @@ class _FolderRun:
             from rendicom.dicom.dicomdir import nothing_but
 
             return nothing_but(self.dicomdir)
-        return NotDicomError("no DICOM file is in there", hint="files are known by content")
+        return NotDicomError("it holds no DICOM file", hint="files are recognized by their content")
 
     def _entries(self) -> Iterator[Entry]:
         extension = self.target.format.extensions[0]

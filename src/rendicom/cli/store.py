@@ -102,7 +102,7 @@ class _Report:
 
     def summarise(self) -> int:
         if not (self.stored or self.failed):
-            complain("nothing to store: no DICOM file is in there")
+            complain("nothing to store: it holds no DICOM file")
             return exitcodes.FAILED
         failed = f", {self.failed} failed" if self.failed else ""
         complain(f"{counted(self.stored, 'instance')} stored{failed}")

@@ -194,7 +194,7 @@ def _content(path: str, *, what: str) -> str:
         reason = getattr(error, "strerror", None) or "cannot be read"
         raise OptionError(f"{what}: the file {path}: {reason}") from None
     if len(text) > _MOST_SECRET:
-        raise OptionError(f"{what}: the file {path} is far too long for that")
+        raise OptionError(f"{what}: the file {path} is too long")
     return text
 
 

@@ -95,7 +95,7 @@ def _header(model: Model, transfer_syntax: str) -> Header:
     try:
         dataset = read_model({**attributes, _PIXELS: {"vr": "OW", "InlineBinary": ""}})
     except RendicomError as error:
-        raise WireError(f"the metadata make no sense: {error.message}") from None
+        raise WireError(f"the metadata are invalid: {error.message}") from None
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(transfer_syntax)
     return without_length(header_of_dataset(dataset))

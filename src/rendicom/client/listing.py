@@ -108,7 +108,7 @@ def list_instances(
         for name in summary.resource[:3]:
             # They become paths, of files here and of requests.
             if not _NAME.fullmatch(name):
-                raise WireError(f"{server.host} names an instance by what can be no UID")
+                raise WireError(f"{server.host} names an instance by an invalid UID")
         yield summary
         if count == wanted.limit:
             break

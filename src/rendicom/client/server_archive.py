@@ -79,7 +79,7 @@ def connect(
     """
     address = parse_address(url)
     if address.resource.study or address.is_wado_uri:
-        raise OptionError("the URL names a resource: give what stands before /studies")
+        raise OptionError("the URL names a resource: give the part before /studies")
     credentials = Credentials.of(
         headers=[f"{name}: {value}" for name, value in (headers or {}).items()],
         api_key=api_key,

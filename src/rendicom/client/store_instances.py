@@ -224,7 +224,7 @@ def _outcome(
     if failed is not None:
         return StoreResult(item, ConflictError(f"{host}: {_reason(number(failed, _FAILURE))}"))
     if is_told:
-        return StoreResult(item, _UntoldError(f"{host} does not say what became of it"))
+        return StoreResult(item, _UntoldError(f"{host} does not report its result"))
     # Success without a word: some answer 200 with an empty body.
     return StoreResult(item, warning="the server does not report the stored instances")
 

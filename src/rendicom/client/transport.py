@@ -185,7 +185,7 @@ def _translated(url: str) -> Iterator[None]:
     except httpx2.TimeoutException:
         raise BrokenConnectionError(f"{host} sends nothing, or too slowly") from None
     except httpx2.ProxyError:
-        raise BrokenConnectionError(f"the proxy does not let us to {host}") from None
+        raise BrokenConnectionError(f"the proxy refuses the connection to {host}") from None
     except httpx2.ConnectError as error:
         raise _no_connection(host, error) from None
     except httpx2.NetworkError:
@@ -201,11 +201,13 @@ def _no_connection(host: str, error: Exception) -> UnreadableSourceError:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return UnreadableSourceError(
-                f"the certificate of {host} is not to be trusted: {cause.verify_message}",
+                f"the certificate of {host} is not trusted: {cause.verify_message}",
                 hint="--ca-bundle FILE names certificates to trust",
             )
         if isinstance(cause, ssl.SSLError):
-            return UnreadableSourceError(f"{host} does not agree on TLS: {cause.reason or 'error'}")
+            return UnreadableSourceError(
+                f"{host} fails the TLS handshake: {cause.reason or 'error'}"
+            )
         cause = cause.__cause__ or cause.__context__
     reason = str(error).partition("] ")[2] or "no connection"
     return BrokenConnectionError(f"{host} cannot be reached: {reason}")

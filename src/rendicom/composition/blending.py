@@ -63,7 +63,7 @@ class BlendingLayer:
         pieces, items = [], []
         for number, (above, members) in enumerate(self._above, 1):
             if not members:
-                return Contribution(warning="the images it superimposes are not at hand")
+                return Contribution(warning="the images it superimposes were not found")
             piece = _superimposed(base, above, members)
             if piece is not None:
                 pieces.append(piece)

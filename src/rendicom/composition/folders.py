@@ -72,7 +72,7 @@ def folder_layers(folder: str, name: str, instances: list[Instance]) -> list[Lay
     Raises
     ------
     UnsupportedImageError
-        There is nothing that can be drawn on an image.
+        There cannot be drawn on an image.
     """
     gathered = Gathered()
     for path in dicom_files(folder):
@@ -82,7 +82,7 @@ def folder_layers(folder: str, name: str, instances: list[Instance]) -> list[Lay
     layers = sorted(gathered.layers(), key=lambda layer: layer.kind != "image")
     instances += gathered.instances
     if not layers:
-        raise UnsupportedImageError(f"{name} holds nothing that can be drawn on an image")
+        raise UnsupportedImageError(f"{name} holds no object that can be drawn on an image")
     return layers
 
 
@@ -111,7 +111,7 @@ class Gathered:
         Raises
         ------
         RendicomError
-            It is damaged, or is nothing that can be drawn on an image. It is closed then.
+            It is damaged, or cannot be drawn on an image. It is closed then.
         """
         try:
             if is_value_map(instance):

@@ -74,7 +74,7 @@ def layer_of(instance: Instance, name: str) -> Layer:
     Raises
     ------
     UnsupportedImageError
-        It is nothing that can be drawn on an image.
+        It cannot be drawn on an image.
     RendicomError
         It is damaged.
     """
@@ -104,7 +104,7 @@ def layer_of(instance: Instance, name: str) -> Layer:
 
         return ValueLayerOfSeries(members_of(instance, partial(_itself, instance)), name)
     hint = "--presentation-state shows images so" if is_presentation_state(sop_class) else ""
-    raise UnsupportedImageError(f"{name} is nothing that can be drawn on an image", hint=hint)
+    raise UnsupportedImageError(f"{name} cannot be drawn on an image", hint=hint)
 
 
 def _itself(instance: Instance) -> Instance:

@@ -104,7 +104,7 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
     OptionError
         ``sources`` is not a list.
     RendicomError
-        One of them cannot be read, or is nothing that can be drawn on an image.
+        One of them cannot be read, or cannot be drawn on an image.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
     from rendicom.composition.targets import blending_at, members_in
 
     if isinstance(sources, (str, bytes, os.PathLike)):
-        raise OptionError("layers are a list of sources")
+        raise OptionError("layers is not a list of sources")
     layers: list[Layer] = []
     numbers: list[int] = []
     instances: list[Instance] = []
@@ -186,7 +186,7 @@ def open_located(locations: Sequence[str]) -> Layers:
     Raises
     ------
     RendicomError
-        One of them cannot be read, or is nothing that can be drawn on an image.
+        One of them cannot be read, or cannot be drawn on an image.
     """
     from rendicom.composition.blending import BlendingLayer
     from rendicom.composition.prescriptions import apply_plans

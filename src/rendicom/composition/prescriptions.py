@@ -39,7 +39,7 @@ def apply_plans(layers: Iterable[Layer], plans: Mapping[str, Instance]) -> None:
         if not meant:
             raise OptionError(
                 f"{name} is a plan, and no layer is a dose in Gy that refers to it",
-                hint="a plan is nothing that can be drawn on an image itself",
+                hint="a plan cannot be drawn on an image itself",
             )
         prescribed = _prescribed_in(plan)
         if prescribed is None:

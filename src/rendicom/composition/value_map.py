@@ -93,7 +93,7 @@ class ValueLayerOfSeries:
         if base.instance in self._instances:
             return Contribution()
         if not is_wanted(1, self._modality, options):
-            return Contribution(warning="it is not among the items asked for")
+            return Contribution(warning="it is not among the requested items")
         if base.plane is None or not any(member.plane for member in self._members):
             problem = base.problem or self._problem
             return Contribution(warning=problem or "one of the two does not say where it lies")

@@ -171,7 +171,7 @@ def open_plain_file(
         little_endian = not explicit or head[0] != 0  # the first group is a small number
         return PlainFile(meta, begin, window, meta.end, explicit, little_endian, ())
     if uid != IMPLICIT_LITTLE_ENDIAN and not uid.startswith(_STANDARD_SYNTAXES):
-        raise HandOverError("the transfer syntax is not the standard's")
+        raise HandOverError("the transfer syntax is not a standard one")
     explicit, little_endian = uid != IMPLICIT_LITTLE_ENDIAN, uid != EXPLICIT_BIG_ENDIAN
     if uid not in DEFLATED_SYNTAXES:
         return PlainFile(meta, begin, window, meta.end, explicit, little_endian, ())

@@ -145,7 +145,7 @@ class ItemFinder:
                 raise HandOverError("a sequence holds something other than items")
         else:
             if stop < 0:
-                raise HandOverError("a sequence is never ended")
+                raise HandOverError("a sequence does not end")
         if self.remembers:
             self.ends[first] = position, bounds
         return position, bounds
@@ -223,4 +223,4 @@ def refuse_explicit(window: ByteWindow, position: int) -> None:
     data, base, _ = window.around(position, window.size)
     letters = bytes(data[position + 4 - base : position + 6 - base])
     if letters.isalpha() and letters.isupper():
-        raise HandOverError("explicit VR where implicit VR should be")
+        raise HandOverError("explicit VR instead of implicit VR")

@@ -176,7 +176,7 @@ def _narrower(query: str, header: tuple[Range, ...], parameter: str) -> tuple[Ra
         if found is None or not found.q:
             raise NotAcceptableError(
                 f"{parameter} names a media type that the Accept header does not accept",
-                hint="Accept: */* goes with everything",
+                hint="Accept: */* accepts everything",
             )
     return ranges
 

@@ -60,7 +60,7 @@ def _read_picture(data: bytes, kind: str) -> list[NDArray[Any]]:
         samples = call(imagecodecs.gif_decode, data)
         return list(samples) if samples.ndim == 4 else [samples]
     if data.find(b"acTL", 0, data.find(b"IDAT")) >= 0:
-        raise UnsupportedTransferSyntaxError("an animated PNG is not taken: send its frames")
+        raise UnsupportedTransferSyntaxError("an animated PNG is not accepted: send its frames")
     return [_without_alpha(call(imagecodecs.png_decode, data))]
 
 

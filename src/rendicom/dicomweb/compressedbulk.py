@@ -94,7 +94,7 @@ def coded(parts: Sequence[Bulk], said: StatedMatrix) -> Coded:
         return _rle(_frames(data, is_rle_header), said)
     if not kind_of(data[0][:16]):
         raise UnsupportedTransferSyntaxError(
-            f"pixel data sent as {asked.essence} is in no coding that DICOM has",
+            f"pixel data sent as {asked.essence} has no encoding that DICOM allows",
             hint="send PNG, GIF, JPEG, JPEG 2000, JPEG-LS, JPEG XL, RLE or uncompressed pixels",
         )
     return _streams(_frames(data, _starts_stream), syntax, said)
@@ -145,7 +145,7 @@ def _streams(frames: Sequence[bytes], asked: str, said: StatedMatrix) -> Coded:
     if any(_shape(info) != _shape(first) for info in infos):
         raise BadRequestError("the frames differ in coding, size, components or depth")
     if first.unsupported:
-        raise UnsupportedTransferSyntaxError(f"nothing here reads {first.unsupported}")
+        raise UnsupportedTransferSyntaxError(f"{first.unsupported} is not supported")
     syntax = _syntax_of(frames[0], first, asked)
     if not syntax:
         cells = [_decoded(data, info, said) for data, info in zip(frames, infos, strict=True)]
@@ -238,7 +238,7 @@ def _bare(data: bytes, info: StreamInfo) -> bytes:
     if info.kind == "jpeg-xl":
         return data
     if b"pclr" in data[: info.start]:
-        raise UnsupportedTransferSyntaxError("a JPEG 2000 file with a palette is not taken")
+        raise UnsupportedTransferSyntaxError("a JPEG 2000 file with a palette is not accepted")
     return data[info.start : info.stop]
 
 
@@ -301,7 +301,7 @@ def _rle(frames: Sequence[bytes], said: StatedMatrix) -> Coded:
         if not is_rle_header(frame[:64]):
             raise CorruptDataError("a frame does not begin with an RLE header")
         if frame[0] != samples * said.allocated // 8:
-            raise BadRequestError("the RLE segments are not as many as the metadata ask for")
+            raise BadRequestError("the RLE segments are not as many as the metadata state")
     request = DecodeRequest(
         transfer_syntax=RLE_LOSSLESS, rows=said.rows, columns=said.columns,
         samples_per_pixel=samples, bits_allocated=said.allocated,

@@ -155,7 +155,7 @@ def _uncompressed_part(pixels: PixelFrames, number: int) -> FramePart:
 def _not_stored_so(*syntaxes: str) -> NotAcceptableError:
     types = [_OCTETS, *(f"{frame_media_type(uid)};transfer-syntax={uid}" for uid in syntaxes)]
     return NotAcceptableError(
-        "the pixel data is not stored with the transfer syntax asked for",
+        "the pixel data is not stored in the requested transfer syntax",
         hint="ask for transfer-syntax=* or for application/octet-stream",
         available=tuple(types),
     )
@@ -209,7 +209,7 @@ def instance_bytes(
         if wanted not in (EXPLICIT_LITTLE_ENDIAN, AS_STORED) or is_video(uid) or is_jpip(uid):
             keepable = () if uid in _NEVER_SENT else (uid,)
             raise NotAcceptableError(
-                "the instance cannot be had with the transfer syntax asked for",
+                "the instance is not available in the requested transfer syntax",
                 hint="ask for transfer-syntax=*",
                 available=tuple(
                     f"{DICOM};transfer-syntax={each}"

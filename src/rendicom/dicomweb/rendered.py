@@ -286,7 +286,7 @@ def check_media_type(options: RenderOptions, media_type: str) -> None:
     if media_type in known and not known[media_type].icc:
         able = ", ".join(name for name, item in known.items() if item.icc)
         raise BadRequestError(
-            f"{media_type} has no place for an ICC profile",
+            f"{media_type} cannot hold an ICC profile",
             hint=f"media types that have: {able}",
             parameter="iccprofile",
         )

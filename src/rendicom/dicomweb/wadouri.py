@@ -137,7 +137,7 @@ class WadoUri(NamedTuple):
         size = (self.columns or math.ceil(width * scale), self.rows or math.ceil(height * scale))
         if size[0] * size[1] > MOST_VIEWPORT_PIXELS:
             name = "columns" if self.columns else "rows"
-            raise BadRequestError("so large a picture is not supported", parameter=name)
+            raise BadRequestError("a picture of this size is not supported", parameter=name)
         return Viewport(*size, *(() if self.region is None else (x, y, width, height)))
 
 

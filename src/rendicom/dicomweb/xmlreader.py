@@ -164,7 +164,7 @@ class _Item:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
-        raise BadRequestError("a value is not numbered from 1 on")
+        raise BadRequestError("a value is not numbered from 1")
     return int(text)
 
 

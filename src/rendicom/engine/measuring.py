@@ -115,7 +115,7 @@ class MeasuredFrame:
     def _angle(self, points: Sequence[Point]) -> dict[str, Any]:
         ((a, b), (c, d)), _ = self._steps(points)
         if not (math.hypot(a, b) and math.hypot(c, d)):
-            raise OptionError("an angle has two sides of some length")
+            raise OptionError("a side of the angle has no length")
         turn = math.degrees(math.atan2(-a * d + b * c, -a * c - b * d))
         return {"angle": abs(turn)}
 

@@ -198,7 +198,7 @@ class Database:
             if self._engine is None:
                 raise silent()
             if self.kind == "sqlite" and self._identity_now() != self._identity:
-                _log.warning("the file of the index is gone: it is made anew")
+                _log.warning("the file of the index is gone: it is created again")
                 self._reopen()
             return self._engine
 
@@ -214,7 +214,7 @@ class Database:
         try:
             self._open()
         except (DBAPIError, OptionError, OSError) as error:
-            _log.error("the index cannot be made anew: %s", type(error).__name__)
+            _log.error("the index cannot be created again: %s", type(error).__name__)
             raise silent() from None
         self.generation += 1
 
@@ -248,14 +248,14 @@ class Database:
         state = getattr(error.orig, "sqlstate", None)
         if state in _NO_TABLE_STATES:
             with self._lock:
-                _log.warning("the tables of the index are gone: they are made anew")
+                _log.warning("the tables of the index are gone: they are created again")
                 self._reopen()
             return True
         return error.connection_invalidated or state in _AGAIN_STATES
 
     def _make_anew(self, broken: _Identity) -> None:
         """Replace a damaged file, unless another process just did."""
-        _log.warning("the index is damaged: it is made anew")
+        _log.warning("the index is damaged: it is created again")
         self._dispose()
         with _exclusive(self._path):
             if self._identity_now() == broken:

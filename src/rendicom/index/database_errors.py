@@ -51,5 +51,5 @@ def translated(error: SQLAlchemyError) -> RendicomError:
             return CorruptDataError("a value is of a kind that the index cannot hold")
         # The message of the driver may contain values of a patient.
         name = getattr(error.orig, "sqlite_errorname", None) or state or type(error.orig).__name__
-        _log.error("the database of the index refuses: %s", name)
+        _log.error("the database of the index reports an error: %s", name)
     return silent()

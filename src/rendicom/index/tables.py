@@ -40,7 +40,7 @@ def prepare(connection: Connection) -> None:
             "the database is that of another program", hint="name another place for the index"
         )
     if is_ours:
-        _log.warning("the index is of an earlier Rendicom: it is made anew")
+        _log.warning("the index is of an earlier Rendicom: it is created again")
         _drop(connection)
     schema.metadata.create_all(connection)
     connection.execute(schema.meta.insert().values(name="version", value=str(schema.VERSION)))

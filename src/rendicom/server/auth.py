@@ -42,7 +42,7 @@ class Principal(NamedTuple):
         """Raise `ForbiddenError` unless the client has the scope."""
         if scope not in self.scopes:
             raise ForbiddenError(
-                f"this needs the scope {scope}", hint="the key or token given may not do it"
+                f"this needs the scope {scope}", hint="the key or token does not allow this"
             )
 
 

@@ -115,7 +115,7 @@ async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[tupl
     NoSuchResourceError
         Nothing here has one of the UIDs.
     BadRequestError
-        It is nothing that can be drawn on an image.
+        It cannot be drawn on an image.
     TooLargeError
         The instances are more than the server's limit.
     """
@@ -139,7 +139,7 @@ async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[tupl
         if not drawable:
             is_state = any(is_presentation_state(each.sop_class) for each in named)
             raise BadRequestError(
-                f"{uid} is nothing that can be drawn on an image",
+                f"{uid} cannot be drawn on an image",
                 hint="it is a presentation state: /rendered of it shows its images, and "
                 "presentationUID of WADO-URI one of them"
                 if is_state

@@ -54,7 +54,7 @@ class ApiKey(NamedTuple):
             raise OptionError("is not of the form NAME read|write YYYY-MM-DD|- sha256:HASH")
         name, scope, expires, digest = words
         if not _NAME.fullmatch(name):
-            raise OptionError("names its key with more than letters, digits and .-_@")
+            raise OptionError("has a key name with characters other than letters, digits and .-_@")
         return cls(name, cast("Scope", scope), _day(expires), digest)
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ def parse_keys(text: str, *, what: str) -> tuple[ApiKey, ...]:
         except OptionError as error:
             raise OptionError(f"line {number} of {what} {error.message}") from None
         if key.name in keys:
-            raise OptionError(f"line {number} of {what} gives the name of a key once more")
+            raise OptionError(f"line {number} of {what} repeats the name of a key")
         keys[key.name] = key
     return tuple(keys.values())
 

@@ -97,7 +97,7 @@ def negotiate(
         if choice.is_representative:
             break
     if first is None:
-        raise refusals[0] if refusals else NotAcceptableError("nothing in there can be rendered")
+        raise refusals[0] if refusals else NotAcceptableError("the resource has nothing to render")
     return parts, first
 
 

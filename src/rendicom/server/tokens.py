@@ -104,7 +104,7 @@ class Tokens:
                 options={"require": ["exp", "sub"]},
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise UnauthenticatedError(f"the token does not hold: {_reason(error)}") from None
+            raise UnauthenticatedError(f"the token is invalid: {_reason(error)}") from None
         return Claims(str(payload["sub"]), _scopes(payload), float(payload["exp"]))
 
     async def _key(self, key_id: str) -> _Key:

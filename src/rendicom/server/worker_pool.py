@@ -130,7 +130,7 @@ class WorkerPool:
             await asyncio.sleep(0.01)
         for task in self._starting:
             task.cancel()
-        self._refuse_all("the server is about to end")
+        self._refuse_all("the server is shutting down")
         for worker in (*self._busy, *self._cold):
             worker.kill()
         workers = {*self._idle, *self._busy, *self._cold}
@@ -240,7 +240,7 @@ class WorkerPool:
 
     def _admit(self, whose: Requester) -> None:
         if not self._is_open:
-            raise OverloadedError("the server is about to end", retry_after=1.0)
+            raise OverloadedError("the server is shutting down", retry_after=1.0)
         if len(self._turns) >= self._queue_size and not whose.is_admitted:
             raise OverloadedError(
                 "too many requests wait to be rendered", retry_after=self._retry_after()

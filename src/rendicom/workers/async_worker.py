@@ -191,7 +191,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         """Fail the task in progress and report the end of the process."""
         code = self._transport.get_returncode()
         self._transport.close()
-        self._lose(WorkerDiedError(f"the process that was at it ended with {_exit_text(code)}"))
+        self._lose(WorkerDiedError(f"the worker process ended with {_exit_text(code)}"))
         if not self.ended.done():
             self.ended.set_result(None)
 

@@ -201,7 +201,7 @@ async def _pixel_data(request: Request) -> Response:
     accepts = accepts_of(request)
     entries = [each for each in await services.lookup.entries(resource) if each.has_pixels]
     if not entries:
-        raise NoSuchResourceError("nothing in there has pixel data")
+        raise NoSuchResourceError("the resource has no pixel data")
     choice = choose(accepts, offers=(Offer(OCTET_STREAM, "multipart", (EXPLICIT_LITTLE_ENDIAN,)),))
     tag = _tag(entries, "pixeldata", choice)
     headers = headers_of(request, tag=tag)
