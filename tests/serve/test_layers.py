@@ -176,7 +176,8 @@ def test_values_of_each_layer_are_in_the_order_of_the_layers(server, study, tmp_
     several = {"accept": "image/gif", "layer": uids[0], "layer-opacity": "1,0.1"}
     drawn = rendered(server, study.seg, **several)
     assert drawn.status_code == 200
-    wrong = rendered(server, study.ct[3], layer=",".join(uids), **{"layer-opacity": "1,1,1"})
+    wrong = rendered(server, study.ct[3], "image/png, application/problem+json",
+                     layer=",".join(uids), **{"layer-opacity": "1,1,1"})  # fmt: skip
     assert (wrong.status_code, wrong.json()["parameter"]) == (400, "layer-opacity")
     assert "3 values for 2 layers" in wrong.json()["detail"]
 
@@ -321,6 +322,32 @@ def test_a_presentation_state_is_no_layer_and_what_shows_it_is_told(study, tmp_p
                           layer=str(state.SOPInstanceUID))  # fmt: skip
     assert answer.status_code == 400
     assert "presentationUID" in answer.text
+
+
+def test_a_presentation_state_of_several_images_is_a_loop_where_one_is_asked_for(study, tmp_path):
+    state = dataset("1.2.840.10008.5.1.4.1.1.11.1", "PR")
+    of_series, voi = pydicom.Dataset(), pydicom.Dataset()
+    of_series.SeriesInstanceUID = study.ct[0].SeriesInstanceUID
+    of_series.ReferencedImageSequence = [reference_to(each) for each in study.ct[1:4]]
+    voi.WindowCenter, voi.WindowWidth = 128, 256
+    state.ReferencedSeriesSequence, state.SoftcopyVOILUTSequence = [of_series], [voi]
+    state.PresentationLUTShape = "INVERSE"
+    for name, ds in {"pr": state, **{f"ct{n}": ds for n, ds in enumerate(study.ct)}}.items():
+        (tmp_path / f"{name}.dcm").write_bytes(as_bytes(ds))
+    with served(tmp_path, "--rescan", "0") as running:
+        running.wait_for_index()
+        loop = rendered(running, state, "image/apng")
+        found = parts(rendered(running, state, PARTS))
+        either = rendered(running, state, f"image/apng;q=0.5, {PARTS}")
+    assert loop.headers["content-type"] == "image/apng"
+    with Image.open(BytesIO(loop.content)) as opened:
+        assert opened.n_frames == 3
+        for number, (part, ds) in enumerate(zip(found, study.ct[1:4], strict=True)):
+            opened.seek(number)
+            shown = np.asarray(opened.convert("L")).astype(int)
+            np.testing.assert_array_equal(shown, pixels(part.body)[..., 0])
+            assert np.abs(shown - (255 - gray(ds).astype(int))).max() <= 1
+    assert either.headers["content-type"].startswith("multipart/related")
 
 
 # --- for an object --------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.composition.layer_options import for_files_of
@@ -64,6 +65,10 @@ def negotiate(
     TooLargeError
         The parts are more than the server's limit.
     """
+    if is_instance and len(instances) > 1 and all(each.is_state for each in instances):
+        loop = _loop_of_state(services, accepts, query, instances, layers)
+        if loop is not None:
+            return loop
     parts: list[AnswerPart] = []
     first: Choice | None = None
     refusals: list[NotAcceptableError] = []
@@ -88,10 +93,7 @@ def negotiate(
         if shown.targets and choice.media_type not in other_types(shown.entry, shown.category):
             parts += _parts_for_targets(services, shown, choice, query, layers)
         else:
-            groups = (shown.layers, *layers) if shown.layers else layers
-            files = tuple(each for group in groups for each in group)
-            own = query._replace(options=_of_files(query.options, groups))
-            parts += _parts(services, shown._replace(layers=files), choice, own, selection)
+            parts += _parts(services, shown, choice, query, selection, layers)
         first = first or choice
         check_number(services, len(parts))
         if choice.is_representative:
@@ -112,15 +114,47 @@ def _of_files(options: RenderOptions, layers: Sequence[Sequence[Entry]]) -> Rend
         raise BadRequestError(error.message, hint=error.hint, parameter=name) from None
 
 
+def _loop_of_state(
+    services: Services,
+    accepts: Accepts,
+    query: RenderedQuery,
+    instances: Sequence[ShownInstance],
+    layers: Sequence[Sequence[Entry]],
+) -> tuple[list[AnswerPart], Choice] | None:
+    """Return the images of a presentation state as a loop, where the client takes no parts."""
+    if len({(each.entry.rows, each.entry.columns) for each in instances}) > 1:
+        return None
+    with suppress(NotAcceptableError):
+        if choose_rendered(accepts, "single-frame", is_single=False).is_multipart:
+            return None
+    try:
+        choice = choose_rendered(accepts, "multi-frame", is_single=True)
+    except NotAcceptableError:
+        return None
+    if choice.is_multipart or choice.media_type not in animated_types():
+        return None
+    parts = [
+        part for each in instances for part in _parts(services, each, choice, query, None, layers)
+    ]
+    state = instances[0].presentation or instances[0].layers[0]
+    whole = Resource(state.study, state.series, state.instance)
+    requests = tuple(request for part in parts for request in part.requests)
+    return [AnswerPart(state, whole, choice.media_type, requests)], choice
+
+
 def _parts(
     services: Services,
     shown: ShownInstance,
     choice: Choice,
     query: RenderedQuery,
     selection: Selection | None,
+    layers: Sequence[Sequence[Entry]],
 ) -> list[AnswerPart]:
     """Return the parts of an instance: a document, an animation, or a picture of each frame."""
     entry, media_type = shown.entry, choice.media_type
+    groups = (shown.layers, *layers) if shown.layers else layers
+    files = tuple(each for group in groups for each in group)
+    options = _of_files(query.options, groups)
     whole = Resource(entry.study, entry.series, entry.instance)
     if not entry.has_pixels or media_type.startswith("video/"):
         return [AnswerPart(entry, whole, media_type)]
@@ -129,11 +163,11 @@ def _parts(
         request = request_for(
             entry,
             chosen,
-            query.options,
+            options,
             media_type,
             max_pixels=services.settings.max_pixels,
             presentation=shown.presentation,
-            layers=shown.layers,
+            layers=files,
         )
         return AnswerPart(entry, resource, media_type, (request,))
 
