@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from rendicom.batch.image_index import images_in
 from rendicom.composition.kinds import is_composed
 from rendicom.encode.formats import Format
 from rendicom.errors import NoPixelDataError, UnreadableSourceError, UnsupportedImageError
@@ -35,6 +34,7 @@ def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
     if not (is_plain and is_composed(subject.sop_class) and isinstance(job.format, Format)):
         return subject
     from rendicom.batch.document_job import document_names
+    from rendicom.batch.image_index import images_in
     from rendicom.composition.composed import compose_object
     from rendicom.engine import Instance
 
