@@ -16,7 +16,7 @@ import numpy as np
 import pydicom
 from findings import Case, Target, require
 from mutations import INTEGERS, damaged_bytes, damaged_text, damaged_tree, hostile_text, written
-from pictures import are_alike, damaged_image, outcome_of, told
+from pictures import are_alike, damaged_image, held_by_pydicom, outcome_of, told
 from seeds import document_seeds, image_seeds, state_seeds
 
 from rendicom.dicomweb.composing import Bulk, compose_all
@@ -85,10 +85,10 @@ def read_document(case: Case) -> str:
             _Page().feed(page)
     elif media_type == "text/xml" and b"<document " in document.data[:80]:
         ET.fromstring(document.data)  # noqa: S314 - ours
-    if is_sound:
-        held = pydicom.dcmread(BytesIO(data))
+    held = held_by_pydicom(data) if is_sound else None
+    if held is not None:
         again = render_document(held, media_type)
-        require(again.data[:0] == b"", "no bytes")
+        require(bool(again.data), "an empty document")
     require(media_type in listed, "a type it does not list")
     return "document"
 
