@@ -48,7 +48,7 @@ def type_of(kind: type, name: str, value: Any) -> str:
     elif (call := getattr(value, "func", None)) is not None:
         found = inspect.signature(call).return_annotation
     else:
-        owners = (vars(each).get("__annotations__", {}) for each in kind.__mro__)
+        owners = map(inspect.get_annotations, kind.__mro__)
         found = next((each[name] for each in owners if name in each), None)
     return f": {_typed(found)!r}" if found is not None else ""
 

@@ -27,8 +27,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 350_000_000
-# What Debian's slim images leave out, now and when packages are installed.
-LEFT_OUT = ("doc", "info", "locale", "man")
+# What Debian's slim images leave out: of /usr/share/doc all but the copyright.
+LEFT_OUT = ("doc/*", "info", "locale", "man")
 CACHES = ("var/cache/apt/*", "var/lib/apt/lists/*", "var/log/*")
 CLEAN = 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin"; };\n'
 FORMATS = ("avif", "gif", "jls", "jp2", "jpg", "jxl", "png", "tiff", "webp")
@@ -102,9 +102,13 @@ def slim_debian(release: str, work: Path, mirror: str) -> Path:
     run(["debootstrap", "--variant=minbase", release, str(begun), mirror])
     for pattern in (*CACHES, *(f"usr/share/{name}/*" for name in LEFT_OUT)):
         for path in begun.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    excluded = "".join(f"path-exclude /usr/share/{name}/*\n" for name in LEFT_OUT)
-    (begun / "etc/dpkg/dpkg.cfg.d/docker").write_text(excluded)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != "copyright":
+                path.unlink()
+    rules = [f"path-exclude /usr/share/{name}/*\n" for name in LEFT_OUT]
+    rules.append("path-include /usr/share/doc/*/copyright\n")
+    (begun / "etc/dpkg/dpkg.cfg.d/docker").write_text("".join(rules))
     (begun / "etc/apt/apt.conf.d/docker-clean").write_text(CLEAN)
     return begun.rename(root)
 
