@@ -72,7 +72,7 @@ def folder_layers(folder: str, name: str, instances: list[Instance]) -> list[Lay
     Raises
     ------
     UnsupportedImageError
-        There cannot be drawn on an image.
+        Nothing in it can be drawn on an image.
     """
     gathered = Gathered()
     for path in dicom_files(folder):

@@ -1,4 +1,4 @@
-"""Attributes of a data set or item, read straight from the bytes that were walked over."""
+"""Attributes of a data set or item, read from the bytes of the element walk."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Attributes:
     def __init__(
         self, walker: ItemReader, index: Index, *, parent: Attributes | None = None
     ) -> None:
-        """Take the places of values, and the data set or item that this one is an item of."""
+        """Take the positions of values, and the enclosing data set or item."""
         self._walker = walker
         self._index = index
         self._parent = parent

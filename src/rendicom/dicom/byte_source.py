@@ -1,4 +1,4 @@
-"""Bytes by offset, wherever they lie: a file, memory, a file object or a pipe.
+"""Bytes by offset, from a file, memory, a file object or a pipe.
 
 A file is never mapped: a file cut short by another process would end ours with SIGBUS.
 """
@@ -20,7 +20,7 @@ __all__ = ["HEAD_BYTES", "BufferSource", "ByteSource", "Readable", "open_source"
 Readable = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 _WHOLE = 4 << 20
-"""Up to this size one read of everything costs less than several of parts."""
+"""Up to this size one read of the whole is faster than several reads."""
 HEAD_BYTES = 128 << 10
 """Bytes kept from the start of a larger file: most headers lie in them."""
 _STEP = 1 << 20
@@ -31,7 +31,7 @@ class ByteSource(Protocol):
     """Random access to bytes; safe to use from many threads at once."""
 
     size: int
-    """Bytes there are."""
+    """Size in bytes."""
     bytes_read: int
     """Bytes fetched from storage so far."""
 
@@ -50,7 +50,7 @@ class ByteSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the storage; a second call does nothing."""
+        """Close the source; a second call does nothing."""
         ...
 
 
@@ -59,7 +59,7 @@ def open_source(
 ) -> ByteSource:
     """Return the bytes of a path, a buffer or a binary file object (from its start).
 
-    A source of at most 4 MiB is read at once. What cannot be read by range (a pipe) is read
+    A source of at most 4 MiB is read at once. A source without random access (a pipe) is read
     whole, up to ``max_bytes``. With ``head_bytes``, only that much of a path is read at once, for
     callers that need little of it, and a path that is not a regular file is refused.
 
@@ -103,7 +103,7 @@ class BufferSource:
         return memoryview(self.data)[offset : offset + length]
 
     def close(self) -> None:
-        """Let go of the bytes."""
+        """Release the bytes."""
         self.data, self.size = b"", 0
 
 
@@ -168,7 +168,7 @@ class _FileSource:
 
 
 class _StreamSource:
-    """A seekable file object of the caller's, who also closes it."""
+    """A seekable file object, which the caller closes."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self.size = size
@@ -297,7 +297,7 @@ def _bytes_of(data: object) -> bytes:
 
 
 def _unreadable(error: OSError | ValueError) -> UnreadableSourceError:
-    """Return our error without the path: the door that knows it adds it."""
+    """Return the error without the path, which callers add."""
     if isinstance(error, FileNotFoundError):
         return UnreadableSourceError("there is no such file")
     if isinstance(error, PermissionError):

@@ -23,11 +23,11 @@ _LONGEST_HEADER = 12
 
 
 class HandOverError(CorruptDataError):
-    """Not plainly well-formed: pydicom has to read it."""
+    """The bytes are not well-formed for the fast reader: pydicom has to read them."""
 
 
 class ByteWindow:
-    """The part of a source that is in memory, moved along as the walk goes on."""
+    """The part of a source that is in memory; moves forward with the walk."""
 
     __slots__ = ("base", "data", "end", "fetched", "limit", "size", "source", "step")
 
@@ -42,7 +42,7 @@ class ByteWindow:
         self.end = len(self.data)
 
     def move_to(self, position: int) -> None:
-        """Have the bytes from ``position`` on at hand.
+        """Load the bytes from ``position`` on.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class ByteWindow:
         return self.data, self.base, min(self.end, stop) - _LONGEST_HEADER
 
     def fixed(self, step: int = HEAD_BYTES) -> ByteWindow:
-        """Return a window with the bytes that are at hand now, for later or another thread.
+        """Return a window with the bytes loaded now, for later or another thread.
 
         ``step`` is how many more it reads at once.
         """

@@ -18,7 +18,7 @@ _GB2312 = "\x1b$)A"
 _LATIN_9 = {"ISO_IR 203": "iso8859-15", "ISO 2022 IR 203": "iso8859-15"}
 """Names that pydicom's list lacks (PS3.3 C.12.1.1.2)."""
 _NOT_FOR_TEXT = frozenset(("idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"))
-"""Encodings of Python that no program means, and some of which take long."""
+"""Encodings of Python that DICOM files never mean; some are slow."""
 
 
 def is_plain(data: bytes) -> bool:
@@ -61,7 +61,7 @@ def repertoire_of(character_set: bytes) -> Repertoire:
     names = [name.strip(" \0") for name in character_set.decode("latin-1").split("\\")]
     try:
         with quiet_pydicom():
-            # A name of Python's passes; one that the list lacks would count as Latin-1.
+            # Names of Python encodings pass; pydicom would take unknown ones for Latin-1.
             encodings = convert_encodings([_LATIN_9.get(name, name) for name in names])
     except pydicom_raises():
         return Repertoire()

@@ -155,7 +155,7 @@ def _near(segments: Iterator[tuple[int, bytes]]) -> int:
 
 
 def _is_ycbcr(names: bytes, adobe: int, *, has_jfif: bool) -> bool | None:
-    """Tell the colour model of three components, or None where only the header can tell."""
+    """Tell the colour model of three components, or None if the stream does not state it."""
     if adobe >= 0:
         return adobe == 1
     if has_jfif:

@@ -29,7 +29,7 @@ def read_dataset(
 ) -> DataSet:
     """Return a data set; long values, pixel data among them, are not read.
 
-    ``up_to_pixels`` leaves out what follows the pixel data: to find it, fragments must be walked
+    ``up_to_pixels`` leaves out elements after the pixel data: to find them, fragments are walked
     over. With ``wanted``, elements of other tags are left out, in items too.
 
     Raises
@@ -47,7 +47,7 @@ def read_dataset(
 def walk_file(
     source: ByteSource, *, up_to_pixels: bool = True, wanted: Container[int] | None = None
 ) -> DataSet:
-    """Return what `read_dataset` does of a file that is plainly well-formed.
+    """Read a well-formed file as `read_dataset` does, without pydicom.
 
     Raises
     ------

@@ -58,7 +58,7 @@ def inflate_dataset(
 
 
 def _inflate(source: ByteSource, offset: int, bits: int, max_bytes: int) -> tuple[bytearray, bool]:
-    """Return what could be inflated, and whether the stream came to its own end."""
+    """Return the inflated bytes, and whether the stream is complete."""
     import zlib
 
     inflated = bytearray()

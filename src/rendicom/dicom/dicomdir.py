@@ -34,8 +34,8 @@ def referenced_files(path: str) -> Iterator[Referenced | Unreadable]:
     """Yield the files that the records of a DICOMDIR refer to, in their order, each once.
 
     File IDs are looked for as they are, then in any case and with the version numbers and dots
-    that ISO 9660 adds. None leads out of the folder of the DICOMDIR. Whether a record is in use
-    is not asked: PS3.3 F.3.2.2 retired that.
+    that ISO 9660 adds. Paths outside the folder of the DICOMDIR are ignored. The retired flag for
+    records in use (PS3.3 F.3.2.2) does not count.
     """
     try:
         file_ids, is_whole = _file_ids(path)
@@ -103,7 +103,7 @@ def _file_ids(path: str) -> tuple[list[bytes], bool]:
         with quiet_pydicom():
             directory = dcmread(cast("BinaryIO", reader), force=True)
             records = directory[_DIRECTORY_RECORD_SEQUENCE].value or ()
-        # Raw: to convert a value that breaks a rule would quote it in a warning.
+        # Raw: converting an invalid value would quote it in a warning.
         elements = [record.get_item(_REFERENCED_FILE_ID) for record in records]
     except pydicom_raises():
         raise reader.failure or CorruptDataError(

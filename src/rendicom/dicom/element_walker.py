@@ -86,7 +86,7 @@ class ElementWalker:
     def over(self, data: bytes) -> tuple[ElementWalker, ByteWindow]:
         """Return a walker like this one, and its window, over explicit VR little endian bytes.
 
-        These are what pydicom has read where this walker could not.
+        pydicom has written them from bytes that this walker could not read.
         """
         window = ByteWindow(BufferSource(data), limit=len(data))
         return self._little_endian_walker(window), window
@@ -150,7 +150,7 @@ class ElementWalker:
         return index
 
     def index_item(self, items: LazyItems, number: int) -> tuple[ElementWalker, Index]:
-        """Return the places of values in one item, and the walker they count for; see `index`."""
+        """Return the places of values in one item, and the walker they belong to; see `index`."""
         try:
             return self, self._walk_item(items, number)[1]
         except HandOverError:

@@ -1,4 +1,4 @@
-"""Data elements and data sets as they lie in a file."""
+"""Data elements and data sets as stored in a file."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ class DataSet(NamedTuple):
 
     @property
     def is_verbatim(self) -> bool:
-        """Tell whether the source has the elements as explicit VR little endian would."""
+        """Tell whether the source stores the elements as explicit VR little endian."""
         return self.explicit_vr and self.little_endian and not self.is_parsed_by_pydicom
 
     def value(self, element: DataElement) -> bytes:
-        """Return the value of an element, little endian, wherever it is."""
+        """Return the value of an element, little endian, from memory or the source."""
         if element.value is not None:
             return element.value
         if element.items is not None or element.length == UNDEFINED_LENGTH:
@@ -132,7 +132,7 @@ def standard_vr(tag: int) -> str:
 
 
 def is_signed(elements: tuple[DataElement, ...], default: bool) -> bool:
-    """Tell what Pixel Representation says; ``default`` where it is absent."""
+    """Tell whether Pixel Representation says signed; ``default`` if it is absent."""
     for each in elements:
         if each.tag == _PIXEL_REPRESENTATION:
             return (each.value or b"")[:1] == b"\x01"
@@ -187,7 +187,7 @@ def _private_vr(element: DataElement, creators: dict[int, str]) -> str:
 
 
 def _chosen_vr(element: DataElement, *, signed: bool) -> str:
-    """Decide where PS3.6 leaves a choice, as PS3.5 A.1 says."""
+    """Choose between several VRs of PS3.6 by the rules of PS3.5 A.1."""
     choices = element.vr.split(" or ") if element.vr else []
     if "OW" in choices:
         # Lookup table data: words, and one value where US is a choice too.

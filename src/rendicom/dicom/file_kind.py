@@ -117,12 +117,12 @@ def look(path: str) -> Look:
 
 
 def version_of(status: os.stat_result) -> str:
-    """Return what changes when a file does: its size and its time in nanoseconds."""
+    """Return the version of a file: its size and its time in nanoseconds."""
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def is_called_dicom(name: str) -> bool:
-    """Tell whether a file name says DICOM.
+    """Tell whether a file name has a DICOM extension.
 
     >>> is_called_dicom("CT.DCM"), is_called_dicom("1.2.840")
     (True, False)

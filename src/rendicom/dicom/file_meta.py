@@ -127,7 +127,7 @@ def read_bare_meta(window: ByteWindow, position: int) -> FileMeta:
 
 
 class PlainFile(NamedTuple):
-    """A file whose data set can be walked: it says how it is encoded, or begins plainly.
+    """A file whose data set can be walked: its encoding is stated or evident.
 
     ``window`` is over the data set, which begins at ``start`` of it: over the file, or over what
     a deflated one inflates to. The file meta information begins at ``meta_start`` of the file.

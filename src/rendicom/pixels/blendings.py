@@ -1,4 +1,4 @@
-"""Reads blending presentation states (PS3.3 C.11.14, C.11.33): which images lie over which."""
+"""Reads blending presentation states (PS3.3 C.11.14, C.11.33): images superimposed on others."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _advanced(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
 
 
 def _weights(steps: Sequence[Attributes], inputs: Mapping[int, Attributes]) -> dict[int, float]:
-    """Return how much each input counts in the last step, in the order of the steps."""
+    """Return the weight of each input in the result of the last step."""
     results = {step.integer(_NUMBER, 0): step for step in steps if _NUMBER in step}
     last = next((step for step in steps if _NUMBER not in step), _first(steps))
     found: dict[int, float] = {}
@@ -180,7 +180,7 @@ def _input(
 def _state(
     attributes: Attributes, item: Attributes, palettes: Attributes | None, notes: list[CodedWarning]
 ) -> PresentationState:
-    """Return how the images of one input are shown."""
+    """Return the display attributes for the images of one input."""
     palette = palette_of(palettes, _UNSIGNED, notes) if palettes is not None else None
     modality_lut = first_table(item, _MODALITY_LUTS, notes)
     return PresentationState(

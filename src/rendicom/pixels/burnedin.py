@@ -1,4 +1,4 @@
-"""Tells whether the pixels of an image may show who the patient is: the one rule for all doors."""
+"""Tells whether the pixels of an image may identify the patient: one rule for all doors."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def native_cells(
 
 
 def _clear_chroma(cells: NDArray[Any], present: int, layout: CellLayout, *, is_422: bool) -> None:
-    """Give chroma cells from ``present`` on the value of no colour."""
+    """Set chroma cells from ``present`` on to the neutral value."""
     places = np.arange(present, cells.size)
     if is_422:
         is_chroma = places % 4 >= 2
@@ -196,11 +196,11 @@ def stored_values(
     if below == 0:
         return values.view(signed_type) if signed else values
     if signed:
-        # The sign bit goes to the top; the arithmetic shift brings it down again.
+        # Shift the sign bit to the top; the arithmetic shift back extends it.
         values = (cells << cells.dtype.type(above)).view(signed_type)
         values = values >> signed_type.type(below)
     elif high_bit == bits_stored - 1:
-        # Most unused bits are 0: to look costs a third of a masked copy.
+        # Unused bits are mostly 0: checking costs a third of a masked copy.
         if within(cells, bits=bits_stored):
             return values
         values = cells & cells.dtype.type((1 << bits_stored) - 1)

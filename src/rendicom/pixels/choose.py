@@ -53,7 +53,7 @@ class Stream:
 
 
 def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
-    """Return the stream with its kind, told by its bytes before its transfer syntax.
+    """Return the stream with its kind, determined from its bytes, or else its transfer syntax.
 
     Kind ``native`` means that the bytes are not a compressed stream.
     """

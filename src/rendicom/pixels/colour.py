@@ -1,4 +1,4 @@
-"""YBR, HSV and the like to RGB (PS3.3 C.7.6.3.1.2), exactly as the formulas round.
+"""YBR, HSV and the like to RGB (PS3.3 C.7.6.3.1.2), rounded exactly as by the formulas.
 
 For 8 bits the luminance is whole, so that ``round(Y + f(chroma)) = Y + round(f(chroma))``: a
 table of 256 entries for red and blue and one of 65,536 for green give the formula's own values.

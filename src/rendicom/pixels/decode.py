@@ -141,7 +141,7 @@ def _native_frame(
     cells, present, warnings = native_cells(stored, description, strict=strict, frame_samples=told)
     if description.is_float:
         if cells.ndim == 3:
-            # PS3.3 C.7.6.24 and C.7.6.25 have one sample, and nothing says what others are.
+            # PS3.3 C.7.6.24 and C.7.6.25 define one sample only.
             raise UnsupportedImageError("floating point pixels of several samples are not rendered")
         return Frame(
             _blackened(cells, present, description),
@@ -194,7 +194,7 @@ def _misnamed(description: PixelDescription) -> tuple[CodedWarning, ...]:
 
 
 def _blackened(samples: NDArray[Any], present: int, description: PixelDescription) -> NDArray[Any]:
-    """Give missing pixels the value of the darkest one there is, so that no range widens."""
+    """Set missing pixels to the darkest value present, so that no range widens."""
     if present >= samples.size or present <= 0:
         return samples
     flat = samples.ravel().copy()
@@ -310,7 +310,7 @@ def _frame_of(
 def _in_order_of_header(
     samples: NDArray[Any], stream: Stream, description: PixelDescription
 ) -> tuple[NDArray[Any], tuple[CodedWarning, ...]]:
-    """Return samples of the size that counts, and how the header differs from the stream.
+    """Return samples of the right size, and how the header differs from the stream.
 
     The stream counts, but for lossless JPEG with rows and columns swapped: there the writer
     filled in the wrong size only, and the values are in the order of the header.

@@ -27,7 +27,7 @@ _LONGEST = 1e9
 """Milliseconds that a frame may be shown."""
 _OF_PRESENTATION_STATES = "it says how images are shown: --presentation-state shows them so"
 _SMALLEST_STREAM = 64
-"""Bytes of a frame: an RLE header, and less than any other coder writes."""
+"""Bytes of a frame: the size of an RLE header; other coders write more."""
 
 
 def describe(header: Header) -> PixelDescription:
@@ -91,7 +91,7 @@ def describe(header: Header) -> PixelDescription:
 
 
 def is_image(header: Header) -> bool:
-    """Tell whether an object is an image, also one whose pixel data are lost.
+    """Tell whether an object is an image, also without its pixel data.
 
     Without pixel data an image is known by its class, and by attributes that only the Image Pixel
     Macro has (PS3.3 C.7.6.3): spectra have Rows and Columns as well.

@@ -121,7 +121,7 @@ def _stored_extent(description: PixelDescription) -> tuple[float, float]:
 def _modality_extent(
     description: PixelDescription, slope: float | None, intercept: float | None
 ) -> tuple[float, float]:
-    """Return bounds of the values behind the rescale."""
+    """Return bounds of the values after the rescale."""
     factor = 1.0 if slope is None else slope
     ends = [factor * end + (intercept or 0.0) for end in _stored_extent(description)]
     return min(ends), max(ends)

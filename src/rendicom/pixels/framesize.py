@@ -14,10 +14,10 @@ __all__ = ["check_filling", "check_frame", "is_subsampled", "native_samples"]
 _MOST_SAMPLES = 4
 """Samples per Pixel of the retired ARGB and CMYK; no image has more."""
 _MOST_BITS = 64
-"""Of a pixel in an image of as many pixels as are allowed; smaller ones may have more."""
+"""Bytes of a pixel in an image of the most pixels allowed; smaller images may have more."""
 _ALWAYS_FILLED = 64 << 20
 _MOST_TIMES = 64
-"""No run-length code expands more, and a file cut shorter shows nothing worth the memory."""
+"""Run-length codes do not expand more, and a shorter file does not justify the memory."""
 
 
 def is_subsampled(samples: int, photometric: str) -> bool:
@@ -82,7 +82,7 @@ def check_frame(rows: int, columns: int, samples: int, *, cell_bits: int, max_pi
 
 
 def check_filling(needed_bytes: int, held_bytes: int) -> None:
-    """Refuse to make up ``held_bytes`` to ``needed_bytes`` where the header cannot be true.
+    """Refuse to pad ``held_bytes`` to ``needed_bytes`` if the header is implausible.
 
     Padding would let a short file allocate all memory.
 

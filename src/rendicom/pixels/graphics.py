@@ -64,7 +64,7 @@ def read_annotations(
     *,
     scope_of: Callable[[Attributes], Scope],
 ) -> tuple[Annotations, ...]:
-    """Return the figures and texts; what cannot be drawn is left out and a note."""
+    """Return the figures and texts; those that cannot be drawn are left out, with a note."""
     return tuple(
         Annotations(
             scope=scope_of(item),

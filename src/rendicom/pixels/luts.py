@@ -1,4 +1,4 @@
-"""Reads lookup tables and palettes out of a data set, broken ones included.
+"""Reads lookup tables and palettes of a data set, and repairs broken ones.
 
 Sources: PS3.3 C.11.1.1 (descriptor and data), C.7.6.3.1.5 and C.7.6.3.1.6 (palettes), C.7.9.2
 (segmented palettes).
@@ -41,7 +41,7 @@ _WELL_KNOWN = {
 
 
 class _Entries(NamedTuple):
-    """Entries of a table as they were stored, and what their number of bytes tells."""
+    """Stored entries of a table, and their widths by the number of bytes."""
 
     values: NDArray[np.uint16]
     said: int
@@ -240,13 +240,13 @@ def _segmented(attributes: Attributes, tag: int, descriptor: tuple[int, ...]) ->
 class _Segments:
     """Discrete, linear and indirect segments, expanded until there are ``count`` entries.
 
-    An indirect segment may refer to other ones, but not without end.
+    An indirect segment may refer to other ones, up to a limit.
     """
 
     def __init__(self, data: bytes, count: int, *, in_bytes: bool) -> None:
         self.entries: list[int] = []
         self.are_sound = False
-        """All segments were expanded, and each of them made sense."""
+        """All segments were valid and expanded."""
         whole = data if in_bytes else data[: len(data) // 2 * 2]
         self._data: list[int] = np.frombuffer(whole, np.uint8 if in_bytes else "<u2").tolist()
         self._words_an_offset = 4 if in_bytes else 2
@@ -271,7 +271,7 @@ class _Segments:
             self.entries += self._data[position : position + length]
             return position + length
         if kind == 1:
-            # From the last entry there is, at the start of a copy as well (C.7.9.2.2).
+            # From the last entry so far, also at the start of a copy (C.7.9.2.2).
             self.entries += _line(self.entries[-1], self._data[position], length)
             return position + 1
         if kind != 2 or depth > _MOST_NESTED:

@@ -1,4 +1,4 @@
-"""Reads what modality values are measured in, and how large pixels are."""
+"""Reads the units of modality values, and the size of pixels."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _index_in_plane(attributes: Attributes, base: int, frame: int) -> int | None
 def _bitmap(
     attributes: Attributes, tag: int, index: int, rows: int, columns: int
 ) -> NDArray[np.bool_]:
-    """Return one plane: bits run on from the least significant, without padding at row ends."""
+    """Return one plane: bits in order from the least significant, without padding at row ends."""
     size = rows * columns
     first = index * size
     stored = attributes.raw(tag)

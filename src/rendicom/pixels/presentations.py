@@ -143,13 +143,13 @@ def _references(attributes: Attributes) -> tuple[ReferencedImage, ...]:
 
 
 def _scope(item: Attributes) -> Scope:
-    """Return which images an item is for; all where it names none."""
+    """Return the images that an item applies to; all if it names none."""
     frames: dict[str, frozenset[int]] = {}
     for image in item.items(_REFERENCED_IMAGES):
         instance = image.text(_REFERENCED_INSTANCE)
         numbers = frozenset(image.integers(_REFERENCED_FRAMES))
         known = frames.get(instance, numbers)
-        # No numbers stand for every frame, also where another item names some.
+        # Without numbers an item applies to all frames, even if another item names some.
         frames[instance] = known | numbers if known and numbers else frozenset()
     return Scope(frames)
 
@@ -170,7 +170,7 @@ def first_table(attributes: Attributes, tag: int, notes: list[CodedWarning]) -> 
 def _extent(item: Attributes) -> tuple[float, float]:
     """Return the range of values that a LUT maps: by the VR of its descriptor, signed if unknown.
 
-    An unsigned value that great would leave half of the values to the first entry.
+    As an unsigned value this would map half of the values to the first entry.
     """
     stored = item.stored(_LUT_DESCRIPTOR)
     return _UNSIGNED if stored is not None and stored[0] == "US" else _SIGNED

@@ -22,7 +22,7 @@ _CENTER, _RADIUS, _VERTICES = 0x00181610, 0x00181612, 0x00181620
 _OVERLAY_GROUP = 0x00181623
 _GRAY, _COLOUR = 0x00181622, 0x00181624
 _FARTHEST = 1 << 31
-"""Places are of VR IS, whose numbers have 32 bits."""
+"""Positions have VR IS, whose numbers have 32 bits."""
 
 
 def read_shutter(

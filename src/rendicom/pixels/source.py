@@ -1,6 +1,6 @@
 """Finds the stored bytes of frame n without reading the others (PS3.5 A.4 and 8.1.1).
 
-Native frames are an arithmetic away. Encapsulated ones are found by the first of these that
+The position of native frames is computed. Encapsulated ones are found by the first of these that
 holds for the file: the Extended Offset Table, the Basic Offset Table, as many fragments as
 frames, or the fragments that start a new stream. A table that does not point at items is not
 believed.
@@ -131,14 +131,14 @@ class FrameSource:
         return found or self._joined(self._by_fragments(number), notes)
 
     def _all_frames(self) -> FrameBytes:
-        """Return the stream of a video: the same object each time, which decoders know again."""
+        """Return the stream of a video: always the same object, so that decoders recognize it."""
         if self._video is None:
             joined = self._joined(self._fragments.all)
             self._video = joined._replace(data=bytes(joined.data))
         return self._video
 
     def _by_tables(self, number: int) -> tuple[FrameBytes | None, tuple[CodedWarning, ...]]:
-        """Return frame ``number`` by the first offset table that holds, and what does not hold."""
+        """Return frame ``number`` by the first valid offset table, and notes on invalid ones."""
         notes: tuple[CodedWarning, ...] = ()
         if self._extended_offsets is not None:
             fragments = self._by_table(self._extended_offsets, number)
@@ -166,7 +166,7 @@ class FrameSource:
         return self._believed(np.array(offsets, "<u8")) if offsets else None
 
     def _believed(self, offsets: NDArray[Any]) -> NDArray[Any]:
-        """Return the offsets of the frames; none where they cannot be those of all."""
+        """Return the offsets of the frames; none if they cannot be those of all frames."""
         left = self._fragments.end - self._fragments.first
         if (
             len(offsets) != self._description.number_of_frames
@@ -178,7 +178,7 @@ class FrameSource:
         return offsets
 
     def _by_table(self, offsets: NDArray[Any], number: int) -> list[Fragment]:
-        """Return the fragments of frame ``number``, or nothing when the table does not hold."""
+        """Return the fragments of frame ``number``, or nothing if the table is invalid."""
         if not len(offsets):
             return []
         first, is_last = self._fragments.first, number == len(offsets)

@@ -28,7 +28,7 @@ _DEEPER = CodedWarning(
 
 
 def _unsigned(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
-    """Return samples of colour from 0 on; JPEG 2000 and JPEG XL can also code others."""
+    """Return color samples as unsigned; JPEG 2000 and JPEG XL can also code signed ones."""
     if samples.dtype.kind == "f":
         raise UnsupportedImageError("the stream holds colours as floating point numbers")
     if samples.dtype.kind != "i":
@@ -68,10 +68,10 @@ def gray_values(
 ) -> tuple[NDArray[Any], int, bool, tuple[CodedWarning, ...]]:
     """Return values, bits and sign of one-sample streams, and notes on repairs.
 
-    Most coders know no sign: the bits are read as Pixel Representation says, from the precision
-    of the stream or from Bits Stored, whichever is less. JPEG 2000 knows one: negative values it
-    has coded are negative whatever the header says (PS3.5 8.2.4), and unsigned ones under a
-    signed header are cells that a careless encoder took for numbers.
+    Most coders are unsigned: the bits are read as Pixel Representation says, from the precision
+    of the stream or from Bits Stored, whichever is less. JPEG 2000 can be signed: its negative
+    values are negative whatever the header says (PS3.5 8.2.4), and unsigned ones under a signed
+    header are pixel cells that an encoder took for unsigned numbers.
     """
     if samples.dtype.kind == "f":
         return samples, description.bits_stored, True, ()

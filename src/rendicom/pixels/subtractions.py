@@ -1,4 +1,4 @@
-"""Reads which frames are shown as differences from a mask (PS3.3 C.7.6.10, C.11.13)."""
+"""Reads mask subtraction: frames shown as differences from a mask (PS3.3 C.7.6.10, C.11.13)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FARTHEST = 1e4
 def read_subtractions(
     attributes: Attributes, notes: list[CodedWarning], scope_of: Callable[..., Scope]
 ) -> tuple[Subtraction, ...]:
-    """Return the subtractions of a presentation state; none where it shows frames as they are."""
+    """Return the subtractions of a presentation state; none if it shows plain frames."""
     if attributes.text(_MODE).upper() == "NAT" or _ITEMS not in attributes:
         return ()
     visible = attributes.number(_VISIBILITY)

@@ -1,4 +1,4 @@
-"""Reads how a frame was made, in the few values that people look for in a picture's corner."""
+"""Reads the acquisition parameters of a frame that are shown in the corners of a picture."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ _VALUES: Mapping[str, Callable[[_TechniqueReader], _Lines]] = {
 
 
 def read_technique(header: Header, frame: int) -> Technique:
-    """Return how ``frame`` (counted from 1) was made."""
+    """Return the acquisition parameters of ``frame`` (counted from 1)."""
     read = _TechniqueReader(FrameGroups(header.attributes, frame))
     modality = read.text("{}", _top(0x00080060))
     lines = _VALUES[modality](read) if modality in _VALUES else []

@@ -1,6 +1,6 @@
 """One backend library per file; each defines ``CODEC``.
 
-A module here imports instantly: it looks for its library with ``importlib.util.find_spec`` and
+Importing a module here is cheap: it looks for its library with ``importlib.util.find_spec`` and
 imports it inside ``decode``. What is missing stays in the table as a sentence that says what to
 install. ``rendicom.registry.discover(__name__, "CODEC")`` lists them all.
 """
@@ -22,7 +22,7 @@ __all__ = ["Codec", "DecodeRequest", "Decoded"]
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """Attributes of the header for the frame in the stream, which counts where they differ."""
+    """Attributes of the header for the frame; where the stream differs, the stream wins."""
 
     transfer_syntax: str
     rows: int

@@ -25,7 +25,7 @@ INSTALL = "pip install imagecodecs"
 
 @cache
 def version_of(name: str) -> str | None:
-    """Return what ``imagecodecs.<name>_version`` says, without the library's own name."""
+    """Return the result of ``imagecodecs.<name>_version`` without the name of the library."""
     if find_spec("imagecodecs") is None:
         return None
     import imagecodecs

@@ -29,7 +29,7 @@ _WRAPPED = CodedWarning(
     "differences of the lossless JPEG wrap around at its precision, not at 16 bits",
 )
 _SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]", re.DOTALL)
-"""A marker with a length behind it; coded data hold none, but for RST (T.81 B.1.1.3)."""
+"""A marker followed by a length; coded data have no markers except RST (T.81 B.1.1.3)."""
 _DHT, _SOF3, _SOS, _EOI, _DRI = 0xC4, 0xC3, 0xDA, 0xD9, 0xDD
 _FIRST_ROUNDING_PREDICTOR = 5
 
@@ -151,7 +151,7 @@ def _coding(stream: bytes) -> tuple[int, int, int, int]:
 def _predicted_again(
     found: NDArray[np.int32], restart_rows: int, predictor: int, mask: int
 ) -> NDArray[np.int32]:
-    """Return (rows, columns[, samples]) predicted anew from samples cut to ``mask``.
+    """Return (rows, columns[, samples]) with the prediction repeated on samples cut to ``mask``.
 
     The first row after a restart and the first column are predicted from one neighbour: there a
     cut suffices. All others need their neighbours first; those of one diagonal are independent of

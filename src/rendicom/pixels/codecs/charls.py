@@ -36,7 +36,7 @@ class _CharLS:
         if data.endswith(_END_OF_IMAGE):
             samples = call(imagecodecs.jpegls_decode, data)
         else:
-            # Where data stop without a marker, CharLS goes on for many seconds.
+            # Without a marker at the end of the data, CharLS runs for many seconds.
             samples = _what_is_there(data + _END_OF_IMAGE, info)
         return Decoded(samples, bits_stored=info.precision, signed=False, lossless=info.reversible)
 

@@ -24,11 +24,11 @@ class _Deflate:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import zlib
 
-        # With a pixel more in each row, where pairs of pixels share chroma.
+        # One more pixel in each row, as pairs of pixels share chroma.
         pixels = request.rows * (request.columns + request.columns % 2)
         bits = pixels * request.samples_per_pixel * request.bits_allocated
         try:
-            # Never more than the frame has, whatever the stream would give.
+            # At most the size of the frame, however long the stream is.
             inflated = zlib.decompressobj(-15).decompress(stream, -(-bits // 8))
         except zlib.error as error:
             raise CorruptDataError(f"the deflated frame is damaged: {error}") from None

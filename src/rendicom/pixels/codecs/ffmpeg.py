@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CODEC", "VideoInfo", "probe"]
 
 _FORMATS = "mpeg,mpegts,mpegvideo,h264,hevc,mov"
-"""FFmpeg also knows playlists, which make it open whatever files and addresses they name."""
+"""Without playlists, which would make FFmpeg open any files and URLs they name."""
 _CODECS = ("mpeg1video", "mpeg2video", "h264", "hevc")
 _HIGH_DEFINITION_ROWS = 720
 _BT_709, _UNSPECIFIED = 1, 2
@@ -68,7 +68,7 @@ class _VideoReader:
         self._container, video = _opened(stream, request.max_pixels)
         # The size may change further on in the stream.
         video.codec_context.options = {"max_pixels": str(request.max_pixels)}
-        # Frames are decoded by many threads at once already.
+        # Several threads already decode frames in parallel.
         video.thread_type = "NONE"
         self._frames = self._container.decode(video)
         self._latest: VideoFrame | None = None
@@ -95,7 +95,7 @@ def _reader(stream: bytes, request: DecodeRequest) -> _VideoReader:
         reader is None
         or reader.position > request.frame
         or reader.max_pixels != request.max_pixels
-        # One object for an open instance; of others, comparing is far less than decoding.
+        # An open instance gives the same object; comparing others is cheaper than decoding.
         or reader.stream != stream
     ):
         _kept.reader = None

@@ -1,4 +1,4 @@
-"""Lossless JPEG once more, for streams that libjpeg-turbo refuses.
+"""Lossless JPEG by jpegsof3, for streams that libjpeg-turbo refuses.
 
 liblj92, also in imagecodecs, is left out: damaged streams crash the process in it.
 """

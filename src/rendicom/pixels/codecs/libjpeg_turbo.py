@@ -52,7 +52,7 @@ class _LibjpegTurbo:
 
         info = checked(parse_jpeg(stream), request)
         if _scans(stream) > _MAX_SCANS:
-            # Each takes the time of a whole image, however short it is.
+            # Each scan takes the time of a whole image, however short it is.
             raise CorruptDataError("the JPEG stream has more scans than an image needs")
         is_lossless = info.kind == "jpeg-lossless"
         photometric, how = "", {}
@@ -106,7 +106,7 @@ def _scaled(stream: bytes, info: StreamInfo, halvings: int, how: Mapping[str, st
 
 
 def _is_ycbcr(info: StreamInfo, request: DecodeRequest) -> bool:
-    """Tell the colour model of a lossy stream; the header counts where the stream is silent.
+    """Tell the colour model of a lossy stream; the header decides where the stream does not.
 
     RGB is never subsampled.
     """

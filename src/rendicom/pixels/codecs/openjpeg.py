@@ -73,7 +73,7 @@ def _reduces() -> bool:
 
 
 def _is_for_pillow(info: StreamInfo) -> bool:
-    """Tell whether Pillow can do what older imagecodecs cannot; it warns of larger images."""
+    """Tell whether Pillow can decode at a lower resolution; it warns about large images."""
     if info.precision <= 8:
         is_known = info.components in (1, 3) and info.precision == 8 and not info.signed
     else:

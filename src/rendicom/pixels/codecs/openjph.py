@@ -34,7 +34,7 @@ _WRAPPED_STEP = 192
 """Both neighbours lie within 32 of the two ends of a byte, or nearly so."""
 _MORE_BITS = 8
 _FIRST_SSIZ = 42
-"""Where the depth of the first component stands in a codestream."""
+"""Offset of the depth of the first component in a codestream."""
 
 
 class _OpenJPH:
@@ -119,7 +119,7 @@ def _may_have_wrapped(samples: NDArray[Any]) -> bool:
 
 
 def _deepened(stream: bytes, info: StreamInfo) -> bytes:
-    """Say that components have 8 bits more (T.800 A.5.1); only the level shift depends on it."""
+    """Declare 8 more bits per component (T.800 A.5.1); only the level shift depends on it."""
     deep = bytearray(stream)
     deep[_FIRST_SSIZ : _FIRST_SSIZ + 3 * info.components : 3] = bytes(
         (0x80 * bool(info.signed) | info.precision - 1 + _MORE_BITS,) * info.components
@@ -142,7 +142,7 @@ _heard = threading.local()
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """Collect the errors that OpenJPH raises in this thread where no caller can catch them.
+    """Collect the errors that OpenJPH raises in this thread outside the reach of callers.
 
     Older imagecodecs lets them end in ``sys.excepthook``, which prints them, and then in
     ``sys.unraisablehook``, and returns a partial result without an error. The hooks stay, and pass

@@ -1,6 +1,6 @@
 """DICOM RLE (PS3.5 annex G): imagecodecs for sound streams, Python for the others.
 
-The library believes the header, and joins segments as long as they come out; where one is longer
+The library trusts the header, and joins segments whatever their length; where one is longer
 or shorter than its plane all that follow would be shifted.
 """
 
