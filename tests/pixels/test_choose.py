@@ -106,7 +106,7 @@ def test_one_decode_imports_one_codec() -> None:
 import sys
 from rendicom.pixels.choose import Stream, decode_stream
 from rendicom.pixels.codecs import DecodeRequest
-from rendicom.testing import rle_streams as rle
+from rendicom.testing import rle
 import numpy as np
 request = DecodeRequest("1.2.840.10008.1.2.5", 2, 2, 1, 8, 8, False, "MONOCHROME2", 0, 10)
 decode_stream(Stream("rle", rle(np.zeros((2, 2), np.uint8))), request)

@@ -13,7 +13,7 @@ from rendicom.errors import CorruptDataError, LimitExceededError, UnsupportedIma
 from rendicom.pixels.colour import ybr_to_rgb
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.stored_frames import FrameBytes
-from rendicom.testing import rle_streams as rle
+from rendicom.testing import rle
 from rendicom.values import Frame, PixelDescription
 
 EXPLICIT = "1.2.840.10008.1.2.1"
