@@ -10,6 +10,9 @@ from skimage.draw import polygon2mask
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, PET, as_bytes, blended, dataset, segmentation, series
 from rendicom.errors import OptionError
+from rendicom.rendering.layers import ColourBar, LegendRow
+from rendicom.rendering.legend import laid_out
+from rendicom.rendering.typesetting import TextSize, width_of
 
 SPACING, POSITION, STEP = (1.5, 0.75), (-12.0, 30.0, 9.0), -3.0
 SHAPE = (5, 40, 60)
@@ -247,6 +250,34 @@ def test_a_plan_in_a_folder_changes_no_line(tmp_path):
     options = rendicom.RenderOptions(layer_style="outline", isodose=("50%",))
     picture = rendicom.open_instance(image).display(1, options, layers=[tmp_path])
     assert np.flatnonzero((picture != 100).any(axis=(0, 2)))[0] == 30
+
+
+def test_a_bar_has_its_figures_or_is_left_out_with_a_warning():
+    bar = ColourBar(np.full((9, 3), 200, np.uint8), "0", "59.94 Gy")
+    names = tuple(LegendRow((1, 0, 0), "a name that is rather long") for _ in range(20))
+    for side in (1, 20, 64, 92, 100, 128, 512, 3000):
+        found = laid_out((bar, *names), side, side)
+        bars = [row for row in found.rows if isinstance(row.entry, ColourBar)]
+        assert bool(bars) == (side > 91)
+        for row in found.rows:
+            assert 0 <= row.top <= side - 2 * row.letter
+            assert row.left + width_of(row.text, TextSize(row.letter)) <= side - row.letter
+        for row in bars:
+            assert row.text == "0 - 59.94 Gy"
+            assert row.left >= 4 * row.letter
+        assert bool(found.warning) == (len(found.rows) < 21)
+
+
+def test_a_small_dose_says_that_its_bar_is_missing():
+    values = np.full((3, 20, 20), 60000.0)
+    layer = dose(values, (0, 0, 0), (1, 1), (0, 2, 4))
+    image = series(np.full((1, 30, 28), 100))[0]
+    legend = rendicom.RenderOptions(legend=True, layer_style="fill")
+    _, _, told = drawn(image, layer, legend)
+    assert "legend is left out: the picture is too small" in told.warnings[0]
+    larger = rendicom.RenderOptions(legend=True, layer_style="fill", scale=4)
+    with rendicom.open_instance(image) as instance:
+        assert instance.render(1, larger, layers=[as_bytes(layer)]).warnings == ()
 
 
 # --- values ---------------------------------------------------------------------------------

@@ -61,6 +61,15 @@ def test_an_object_opens_on_its_image_where_it_is_first(
     assert (np.ptp(colours, axis=2) > 100).any(), "something is drawn in color"
 
 
+def test_a_dose_opens_on_its_image_with_its_bar(reader: Any, layered: Served) -> None:
+    _open(reader, layered, "dose")
+    ct = re.escape(_series(layered, "ct0"))
+    reader.wait_for_url(re.compile(f".*/series/{ct}/.*layer=.*legend=yes"))
+    settle(reader)
+    assert reader.locator("#layers [data-kind=dose]").is_checked()
+    assert (np.ptp(canvas(reader).astype(int), axis=2) > 100).any()
+
+
 def test_layers_are_switched_and_their_opacity_is_chosen(reader: Any, layered: Served) -> None:
     _open(reader, layered, "ct0")
     settle(reader)
@@ -75,7 +84,7 @@ def test_layers_are_switched_and_their_opacity_is_chosen(reader: Any, layered: S
     kinds = [each.splitlines()[0] for each in boxes.all_inner_texts()]
     assert sorted(kinds) == ["Dose", "Segmentation", "Structure set"]
     assert "Liver" not in reader.locator("#layers").inner_text()
-    mask = boxes.filter(has_text="Segmentation").get_by_role("checkbox")
+    mask = boxes.filter(has_text="Segmentation").locator("[data-layer]")
     mask.check()
     reader.wait_for_function("() => location.hash.includes('layer=')")
     settle(reader)
@@ -83,7 +92,7 @@ def test_layers_are_switched_and_their_opacity_is_chosen(reader: Any, layered: S
     assert (red, green, blue) == pytest.approx(
         (0.4 * 255 + 0.6 * gray[0], 0.6 * gray[1], 0.6 * gray[2]), abs=3
     )
-    reader.get_by_label("Opacity of layers").fill("1")
+    reader.get_by_label("Opacity of Segmentation").fill("1")
     reader.wait_for_function("() => location.hash.includes('layer-opacity=1')")
     settle(reader)
     assert _middle(reader) == pytest.approx((255, 0, 0), abs=3)
@@ -120,11 +129,45 @@ def test_a_dose_comes_with_its_bar(reader: Any, layered: Served) -> None:
     settle(reader)
     reader.keyboard.press("y")
     boxes = reader.locator("#layers .layers > li")
-    boxes.filter(has_text="Dose").get_by_role("checkbox").check()
+    boxes.filter(has_text="Dose").locator("[data-layer]").check()
     reader.wait_for_function("() => location.hash.includes('legend=yes')")
     settle(reader)
-    boxes.filter(has_text="Segmentation").get_by_role("checkbox").check()
+    boxes.filter(has_text="Segmentation").locator("[data-layer]").check()
     reader.wait_for_function("() => !location.hash.includes('legend')")
+
+
+def test_each_layer_has_its_own_values_and_items(reader: Any, layered: Served) -> None:
+    _open(reader, layered, "mask")
+    reader.wait_for_url(re.compile(".*layer=.*"))
+    settle(reader)
+    boxes = reader.locator("#layers .layers > li")
+    boxes.filter(has_text="Dose").locator("[data-layer]").check()
+    reader.get_by_label("Opacity of Dose").fill("0.8")
+    reader.wait_for_function("() => location.hash.includes('layer-opacity=,0.8')")
+    reader.get_by_label("Style of Segmentation").select_option("fill")
+    reader.wait_for_function("() => location.hash.includes('layer-style=fill,')")
+    dose = boxes.filter(has_text="Dose")
+    assert dose.locator(".scale").inner_text().strip() == "0 – 40 Gy"
+    levels = dose.locator("[data-item]")
+    assert levels.count() == 5
+    assert all(levels.nth(each).is_checked() for each in range(5))
+    dose.get_by_label("Show 5 10%").uncheck()
+    reader.wait_for_function("() => location.hash.includes('layer-items=%3B1,2,3,4')")
+    settle(reader)
+    asked = parameters_of(reader)
+    assert asked["layer-opacity"] == ",0.8"
+    assert asked["layer-items"] == ";1,2,3,4"
+    # The address has all of it.
+    reader.reload()
+    settle(reader)
+    reader.keyboard.press("y")
+    boxes.first.wait_for()
+    reader.wait_for_function("() => document.querySelectorAll('[data-item]:checked').length === 4")
+    assert reader.get_by_label("Opacity of Dose").input_value() == "0.8"
+    for number in (1, 2, 3, 4):
+        reader.locator(f"[data-item='{number}']").uncheck()
+    reader.wait_for_function("() => !location.hash.includes('layer-items')")
+    assert not boxes.filter(has_text="Dose").locator("[data-layer]").is_checked()
 
 
 def test_a_segmentation_without_its_image_opens_where_it_has_something(

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from rendicom.composition.layer_options import LayerOptions
     from rendicom.engine import Instance
 
-__all__ = ["DoseLayer", "dose_colours"]
+__all__ = ["DEFAULT_LEVELS", "DoseLayer", "dose_colours"]
 
 _UNITS, _PLANS = 0x30040002, 0x300C0002
 _LEAST_WASH = 0.15
-_DEFAULT_LEVELS = ("95%", "80%", "50%", "30%", "10%")
+DEFAULT_LEVELS = ("95%", "80%", "50%", "30%", "10%")
 _STOPS = ((0, 0, 160), (0, 80, 255), (0, 220, 220), (0, 200, 0), (240, 240, 0), (255, 130, 0),
           (255, 0, 0))  # fmt: skip
 
@@ -108,7 +108,7 @@ class DoseLayer:
     def _levels(self, options: LayerOptions) -> list[tuple[int, str, float]]:
         """Return number, name and amount of the isodose lines."""
         found = []
-        for number, level in enumerate(options.isodose or _DEFAULT_LEVELS, 1):
+        for number, level in enumerate(options.isodose or DEFAULT_LEVELS, 1):
             if level.endswith("%"):
                 amount = float(level[:-1]) / 100 * (self.prescription or self.maximum)
             else:

@@ -18,7 +18,7 @@ from rendicom.errors import CorruptDataError, OptionError, RendicomError, typed_
 from rendicom.options import RenderOptions
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.source import FrameSource
-from rendicom.rendering.pipeline import run
+from rendicom.rendering.pipeline import left_out, run
 from rendicom.rendering.plan import compile_plan
 from rendicom.values import Frame, PixelDescription
 from rendicom.views import shown
@@ -203,8 +203,9 @@ class Instance(FrameSequence):
             plan = plan._replace(layers=over.stack, warnings=(*plan.warnings, *over.warnings))
         image = run(frame, plan)
         seconds = (decoded - start, perf_counter() - decoded)
-        drawn = over.drawn if over is not None else ()
-        return Displayed(image, plan, (*frame.warnings, *plan.warnings), seconds, drawn)
+        drawn = () if over is None else over.drawn
+        warnings = (*frame.warnings, *plan.warnings, *left_out(plan, image))
+        return Displayed(image, plan, warnings, seconds, drawn)
 
     def _halvings(self, number: int, options: RenderOptions) -> int:
         if not getattr(options, "fast", False):  # other types are refused later

@@ -114,3 +114,13 @@ def run(frame: Frame, plan: RenderPlan) -> DisplayImage:
     for stage in STAGES:
         samples = stage(samples, plan, frame)
     return DisplayImage(np.ascontiguousarray(samples), plan.icc_profile)
+
+
+def left_out(plan: RenderPlan, image: DisplayImage) -> tuple[str, ...]:
+    """Return a warning where a picture has no room for its whole legend."""
+    if plan.layers is None or not plan.layers.legend:
+        return ()
+    from rendicom.rendering.legend import laid_out
+
+    warning = laid_out(plan.layers.legend, *image.samples.shape[:2]).warning
+    return (warning,) if warning else ()

@@ -10,12 +10,14 @@ from rendicom import storage
 from rendicom.composition.composed import ComposedObject, compose_object
 from rendicom.composition.file_index import FileIndex
 from rendicom.composition.kinds import is_composed
+from rendicom.composition.dose import DEFAULT_LEVELS
 from rendicom.composition.opening import Layers, open_located
 from rendicom.composition.targets import frames_drawn_on, mentioned_by
 from rendicom.engine import InstanceLocation, PictureRequest, open_instance, open_presentation
 from rendicom.engine.loop import render_sequence as sequence
 from rendicom.errors import NoPixelDataError, RendicomError
 from rendicom.options import RenderOptions
+from rendicom.rendering.layers import ColourBar
 from rendicom.server.tasks import Picture, open_image, travelling
 
 if TYPE_CHECKING:
@@ -38,8 +40,10 @@ __all__ = [
 ]
 
 _ANY = RenderOptions()
-_OF_VOLUMES = ("blending", "dose", "image")
+_WITH_BAR = RenderOptions(legend=True)
+_OF_VOLUMES = ("blending", "image")
 """Kinds that have something nearly everywhere: where first is enough to know."""
+_BAR_COLOURS = 13
 
 
 def render_layered(request: PictureRequest) -> Picture:
@@ -191,20 +195,41 @@ class _LayerOnImages:
 
     def __init__(self, kind: str, first: tuple[int, int]) -> None:
         self.kind, self.first = kind, first
-        self.is_complete = kind in _OF_VOLUMES
+        self.bar: ColourBar | None = None
         self.items: dict[int, tuple[DrawnItem, tuple[int, int]]] = {}
 
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether there is no more to find."""
+        if self.kind == "dose":
+            return len(self.items) == len(DEFAULT_LEVELS)
+        return self.kind in _OF_VOLUMES
+
     def told(self, uid: str, *, has_names: bool) -> dict[str, Any]:
+        # The levels of a dose tell nothing of the patient.
+        is_named = has_names or self.kind == "dose"
         items = [
             {
                 "number": number,
-                "color": "#{:02X}{:02X}{:02X}".format(*item.colour),
-                **({"name": item.name} if has_names else {}),
+                "color": _hexadecimal(item.colour),
+                **({"name": item.name} if is_named else {}),
                 "first": first,
             }
             for number, (item, first) in sorted(self.items.items())
         ]
-        return {"layer": uid, "kind": self.kind, "first": self.first, "items": items}
+        told = {"layer": uid, "kind": self.kind, "first": self.first, "items": items}
+        return told if self.bar is None else told | {"bar": _told_bar(self.bar)}
+
+
+def _told_bar(bar: ColourBar) -> dict[str, Any]:
+    last = len(bar.colours) - 1
+    places = [round(last * place / (_BAR_COLOURS - 1)) for place in range(_BAR_COLOURS)]
+    colours = [_hexadecimal(bar.colours[place].tolist()) for place in places]
+    return {"colors": colours, "low": bar.low, "high": bar.high}
+
+
+def _hexadecimal(colour: Sequence[int]) -> str:
+    return "#{:02X}{:02X}{:02X}".format(*colour)
 
 
 def _look(
@@ -215,9 +240,11 @@ def _look(
         known = found.get(uid)
         if known is not None and known.is_complete:
             return
-        over = layer.of_frame(image.header, image.description, frame, _ANY)
+        over = layer.of_frame(image.header, image.description, frame, _WITH_BAR)
+        bars = (each for each in over.stack.legend if isinstance(each, ColourBar))
         for drawn in over.drawn:
             here = index, frame
             listed = found.setdefault(uid, _LayerOnImages(drawn.kind, here))
+            listed.bar = next(bars, listed.bar)
             for item in drawn.items:
                 listed.items.setdefault(item.number, (item, here))

@@ -21,6 +21,7 @@ from rendicom.rendering.layers import (
     LegendRow,
     ValueLayer,
 )
+from rendicom.rendering.legend import PlacedRow, laid_out
 from rendicom.rendering.stages.displayed_area import Affine, Placement, quarter_turned
 from rendicom.rendering.stages.drawing import (
     PathMark,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["draw_layers"]
 
 _WHITE = (1.0, 1.0, 1.0)
-_LEGEND_SIDES, _LEAST_LETTER = 40, 7
 
 
 def draw_layers(samples: NDArray[Any], stack: LayerStack, placing: Placing) -> NDArray[Any]:
@@ -150,30 +150,24 @@ def _draw_label(canvas: NDArray[Any], label: LayerLabel, placing: Placing) -> No
 
 
 def _draw_legend(canvas: NDArray[Any], legend: tuple[LegendRow | ColourBar, ...]) -> None:
-    """List colors and names from the lower left corner up, as many as there is room for."""
-    rows, columns = canvas.shape[:2]
-    letter = max(_LEAST_LETTER, min(rows, columns) // _LEGEND_SIDES)
-    height, margin = 2 * letter, letter
-    shown = legend[: max(0, (rows - 2 * margin) // height)]
-    for place, entry in enumerate(shown):
-        top = rows - margin - (len(shown) - place) * height
-        swatch = np.ones((letter, letter), np.float32)
-        left, text = margin, ""
-        if isinstance(entry, LegendRow):
-            blend(canvas, swatch, entry.colour, top=top, left=left)
-            left, text = left + 2 * letter, entry.text
+    """List colors and names in the lower left corner, as many as there is room for."""
+    if not legend:
+        return
+    for row in laid_out(legend, canvas.shape[0], canvas.shape[1]).rows:
+        letter = row.letter
+        if isinstance(row.entry, LegendRow):
+            swatch = np.ones((letter, letter), np.float32)
+            blend(canvas, swatch, row.entry.colour, top=row.top, left=letter)
         else:
-            left = _draw_bar(canvas, entry, top, left, letter)
-            text = f"{entry.low} - {entry.high}"
-        if text:
-            box = (float(left), float(top), float(columns - margin), float(top + letter))
-            draw_note(canvas, TextMark(text, _WHITE, box, None))
+            _draw_bar(canvas, row)
+        box = (row.left, row.top, row.left + row.width, row.top + letter)
+        draw_note(canvas, TextMark(row.text, _WHITE, box, None))
 
 
-def _draw_bar(canvas: NDArray[Any], bar: ColourBar, top: int, left: int, letter: int) -> int:
-    """Draw the colors of a range side by side; return where a text can begin."""
-    width = min(8 * letter, max(0, int(canvas.shape[1]) - left))
-    index = np.arange(width) * (len(bar.colours) - 1) // max(1, width - 1)
-    part = canvas[max(0, top) : top + letter, left : left + width]
-    part[...] = (bar.colours[index].astype(np.uint32) * 257).astype(canvas.dtype)
-    return left + width + letter
+def _draw_bar(canvas: NDArray[Any], row: PlacedRow) -> None:
+    """Draw the colors of a range side by side."""
+    left, width = row.letter, row.left - 2 * row.letter
+    colours = row.entry.colours
+    index = np.arange(width) * (len(colours) - 1) // max(1, width - 1)
+    part = canvas[row.top : row.top + row.letter, left : left + width]
+    part[...] = (colours[index].astype(np.uint32) * 257).astype(canvas.dtype)

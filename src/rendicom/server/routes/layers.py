@@ -40,7 +40,8 @@ async def _layers(request: Request) -> Response:
     has_names = read("names", _switch, texts.get("names", "no"))
     entries = await services.lookup.entries(resource)
     if resource.instance and not is_base(entries[0]):
-        objects = [(entries[0].instance, entries)]
+        above = await superimposed(services, entries[0])
+        objects = [(entries[0].instance, [*entries, *above])]
         images = await images_about(services, entries[0])
     else:
         images = [each for each in entries if is_base(each)]

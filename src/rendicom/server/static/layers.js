@@ -7,35 +7,53 @@ import { LATER, SOON, askDicom, askJson, DICOMWEB } from "./api.js";
 import { count, text } from "./dicom.js";
 import { find, h } from "./dom.js";
 import { icon } from "./icons.js";
+import { layerOf } from "./state/options.js";
 import { formatRoute, resourcePath } from "./state/route.js";
 
 /**
  * @typedef {{study: string, series: string, instance: string, frame: number}} Place
  * @typedef {{layer: string, kind: string, first: Place,
- *   items: {number: number, color: string, name?: string, first: Place}[]}} Layer
+ *   items: {number: number, color: string, name?: string, first: Place}[],
+ *   bar?: {colors: string[], low: string, high: string}}} Layer
  */
 
 const SEGMENTATIONS = ["1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"];
 const STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3";
+/** Dose; Blending and Advanced Blending Presentation States. */
+const DRAWN_ON_IMAGES = [
+  "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.11.4", "1.2.840.10008.5.1.4.1.1.11.8",
+];
 const MOST_FRAMES = 256;
 const STYLES = [["", "As usual"], ["fill", "Filled"], ["outline", "Outlined"], ["both", "Both"]];
+/** Kinds that have an opacity, and those that have a style. */
+const FILLED = ["segmentation", "structure set", "dose", "image"];
+const STYLED = FILLED.filter((kind) => kind !== "image");
+const USUAL_OPACITY = "0.4";
 
 /** Whether an object is looked at on the images that it is about. @param {string} sopClass */
 export const isAboutImages = (sopClass) =>
   SEGMENTATIONS.includes(sopClass) || sopClass === STRUCTURE_SET;
+
+/** Whether an object is opened on its images, where they are here. @param {string} sopClass */
+export const opensOnImages = (sopClass) =>
+  isAboutImages(sopClass) || DRAWN_ON_IMAGES.includes(sopClass);
 
 const askLayers = (resource, how, query = "") => askJson(
   `${DICOMWEB}${resourcePath({ ...resource, frame: 0 })}/layers${query}`, how,
 ).then((told) => told?.layers ?? []);
 
 /**
- * Where an object is seen first, with it as a layer; null where its images are not here.
+ * Where an object is seen first, a dose where it is high, with it as a layer; null where its
+ * images are not here.
  * @param {import("./stack.js").Item} item @param {{signal: AbortSignal}} how
- * @returns {Promise<(Place & {layer: string})|null>}
+ * @returns {Promise<(Place & {layer: string, hasBar: boolean})|null>}
  */
 export async function firstPlace(item, how) {
   const [layer] = await askLayers(item, how).catch(() => []);
-  return layer ? { ...layer.first, layer: layer.layer } : null;
+  if (!layer) return null;
+  const isDose = layer.kind === "dose";
+  const first = isDose && layer.items.length > 0 ? layer.items[0].first : layer.first;
+  return { ...first, layer: layer.layer, hasBar: isDose };
 }
 
 /**
@@ -69,12 +87,6 @@ export function createLayers(reading) {
     put({ legend: hasNames });
     fill();
   } });
-  const opacity = h("input", {
-    type: "range", min: "0.1", max: "1", step: "0.1", "aria-label": "Opacity of layers",
-    onchange: () => put({ layerOpacity: opacity.value }),
-  });
-  const style = h("select", { "aria-label": "Style of layers", onchange: () => (
-    put({ layerStyle: style.value })) }, ...STYLES.map(([value, label]) => h("option", { value, textContent: label })));
   aside.append(
     h("header", {}, h("h2", { textContent: "Layers" }),
       h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => toggle() },
@@ -82,8 +94,6 @@ export function createLayers(reading) {
     state,
     h("div", { class: "scroll" }, list),
     h("div", { class: "how" },
-      h("label", {}, "Opacity ", opacity),
-      h("label", {}, "Style ", style),
       h("label", { class: "check" }, names, " Names and legend (they may identify)")),
   );
 
@@ -121,47 +131,104 @@ export function createLayers(reading) {
 
   function element(layer, titles) {
     const title = titles.get(layer.layer);
+    const kind = layer.kind.charAt(0).toUpperCase() + layer.kind.slice(1);
     const box = h("input", {
       type: "checkbox", "data-layer": layer.layer, "data-kind": layer.kind,
-      onchange: () => switchLayer(layer, box.checked),
+      onchange: () => change(layer, box.checked ? {} : null),
     });
-    const label = layer.kind.charAt(0).toUpperCase() + layer.kind.slice(1);
     return h("li", {},
       h("label", { class: "check" }, box, h("span", {},
-        h("span", { textContent: label }),
+        h("span", { textContent: kind }),
         title && h("span", { class: "dim", textContent: title }))),
-      h("ul", {}, ...layer.items.map((item) => h("li", {}, itemLink(layer, item)))));
+      layer.bar ? bar(layer.bar) : null,
+      h("ul", {}, ...layer.items.map((item) => h("li", {}, ...itemParts(layer, item)))),
+      settings(layer, `${kind} ${title ?? ""}`.trim()));
   }
 
-  /** Leads to where the item is first. */
-  function itemLink(layer, item) {
+  /** Opacity and style of a layer that is on. */
+  function settings(layer, name) {
+    const figure = h("output", { class: "dim" });
+    const opacity = h("input", {
+      type: "range", min: "0", max: "1", step: "0.05", "aria-label": `Opacity of ${name}`, "data-of": layer.layer,
+      oninput: () => tellOpacity(opacity),
+      onchange: () => change(layer, { opacity: opacity.value }),
+    });
+    const style = h("select", {
+      "aria-label": `Style of ${name}`, "data-of": layer.layer,
+      onchange: () => change(layer, { style: style.value }),
+    }, ...STYLES.map(([value, label]) => h("option", { value, textContent: label })));
+    if (!FILLED.includes(layer.kind)) return null;
+    return h("div", { class: "how", "data-how": layer.layer, hidden: true },
+      h("label", {}, "Opacity ", opacity, figure),
+      STYLED.includes(layer.kind) ? h("label", {}, "Style ", style) : null);
+  }
+
+  function bar({ colors, low, high }) {
+    const range = h("span", { class: "range", "aria-hidden": "true" });
+    range.style.background = `linear-gradient(to right, ${colors.join(", ")})`;
+    return h("div", { class: "scale" }, range, h("span", { textContent: `${low} – ${high}` }));
+  }
+
+  /** Its switch, where there are several, and what leads to where it is first. */
+  function itemParts(layer, item) {
+    const name = [item.number, item.name].filter(Boolean).join(" ");
     const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
     swatch.style.background = item.color;
-    return h("a", {
-      href: formatRoute({ ...item.first, options: withLayer(layer) }),
+    const box = layer.items.length > 1 && h("input", {
+      type: "checkbox", "data-of": layer.layer, "data-item": item.number, "aria-label": `Show ${name}`,
+      onchange: () => switchItem(layer, item.number, box.checked),
+    });
+    const link = h("a", {
+      href: formatRoute({ ...item.first, options: { ...options(), layers: withLayer(layer) } }),
       title: "Go to where it is first",
-    }, swatch, [item.number, item.name].filter(Boolean).join(" "));
+    }, swatch, name);
+    return [box, link];
   }
 
-  const withLayer = ({ layer }) => ({
-    ...options(), layers: [...new Set([...options().layers, layer])],
-  });
+  const withLayer = ({ layer }) => {
+    const { layers } = options();
+    return layers.some(({ uid }) => uid === layer) ? layers : [...layers, layerOf(layer)];
+  };
 
-  function switchLayer(layer, isOn) {
-    const others = options().layers.filter((each) => each !== layer.layer);
-    const layers = isOn ? [...others, layer.layer] : others;
+  const ownOf = (uid) => options().layers.find((each) => each.uid === uid);
+
+  const isShown = (own, number) => Boolean(own)
+    && (own.items === "" || own.items.split(",").includes(String(number)));
+
+  /** A layer none of whose items is left is off; an item of one that is off comes alone. */
+  function switchItem(layer, number, isOn) {
+    const own = ownOf(layer.layer);
+    const shown = layer.items.map((item) => item.number)
+      .filter((each) => (each === number ? isOn : isShown(own, each)));
+    if (shown.length === 0) change(layer, null);
+    else change(layer, { items: shown.length === layer.items.length ? "" : shown.join(",") });
+  }
+
+  /** Puts a layer on, with what is new of it, or off: `patch` is null then. */
+  function change(layer, patch) {
+    const layers = withLayer(layer).flatMap((each) => {
+      if (each.uid !== layer.layer) return [each];
+      return patch === null ? [] : [{ ...each, ...patch }];
+    });
     // The bar of a dose names no patient: it is shown with it.
-    const kinds = new Set(layers.map((uid) => list.querySelector(`[data-layer="${uid}"]`)?.dataset.kind));
+    const kinds = new Set(layers.map(({ uid }) => list.querySelector(`[data-layer="${uid}"]`)?.dataset.kind));
     put({ layers, legend: hasNames || (kinds.size === 1 && kinds.has("dose")) });
   }
 
   function mark() {
-    const { layers, layerOpacity, layerStyle } = options();
-    for (const box of list.querySelectorAll("input")) {
-      box.checked = layers.includes(box.dataset.layer);
+    for (const each of list.querySelectorAll("[data-layer]")) each.checked = Boolean(ownOf(each.dataset.layer));
+    for (const each of list.querySelectorAll("[data-item]")) {
+      each.checked = isShown(ownOf(each.dataset.of), each.dataset.item);
     }
-    opacity.value = layerOpacity || "0.4";
-    style.value = layerStyle;
+    for (const each of list.querySelectorAll("[data-how]")) {
+      const own = ownOf(each.dataset.how);
+      each.hidden = !own;
+      if (!own) continue;
+      const [opacity, style] = [each.querySelector("input"), each.querySelector("select")];
+      opacity.value = own.opacity || USUAL_OPACITY;
+      tellOpacity(opacity);
+      if (style) style.value = own.style;
+    }
   }
 
   function toggle() {
@@ -186,6 +253,11 @@ export function createLayers(reading) {
     },
     onChange: (run) => listeners.push(run),
   };
+}
+
+/** @param {HTMLInputElement} opacity */
+function tellOpacity(opacity) {
+  opacity.nextElementSibling.textContent = `${Math.round(opacity.value * 100)} %`;
 }
 
 /** What the rail calls the series that objects are of, by the UIDs of both. */

@@ -9,12 +9,13 @@ import { debounced, find } from "./dom.js";
 import { openDownload, openShare } from "./export.js";
 import { createTool, listenToHand } from "./hand.js";
 import { icon } from "./icons.js";
-import { createLayers, firstFilledFrame, firstPlace, isAboutImages } from "./layers.js";
+import { createLayers, firstFilledFrame, firstPlace, isAboutImages, opensOnImages } from "./layers.js";
 import { listenToKeys, openHelp } from "./keyboard.js";
 import { createMetadata } from "./metadata.js";
 import { createPanes } from "./panes.js";
 import { fillRail, markSeries } from "./series.js";
 import { listSeries, listStack } from "./stack.js";
+import { layerOf } from "./state/options.js";
 import { formatRoute } from "./state/route.js";
 import { createTools, presetsFor } from "./tools.js";
 
@@ -118,10 +119,10 @@ export function createViewer(rooms) {
     const stack = await listStack(open.study, series, { signal }).finally(() => markBusy(false));
     if (stack.length === 0) throw new Error("There is nothing in this series.");
     const [item] = stack;
-    if (!route.instance && isAboutImages(item.sopClass)) {
+    if (!route.instance && opensOnImages(item.sopClass)) {
       const place = await firstPlace(item, { signal });
       if (place && place.study === open.study) return showOnImage(place, route.options);
-      if (item.kind === "image") {
+      if (item.kind === "image" && isAboutImages(item.sopClass)) {
         const frame = await firstFilledFrame(item, { signal }).catch(() => 1);
         Object.assign(route, { instance: item.instance, frame });
       }
@@ -135,11 +136,11 @@ export function createViewer(rooms) {
     if (document.activeElement === document.body) shown.image.focus({ preventScroll: true });
   }
 
-  /** A segmentation or structure set is seen on its images. */
-  function showOnImage({ layer, ...place }, options) {
+  /** A segmentation, structure set or dose is seen on its images. */
+  function showOnImage({ layer, hasBar, ...place }, options) {
     // On a phone the list would cover the image.
     if (matchMedia("(min-width: 900px)").matches) layers.open();
-    location.replace(formatRoute({ ...place, options: { ...options, layers: [layer] } }));
+    location.replace(formatRoute({ ...place, options: { ...options, layers: [layerOf(layer)], legend: hasBar } }));
   }
 
   const indexOf = (stack, { instance, frame }) => stack.findIndex(

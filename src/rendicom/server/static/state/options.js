@@ -3,8 +3,10 @@
  *
  * @typedef {{center: number, width: number, function: string}} Window
  * @typedef {{window: Window|null, voi: string, invert: boolean, rotate: number, flip: ""|"h"|"v",
- *   overlays: boolean, patient: boolean, technique: boolean, layers: string[],
- *   layerOpacity: string, layerStyle: string, legend: boolean}} Options
+ *   overlays: boolean, patient: boolean, technique: boolean, layers: LayerOptions[],
+ *   legend: boolean}} Options
+ * @typedef {{uid: string, opacity: string, style: string, items: string}} LayerOptions
+ *   one that is drawn, and how; texts are empty for what is usual, `items` are numbers: `1,3`
  */
 
 /** @type {Readonly<Options>} */
@@ -18,8 +20,6 @@ export const DEFAULTS = Object.freeze({
   patient: false,
   technique: false,
   layers: Object.freeze([]),
-  layerOpacity: "",
-  layerStyle: "",
   legend: false,
 });
 
@@ -51,11 +51,38 @@ export function optionPairs(options) {
 }
 
 const layerPairs = (options) => [
-  ["layer", options.layers.join(",")],
-  ["layer-opacity", options.layerOpacity],
-  ["layer-style", options.layerStyle],
+  ["layer", options.layers.map(({ uid }) => uid).join(",")],
+  ...LAYER_VALUES.map(([name, key, mark]) => [name, joined(options.layers.map((each) => each[key]), mark)]),
   ["legend", options.legend ? "yes" : ""],
 ];
+
+/** Values of each layer: the parameter, where they are kept, what stands between them. */
+const LAYER_VALUES = [
+  ["layer-opacity", "opacity", ",", /^(0?\.\d+|0|1)$/],
+  ["layer-style", "style", ",", /^(fill|outline|both)$/],
+  ["layer-items", "items", ";", /^\d+(,\d+)*$/],
+];
+
+/** One that is the same for all layers stands once. */
+const joined = (values, mark) => (
+  values.every((each) => each === values[0]) ? values[0] : values.join(mark));
+
+/** @param {string} uid @returns {LayerOptions} */
+export const layerOf = (uid) => ({ uid, opacity: "", style: "", items: "" });
+
+/** @param {URLSearchParams} query @returns {LayerOptions[]} */
+function parseLayers(query) {
+  const uids = (query.get("layer") ?? "").split(",").filter((uid) => /^[0-9.]+$/.test(uid));
+  const layers = uids.map(layerOf);
+  for (const [name, key, mark, form] of LAYER_VALUES) {
+    const values = (query.get(name) ?? "").split(mark);
+    layers.forEach((layer, at) => {
+      const value = values.length > 1 ? values[at] ?? "" : values[0];
+      if (form.test(value)) layer[key] = value;
+    });
+  }
+  return layers;
+}
 
 /** The query of a URL; commas and colons stay readable. @param {string[][]} pairs */
 export const queryText = (pairs) => pairs
@@ -75,11 +102,7 @@ export function parseOptions(query) {
     overlays: query.get("overlays") === "yes",
     patient: words.includes("patient"),
     technique: words.includes("technique"),
-    layers: (query.get("layer") ?? "").split(",").filter((uid) => /^[0-9.]+$/.test(uid)),
-    layerOpacity: /^(0?\.\d+|0|1)$/.test(query.get("layer-opacity") ?? "")
-      ? query.get("layer-opacity") : "",
-    layerStyle: ["fill", "outline", "both"].includes(query.get("layer-style"))
-      ? query.get("layer-style") : "",
+    layers: parseLayers(query),
     legend: query.get("legend") === "yes",
   };
 }
