@@ -116,6 +116,10 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
         "An object given with `--layer`, or a part of it, is not drawn; the sentence says why.",
         "Take an image of the same study and frame of reference, or other `--layer-items`.",
     ),
+    "legend-cut": (
+        "The picture has no room for the whole legend, or for a bar and its figures.",
+        "Make the picture larger: `--scale 4`.",
+    ),
     "letters-missing": (
         "No installed font has the letters of a text.",
         "Install a font for the script, or name one in `RENDICOM_FONTS`.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.values import DisplayImage
 
 if TYPE_CHECKING:
@@ -116,11 +117,11 @@ def run(frame: Frame, plan: RenderPlan) -> DisplayImage:
     return DisplayImage(np.ascontiguousarray(samples), plan.icc_profile)
 
 
-def left_out(plan: RenderPlan, image: DisplayImage) -> tuple[str, ...]:
+def left_out(plan: RenderPlan, image: DisplayImage) -> tuple[CodedWarning, ...]:
     """Return a warning where a picture has no room for its whole legend."""
     if plan.layers is None or not plan.layers.legend:
         return ()
     from rendicom.rendering.legend import laid_out
 
     warning = laid_out(plan.layers.legend, *image.samples.shape[:2]).warning
-    return (warning,) if warning else ()
+    return (CodedWarning("legend-cut", warning),) if warning else ()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from rendicom import storage
 from rendicom.composition.composed import ComposedObject, compose_object
+from rendicom.composition.dose import DEFAULT_LEVELS
 from rendicom.composition.file_index import FileIndex
 from rendicom.composition.kinds import is_composed
-from rendicom.composition.dose import DEFAULT_LEVELS
 from rendicom.composition.opening import Layers, open_located
 from rendicom.composition.targets import frames_drawn_on, mentioned_by
 from rendicom.engine import InstanceLocation, PictureRequest, open_instance, open_presentation
