@@ -64,8 +64,10 @@ def test_an_object_opens_on_its_image_where_it_is_first(
 def test_a_dose_opens_on_its_image_with_its_bar(reader: Any, layered: Served) -> None:
     _open(reader, layered, "dose")
     ct = re.escape(_series(layered, "ct0"))
-    reader.wait_for_url(re.compile(f".*/series/{ct}/.*layer=.*legend=yes"))
+    reader.wait_for_url(re.compile(f".*/series/{ct}/.*layer=.*"))
     settle(reader)
+    reader.locator("#scales").get_by_text("0 – 40 Gy").wait_for()
+    assert reader.locator("#scales .swatch").count() == 5
     assert reader.locator("#layers [data-kind=dose]").is_checked()
     assert (np.ptp(canvas(reader).astype(int), axis=2) > 100).any()
 
@@ -130,10 +132,14 @@ def test_a_dose_comes_with_its_bar(reader: Any, layered: Served) -> None:
     reader.keyboard.press("y")
     boxes = reader.locator("#layers .layers > li")
     boxes.filter(has_text="Dose").locator("[data-layer]").check()
-    reader.wait_for_function("() => location.hash.includes('legend=yes')")
-    settle(reader)
+    bar = reader.locator("#scales")
+    bar.get_by_text("0 – 40 Gy").wait_for()
+    assert [each.strip() for each in bar.locator(".scale").all_inner_texts()][1:] == [
+        "95%", "80%", "50%", "30%", "10%",
+    ]  # fmt: skip
     boxes.filter(has_text="Segmentation").locator("[data-layer]").check()
-    reader.wait_for_function("() => !location.hash.includes('legend')")
+    boxes.filter(has_text="Dose").locator("[data-layer]").uncheck()
+    bar.wait_for(state="hidden")
 
 
 def test_each_layer_has_its_own_values_and_items(reader: Any, layered: Served) -> None:

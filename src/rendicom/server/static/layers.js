@@ -46,14 +46,13 @@ const askLayers = (resource, how, query = "") => askJson(
  * Where an object is seen first, a dose where it is high, with it as a layer; null where its
  * images are not here.
  * @param {import("./stack.js").Item} item @param {{signal: AbortSignal}} how
- * @returns {Promise<(Place & {layer: string, hasBar: boolean})|null>}
+ * @returns {Promise<(Place & {layer: string})|null>}
  */
 export async function firstPlace(item, how) {
   const [layer] = await askLayers(item, how).catch(() => []);
   if (!layer) return null;
-  const isDose = layer.kind === "dose";
-  const first = isDose && layer.items.length > 0 ? layer.items[0].first : layer.first;
-  return { ...first, layer: layer.layer, hasBar: isDose };
+  const highest = layer.kind === "dose" && layer.items[0];
+  return { ...(highest || layer).first, layer: layer.layer };
 }
 
 /**
@@ -82,6 +81,9 @@ export function createLayers(reading) {
   let asking = new AbortController();
   const state = h("p", { class: "dim", role: "status" });
   const list = h("ul", { class: "layers" });
+  const scales = find("#scales");
+  /** What is listed. @type {Layer[]} */
+  let known = [];
   const names = h("input", { type: "checkbox", onchange: () => {
     hasNames = names.checked;
     put({ legend: hasNames });
@@ -102,7 +104,8 @@ export function createLayers(reading) {
 
   /** What is listed is of one series, and asked for when it is looked at. */
   async function fill() {
-    if (aside.hidden || !reading.item) return;
+    const isWanted = !aside.hidden || options().layers.length > 0;
+    if (!isWanted || !reading.item) return mark();
     const { study, series } = reading.item;
     const wanted = `${series} ${hasNames}`;
     if (shown === wanted) return mark();
@@ -110,6 +113,7 @@ export function createLayers(reading) {
     asking.abort();
     asking = new AbortController();
     const { signal } = asking;
+    known = [];
     list.replaceChildren();
     state.textContent = "Looking for layers…";
     try {
@@ -120,6 +124,7 @@ export function createLayers(reading) {
       state.textContent = layers.length > 0
         ? `${count(layers.length, "object")} can be drawn on these images.`
         : "Nothing in this study lies on these images.";
+      known = layers;
       list.replaceChildren(...layers.map((layer) => element(layer, titles)));
       mark();
     } catch (problem) {
@@ -163,17 +168,9 @@ export function createLayers(reading) {
       STYLED.includes(layer.kind) ? h("label", {}, "Style ", style) : null);
   }
 
-  function bar({ colors, low, high }) {
-    const range = h("span", { class: "range", "aria-hidden": "true" });
-    range.style.background = `linear-gradient(to right, ${colors.join(", ")})`;
-    return h("div", { class: "scale" }, range, h("span", { textContent: `${low} – ${high}` }));
-  }
-
   /** Its switch, where there are several, and what leads to where it is first. */
   function itemParts(layer, item) {
     const name = [item.number, item.name].filter(Boolean).join(" ");
-    const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
-    swatch.style.background = item.color;
     const box = layer.items.length > 1 && h("input", {
       type: "checkbox", "data-of": layer.layer, "data-item": item.number, "aria-label": `Show ${name}`,
       onchange: () => switchItem(layer, item.number, box.checked),
@@ -181,7 +178,7 @@ export function createLayers(reading) {
     const link = h("a", {
       href: formatRoute({ ...item.first, options: { ...options(), layers: withLayer(layer) } }),
       title: "Go to where it is first",
-    }, swatch, name);
+    }, swatchOf(item), name);
     return [box, link];
   }
 
@@ -210,12 +207,22 @@ export function createLayers(reading) {
       if (each.uid !== layer.layer) return [each];
       return patch === null ? [] : [{ ...each, ...patch }];
     });
-    // The bar of a dose names no patient: it is shown with it.
-    const kinds = new Set(layers.map(({ uid }) => list.querySelector(`[data-layer="${uid}"]`)?.dataset.kind));
-    put({ layers, legend: hasNames || (kinds.size === 1 && kinds.has("dose")) });
+    put({ layers, legend: hasNames });
+  }
+
+  /** The bar of a dose, and its lines, lie beside the image: they name no patient. */
+  function showScales() {
+    const doses = known.filter(({ layer, kind, bar: its }) => kind === "dose" && its && ownOf(layer));
+    scales.hidden = doses.length === 0 || options().legend;
+    scales.replaceChildren(...doses.flatMap((dose) => {
+      const lines = ownOf(dose.layer).style === "fill" ? [] : dose.items
+        .filter(({ number }) => isShown(ownOf(dose.layer), number));
+      return [bar(dose.bar), ...lines.map((item) => h("div", { class: "scale" }, swatchOf(item), item.name))];
+    }));
   }
 
   function mark() {
+    showScales();
     for (const each of list.querySelectorAll("[data-layer]")) each.checked = Boolean(ownOf(each.dataset.layer));
     for (const each of list.querySelectorAll("[data-item]")) {
       each.checked = isShown(ownOf(each.dataset.of), each.dataset.item);
@@ -253,6 +260,19 @@ export function createLayers(reading) {
     },
     onChange: (run) => listeners.push(run),
   };
+}
+
+/** The colors of a range of values, and their figures. */
+function bar({ colors, low, high }) {
+  const range = h("span", { class: "range", "aria-hidden": "true" });
+  range.style.background = `linear-gradient(to right, ${colors.join(", ")})`;
+  return h("div", { class: "scale" }, range, h("span", { textContent: `${low} – ${high}` }));
+}
+
+function swatchOf({ color }) {
+  const swatch = h("span", { class: "swatch", "aria-hidden": "true" });
+  swatch.style.background = color;
+  return swatch;
 }
 
 /** @param {HTMLInputElement} opacity */

@@ -137,10 +137,10 @@ export function createViewer(rooms) {
   }
 
   /** A segmentation, structure set or dose is seen on its images. */
-  function showOnImage({ layer, hasBar, ...place }, options) {
+  function showOnImage({ layer, ...place }, options) {
     // On a phone the list would cover the image.
     if (matchMedia("(min-width: 900px)").matches) layers.open();
-    location.replace(formatRoute({ ...place, options: { ...options, layers: [layerOf(layer)], legend: hasBar } }));
+    location.replace(formatRoute({ ...place, options: { ...options, layers: [layerOf(layer)] } }));
   }
 
   const indexOf = (stack, { instance, frame }) => stack.findIndex(
