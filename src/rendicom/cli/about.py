@@ -1,4 +1,4 @@
-"""``--on``: turns an object that is about images round, into these images and what lies on them."""
+"""``--on``: replaces an object by the images it refers to, and draws the object on them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     _TextChoice = click.Choice[str]
     _FormatParameter = click.ParamType[OutputFormat]
 else:
-    # Generic since click 8.2 and 8.3 only.
+    # Generic only since click 8.2 and 8.3.
     _TextChoice = click.Choice
     _FormatParameter = click.ParamType
 

@@ -47,18 +47,18 @@ if TYPE_CHECKING:
 __all__ = ["Console", "complain", "counted", "duration", "print_json", "printable", "speed"]
 
 _FAILURES_SHOWN = 20
-"""So many failures of one code are shown one by one: there may be millions."""
+"""Failures of one code that are shown one by one: there may be millions."""
 _NOTICES_SHOWN = 10
 _REASONS_SHOWN = 5
 _LONG_RUN = 3.0
-"""Seconds of a run that is worth saying how fast it was."""
+"""Shortest run, in seconds, whose speed is reported."""
 
 
 def printable(text: str) -> str:
-    """Return ``text`` on one line, with nothing in it that could steer a terminal."""
+    """Return ``text`` on one line, without control characters."""
     if text.isprintable():
         return text
-    # "\udc80" and the like stand for bytes of a file name that are not UTF-8.
+    # Surrogates such as "\udc80" stand for bytes of file names that are not UTF-8.
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
@@ -72,7 +72,7 @@ def complain(message: str, *, about: str = "", hint: str = "") -> None:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Print one line of JSON on standard output, at once: others may be waiting for it."""
+    """Print one line of JSON on standard output, and flush it for programs that wait."""
     import json
 
     sys.stdout.write(json.dumps(value) + "\n")
@@ -89,7 +89,7 @@ def counted(number: int, what: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person says it.
+    """Return a duration for people.
 
     >>> duration(3.2), duration(250), duration(7800)
     ('3 s', '4 min', '2 h 10 min')
@@ -148,7 +148,7 @@ class Console:
     _said: tuple[str, set[str]] = field(default=("", set()), init=False)
 
     def show(self, outcome: Outcome) -> None:
-        """Say and count one outcome."""
+        """Report and count one outcome."""
         match outcome:
             case Written():
                 self._show_written(outcome)
@@ -173,7 +173,7 @@ class Console:
                     complain(f"{outcome.what}, ignored", about=outcome.source)
 
     def _may_show(self, kind: str, *, most: int, is_listed: bool = True) -> bool:
-        """Tell whether to show one more of a kind; at the first that is not, say that there are."""
+        """Tell whether to show one more of a kind; report once that further ones are hidden."""
         if self.is_verbose:
             return True
         self._shown[kind] += 1
@@ -184,7 +184,7 @@ class Console:
         return self._shown[kind] <= most
 
     def summarise(self, tally: Counters, *, seconds: float, is_rehearsal: bool = False) -> None:
-        """Say on a few lines what came of many sources in so many seconds."""
+        """Print a summary of the run, in a few lines."""
         if not self.is_quiet:
             complain(", ".join(self._parts(tally, seconds=seconds, is_rehearsal=is_rehearsal)))
             if tally.no_pixels:
@@ -203,7 +203,7 @@ class Console:
             })  # fmt: skip
 
     def say_sheets(self, sheets: Sequence[str]) -> None:
-        """Say which contact sheets were made."""
+        """Report the contact sheets."""
         if sheets and not self.is_quiet:
             others = f" and {len(sheets) - 1} more there" if len(sheets) > 1 else ""
             complain(f"{counted(len(sheets), 'contact sheet')} written: {sheets[0]}{others}")
@@ -311,7 +311,7 @@ class Console:
         most: int = _NOTICES_SHOWN,
         is_listed: bool = True,
     ) -> None:
-        """Say something about a source, unless it was said already of its last frame."""
+        """Print a note on a source, unless its last frame had the same one."""
         if self.is_quiet:
             return
         if self._said[0] != source:
@@ -323,14 +323,14 @@ class Console:
 
 
 def _print(text: str) -> None:
-    """Print one line on standard output, whatever letters it can hold."""
+    """Print one line on standard output, with characters it cannot encode escaped."""
     encoding = sys.stdout.encoding or "utf-8"
     line = printable(text).encode(encoding, "backslashreplace").decode(encoding)
     sys.stdout.write(line + "\n")
 
 
 def _without_pixels(tally: Counters) -> str:
-    """Return how many objects have no pixels, and what can be done about them."""
+    """Return the number of objects without pixels, and how to convert them."""
     one, documents = tally.no_pixels == 1, tally.documents
     have = f"{counted(tally.no_pixels, 'object')} {'has' if one else 'have'} no pixels"
     leaves = f"--only-images leaves {'it' if one else 'them'} out"

@@ -75,7 +75,7 @@ def _read_frames(
 
 
 def file_flags() -> list[click.Parameter]:
-    """Return the flags that matter whatever TARGET is; the first is the paths."""
+    """Return the parameters for any TARGET; the first one is the paths."""
     return [
         click.Argument(
             ["paths"], nargs=-1, required=True, metavar="[SOURCE...] [TARGET]",
@@ -197,12 +197,12 @@ def convert(
 
 
 def is_told(target: Target) -> bool:
-    """Tell whether the name of the one file that is written is said: to a person, at a terminal."""
+    """Tell whether to print the name of the one file written: at a terminal only."""
     return sys.stderr.isatty() and not (target.is_folder or target.is_stream)
 
 
 def _is_missing(source: str) -> bool:
-    """Tell whether there is nothing: then no flag is to blame that TARGET is taken for a file."""
+    """Tell whether the source does not exist: then TARGET is not to blame."""
     return source != STREAM and "://" not in source and not os.path.lexists(source)
 
 
@@ -261,7 +261,7 @@ def check_target(
 
 
 def _check_samples(options: RenderOptions, file_format: OutputFormat) -> None:
-    """Refuse what no picture in this format could hold, before anything is opened."""
+    """Refuse samples that the format cannot hold, before anything is opened."""
     if not isinstance(file_format, Format):
         return
     needed = {"display": f"uint{options.bit_depth}", "stored": "uint16", "modality": "float32"}
@@ -275,7 +275,7 @@ def _check_samples(options: RenderOptions, file_format: OutputFormat) -> None:
 
 
 def _checked_presentation(location: str, options: RenderOptions, file_format: OutputFormat) -> str:
-    """Return where the presentation state lies, wherever a worker is, once it can be used."""
+    """Return the absolute location of the presentation state, after checking it."""
     from rendicom.batch.presented_job import presentation_in
     from rendicom.errors import RendicomError
     from rendicom.rendering.presentation_plan import refuse_clashes
@@ -300,7 +300,7 @@ def check_layers(
     options: RenderOptions,
     file_format: OutputFormat,
 ) -> tuple[str, ...]:
-    """Return where the layers lie, wherever a worker is, once they can be drawn."""
+    """Return the absolute locations of the layers, after checking them."""
     if not locations:
         return ()
     from rendicom.batch.layered_job import layers_at

@@ -1,4 +1,4 @@
-"""``rendicom doctor``: what this installation can read and write, tried out."""
+"""``rendicom doctor``: tests which formats this installation can read and write."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ Examples:
 _ROWS = 100
 """Rows of a table without ``--limit``."""
 _WIDEST = 40
-"""Letters of a column; UIDs are shown whole, to be copied."""
+"""Widest column in characters; UIDs are shown in full."""
 _TITLES = {
     "ModalitiesInStudy": "Modalities",
     "NumberOfStudyRelatedSeries": "Series",

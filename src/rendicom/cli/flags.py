@@ -33,7 +33,7 @@ _FRACTION = r"[+-]?[0-9]*[.,][0-9]+%?"
 
 
 def looks_like_fraction(path: str) -> bool:
-    """Tell whether a path is a number such as 0.9, which some option was meant to have."""
+    """Tell whether a path is a number such as 0.9, probably the value of an option."""
     return re.fullmatch(_FRACTION, path) is not None
 
 
@@ -45,7 +45,7 @@ class Flag(click.Option):
         self.section = section
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return names and help; many choices stand in the help, as the names have no room."""
+        """Return names and help; long lists of choices go into the help."""
         record = super().get_help_record(ctx)
         found = re.fullmatch(_LONG_CHOICES, record[0]) if record else None
         if record is None or found is None:
@@ -114,7 +114,7 @@ def _refuse_foreign(typed: str, context: click.Context) -> None:
 
 
 def _no_value(value: str, typed: str, flag: click.Option, options: Sequence[click.Option]) -> str:
-    """Return why a value is refused, and which options the person may have meant."""
+    """Return the message for a refused value, with the options that were probably meant."""
     start = f"--{typed.lstrip('-')[0]}"
     meant = [
         each.opts[-1] for each in options

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["convert_folder"]
 
 REMOTE_CHUNK_SECONDS = 1.5
-"""Work aimed at in a chunk of a server: its first instance is waited for, the others are not."""
+"""Target duration of a chunk of server instances: only its first instance is waited for."""
 
 
 def convert_folder(
@@ -257,7 +257,7 @@ class _FolderRun:
     # --- the run --------------------------------------------------------------------------
 
     def run(self) -> int:
-        """Convert everything, say what came of it, and return the exit status."""
+        """Convert everything, report the outcome, and return the exit status."""
         stopped: RendicomError | None = None
         try:
             self.runs.run(self._entries())
@@ -329,7 +329,7 @@ class _FolderRun:
                 yield Unreadable(listed, str(error))
 
     def _convert_stream(self, unit: Unit) -> None:
-        """Convert standard input here: no worker could read it."""
+        """Convert standard input in this process: workers cannot read it."""
         recipe = self.runs.recipe
         job = Job(
             unit.source,

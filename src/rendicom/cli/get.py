@@ -71,7 +71,7 @@ Examples:
   rendicom get 'https://pacs/wado?requestType=WADO&studyUID=...' picture.jpg
 """
 _LEFT_OUT = frozenset(("follow_links", "from_file", "on", "presentation"))
-"""Flags of ``convert`` that make no sense for a server."""
+"""Flags of ``convert`` that do not apply to servers."""
 _MOST_REQUESTS = 16
 _JOBS_HELP = f"""\
 Number of concurrent requests; rendering takes one process per core.  [default: 8 per core, at most
@@ -146,7 +146,7 @@ def get(
             )  # fmt: skip
             is_wrong = was_ignored(source.report, host_of(address.base))
             return status or (exitcodes.FAILED if is_wrong else exitcodes.OK)
-        # Which series and modality are wanted has been seen to.
+        # Series and modality are already filtered by the query.
         folder._replace(series=(), modality=()).refuse_without_folder()
         assert is_single  # noqa: S101 - several need a folder
         return _get_one(source, target, options, frames, existing, console, drawn)
@@ -263,7 +263,7 @@ def _said_once(in_url: str, typed: str, flag: str) -> str:
 def _target(
     address: Address, wanted: InstanceQuery, rest: tuple[str, ...], file_format: OutputFormat | None
 ) -> Target:
-    """Return where the pictures go; a file for one instance, else a folder."""
+    """Return the target: a file for one instance, else a folder."""
     uid = wanted.resource.instance
     if uid:
         target = choose_target((uid, *rest), wanted=file_format)
@@ -310,7 +310,7 @@ def _source(
 
 
 def _shares(jobs: int | None) -> tuple[int, int]:
-    """Return how many requests may be under way at once, and in how many processes."""
+    """Return the number of concurrent requests, and of processes."""
     cores = default_jobs()
     requests = jobs or min(_MOST_REQUESTS, 8 * cores)
     return requests, min(requests, cores)

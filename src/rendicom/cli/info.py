@@ -54,7 +54,7 @@ def _report(name: str) -> dict[str, Any]:
     try:
         return inspect(sys.stdin.buffer if name == STREAM else name, name=name)
     except Exception as error:
-        # As in convert: a foreign message may quote a value of the file.
+        # As in convert: messages of libraries may quote values of the file.
         message = f"unexpected {type(error).__name__} inside Rendicom"
         failure = {"code": "internal-error", "message": message, "hint": "a fault to report"}
         return {"source": name, "renderable": False, "error": failure}

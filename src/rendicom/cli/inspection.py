@@ -32,7 +32,7 @@ def inspect(source: Source, *, name: str) -> dict[str, Any]:
     source
         As for `rendicom.open_instance`.
     name
-        What to call it.
+        Its name in the report.
 
     Returns
     -------

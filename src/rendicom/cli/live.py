@@ -1,7 +1,7 @@
 """A status line at the foot of a terminal; other output is printed above it.
 
 Only the thread here writes to the terminal while the line is there, a few times a second: so a
-million printed lines cost no million redraws, and an interrupt finds no half-drawn line.
+million printed lines do not cost a million redraws, and an interrupt finds no half-drawn line.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _SPINS = 8.0
 """Steps of the spinner in a second."""
 _BAR, _LEAST_BAR = 30, 12
 _WIDE = 60
-"""Columns from which there is room for a bar."""
+"""Least width of a line with a bar."""
 _USUAL_COLUMNS = 80
 _MOST_WAITING = 1 << 16
-"""Letters that may wait for the thread; more have to wait themselves."""
+"""Characters buffered for the thread; writers of more are blocked."""
 
 
 class Live:
@@ -42,7 +42,7 @@ class Live:
         self._seconds = seconds
         self._shown = _ShownLine(lambda width: "looking for files"[:width], None)
         self._drawn = 0
-        """Letters that the line has on the terminal."""
+        """Current length of the line on the terminal."""
         self._change = threading.Condition()
         self._waiting: list[str] = []
         self._size = 0
@@ -59,14 +59,14 @@ class Live:
             sys.stdout = cast("TextIO", _Above(self, out))
 
     def stop(self) -> None:
-        """Take the line away and give the streams back; more calls do nothing."""
+        """Remove the line and restore the streams; further calls do nothing."""
         with self._change:
             self._is_over = True
             self._change.notify_all()
         sys.stdout, sys.stderr = self._streams
         if self._thread.ident is not None:
             self._thread.join()
-        # A terminal that is gone wants nothing back.
+        # The terminal is gone.
         with suppress(OSError):
             self._write(f"{self._erased()}{self._taken(to_the_end=True)}")
 
@@ -114,7 +114,7 @@ class Live:
         self._drawn = len(line)
 
     def _erased(self) -> str:
-        """Return what removes the line: blanks where a terminal may not know the code."""
+        """Return the text that erases the line: blanks where the terminal may not know the code."""
         if not self._drawn:
             return ""
         return f"\r{' ' * self._drawn}\r" if sys.platform == "win32" else "\r\x1b[2K"
@@ -126,7 +126,7 @@ class Live:
     def _line(self) -> str:
         """Return spinner or bar, and text; never more than fits."""
         fit, share = self._shown
-        # Some terminals go to the next line once the last column is written to.
+        # Some terminals wrap after a character in the last column.
         width = max(1, _columns(self._streams[1]) - 1)
         is_plain = not _is_unicode(self._streams[1])
         frames = _PLAIN_SPINNER if is_plain else _SPINNER
@@ -175,7 +175,7 @@ class _Above:
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """Do nothing: it appears soon enough."""
+        """Do nothing: the thread writes soon."""
 
 
 def _is_same_terminal(out: TextIO, err: TextIO) -> bool:

@@ -1,4 +1,4 @@
-"""The door: finds the command, and turns what went wrong into an exit code and one line."""
+"""The entry point: finds the command, and turns errors into an exit code and one line."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _COMMANDS = (
 )  # fmt: skip
 """Each is a module here that defines ``command``; only the one that runs is imported."""
 _ALLOCATIONS = 5_000
-"""Objects made since garbage was last looked for."""
+"""Threshold of the garbage collector."""
 _OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EBADF)
-"""Errors that only standard output and error raise here; files raise RendicomErrors."""
+"""Errors of standard output and standard error; files raise RendicomErrors."""
 
 
 class _Commands(click.Group):
@@ -46,13 +46,13 @@ class _Commands(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take in the arguments, those of ``rendicom FILE`` and ``rendicom help`` too."""
+        """Parse the arguments, also those of ``rendicom FILE`` and ``rendicom help``."""
         return super().parse_args(ctx, _spelt_out(args))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command; an unknown name is a usage error that says which may be meant."""
+        """Return the command; an unknown name is a usage error with a suggestion."""
         if args[0] not in _COMMANDS and not ctx.resilient_parsing:
             from rendicom.cli.suggestions import advice_on_command
 
@@ -193,7 +193,7 @@ def _run(given: list[str]) -> int:
 
 
 def _spare_collections() -> None:
-    """Look for garbage less often, and not at the end.
+    """Collect garbage less often, and not at the end.
 
     Imports make many objects that stay. With Python's own threshold it looks through them a hundred
     times at the start, and once more when the process ends: a tenth of the time of one picture.
@@ -203,7 +203,7 @@ def _spare_collections() -> None:
 
 
 def _open_missing_streams() -> None:
-    """Put the null device where the shell closed a stream.
+    """Open the null device for standard streams that the shell closed.
 
     Otherwise the next file opened gets its number, and whatever a library prints ends up in it.
     The one for standard output is not writable, so that writing to it is an error.
@@ -221,7 +221,7 @@ def _open_missing_streams() -> None:
 
 
 def _end_orderly_on_termination() -> None:
-    """Let the process unwind when it is asked to end, so that no partial file stays behind."""
+    """Unwind on termination signals, so that no partial file remains."""
     import signal
     import threading
 
@@ -255,7 +255,7 @@ def _usage(error: click.ClickException, given: list[str]) -> int:
 def _unknown_option(error: click.NoSuchOption, given: list[str]) -> str:
     from rendicom.cli.suggestions import advice_on_option
 
-    # Of -im click sees the -i only.
+    # click parses -im as -i.
     typed = next((each for each in given if each.startswith(error.option_name)), "")
     name = typed.partition("=")[0] or error.option_name
     parameters = error.ctx.command.get_params(error.ctx) if error.ctx else ()
@@ -270,7 +270,7 @@ def _interrupted() -> int:
 
 
 def _reader_left() -> int:
-    """Stay silent: who read our output wants no more of it."""
+    """Exit silently: the reader of the output has closed it."""
     _drop_output()
     return exitcodes.FAILED
 

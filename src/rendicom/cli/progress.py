@@ -1,4 +1,4 @@
-"""Says on standard error how far a run is: a live line on a terminal, else a line now and then."""
+"""Progress on standard error: a live line on a terminal, else a line from time to time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fitted(parts: Sequence[LinePart], width: int) -> str:
     """Return as many parts as fit ``width`` letters, in their order; those that matter go last."""
     kept = list(parts)
     while len(kept) > 1 and len(_joined(kept)) > width:
-        # Of two that matter alike the last one goes.
+        # Of equally important parts the last one is dropped first.
         kept.pop(max(range(len(kept)), key=lambda place: (kept[place].rank, place)))
     return _joined(kept)[: max(0, width)]
 
@@ -46,7 +46,7 @@ def _joined(parts: Sequence[LinePart]) -> str:
 
 
 class Progress:
-    """Shows how far a run is; a context manager that gives the terminal back.
+    """Shows the progress of a run; a context manager that restores the terminal.
 
     What is printed meanwhile, on standard error or on standard output, appears above the live line.
 
@@ -81,14 +81,14 @@ class Progress:
         self.stop()
 
     def stop(self) -> None:
-        """Take the live line away; more calls do nothing."""
+        """Remove the live line; further calls do nothing."""
         self._is_over = True
         if self._live is not None:
             self._live.stop()
             self._live = None
 
     def total(self, number: int, *, is_final: bool) -> None:
-        """Say how many sources there are, as far as that is known."""
+        """Set the number of sources found so far."""
         self._total, self._is_final = number, is_final
 
     def count(self, totals: Iterator[int]) -> None:
@@ -105,12 +105,12 @@ class Progress:
         self.total(total, is_final=True)
 
     def stage(self, text: str) -> None:
-        """Show what else the run is at, once all sources are done; on a terminal only."""
+        """Show the final step of a run, after all sources are done; on a terminal only."""
         if self._live is not None:
             self._live.show(partial(fitted, [LinePart(text)]))
 
     def update(self, tally: Counters) -> None:
-        """Show the tally, unless something was shown a moment ago."""
+        """Show the counters, unless they were shown a moment ago."""
         if self._is_quiet:
             return
         now = self._clock()
@@ -134,7 +134,7 @@ class Progress:
 
 
 def _parts(tally: Counters, now: float, total: int | None) -> list[LinePart]:
-    """Return what there is to say, the most telling first."""
+    """Return the parts of the line."""
     rate = tally.rate(now)
     parts = [
         LinePart(_files(tally, total)),

@@ -132,7 +132,7 @@ def matches_of(texts: tuple[str, ...]) -> Pairs:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            # The text itself may be a patient's name: it is not repeated.
+            # The text may be a patient's name: it is not repeated.
             raise click.UsageError("--match is not of the form KEY=VALUE")
         pairs.append((key.strip(), value))
     try:

@@ -39,7 +39,7 @@ class RemoteSource:
     report: MatchReport = field(default_factory=MatchReport, init=False)
 
     def units(self) -> Iterator[Unit]:
-        """Yield a unit for each instance, in its place below the target.
+        """Yield a unit for each instance, with its path below the target.
 
         One series makes one folder of pictures, a study one for each series, and so on.
 
@@ -66,7 +66,7 @@ class RemoteSource:
         return Unit(source, place, summary.version, about=summary.line())
 
     def single(self) -> Unit:
-        """Return the one instance that is wanted.
+        """Return the single instance of the query.
 
         Raises
         ------

@@ -49,7 +49,7 @@ class _Serve(FlagCommand):
         return super().get_params(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take in the arguments; without the libraries only help is there."""
+        """Parse the arguments; without the libraries only help is available."""
         if _missing() and {"-h", "--help"}.isdisjoint(args):
             raise click.UsageError(_what_is_missing(), ctx)
         return super().parse_args(ctx, args)

@@ -40,7 +40,7 @@ Examples:
   rendicom store https://pacs/dicomweb archive.zip --json > stored.jsonl
 """
 _MOST_INSTANCES, _MOST_BYTES = 50, 32 << 20
-"""Of one request: a server keeps it in memory, and one that breaks off is sent again."""
+"""Largest request: servers keep it in memory, and an interrupted one is sent again."""
 
 
 def store(
@@ -136,14 +136,14 @@ def _store_items(
 def _send_all(
     session: Session, items: Iterator[StoreItem], told: _Report, *, study: str, jobs: int
 ) -> None:
-    """Send in requests of some instances each, few under way at once, and tell in their order."""
+    """Send requests of several instances, a few concurrently, and report in order."""
     from rendicom.client.store_instances import send
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="rendicom-store") as executor:
         under_way: deque[tuple[list[StoreItem], Future[list[StoreResult]]]] = deque()
         try:
             for group in _groups(items):
-                # Of files that hold the same instance the first given is the one to store.
+                # Of files with the same instance, the first one is stored.
                 names = {item.instance for item in group}
                 while any(each.instance in names for sent, _ in under_way for each in sent):
                     _finish(under_way, told)

@@ -1,4 +1,4 @@
-"""Advice on names that the command line does not know: near ones, and those of other programs."""
+"""Suggestions for unknown names: similar ones, and equivalents of other programs' options."""
 
 from __future__ import annotations
 
@@ -119,29 +119,29 @@ _OPTIONS = {
     "--write-tiff": "--format tiff",
     "+op": "--format pnm",
     "--write-raw-pnm": "--format pnm",
-    # habits of many programs
+    # options of many programs
     "-o": "TARGET, the last path",
     "--output": "TARGET, the last path",
     "-r": "leave it out: a folder is read with all its subfolders",
     "--recursive": "leave it out: a folder is read with all its subfolders",
     "--resize": "--max-size N, or --viewport W,H",
 }
-"""Options of other programs, and what has the same effect here."""
+"""Options of other programs, and their equivalents here."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the known name that is most like a word, whatever its case; else an empty text."""
+    """Return the most similar known name, ignoring case; else an empty text."""
     from difflib import get_close_matches
 
     folded = {each.lower(): each for each in known}
     found = get_close_matches(word.lower(), folded, n=3)
-    # Swapped letters are the likeliest slip.
+    # Swapped letters are the most likely error.
     found.sort(key=lambda each: sorted(each) != sorted(word.lower()))
     return folded[found[0]] if found else ""
 
 
 def advice_on_command(word: str, known: Iterable[str]) -> str:
-    """Return what to write in place of an unknown command, or an empty text."""
+    """Return the replacement for an unknown command, or an empty text."""
     if meant := _COMMANDS.get(word.lower(), ""):
         return f"use rendicom {meant}"
     near = nearest(word, known)
@@ -149,7 +149,7 @@ def advice_on_command(word: str, known: Iterable[str]) -> str:
 
 
 def advice_on_option(option: str, known: Iterable[str] = ()) -> str:
-    """Return what to write in place of an unknown option, or an empty text."""
+    """Return the replacement for an unknown option, or an empty text."""
     if here := _OPTIONS.get(option, ""):
         return here if here.startswith("leave") else f"use {here}"
     near = nearest(option, known) if option.startswith("--") else ""

@@ -1,4 +1,4 @@
-"""Decides from the paths of a command line what goes where, in what format; as ``cp`` does."""
+"""Decides sources, target and format from the paths of a command line, like ``cp``."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _beside_nothing(source: str, wanted: OutputFormat | None) -> Target:
 
 
 def _is_folder(path: str, *, needs_folder: bool) -> bool:
-    """Tell whether TARGET is a folder; refuse what can be no TARGET at all."""
+    """Tell whether TARGET is a folder; refuse invalid targets."""
     if os.path.isdir(path):
         return True
     name = path.rstrip(os.sep + (os.altsep or ""))

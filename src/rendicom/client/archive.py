@@ -1,7 +1,6 @@
 """The common interface of DICOMweb servers and folders of files.
 
-`rendicom.connect` gives the one, `rendicom.open_folder` the other; a program need not know which it
-works with.
+`rendicom.connect` opens the one, `rendicom.open_folder` the other; programs work with either.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Archive(Protocol):
         self.close()
 
     def close(self) -> None:
-        """Let go of connections and temporary files."""
+        """Close connections and remove temporary files."""
         ...
 
     def search(

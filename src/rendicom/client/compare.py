@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["agree", "look_the_same"]
 
 _LOSSLESS = 1
-"""Gray levels that two correct ways of rounding may differ by."""
+"""Gray levels by which two correct roundings may differ."""
 _MEAN, _OUTLIERS, _FAR = 2.0, 0.01, 24
 """Two JPEG encoders: mean difference in levels, and the share of samples that may be far off."""
 
@@ -40,7 +40,7 @@ def agree(ours: RenderedImage, theirs: RenderedImage) -> bool:
 
 
 def look_the_same(ours: RenderedImage, plain: RenderedImage) -> bool:
-    """Tell whether options made no difference: then a server that ignores them agrees, too."""
+    """Tell whether options made no difference: then ignoring them goes unnoticed."""
     one, other = _levels(decoded(ours.data)), _levels(decoded(plain.data))
     if one.shape != other.shape:
         return False

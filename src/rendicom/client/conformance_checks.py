@@ -45,14 +45,14 @@ class InstanceChecks:
         self._ours: Instance | None = None
 
     def close(self) -> None:
-        """Let go of the instance."""
+        """Close the instance."""
         if self._ours is not None:
             self._ours.close()
 
     # Retrieve
 
     def retrieved(self) -> Iterator[CheckResult]:
-        """Yield in which ways the instance, its metadata and a frame are given."""
+        """Yield the retrievable media types of the instance, its metadata and a frame."""
         path = self._resource.path
         yield self._metadata(f"{path}/metadata")
         for name, accept in _DICOM.items():
@@ -218,7 +218,7 @@ class InstanceChecks:
     def _applied(
         self, name: str, options: RenderOptions, media_type: str, plain: RenderedImage
     ) -> CheckResult:
-        """Hold the server's picture against ours, and against its own without the parameter."""
+        """Compare the server's picture with ours, and with its own without the parameter."""
         request = render_request_for(options)
         assert request is not None  # noqa: S101
         try:
@@ -281,7 +281,7 @@ class InstanceChecks:
     # Thumbnails
 
     def thumbnails(self) -> Iterator[CheckResult]:
-        """Yield where there are thumbnails."""
+        """Yield the levels that have thumbnails."""
         whole = self._resource
         levels = {"instance": whole, "series": Resource(whole.study, whole.series),
                   "study": Resource(whole.study)}  # fmt: skip

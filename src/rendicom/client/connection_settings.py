@@ -79,12 +79,12 @@ _NOBODY, _RESPONSE_LIMITS, _RETRY_POLICY = Credentials(), ResponseLimits(), Retr
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """Everything there is to know for talking with one DICOMweb server; goes to workers.
+    """The settings of a connection to one DICOMweb server; sent to workers.
 
     Attributes
     ----------
     base
-        What stands before ``/studies``, without a slash at its end.
+        The part of the URL before ``/studies``, without a trailing slash.
     ca_bundle
         File or folder of trusted certificates; empty for those of the system.
     key
@@ -157,12 +157,12 @@ def _ca_bundle_of_environment() -> str:
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of an address: what credentials are for (RFC 6454 4)."""
+    """Return scheme, host and port of a URL, to which credentials are bound (RFC 6454 4)."""
     parts = urlsplit(url)
     default = 443 if parts.scheme == "https" else 80
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default
 
 
 def host_of(url: str) -> str:
-    """Return the host and port of an address, to name a server by."""
+    """Return the host and port of a URL, the name of a server in messages."""
     return urlsplit(url).netloc.rpartition("@")[2]

@@ -52,7 +52,7 @@ class Credentials:
     certificate: Certificate | None = None
 
     def __repr__(self) -> str:
-        """Return a text that says what there is, and no value of it."""
+        """Return a text that names the kinds of credentials, without values."""
         names = [name for name, _ in self.headers]
         names += ["token file"] if self.token_file else []
         names += ["certificate"] if self.certificate else []

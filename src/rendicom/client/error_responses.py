@@ -23,10 +23,10 @@ _HINTS = {
 
 
 def refusal(status: int, body: bytes, host: str, *, hide: Callable[[str], str]) -> RendicomError:
-    """Return the error for a refusal.
+    """Return the error for an error response.
 
     Text of other servers is not shown: it may quote the request, or attributes of a
-    patient. Servers that name an error as Rendicom does are believed to keep to its rules.
+    patient. Servers that use Rendicom's error codes are trusted to follow its rules.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ _PULSE = 0.02
 def open_folder(path: str | Path) -> FolderArchive:
     """Return the archive of the DICOM files in a folder, once all of their headers were read.
 
-    The files stay where they are. What is in them is kept in a temporary database, which is
+    The files stay where they are. Their attributes are kept in a temporary database, which is
     removed in the end. Needs the extra ``server``.
 
     Raises
@@ -159,6 +159,6 @@ class FolderArchive(Archive):
 
 
 def _refuse_if_left_out(warnings: Sequence[str]) -> None:
-    """Refuse what would find more than was asked for."""
+    """Raise an error if conditions were left out: the results would be too many."""
     if warnings:
         raise OptionError(warnings[0])

@@ -89,14 +89,14 @@ class FoundInstance(NamedTuple):
 
     @property
     def version(self) -> str:
-        """Return what changes when another object takes the name, as far as a search shows it."""
+        """Return a version: it changes with the attributes in the search result."""
         shown = (self.instance, self.sop_class, self.rows, self.columns, self.frames)
         return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
     def header(self, metadata: Model | None = None) -> Header:
-        """Return a header that says as much; it has pixels where there are rows and columns.
+        """Return a header with these attributes; it has pixel data if there are rows and columns.
 
-        Of ``metadata`` it has what tells whether names are burned into the pixels.
+        From ``metadata`` it gets the attributes about burned-in annotation.
         """
         from rendicom.dicom.header import header_of_dataset
         from rendicom.dicomweb.jsonreader import read_model
@@ -109,7 +109,7 @@ class FoundInstance(NamedTuple):
             if value:
                 model[tag] = {"vr": vr, "Value": [value]}
         if self.rows and self.columns:
-            # Nothing is ever made of these pixels.
+            # These pixel data are never read.
             model["00280002"] = {"vr": "US", "Value": [1]}
             model["00280101"] = {"vr": "US", "Value": [self.bits or 8]}
             model["00280004"] = {"vr": "CS", "Value": ["MONOCHROME2"]}
@@ -126,7 +126,7 @@ def without_length(header: Header) -> Header:
 
 
 class _Elsewhere:
-    """Stands for bytes that are on a server: there are as many as anybody says."""
+    """Placeholder for bytes on a server, of any length."""
 
     size = 1 << 62
     bytes_read = 0

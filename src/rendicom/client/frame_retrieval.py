@@ -54,7 +54,7 @@ def open_framewise(server: Server, resource: Resource, frames: Sequence[int]) ->
 
 
 def _refuse_holes(model: Model, host: str) -> None:
-    """Refuse metadata in which something is elsewhere that a picture may need."""
+    """Refuse metadata that refer to attributes elsewhere that a picture may need."""
     for tag, attribute in model.items():
         is_pixels = tag.upper().startswith("7FE0")
         is_private = tag[3:4] in "13579BDFbdf"
@@ -128,7 +128,7 @@ class _FetchedFrames:
         with self._lock:
             if number not in self._known:
                 self._fetch(number)
-            # Each is asked for once, but those that statistics are taken from.
+            # Each frame is fetched once, except those used for statistics.
             return self._bytes(self._known[number])
 
     def _fetch(self, number: int) -> None:

@@ -18,7 +18,7 @@ __all__ = ["is_uid", "retrieve_layer"]
 
 
 def is_uid(text: str) -> bool:
-    """Tell whether a layer is named by its UID: it lies on the server then."""
+    """Tell whether a layer is named by its UID, and thus is on the server."""
     try:
         return bool(check_uid(text, what="layer"))
     except BadRequestError:

@@ -38,7 +38,7 @@ _NO_SEARCH = (
 )
 """Errors of servers that do not support a search."""
 _MODALITIES = "ModalitiesInStudy"
-# Longer than a UID may be: there are such, and their servers know them.
+# Some servers use UIDs longer than the standard allows.
 _NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,128}", re.ASCII)
 
 
@@ -69,7 +69,7 @@ class InstanceQuery(NamedTuple):
 
     @property
     def is_choosy(self) -> bool:
-        """Tell whether something of what lies below the resource may be unwanted."""
+        """Tell whether instances below the resource may have to be left out."""
         return bool(self.matches or self.modalities or self.series)
 
     def keys_at(self, level: SearchLevel) -> Pairs:
@@ -79,7 +79,7 @@ class InstanceQuery(NamedTuple):
         )
 
     def matches_at(self, level: SearchLevel) -> Pairs:
-        """Return what results of a level have to be: by its keys, and by the modality."""
+        """Return the conditions on results of a level: its keys, and the modality."""
         only = next(iter(self.modalities)) if len(self.modalities) == 1 else ""
         if not only or level == "instances":
             return self.keys_at(level)
@@ -91,8 +91,8 @@ def list_instances(
 ) -> Iterator[FoundInstance]:
     """Yield the instances, those of a series together and in the order of their numbers.
 
-    What the server gives without being asked for is left out. Without a ``report`` to tell that
-    to, it is an error at the end.
+    Results that do not match are left out. Without a ``report`` to count them, they are an error
+    at the end.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def list_instances(
     found = _InstanceSearch(server, wanted, told).instances()
     for count, summary in enumerate(found, start=1):
         for name in summary.resource[:3]:
-            # They become paths, of files here and of requests.
+            # They become parts of file paths and URLs.
             if not _NAME.fullmatch(name):
                 raise WireError(f"{server.host} names an instance by an invalid UID")
         yield summary
@@ -117,7 +117,7 @@ def list_instances(
 
 
 def _single(server: Server, resource: Resource) -> FoundInstance:
-    """Return what can be found out of one instance; its name is enough where nothing can."""
+    """Return a single instance with its attributes, or with its UIDs only."""
     whole = Resource(*resource[:3])
     if server.is_wado_uri:
         return FoundInstance(*whole[:3])
@@ -125,7 +125,7 @@ def _single(server: Server, resource: Resource) -> FoundInstance:
         "instances", whole.parent, (("SOPInstanceUID", whole.instance),), INCLUDED
     )
     try:
-        # Additional results of the server do no harm.
+        # Additional results are ignored.
         models = list(server.search(asked, MatchReport()))
         models = [each for each in models if text(each, "00080018") == whole.instance]
         if not models:
@@ -153,7 +153,7 @@ class _InstanceSearch:
     def __init__(self, server: Server, wanted: InstanceQuery, report: MatchReport) -> None:
         self._server, self._wanted, self._report = server, wanted, report
         self._unverified: dict[str, None] = {}
-        """Keys of studies and series that a search did not return: metadata have to show them."""
+        """Keys of studies and series that a search did not return and metadata must have."""
 
     def instances(self) -> Iterator[FoundInstance]:
         """Yield the instances."""

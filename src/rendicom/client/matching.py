@@ -37,7 +37,7 @@ _UIDS = re.compile(r"[0-9A-Za-z.,\\*_-]+", re.ASCII)
 
 
 def check_keys(pairs: Pairs) -> None:
-    """Refuse keys that no server can know, and values that none can read.
+    """Refuse unknown keys and malformed values.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def check_keys(pairs: Pairs) -> None:
 
 
 def _keyword_like(name: str) -> str:
-    """Return the keyword, or path of keywords, that a misspelt name may stand for; else empty."""
+    """Return the most similar keyword, or path of keywords, for a misspelt name; else empty."""
     from difflib import get_close_matches
 
     from pydicom.datadict import keyword_dict
@@ -75,7 +75,7 @@ def _keyword_like(name: str) -> str:
 
 
 def _query_of(pairs: Pairs) -> Query:
-    """Return the query; UIDs may be invalid ones, which some servers use."""
+    """Return the query; invalid UIDs are allowed, as some servers use them."""
     odd = [
         (name, value)
         for name, value in pairs
@@ -141,7 +141,7 @@ class MatchReport:
         self.differing.update(dict.fromkeys(keys))
 
     def add(self, other: MatchReport) -> None:
-        """Take over what another one knows."""
+        """Add the counts of another one."""
         self.left_out += other.left_out
         self.differing.update(other.differing)
         self.unchecked.update(other.unchecked)
@@ -166,7 +166,7 @@ class MatchReport:
         )
 
     def conclude(self, host: str) -> None:
-        """Warn of what could not be checked; raise the failure, if there is one."""
+        """Warn of conditions that could not be checked; raise the failure, if there is one."""
         import warnings
 
         for doubt in self.doubts(host):
@@ -203,16 +203,16 @@ class MatchChecks:
             _Condition(names[match.path], match, _is_below(names[match.path], level))
             for match in query.matches
             if match.kind != "universal"
-            # Which names sound alike is for the server to say.
+            # Only the server knows its rules for similar names.
             and not (is_fuzzy and match.vr == "PN")
-            # A zone says how dates and times are meant (PS3.18 8.3.4.1.1).
+            # The time zone of the dates and times of the query (PS3.18 8.3.4.1.1).
             and not (query.timezone and match.vr in _TEMPORAL)
-            # Ranges of a date and its time may be one range of moments.
+            # Ranges of a date and its time may form one range.
             and not (has_days and match.vr == "TM" and match.kind == "range")
         ]
 
     def include(self) -> Iterator[str]:
-        """Yield the keys that results have to contain and need not unasked."""
+        """Yield the keys that must be requested to be in the results."""
         for name, match, _ in self._conditions:
             if match.path[0] not in RETURNED_KEYS[self._level]:
                 yield name.partition(".")[0]
@@ -343,7 +343,7 @@ def _is_like(value: str, pattern: str) -> bool:
     if "*" not in pattern and "?" not in pattern:
         return value == pattern
     pieces = [re.escape(piece).replace(r"\?", ".") for piece in re.split(r"\*+", pattern)]
-    # Possessive steps from piece to piece: no time is lost to trying again.
+    # Possessive quantifiers avoid backtracking.
     if len(pieces) == 1:
         return re.fullmatch(pieces[0], value, re.DOTALL) is not None
     first, *middle, last = pieces

@@ -105,7 +105,7 @@ def _searches(server: Server, wanted: InstanceQuery) -> Iterator[CheckResult]:
 
 
 def _searched(server: Server, name: str, path: str, *, most: int = 0) -> tuple[CheckResult, str]:
-    """Return what came of a search, and the UID of its first result."""
+    """Return the result of a search check, and the UID of the first match."""
     answer = _asked(server, path, DICOM_JSON)
     if answer.status not in (200, 204, 206):
         return CheckResult("search", name, "no", f"status {answer.status}"), ""
@@ -127,7 +127,7 @@ def _kind(path: str) -> str:
 
 
 def _paging(server: Server) -> CheckResult:
-    """Ask for the second study alone, and see whether it is another one."""
+    """Check paging: request the second study only, and compare it with the first."""
     uids = []
     for offset in (0, 1):
         answer = _asked(server, f"/studies?limit=1&offset={offset}", DICOM_JSON)
@@ -143,9 +143,9 @@ def _paging(server: Server) -> CheckResult:
 
 
 def _chosen(server: Server, wanted: InstanceQuery) -> FoundInstance | None:
-    """Return an instance that tells much, as far as searches show: a gray image of some size.
+    """Return an instance suited for tests, by search results: a large gray image.
 
-    Else any image of gray, any large one, any image, and in the end whatever there is.
+    Else any gray image, any large one, any image, or any instance.
     """
     if wanted.resource.instance:
         return next(list_instances(server, wanted, MatchReport()), None)
@@ -174,7 +174,7 @@ def _described(summary: FoundInstance) -> str:
 
 
 def _places(server: Server, wanted: InstanceQuery) -> Iterator[Resource]:
-    """Yield where to look: a series, and in a whole server those of its first studies.
+    """Yield the series to search: the given one, or those of the first studies of the server.
 
     Series that hold no images come last.
     """

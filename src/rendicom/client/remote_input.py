@@ -80,7 +80,7 @@ class RemoteInput:
     needs_burned_in: bool = False
 
     def words(self) -> str:
-        """Return what decides of pictures beside the options; no secret is in it."""
+        """Return the settings that affect pictures besides the options, without secrets."""
         return self.rendering
 
     @contextmanager
@@ -178,14 +178,14 @@ class RemoteOpener:
     # --- ahead ----------------------------------------------------------------------------
 
     def _ask_ahead(self, unit: Unit) -> None:
-        """Let the unit and those behind it be fetched, as many as there may be requests."""
+        """Start fetching the unit and the next ones, up to the number of concurrent requests."""
         while self._waiting and len(self._coming) < self._remote.requests + 1:
             following = self._waiting.popleft()
             if following.source not in self._coming:
                 future = self._state.executor.submit(self._opened, following)
                 self._coming[following.source] = future
         if unit.source not in self._coming:
-            # Not the order that was said: nothing lost but time.
+            # Another order than announced costs only time.
             self._waiting = deque(each for each in self._waiting if each.source != unit.source)
 
     # --- one instance ---------------------------------------------------------------------
@@ -233,7 +233,7 @@ class RemoteOpener:
             return ()
 
     def _retrieved(self, unit: Unit, summary: FoundInstance, why: str) -> Instance:
-        """Retrieve the smallest thing that will do."""
+        """Retrieve the smallest sufficient resource."""
         wanted = self._wanted(unit, summary)
         is_few = bool(wanted) and len(wanted) * _FEW < summary.frames
         if is_few and self._server.profile.has_whole_metadata and not self._server.is_wado_uri:
@@ -243,7 +243,7 @@ class RemoteOpener:
         try:
             body = self._server.instance(summary.resource)
         except (*REFUSED_TYPES, NoSuchResourceError) as error:
-            # Some give metadata and frames, and no instances.
+            # Some servers give metadata and frames, but no instances.
             if not wanted or self._remote.is_document or self._server.is_wado_uri:
                 raise
             try:
@@ -262,7 +262,7 @@ class RemoteOpener:
     # --- who renders ----------------------------------------------------------------------
 
     def _choice(self, summary: FoundInstance) -> tuple[RenderRequest | None, str]:
-        """Return how the server is asked for pictures; None and the reason to render here.
+        """Return the request for pictures by the server; or None, and the reason to render locally.
 
         ``auto`` lets only a server render that is this program: others apply windows, tables and
         sizes in various ways (`rendicom probe` shows them).

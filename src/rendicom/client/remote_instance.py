@@ -35,16 +35,16 @@ _AHEAD = 4
 
 
 class RemoteInstance:
-    """An instance whose pictures the server makes.
+    """An instance whose pictures the server renders.
 
     Parameters
     ----------
     query
-        How the options are asked for.
+        The request of the options.
     selections
-        Those that pictures will be wanted of, in their order, for asking ahead.
+        Selections to be rendered, in their order, for prefetching.
     executor
-        Where requests are made ahead; None for one at a time.
+        Runs prefetching requests; None for one request at a time.
     otherwise
         Opens the instance to render locally if the server fails; None to let it fail.
     needs_burned_in
@@ -114,11 +114,11 @@ class RemoteInstance:
 
     @cached_property
     def description(self) -> PixelDescription:
-        """Return size and number of frames; nothing else of it means anything."""
+        """Return a description of which only size and number of frames are valid."""
         return describe(self.header)
 
     def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:  # noqa: ARG002
-        """Return nothing: the server alone knows."""
+        """Return nothing: only the server knows the overlays."""
         return ()
 
     def begin(self) -> None:
@@ -166,7 +166,7 @@ class RemoteInstance:
         return models[0]
 
     def _here(self) -> Instance:
-        """Return what renders here; within an error, which is raised if there is nothing."""
+        """Return the local instance; without one, raise the error being handled."""
         if self._otherwise is None:
             raise  # noqa: PLE0704
         self._local = self._otherwise()

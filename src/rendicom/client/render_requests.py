@@ -37,7 +37,7 @@ class Capabilities(NamedTuple):
     parameters
         Query parameters of theirs.
     is_ours
-        It is `rendicom serve`: it means by them what we do.
+        It is `rendicom serve`, with the same meaning of all parameters.
     """
 
     media_types: frozenset[str] = frozenset()
@@ -56,7 +56,7 @@ class RenderRequest(NamedTuple):
     known: AbstractSet[str] = frozenset()
 
     def selecting(self, pairs: Sequence[tuple[str, str]]) -> RenderRequest | None:
-        """Return it with parameters that select; None where the server would ignore one."""
+        """Return the request with a selection; None if the server would ignore a parameter."""
         if not pairs:
             return self
         if any(name not in self.known for name, _ in pairs):
@@ -73,7 +73,7 @@ def render_request_for(
     rows: int = 0,
     columns: int = 0,
 ) -> RenderRequest | None:
-    """Return how options are asked for; None where the server would not understand some.
+    """Return the request of options; None if the server does not know some.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def check_picture(
     voi: str = "",
     warnings: tuple[CodedWarning, ...] = (),
 ) -> RenderedImage:
-    """Return the picture a server made, after a look at it.
+    """Return the picture of a response, after checking it.
 
     Raises
     ------

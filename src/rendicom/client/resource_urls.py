@@ -18,7 +18,7 @@ from rendicom.values import Viewport
 
 __all__ = ["Address", "parse_address"]
 
-# Some servers let letters and hyphens into what DICOM calls a UID (Azure: 1 to 64 of them).
+# Some servers allow letters and hyphens in UIDs (Azure: 1 to 64 characters).
 _NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,64}", re.ASCII)
 _COLLECTIONS = ("studies", "series", "instances", "frames")
 _ANY_SIDE = 1 << 16
@@ -26,18 +26,18 @@ _ENDINGS = ("rendered", "thumbnail", "metadata")
 
 
 class Address(NamedTuple):
-    """A URL, understood.
+    """A parsed URL.
 
     Attributes
     ----------
     base
-        What stands before ``/studies``, or before the query of a WADO-URI link.
+        The part before ``/studies``, or before the query of a WADO-URI link.
     resource
         Empty for a server as a whole.
     matches
-        Attributes to search for, where the URL has some.
+        Search keys in the URL.
     options
-        How its query asks for the picture; None where it does not.
+        Rendering options in its query; None without any.
     is_wado_uri
         The server is asked in the older way: everything stands in the query.
     collection
@@ -101,7 +101,7 @@ def _wado_uri(base: str, pairs: Pairs) -> Address:
         return Address(base, asked.resource, is_wado_uri=True)
     options = asked.options
     if asked.rows is not None or asked.columns is not None:
-        # One side alone leaves the other to the shape of the image (9.5.2.5).
+        # With one side only, the aspect ratio gives the other (9.5.2.5).
         box = Viewport(asked.columns or _ANY_SIDE, asked.rows or _ANY_SIDE)
         options = replace(options, viewport=box)
     return Address(base, asked.resource, (), options, is_wado_uri=True)
@@ -111,7 +111,7 @@ def _restful(site: str, path: str, pairs: Pairs) -> Address:
     segments = [unquote(each) for each in path.split("/")]
     if "studies" not in segments:
         return _whole_server(site, segments, pairs)
-    # The last one counts: a base may have a folder of that name.
+    # The last one: the base URL may also have a part of that name.
     at = len(segments) - 1 - segments[::-1].index("studies")
     base = site + "/".join(path.split("/")[:at])
     named = [each for each in segments[at:] if each]

@@ -19,7 +19,7 @@ Model = Mapping[str, Any]
 
 
 def models_of(answer: ServerResponse, *, host: str) -> list[Model]:
-    """Return the data sets in an answer, JSON or XML; none for 204.
+    """Return the data sets in a response, JSON or XML; none for 204.
 
     Raises
     ------

@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 __all__ = ["Body", "RetrievedFrame", "frames_in", "parts_of", "read_instance", "single_part"]
 
 Body = bytes | memoryview | BinaryIO
-"""Of an instance: what `rendicom.engine.open_instance` takes."""
+"""Body of an instance, for `rendicom.engine.open_instance`."""
 
 _PREAMBLE = 128
 _PROBLEMS = ("text/html", "application/json", "text/xml")
 
 
 class RetrievedFrame(NamedTuple):
-    """The stored bytes of one frame, and the transfer syntax they are in; empty if not said."""
+    """The stored bytes of one frame, and their transfer syntax; empty if not stated."""
 
     data: bytes
     transfer_syntax: str
 
 
 def read_instance(incoming: ResponseStream, limits: ResponseLimits) -> Body:
-    """Return the one DICOM instance in an answer.
+    """Return the single DICOM instance in a response.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def _keep_first(parts: list[Part]) -> None:
 
 
 def _only_part(content_type: str, body: bytes) -> memoryview | None:
-    """Return the body of a message with one part, if it is written as it should be.
+    """Return the body of a well-formed message with one part, or None.
 
     Nothing is copied: most responses are messages with one instance.
     """
@@ -195,7 +195,7 @@ def single_part(answer: ServerResponse) -> bytes:
 
 
 def frames_in(answer: ServerResponse, count: int) -> list[RetrievedFrame]:
-    """Return the frames in an answer, each with its transfer syntax.
+    """Return the frames in a response, each with its transfer syntax.
 
     Raises
     ------

@@ -29,7 +29,7 @@ _UIDS: dict[Level, tuple[str, ...]] = {
 }
 _MOST_PAGES = 1_000_000
 _MOST_LEFT_OUT = 1000
-"""After so many results that do not match, a page with no other is the last one."""
+"""After this many results that do not match, a page without matches is the last one."""
 
 
 class SearchRequest(NamedTuple):
@@ -38,13 +38,13 @@ class SearchRequest(NamedTuple):
     Attributes
     ----------
     level
-        What a result is.
+        The level of the results.
     below
         A study, or a series, that results lie in; empty for the whole server.
     matches
         Attributes, by keyword or tag, and their required values.
     include
-        Attributes that are wanted beside those that every server gives.
+        Attributes to request besides those that every server returns.
     limit
         Results at most; None for all.
     offset
@@ -92,7 +92,7 @@ def search(
                 # It may refuse attributes that it cannot return.
                 asked = plain
                 continue
-            # Some know no offset, and gave all there is at once.
+            # Some servers ignore the offset, and return all results at once.
             if known and len(known) % size:
                 return
             raise

@@ -54,7 +54,7 @@ class Server:
     connection
         How it is reached.
     is_wado_uri
-        It is asked in the older way, by its one address.
+        It is a WADO-URI service.
     """
 
     def __init__(self, connection: ConnectionSettings, *, is_wado_uri: bool = False) -> None:
@@ -108,7 +108,7 @@ class Server:
     # --- retrieve -------------------------------------------------------------------------
 
     def instance(self, resource: Resource) -> Body:
-        """Return an instance as it is stored, as far as the server gives it so.
+        """Return an instance as it is stored, if the server supports that.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class Server:
     # --- pictures -------------------------------------------------------------------------
 
     def picture(self, resource: Resource, request: RenderRequest, media_type: str) -> RenderedImage:
-        """Return a picture, or a document, that the server made.
+        """Return a picture or document rendered by the server.
 
         Raises
         ------

@@ -1,6 +1,6 @@
 """Known servers and the requests that they support; see docs/guides/get.md.
 
-A profile only says what to try first. The last one holds for servers that are not listed.
+A profile only says which requests to try first. The last one is for all other servers.
 """
 
 from __future__ import annotations
