@@ -75,8 +75,8 @@ class Server:
     def search(self, asked: SearchRequest, report: MatchReport | None = None) -> Iterator[Model]:
         """Yield the results of a search; see `rendicom.client.searching.search`.
 
-        Those that do not match the query are left out. Without a ``report`` to tell
-        that to, it is an error at the end.
+        Those that do not match the query are left out. Without a ``report`` to
+        count them, they are an error at the end.
 
         Raises
         ------

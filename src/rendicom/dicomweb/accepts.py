@@ -36,7 +36,7 @@ class Range(NamedTuple):
     essence
         ``image/png``, ``image/*`` or ``*/*``; of a multipart message, the type of its parts.
     q
-        How much it is wanted, from 0 (not at all) to 1.
+        Weight, from 0 (not acceptable) to 1.
     parameters
         Those of the media type, by lower-case names.
     """
@@ -57,7 +57,7 @@ class Range(NamedTuple):
 
     @property
     def transfer_syntax(self) -> str:
-        """Return the transfer syntax asked for: a UID, ``*``, or nothing."""
+        """Return the requested transfer syntax: a UID, ``*``, or empty."""
         value = self.parameters.get("transfer-syntax", "")
         return value if _SYNTAX.fullmatch(value) else ""
 
@@ -85,7 +85,7 @@ class Accepts(NamedTuple):
         header
             All Accept headers of the request, with commas between them.
         query
-            The query parameter, taken out of its percent signs.
+            The query parameter, percent-decoded.
         is_lenient
             Take a missing header for ``*/*``, and let one picture stand for several.
         parameter
@@ -116,7 +116,7 @@ class Accepts(NamedTuple):
 
 @lru_cache(maxsize=512)
 def _ranges(text: str, parameter: str) -> tuple[Range, ...]:
-    """Return the members of a list of media ranges, checked for being of one kind."""
+    """Return the members of a list of media ranges, all DICOM or all rendered."""
     try:
         members = [member for member in split_outside_quotes(text, ",") if member.strip()]
         ranges = tuple(map(_range, members[: _MOST_RANGES + 1]))
@@ -141,7 +141,7 @@ def _ranges(text: str, parameter: str) -> tuple[Range, ...]:
 
 def _range(text: str) -> Range:
     star, semicolon, rest = text.partition(";")
-    if star.strip() == "*":  # what Java's own client sends
+    if star.strip() == "*":  # the default of Java's HTTP client
         text = _ANY + semicolon + rest
     essence, given = parse_media_type(text)
     parameters = dict(given)
@@ -236,7 +236,7 @@ def _specificity(each: Range, candidate: Candidate) -> int:
 
 
 def _specificity_of_syntax(asked: str, candidate: Candidate) -> int:
-    """Return 1 for the very transfer syntax, 0 for one that will do, or what voids the match."""
+    """Return 1 for the same transfer syntax, 0 for an acceptable one, or a negative number."""
     if not candidate.transfer_syntax:
         return 0
     if asked == candidate.transfer_syntax:

@@ -1,4 +1,4 @@
-"""Pictures that DICOM has no transfer syntax for, as native cells (PS3.18 10.5.2)."""
+"""Pictures without a DICOM transfer syntax, as native cells (PS3.18 10.5.2)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
 
 
 def picture_kind(data: bytes) -> str:
-    """Return the format of a picture that DICOM has no transfer syntax for, or nothing."""
+    """Return the format of a picture without a DICOM transfer syntax, or an empty text."""
     return next((kind for start, kind in _PICTURES.items() if data.startswith(start)), "")
 
 
@@ -65,7 +65,7 @@ def _read_picture(data: bytes, kind: str) -> list[NDArray[Any]]:
 
 
 def _check_size(data: bytes, kind: str) -> None:
-    """Refuse a picture that says it is larger than anything is decoded to."""
+    """Refuse a picture whose declared size exceeds the limit."""
     sizes, place = ("<HH", 6) if kind == "gif" else (">II", 16)
     if len(data) < place + struct.calcsize(sizes):
         raise CorruptDataError("the picture ends before its size")
@@ -75,7 +75,7 @@ def _check_size(data: bytes, kind: str) -> None:
 
 
 def _without_alpha(samples: NDArray[Any]) -> NDArray[Any]:
-    """Return a picture without transparency that hides nothing."""
+    """Return a picture without its alpha channel; refuse transparent pixels."""
     if samples.ndim == 2 or samples.shape[2] in (1, 3):
         return samples
     alpha = samples[..., -1]

@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 MAX_PIXELS = 1 << 28
-"""Of one frame; more are refused before anything is decoded."""
+"""Most pixels of one frame; more are refused before decoding."""
 
 
 class Bulk(NamedTuple):
-    """One part with bulk data: where metadata look for it, its type as it was sent, its bytes."""
+    """One part with bulk data: its Content-Location, its media type, its bytes."""
 
     location: str
     media_type: str
@@ -89,7 +89,7 @@ class Coded:
     attributes: dict[str, Any] = field(default_factory=dict)
     method: str = ""
     uncompressed: int = 0
-    """Bytes that the cells of all frames have."""
+    """Size of the cells of all frames in bytes."""
 
     @property
     def is_native(self) -> bool:

@@ -27,7 +27,7 @@ _SCHEMA = "http://www.w3.org/2001/XMLSchema"
 class ParameterDescription(NamedTuple):
     """A query or header parameter, or a part of a path in braces.
 
-    ``kind`` is a type of XML Schema; ``options`` are all values there are, where there is a list.
+    ``kind`` is a type of XML Schema; ``options`` are all allowed values, if they are limited.
     """
 
     name: str
@@ -111,11 +111,11 @@ def wadl_xml(base: str, resources: Sequence[ServiceResource], *, title: str = ""
 
 
 def wadl_json(base: str, resources: Sequence[ServiceResource], *, title: str = "") -> bytes:
-    """Return the same as JSON: attributes are members with ``@``, what repeats is an array."""
+    """Return it as JSON: attributes are members with ``@``, repeated elements are arrays."""
     return json.dumps({"application": _application(base, resources, title)}, indent=1).encode()
 
 
-# The form of Annex G comes first, and XML is written from it: so both say the same.
+# XML is written from the form of Annex G, so that both agree.
 
 _Element = dict[str, Any]
 

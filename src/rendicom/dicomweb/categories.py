@@ -1,4 +1,4 @@
-"""Resource categories: what kind of media an instance becomes (PS3.18 Table 8.7.2-1)."""
+"""Resource categories of instances (PS3.18 Table 8.7.2-1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PRESENTATION_STATES = frozenset(
 
 
 def is_presentation_state(sop_class: str) -> bool:
-    """Tell whether instances of a class say how other instances are shown."""
+    """Tell whether a class is of presentation states."""
     return sop_class in _PRESENTATION_STATES
 
 

@@ -41,7 +41,7 @@ class Composed(NamedTuple):
     Attributes
     ----------
     corrected
-        Keywords of attributes that contradicted the pixel data and say now what those are.
+        Keywords of attributes that contradicted the pixel data and were corrected.
     moment
         Position of the time of the correction in the file: the only bytes that differ when the
         same parts are sent again.
@@ -102,7 +102,7 @@ def _made(model: Any, bulk: Sequence[Bulk]) -> Made:
 
 
 def _uid(model: Any, tag: str) -> str:
-    """Return a UID of a model that may be anything."""
+    """Return a UID of a model that is not validated yet."""
     try:
         (uid,) = model[tag]["Value"]
         return check_uid(uid, what=tag)
@@ -155,7 +155,7 @@ def _missing() -> BadRequestError:
 
 
 def _finder(bulk: Sequence[Bulk]) -> Any:
-    """Return what finds bulk data by the URI that the metadata name."""
+    """Return a function that finds bulk data by the URI in the metadata."""
 
     def find(uri: str) -> bytes:
         found = [part.data for part in bulk if part.location == uri]
@@ -218,13 +218,13 @@ def _written(dataset: Dataset, pixels: Coded | None) -> Composed:
         if corrected:
             moment = _moment_of(dataset)
     syntax = EXPLICIT_LITTLE_ENDIAN if pixels is None else pixels.syntax
-    # Available Transfer Syntax UID: servers say it in metadata, and no IOD has it.
+    # Available Transfer Syntax UID: servers add it to metadata, but no IOD has it.
     dataset.pop(0x00083002, None)
     dataset.preamble = bytes(128)
     target = BytesIO()
     try:
         dataset.file_meta = _file_meta(dataset, syntax)
-        # Forced, for pydicom does not know all transfer syntaxes that there are.
+        # Forced, as pydicom does not know all transfer syntaxes.
         dcmwrite(target, dataset, implicit_vr=False, little_endian=True, force_encoding=True)
     except pydicom_raises() as error:
         raise BadRequestError("the metadata do not make an instance") from error
@@ -285,14 +285,14 @@ def _put_pixels(dataset: Dataset, pixels: Coded) -> tuple[str, ...]:
 
 
 def _put_frame_time(dataset: Dataset, milliseconds: str) -> None:
-    """Say how long a frame is shown, unless the metadata do (PS3.3 C.7.6.5)."""
+    """Set Frame Time, unless the metadata have one (PS3.3 C.7.6.5)."""
     if not dataset.get("FrameIncrementPointer"):
         dataset.FrameTime = milliseconds
         dataset.FrameIncrementPointer = 0x00181063
 
 
 def _put_loss(dataset: Dataset, pixels: Coded) -> dict[str, Any]:
-    """Say that information was lost, and return what denied it (PS3.3 C.7.6.1.1.5)."""
+    """Set Lossy Image Compression; return attributes that denied it (PS3.3 C.7.6.1.1.5)."""
     if not pixels.method:
         return {}
     said = dataset.get("LossyImageCompression")

@@ -112,7 +112,7 @@ def _is_native(data: Sequence[bytes], told: str, said: StatedMatrix) -> bool:
 
 
 def _unwrapped(data: bytes, said: StatedMatrix) -> list[bytes]:
-    """Return the frames of a value that was sent as it lies in a file, in items (PS3.5 A.4)."""
+    """Return the frames of a value that was sent in items, as in a file (PS3.5 A.4)."""
     from pydicom.encaps import generate_frames
 
     try:
@@ -153,7 +153,7 @@ def _streams(frames: Sequence[bytes], asked: str, said: StatedMatrix) -> Coded:
         uncompressed = sum(each.samples.nbytes for each in cells)
         return Coded(found.syntax, found.frames, found.attributes, _METHODS["jpeg"], uncompressed)
     decoded = _decoded(frames[0], first, said)
-    # A JPEG XL stream of the general syntax does not tell its loss.
+    # A JPEG XL stream of the general syntax may be lossy.
     is_lossy = not first.reversible and syntax not in (_UID + "110", _UID + "112")
     return Coded(
         syntax,
@@ -182,7 +182,7 @@ def _decoded(data: bytes, info: StreamInfo, said: StatedMatrix) -> Decoded:
 
 
 def _syntax_of(data: bytes, info: StreamInfo, asked: str) -> str:
-    """Return the transfer syntax of a stream, empty where none is in force (PS3.5 10)."""
+    """Return the transfer syntax of a stream, empty if none applies (PS3.5 10)."""
     last = asked.removeprefix(_UID)
     if info.kind == "jpeg":
         process = _jpeg_process(data, info)
@@ -234,7 +234,7 @@ def _predictor(data: bytes) -> int:
 
 
 def _bare(data: bytes, info: StreamInfo) -> bytes:
-    """Return the codestream: boxes are not for DICOM but in JPEG XL (PS3.5 A.4.4)."""
+    """Return the bare codestream: DICOM allows boxes in JPEG XL only (PS3.5 A.4.4)."""
     if info.kind == "jpeg-xl":
         return data
     if b"pclr" in data[: info.start]:

@@ -93,7 +93,7 @@ def parse_weight(text: str) -> float:
 def weights_of(text: str) -> dict[str, float]:
     """Return the weights of a list such as Accept-Encoding, by lower-case names, in their order.
 
-    A name that stands several times has the weight it was given first.
+    The first weight of a repeated name counts.
     """
     weights: dict[str, float] = {}
     for member in text.split(","):

@@ -1,4 +1,4 @@
-"""Which instance a file is that a client sends, and whether it can be stored (PS3.18 10.5.2)."""
+"""Identifies the instance in a received file, and whether it can be stored (PS3.18 10.5.2)."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ class _Writer:
 
 
 def _with_character_set(model: JsonModel) -> JsonModel:
-    """Say that the text is UTF-8 where some of it is more than ASCII and nothing says so."""
+    """Declare UTF-8 if some text is not ASCII and no character set is declared."""
     return dict(sorted({**model, "00080005": _UNICODE}.items()))
 
 

@@ -73,12 +73,12 @@ def _read_item(model: Any, bulk: Callable[[str], bytes] | None, depth: int) -> D
             raise BadRequestError("an attribute is not named by eight hexadecimal digits")
         tag = int(name, 16)
         if not tag & 0xFFFF:
-            continue  # group lengths are worked out when written
+            continue  # group lengths are computed when written
         vr, value = _read_attribute(name.upper(), model[name], bulk, depth)
         has_text = has_text or (not _is_ascii(value))
         dataset.add(_element(name, vr, value))
     if has_text or "SpecificCharacterSet" in dataset:
-        # JSON came as UTF-8, and so it is kept.
+        # JSON is UTF-8, and its text is stored as UTF-8.
         dataset.SpecificCharacterSet = _UTF8
     return dataset
 
@@ -102,7 +102,7 @@ def _is_ascii(value: Any) -> bool:
 def _read_attribute(
     name: str, attribute: Any, bulk: Callable[[str], bytes] | None, depth: int
 ) -> tuple[str, Any]:
-    """Return VR and value as pydicom takes it."""
+    """Return VR and value for pydicom."""
     if not isinstance(attribute, dict):
         raise BadRequestError(f"attribute {name} is not a JSON object")
     vr = attribute.get("vr") or _known_vr(name)
@@ -110,7 +110,7 @@ def _read_attribute(
     if len(kinds) > 1:
         raise BadRequestError(f"attribute {name} has more than one of {', '.join(kinds)}")
     if name[:4] == "0002" or name == "00080005":
-        vr = _known_vr(name)  # what everything else is read and written by
+        vr = _known_vr(name)  # all other elements are read by them
     if not isinstance(vr, str) or vr not in _VRS:
         raise BadRequestError(f"attribute {name} has no VR that is known")
     if kinds in (["InlineBinary"], ["BulkDataURI"]):
@@ -146,7 +146,7 @@ def _known_vr(name: str) -> str:
 
 
 def _joined(vr: str, values: list[Any]) -> Any:
-    """Return one value as itself and several as a list, empty ones as pydicom has them."""
+    """Return a single value, or several as a list, empty ones as in pydicom."""
     if vr in _TEXT or vr in ("PN", *_DIGITS):
         values = ["" if value is None else value for value in values]
         if vr in _ONE_VALUE or not values:
@@ -159,7 +159,7 @@ def _joined(vr: str, values: list[Any]) -> Any:
 
 
 def _value(name: str, vr: str, value: Any) -> Any:
-    """Return one value that is there."""
+    """Return one value that is not null."""
     if isinstance(value, str) and not _is_unicode(value):
         raise BadRequestError(f"a value of attribute {name} is not Unicode text")
     if vr == "UI" and "\\" in str(value):
@@ -179,7 +179,7 @@ def _value(name: str, vr: str, value: Any) -> Any:
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether a text can be written; JSON can name halves of surrogate pairs."""
+    """Tell whether a text can be encoded; JSON may contain lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

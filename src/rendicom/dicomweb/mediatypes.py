@@ -1,4 +1,4 @@
-"""Media types: what a client accepts, and which of them it gets (PS3.18 8.3.3.1, 8.7).
+"""Negotiates the media type of a response (PS3.18 8.3.3.1, 8.7).
 
 What a client accepts stands in the Accept header. The query parameter ``accept`` may narrow it;
 its members win over the header's. Then, in this order:
@@ -110,7 +110,7 @@ def picture_types() -> tuple[str, ...]:
 
 @cache
 def animated_types() -> tuple[str, ...]:
-    """Return the media types of a loop of frames, what to prefer first."""
+    """Return the media types of an animation, in order of preference."""
     moving = {item.media_type for item in formats().values() if item.encode_animation}
     return tuple(item for item in picture_types() if item in moving)
 
@@ -164,7 +164,7 @@ def choose_rendered(
     raise _refusal(stills if is_still else _items(category, offers, is_single=is_single))
 
 
-# The same clients send the same headers, and a request has less time than this takes.
+# Cached: clients repeat their headers, and a response from the cache takes less time than this.
 @lru_cache(maxsize=1024)
 def _choose_rendered(
     accepts: Accepts,
@@ -197,7 +197,7 @@ def _items(category: Category, offers: Sequence[str], *, is_single: bool) -> Ite
 def _stills(
     category: Category, offers: Sequence[str], *, stands_for_more: bool
 ) -> Iterator[Candidate]:
-    """Yield what one part can be if need be: a picture that stands for frames or instances."""
+    """Yield single-part representations of several items: a picture that represents them."""
     is_video = category == "video"
     if not is_video:
         yield from (Candidate(each, is_representative=stands_for_more) for each in offers)

@@ -1,6 +1,6 @@
-"""The only way to make an image: finds, describes, decodes, plans, renders and encodes a frame.
+"""The rendering engine: finds, describes, decodes, plans, renders and encodes a frame.
 
-Synchronous, thread-safe, and knows no door: no HTTP, no argv, no printing, no global settings.
+Synchronous and thread-safe; without HTTP, command line, output or global settings.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ class _Loop(Sequence[DisplayImage]):
         return image
 
     def _made(self, index: int) -> _Fitted:
-        # The first alone: what all frames have in common is found out once.
+        # The first one alone, so that properties of all frames are determined once.
         if index == 0 or self._threads == 1:
             return self._fitted(index)
         if self._pool is None:

@@ -1,4 +1,4 @@
-"""Puts a picture where it belongs: whole or not at all, and never over a DICOM file."""
+"""Writes a picture file: whole or not at all, and never over a DICOM file."""
 
 from __future__ import annotations
 

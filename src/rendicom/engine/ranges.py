@@ -63,7 +63,7 @@ class ValueRanges:
             return self._measured[key]
 
     def warnings(self) -> tuple[CodedWarning, ...]:
-        """Return a warning of frames that no range takes into account, if there are any."""
+        """Return warnings about frames that are left out of the ranges."""
         with self._lock:
             count = len(self._undecodable)
         if not count:

@@ -1,4 +1,4 @@
-"""`PictureRequest`: which picture is wanted, in the form that every door hands to the engine."""
+"""`PictureRequest`: the request of a picture that library, command and server give the engine."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class PictureRequest(NamedTuple):
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel as text, which takes a fraction of the time that the options take."""
+        """Pickle as text, which is much faster than pickling the options."""
         return _restored, (self.canonical(), self.instance, self.presentation, self.layers)
 
 
