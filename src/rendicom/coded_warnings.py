@@ -54,7 +54,7 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     "attribute-repaired": (
         (
-            "An attribute that the picture needs is missing or makes no sense. The sentence says "
+            "An attribute that the picture needs is missing or invalid. The sentence says "
             "what was taken instead."
         ),
         "Correct the attribute at its source, or refuse such files with `--strict`.",

@@ -51,7 +51,7 @@ def _safe(part: str) -> str:
 
 
 def shortened(part: str, most: int = _LONGEST_PART) -> str:
-    """Return part of a path in at most so many bytes of UTF-8; what is cut ends in a hash.
+    """Return part of a path in at most so many bytes of UTF-8; a shortened one ends in a hash.
 
     The hash is of the whole, so that the same part gives the same name, and others give others.
     """

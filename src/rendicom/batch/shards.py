@@ -205,7 +205,7 @@ def open_shards(
     Raises
     ------
     OptionError
-        TARGET names no shards, or the size is none.
+        TARGET names no shards, or the size is invalid.
     """
     template = ShardTemplate.parse(target)
     most = parse_size(size) if isinstance(size, str) else parse_size(str(int(size)))

@@ -40,7 +40,7 @@ class Recipe(NamedTuple):
     is_rehearsal
         Nothing is written; each picture is `Planned`.
     patient_fields
-        Keywords of patients' attributes that a layout asks for; empty unless somebody allowed it.
+        Keywords of patients' attributes that a layout asks for; empty unless the user allowed it.
     presentation
         Where the presentation state lies that images it refers to are shown by, or empty.
     input_source

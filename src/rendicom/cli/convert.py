@@ -248,7 +248,7 @@ def check_target(
     *,
     is_json: bool,
 ) -> None:
-    """Refuse what makes no sense together.
+    """Refuse contradictory flags.
 
     Raises
     ------

@@ -9,6 +9,6 @@ OK = 0
 FAILED = 1
 """Some inputs gave no picture; the others are written."""
 USAGE = 2
-"""The command line makes no sense; nothing was written."""
+"""The command line is invalid; nothing was written."""
 INTERRUPTED = 130
 """Stopped by Ctrl-C; no picture is left half written."""

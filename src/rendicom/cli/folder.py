@@ -118,7 +118,7 @@ class _FolderRun:
         Raises
         ------
         OptionError
-            The flags make no sense.
+            The flags are invalid.
         """
         flags, target = self.flags, self.target
         engine = self.workers.engine

@@ -58,7 +58,7 @@ def choose_target(
     Raises
     ------
     click.UsageError
-        The paths make no sense together, or a source would be overwritten.
+        The paths contradict each other, or a source would be overwritten.
     """
     if "" in paths:
         raise click.UsageError("a SOURCE or TARGET is empty: . is the current folder")

@@ -97,7 +97,7 @@ def list_instances(
     Raises
     ------
     OptionError
-        A key or value makes no sense; nothing was asked.
+        A key or value is invalid; no request was sent.
     WireError, UnreadableSourceError, TooLargeError
         The server refuses, or its response is unusable.
     """

@@ -189,7 +189,7 @@ class MatchChecks:
     Raises
     ------
     OptionError
-        A key or value makes no sense; see `check_keys`.
+        A key or value is invalid; see `check_keys`.
     """
 
     def __init__(self, pairs: Pairs, level: SearchLevel, *, is_fuzzy: bool = False) -> None:

@@ -81,7 +81,7 @@ class Server:
         Raises
         ------
         OptionError
-            A key or value makes no sense; nothing was asked.
+            A key or value is invalid; no request was sent.
         """
         check_keys(asked.matches)
         if report is not None:

@@ -69,7 +69,7 @@ def connect(
     Raises
     ------
     OptionError
-        The URL or the credentials make no sense.
+        The URL or the credentials are invalid.
 
     Examples
     --------

@@ -207,7 +207,7 @@ class Session:
         OverloadedError
             The server was too busy at each attempt.
         WireError
-            The server refuses, or its response makes no sense.
+            The server refuses, or its response is invalid.
         TooLargeError
         """
         attempt, has_renewed = 0, False

@@ -95,7 +95,7 @@ class ComposedObject(HeaderAttributes):
         presentation: Any = None,  # noqa: ARG002
         layers: Any = None,  # noqa: ARG002
     ) -> RenderedImage:
-        """Return the picture of one frame, or a loop; the object decides what is drawn."""
+        """Return the picture of one frame, or a loop; the object decides on the layers."""
         options = request.options
         number = request.selection.frame
         if number is not None:

@@ -146,7 +146,7 @@ class ValueLayerOfSeries:
 
     @property
     def _problem(self) -> str:
-        """Return what is wrong with the place of the first image, if anything."""
+        """Return the fault in the position of the first image, or an empty text."""
         instance = self._members[0].open()
         planes = Planes(instance.header, instance.description)
         planes.plane(self._members[0].frame)

@@ -54,7 +54,7 @@ def parse_stream(data: bytes) -> StreamInfo:
     Raises
     ------
     CorruptDataError
-        It is of none, or its header makes no sense.
+        It is of another kind, or its header is invalid.
     """
     kind = kind_of(data[:16])
     if not kind:

@@ -54,7 +54,7 @@ def read_header(
     ``wanted`` are the tags of the attributes it gives, in items too; by default those that a
     picture needs, with None all before the pixel data.
     ``reader="fast"`` refuses what would otherwise be handed over to pydicom.
-    ``max_header_bytes`` limits what is read or walked through before the pixel data,
+    ``max_header_bytes`` limits the bytes read or walked through before the pixel data,
     ``max_inflated_bytes`` the size of a deflated data set.
 
     Raises

@@ -137,8 +137,8 @@ class PixelFrames:
     def stored(self, number: int) -> bytes | None:
         """Return the codestream of a frame, without box, padding or anything behind its end.
 
-        None where it is not what the transfer syntax says, or that has no media type: nobody
-        could tell from the answer how to read it.
+        None if it does not fit the transfer syntax, or that has no media type: the response could
+        not say how to read it.
 
         Raises
         ------

@@ -39,7 +39,7 @@ def render_icon(
     Raises
     ------
     OptionError
-        The size makes no sense, or no format has that media type.
+        The size is invalid, or no format has that media type.
     """
     from rendicom.engine.icon import render_icon as drawn
 

@@ -41,7 +41,7 @@ def describe(header: Header) -> PixelDescription:
     NoPixelDataError
         The pixel data element or all attributes of an image are missing.
     CorruptDataError
-        Rows, Columns or the bits make no sense.
+        Rows, Columns or the bits are invalid.
     """
     attributes, notes = header.attributes, list(header.warnings)
     if is_jpip(header.transfer_syntax):

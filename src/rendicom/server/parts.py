@@ -36,8 +36,8 @@ _R = TypeVar("_R")
 class Content(NamedTuple):
     """The body of a part: bytes, or a range of the file at a location.
 
-    ``media_type`` has its parameters; ``resource``, and what is ``below`` it, is what
-    Content-Location says.
+    ``media_type`` includes parameters; ``resource``, and the path ``below`` it, give
+    Content-Location.
     """
 
     body: bytes | Retrieved

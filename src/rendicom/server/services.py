@@ -183,8 +183,8 @@ def _check_folders(settings: Settings) -> None:
             raise OptionError(f"there is no folder {folder}")
     if settings.data:
         store = settings.store_location
-        # The one below --data is made even if nobody may store: a folder that is not there is a
-        # warning on every start, since it may be a disk that is away.
+        # The one below --data is made even if storing is not allowed: a missing folder would give a
+        # warning at every start, as a disk might not be mounted.
         is_own = settings.writable or not settings.store
         own = [store] if is_own and not storage.is_uri(store) else []
         try:

@@ -14,7 +14,7 @@ _held: set[str] = set()
 
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 _FAR = 1 << 30
-"""A byte behind the text: on Windows nobody else can read a byte that is locked."""
+"""A byte behind the text: on Windows other processes cannot read a locked byte."""
 
 
 class Lock:

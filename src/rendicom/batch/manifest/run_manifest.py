@@ -119,7 +119,7 @@ class Manifest:
         ----------
         complete
             The run came to its end. Otherwise earlier records that no longer count stay until the
-            next run removes them, so that whoever stopped it need not wait. The later of two
+            next run removes them, so that the user who stopped it need not wait. The later of two
             records counts.
 
         Raises

@@ -80,8 +80,8 @@ class Gate:
     def _name_is_ours(self, server: tuple[str, int | None] | None, host: bytes) -> bool:
         """Tell whether a Host header is acceptable for a server without keys.
 
-        A web page may let its own name lead to this machine, and then read what is here (DNS
-        rebinding): the browser takes it for the page's own server.
+        A web page may resolve its own name to this machine and read its data (DNS rebinding): the
+        browser takes it for the page's server.
         """
         if server is None or not is_loopback(server[0]):
             return True
