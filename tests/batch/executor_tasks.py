@@ -176,3 +176,14 @@ def until_parent_is_gone(begun: str, ended: str) -> None:
 
 def import_missing() -> None:
     raise ModuleNotFoundError("No module named 'rendicom.batch.nowhere'", name="rendicom.batch.x")
+
+
+def page_faults(times: int, blocks: int) -> int:
+    """Return how often memory was new, where blocks of 100 kB are made and freed so many times."""
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        made = [b"\1" * 100_000 for _ in range(blocks)]
+        made.clear()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before

@@ -204,6 +204,11 @@ def test_one_thread_a_process_unless_somebody_said_otherwise(
         assert pool.submit(tasks.environment, "OMP_NUM_THREADS").result() == "3"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory functions of glibc")
+def test_memory_that_was_freed_is_used_again(pool: LocalExecutor) -> None:
+    assert pool.submit(tasks.page_faults, 20, 200).result() < 2 * 5000
+
+
 def test_a_worker_starts_light(pool: LocalExecutor) -> None:
     loaded = set(pool.submit(tasks.modules).result())
     assert not loaded & {"numpy", "pydicom", "click", "rich", "asyncio", "rendicom.engine"}

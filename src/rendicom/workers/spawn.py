@@ -10,7 +10,7 @@ from typing import Any
 
 from rendicom.errors import WorkerDiedError
 
-__all__ = ["no_worker", "spawn_options", "worker_command"]
+__all__ = ["WORKER_ENVIRONMENT", "no_worker", "spawn_options", "worker_command"]
 
 _COMMAND = (
     "import sys; sys.path[:] = sys.argv[1:]; "
@@ -21,7 +21,18 @@ _COMMAND = (
 Neither ``-m`` nor a file, which would run that module a second time under another name.
 """
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+}
+"""Variables of worker processes, if the user does not set them.
+
+Several codecs free all memory after each frame. The C library would return it to the system and
+request it again page by page: a fifth to a third of the time of HTJ2K and JPEG Lossless pictures.
+"""
 
 
 def worker_command() -> list[str]:
@@ -43,7 +54,7 @@ def spawn_options() -> dict[str, Any]:
     return {
         "stdin": subprocess.PIPE,
         "stdout": subprocess.PIPE,
-        "env": dict.fromkeys(_ONE_THREAD, "1") | dict(os.environ),
+        "env": WORKER_ENVIRONMENT | dict(os.environ),
         # The terminal's Ctrl-C is for the parent to act upon.
         "start_new_session": os.name != "nt",
         "creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),

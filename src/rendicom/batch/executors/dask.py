@@ -19,6 +19,7 @@ from rendicom.batch.executors import Engine
 from rendicom.errors import OptionError, WorkerDiedError
 from rendicom.extras import install_command
 from rendicom.workers.calls import WorkerLostError, pack, perform, unpack
+from rendicom.workers.spawn import WORKER_ENVIRONMENT
 
 __all__ = ["EXECUTOR", "DaskExecutor", "dask_setup"]
 
@@ -36,15 +37,7 @@ _SETTINGS = {
     "distributed.worker.preload": [__name__],
     "distributed.worker.preload-argv": [[]],
     "distributed.worker.profile.enabled": False,
-    # Dask lets every freed frame go back to the system, and takes it again for the next: pictures
-    # take almost twice as long.
-    "distributed.nanny.pre-spawn-environ": {
-        "MALLOC_TRIM_THRESHOLD_": 128 << 20,
-        "MALLOC_MMAP_THRESHOLD_": 32 << 20,
-        "OMP_NUM_THREADS": 1,
-        "OPENBLAS_NUM_THREADS": 1,
-        "MKL_NUM_THREADS": 1,
-    },
+    "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
     # None is left and none will come: an error, and not an endless wait.
