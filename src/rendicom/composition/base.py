@@ -49,6 +49,11 @@ class BaseFrame:
         """Return where the frame lies; None where it does not say, or not in a usable way."""
         return self._planes.plane(self.frame)
 
+    @cached_property
+    def tile(self) -> tuple[int, int] | None:
+        """Return column and row of a tile in the matrix of its slide, from 0; None for others."""
+        return self._planes.tile(self.frame)
+
     @property
     def problem(self) -> str:
         """Return the fault in the position and orientation of the frame."""

@@ -50,6 +50,8 @@ class Plane:
         Slice Thickness and Spacing Between Slices; None where unknown.
     frame_of_reference
         UID of the coordinate system; empty where unknown.
+    is_tile
+        Others lie beside it in the same plane.
     """
 
     position: Vector
@@ -60,6 +62,7 @@ class Plane:
     thickness: float | None = None
     gap: float | None = None
     frame_of_reference: str = ""
+    is_tile: bool = False
 
     @classmethod
     def of(
@@ -142,6 +145,14 @@ class Plane:
         """Return column, row and distance to the plane in millimeters of points; (n, 3)."""
         result: NDArray[np.float64] = points @ self.inverse[:3, :3].T + self.inverse[:3, 3]
         return result
+
+    def overlaps(self, other: Plane) -> bool:
+        """Tell whether the other one lies over a part of this one, along its normal."""
+        rows, columns = other.shape
+        corners = np.array([[0, 0], [columns, 0], [0, rows], [columns, rows]]) - 0.5
+        found = self.to_pixels(other.to_patient(corners))[:, :2]
+        sizes = np.array(self.shape[::-1]) - 0.5
+        return bool((found.max(axis=0) > -0.5).all() and (found.min(axis=0) < sizes).all())
 
     def is_parallel(self, other: Plane) -> bool:
         """Tell whether all of one plane is equally far from the other."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rendicom.engine import Instance
 
 __all__ = [
+    "ANNOTATIONS",
     "DOSE",
     "KEY_OBJECTS",
     "PLANS",
@@ -31,6 +32,7 @@ _STORAGE = "1.2.840.10008.5.1.4.1.1."
 SEGMENTATIONS = (f"{_STORAGE}66.4", f"{_STORAGE}66.7")
 STRUCTURE_SET, DOSE = f"{_STORAGE}481.3", f"{_STORAGE}481.2"
 KEY_OBJECTS = f"{_STORAGE}88.59"
+ANNOTATIONS = f"{_STORAGE}91.1"
 PLANS = (f"{_STORAGE}481.5", f"{_STORAGE}481.8")
 
 
@@ -54,7 +56,8 @@ def is_about_images(sop_class: str) -> bool:
 
     Presentation states do as well, in another way.
     """
-    return sop_class in (*SEGMENTATIONS, STRUCTURE_SET, KEY_OBJECTS) or is_report(sop_class)
+    classes = (*SEGMENTATIONS, STRUCTURE_SET, KEY_OBJECTS, ANNOTATIONS)
+    return sop_class in classes or is_report(sop_class)
 
 
 def is_composed(sop_class: str) -> bool:
@@ -95,6 +98,10 @@ def layer_of(instance: Instance, name: str) -> Layer:
         from rendicom.composition.key_objects import KeyObjectLayer
 
         return KeyObjectLayer(instance, name)
+    if sop_class == ANNOTATIONS:
+        from rendicom.composition.annotations import AnnotationLayer
+
+        return AnnotationLayer(instance, name)
     if is_report(sop_class):
         from rendicom.composition.marks import ReportLayer
 

@@ -34,6 +34,7 @@ _CONTENT, _VALUE_TYPE, _CONCEPT, _MEANING = 0x0040A730, 0x0040A040, 0x0040A043, 
 _CODE, _TEXT = 0x00080100, 0x0040A160
 _REFERENCED, _BY_PATH = 0x00081199, 0x0040DB73
 _DATA, _TYPE, _FRAME_OF_REFERENCE = 0x00700022, 0x00700023, 0x30060024
+_ORIGIN = 0x00480301
 _TRACKING_IDENTIFIER = "112039"
 _DEEPEST, _MOST_MARKS, _MOST_POINTS = 40, 4096, 1 << 16
 _ROUND = 120
@@ -48,6 +49,8 @@ class _Mark(NamedTuple):
     points: NDArray[np.float64]
     references: tuple[ImageReference, ...]
     frame_of_reference: str
+    is_of_matrix: bool = False
+    """The points are in the whole matrix of a slide, not in one of its tiles."""
 
 
 class ReportLayer:
@@ -72,8 +75,7 @@ class ReportLayer:
             paths: list[Sequence[tuple[float, float]]]
             if mark.references:
                 is_comparable |= any(each.instance == base.instance for each in mark.references)
-                is_meant = any(each.includes(base.instance, base.frame) for each in mark.references)
-                paths = list(_flat_paths(mark)) if is_meant else []
+                paths = list(_flat_paths(mark, base))
             else:
                 plane = base.plane
                 if plane is None or mark.frame_of_reference != plane.frame_of_reference:
@@ -135,6 +137,7 @@ class ReportLayer:
                 _Mark(
                     len(marks) + 1, name or _meaning(item), item.text(_TYPE).upper(),
                     numbers.reshape(-1, size), references, item.text(_FRAME_OF_REFERENCE),
+                    item.text(_ORIGIN).upper() == "VOLUME",
                 )
             )  # fmt: skip
         return tuple(marks)
@@ -179,10 +182,22 @@ def _meaning(item: Attributes) -> str:
     return concept[0].text(_MEANING) if concept else ""
 
 
-def _flat_paths(mark: _Mark) -> Iterator[Sequence[tuple[float, float]]]:
-    """Yield the paths of a SCOORD, in pixels of the image from its corner."""
-    points = tuple((x, y) for x, y in mark.points.tolist())
-    yield from _paths(mark.kind, points)
+def _flat_paths(mark: _Mark, base: BaseFrame) -> Iterator[Sequence[tuple[float, float]]]:
+    """Yield the paths of a SCOORD on ``base``, in pixels of the image from its corner."""
+    tile = base.tile if mark.is_of_matrix else None
+    if not any(
+        each.instance == base.instance if tile else each.includes(base.instance, base.frame)
+        for each in mark.references
+    ):
+        return
+    column, row = tile or (0, 0)
+    points = tuple((x - column, y - row) for x, y in mark.points.tolist())
+    rows, columns = base.shape
+    for path in _paths(mark.kind, points):
+        found = np.array(path)
+        low, high = found.min(axis=0), found.max(axis=0)
+        if tile is None or ((high >= 0).all() and low[0] <= columns and low[1] <= rows):
+            yield path
 
 
 def _paths(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.composition.geometry import Plane
@@ -23,6 +24,10 @@ _ORIENTATION_MACRO, _ORIENTATION = 0x00209116, 0x00200037
 _MEASURES_MACRO, _SPACING = 0x00289110, 0x00280030
 _THICKNESS, _GAP = 0x00180050, 0x00180088
 _OFFSETS = 0x3004000C
+_SLIDE_ORIENTATION, _MATRIX_ORIGIN = 0x00480102, 0x00480008
+_MATRIX_COLUMNS, _MATRIX_ROWS = 0x00480006, 0x00480007
+_SLIDE_MACRO, _TILE_COLUMN, _TILE_ROW = 0x0048021A, 0x0048021E, 0x0048021F
+_SLIDE_X, _SLIDE_Y = 0x0040072A, 0x0040073A
 _DETECTORS, _SLICE_VECTOR = 0x00540022, 0x00540080
 
 
@@ -56,6 +61,25 @@ class Planes:
                 self._known[frame] = None
         return self._known[frame]
 
+    def tile(self, frame: int) -> tuple[int, int] | None:
+        """Return column and row of a tile in the matrix of a slide, from 0; None for others.
+
+        They are said for each frame, or the tiles are in the order of rows (PS3.3 C.7.6.17.3).
+        """
+        groups = FrameGroups(self._attributes, frame)
+        place = groups.macro(_SLIDE_MACRO, _TILE_COLUMN)
+        column, row = place.integers(_TILE_COLUMN), place.integers(_TILE_ROW)
+        if column and row:
+            return column[0] - 1, row[0] - 1
+        width = self._attributes.integer(_MATRIX_COLUMNS, 0) or 0
+        height = self._attributes.integer(_MATRIX_ROWS, 0) or 0
+        if width < 1 or height < 1:
+            return None
+        rows, columns = self._description.rows, self._description.columns
+        across, down = -(-width // columns), -(-height // rows)
+        number = (frame - 1) % (across * down)
+        return number % across * columns, number // across * rows
+
     def all(self) -> list[Plane | None]:
         """Return the planes of all frames."""
         return [self.plane(frame) for frame in range(1, self._description.number_of_frames + 1)]
@@ -64,7 +88,7 @@ class Planes:
         groups = FrameGroups(self._attributes, frame)
         found = _measures(groups)
         if not found.position:
-            found = _detector(self._attributes) or found
+            found = self._on_slide(frame, found) or _detector(self._attributes) or found
         if not (found.position and found.orientation and found.spacing):
             return None
         description = self._description
@@ -77,6 +101,8 @@ class Planes:
             gap=found.gap,
             frame_of_reference=self.frame_of_reference,
         )
+        if _SLIDE_ORIENTATION in self._attributes:
+            return replace(plane, is_tile=True)
         offset = self._offset(frame, plane)
         if not offset:
             return plane
@@ -86,6 +112,21 @@ class Planes:
             plane.along_column, plane.spacing, plane.shape, plane.thickness, plane.gap,
             plane.frame_of_reference,
         )  # fmt: skip
+
+    def _on_slide(self, frame: int, found: _Measures) -> _Measures | None:
+        """Return where a tile lies on its slide (PS3.3 C.8.12.2.1); focal planes are one."""
+        orientation = self._attributes.numbers(_SLIDE_ORIENTATION)
+        tile = self.tile(frame)
+        if len(orientation) != 6 or len(found.spacing) != 2 or tile is None:
+            return None
+        origins = self._attributes.items(_MATRIX_ORIGIN)
+        x, y = ((origins[0].number(tag) or 0.0) if origins else 0.0 for tag in (_SLIDE_X, _SLIDE_Y))
+        steps = tile[0] * found.spacing[1], tile[1] * found.spacing[0]
+        moved = (
+            start + steps[0] * orientation[axis] + steps[1] * orientation[3 + axis]
+            for axis, start in enumerate((x, y, 0.0))
+        )
+        return found._replace(position=tuple(moved), orientation=orientation)
 
     def _offset(self, frame: int, plane: Plane) -> float:
         """Return how far a frame lies from the first one along the normal."""

@@ -74,6 +74,8 @@ class Stack:
             Interpolate between slices, rows and columns; else the nearest pixel of the nearest
             slice counts.
         """
+        if self.planes[0].is_tile and not self.planes[0].overlaps(base):
+            return None
         total = np.zeros(base.shape)
         covered = np.zeros(base.shape)
         is_met = False
@@ -140,6 +142,7 @@ class Stack:
 def stacks_of(planes: Sequence[Plane | None]) -> list[Stack]:
     """Return the stacks that slices make: one for each orientation."""
     groups: list[list[int]] = []
+    tiles: dict[tuple[float, ...], list[int]] = {}
     known = [plane for plane in planes if plane is not None]
     if not known:
         return []
@@ -147,12 +150,17 @@ def stacks_of(planes: Sequence[Plane | None]) -> list[Stack]:
     for number, plane in enumerate(planes):
         if plane is None:
             continue
+        if plane.is_tile:
+            # Tiles of one plane lie beside each other: each is a stack of its focal planes.
+            corner = (*np.round(plane.position, 5), *np.round(plane.normal, 4))
+            tiles.setdefault(corner, []).append(number)
+            continue
         group = next((each for each in groups if filled[each[0]].is_stacked(plane)), None)
         if group is None:
             groups.append([number])
         else:
             group.append(number)
-    return [Stack(filled, group) for group in groups]
+    return [Stack(filled, group) for group in (*groups, *tiles.values())]
 
 
 def _blocks(shape: tuple[int, int]) -> Iterator[slice]:

@@ -302,6 +302,24 @@ WANTED: dict[int, str] = {
     0x3004000C: "DS",  # Grid Frame Offset Vector
     0x00540022: "SQ",  # Detector Information Sequence
     0x00540080: "US",  # Slice Vector
+    # Where tiles lie on a slide (C.8.12.2, C.8.12.6)
+    0x0040072A: "DS",  # X Offset in Slide Coordinate System
+    0x0040073A: "DS",  # Y Offset in Slide Coordinate System
+    0x00480008: "SQ",  # Total Pixel Matrix Origin Sequence
+    0x00480102: "DS",  # Image Orientation (Slide)
+    0x0048021A: "SQ",  # Plane Position (Slide) Sequence
+    0x0048021E: "SL",  # Column Position In Total Image Pixel Matrix
+    0x0048021F: "SL",  # Row Position In Total Image Pixel Matrix
+    0x00480301: "CS",  # Pixel Origin Interpretation
+    # Annotations of slides (C.37)
+    0x0040A180: "US",  # Annotation Group Number
+    0x00660016: "OF",  # Point Coordinates Data
+    0x00660022: "OD",  # Double Point Coordinates Data
+    0x00660040: "OL",  # Long Primitive Point Index List
+    0x006A0001: "CS",  # Annotation Coordinate Type
+    0x006A0002: "SQ",  # Annotation Group Sequence
+    0x006A0005: "LO",  # Annotation Group Label
+    0x006A0010: "FD",  # Common Z Coordinate Value
     # References
     0x00081140: "SQ",  # Referenced Image Sequence
     0x0008114A: "SQ",  # Referenced Instance Sequence

@@ -1,0 +1,184 @@
+"""Layers on tiles of a slide: by the place in the matrix, or on the slide."""
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import generate_uid
+from skimage.draw import polygon2mask
+
+import rendicom
+from phantoms import as_bytes, dataset, segments
+
+SLIDE, SPACE = "1.2.840.10008.5.1.4.1.1.77.1.6", generate_uid()
+TILE, MATRIX = 16, (28, 40)  # rows, columns of the whole: 2 x 3 tiles
+FILL = rendicom.RenderOptions(layer_style="fill", layer_opacity=0.5)
+RED = (200, 30, 60)
+
+
+def item(**attributes):
+    made = pydicom.Dataset()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+def slide(matrix=MATRIX, spacing=0.5e-3):
+    """Return a slide whose tiles are all of one gray."""
+    ds = dataset(SLIDE, "SM")
+    across, down = -(-matrix[1] // TILE), -(-matrix[0] // TILE)
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = SPACE, "SLIDE_CORNER"
+    ds.Rows = ds.Columns = TILE
+    ds.TotalPixelMatrixRows, ds.TotalPixelMatrixColumns = matrix
+    ds.TotalPixelMatrixFocalPlanes = 1
+    ds.TotalPixelMatrixOriginSequence = [
+        item(XOffsetInSlideCoordinateSystem=20, YOffsetInSlideCoordinateSystem=40)
+    ]
+    ds.ImageOrientationSlide = [0, -1, 0, -1, 0, 0]
+    ds.ContainerIdentifier, ds.SpecimenDescriptionSequence = "1", []
+    ds.ContainerTypeCodeSequence, ds.IssuerOfTheContainerIdentifierSequence = [], []
+    specimen = item(SpecimenIdentifier="1", SpecimenUID=generate_uid())
+    specimen.SpecimenPreparationSequence, specimen.IssuerOfTheSpecimenIdentifierSequence = [], []
+    ds.SpecimenDescriptionSequence = [specimen]
+    ds.DimensionOrganizationType, ds.NumberOfOpticalPaths = "TILED_FULL", 1
+    ds.OpticalPathSequence = [item(OpticalPathIdentifier="1")]
+    measures = item(PixelSpacing=[spacing, spacing], SliceThickness=1e-3)
+    ds.SharedFunctionalGroupsSequence = [item(PixelMeasuresSequence=[measures])]
+    ds.NumberOfFrames = across * down
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated = ds.BitsStored = 8
+    ds.HighBit = ds.BitsStored - 1
+    ds.PixelRepresentation, ds.WindowCenter, ds.WindowWidth = 0, 128, 256
+    ds.PixelData = bytes([60]) * (across * down * TILE * TILE)
+    return ds
+
+
+def changed_in_matrix(ds, layer, options=FILL):
+    """Return which pixels of the whole a layer changes, tile by tile."""
+    matrix = ds.TotalPixelMatrixRows, ds.TotalPixelMatrixColumns
+    across, down = -(-matrix[1] // TILE), -(-matrix[0] // TILE)
+    whole = np.zeros((down * TILE, across * TILE), bool)
+    instance = rendicom.open_instance(as_bytes(ds))
+    for number in range(across * down):
+        picture = instance.display(number + 1, options, layers=[as_bytes(layer)])
+        row, column = number // across * TILE, number % across * TILE
+        whole[row : row + TILE, column : column + TILE] = (picture != 60).any(axis=-1)
+    return whole[: matrix[0], : matrix[1]]
+
+
+def masks():
+    whole = np.zeros(MATRIX, np.uint8)
+    whole[10:22, 13:35] = np.random.default_rng(2).integers(0, 2, (12, 22))
+    return whole
+
+
+def tiled_segmentation(source, kind):
+    return hd.seg.Segmentation(
+        source_images=[source], pixel_array=masks()[np.newaxis], segmentation_type=kind,
+        segment_descriptions=segments(1, [RED]), series_instance_uid=generate_uid(),
+        series_number=2, sop_instance_uid=generate_uid(), instance_number=1, manufacturer="made",
+        manufacturer_model_name="made", software_versions="1", device_serial_number="1",
+        tile_pixel_array=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+@pytest.mark.parametrize("refers", [True, False])
+def test_masks_lie_on_the_tiles_they_were_made_of(kind, refers):
+    source = slide()
+    seg = tiled_segmentation(source, kind)
+    if not refers:
+        for group in seg.PerFrameFunctionalGroupsSequence:
+            if "DerivationImageSequence" in group:
+                del group.DerivationImageSequence
+    np.testing.assert_array_equal(changed_in_matrix(source, seg), masks() > 0)
+
+
+def test_masks_lie_on_another_level_by_the_place_on_the_slide():
+    """The center of a coarse pixel c is that of the fine pixel 2c, as both begin there."""
+    seg = tiled_segmentation(slide(), "BINARY")
+    coarse = slide((14, 20), 1e-3)
+    np.testing.assert_array_equal(changed_in_matrix(coarse, seg), masks()[::2, ::2] > 0)
+
+
+def annotations(source, kind, arrays, **more):
+    group = hd.ann.AnnotationGroup(
+        number=1, uid=generate_uid(), label="cells",
+        annotated_property_category=hd.sr.CodedConcept("91723000", "SCT", "Structure"),
+        annotated_property_type=hd.sr.CodedConcept("84640000", "SCT", "Nucleus"),
+        graphic_type=kind, graphic_data=arrays,
+        algorithm_type=hd.ann.AnnotationGroupGenerationTypeValues.MANUAL,
+        display_color=hd.color.CIELabColor.from_rgb(*RED),
+    )  # fmt: skip
+    return hd.ann.MicroscopyBulkSimpleAnnotations(
+        source_images=[source], annotation_groups=[group], series_instance_uid=generate_uid(),
+        series_number=5, sop_instance_uid=generate_uid(), instance_number=1, manufacturer="made",
+        manufacturer_model_name="made", software_versions="1", device_serial_number="1",
+        annotation_coordinate_type=more.get("coordinates", "2D"),
+    )  # fmt: skip
+
+
+POLYGONS = [
+    np.array([[12.2, 8.3], [30.4, 9.1], [25.7, 24.6]]),
+    np.array([[1.3, 2.2], [6.8, 2.4], [5.1, 9.3], [2.2, 8.8]]),
+]
+
+
+@pytest.mark.parametrize("coordinates", ["2D", "3D"])
+def test_polygons_cross_the_borders_of_tiles(coordinates):
+    """Coordinates of the matrix begin at the corner of its first pixel, those of a slide do not."""
+    source, arrays = slide(), POLYGONS
+    if coordinates == "3D":
+        arrays = [
+            np.column_stack([20 - (p[:, 1] - 0.5) * 5e-4, 40 - (p[:, 0] - 0.5) * 5e-4, p[:, 0] * 0])
+            for p in POLYGONS
+        ]
+    layer = annotations(source, "POLYGON", arrays, coordinates=coordinates)
+    expected = np.zeros(MATRIX, bool)
+    for points in POLYGONS:
+        expected |= polygon2mask(MATRIX, points[:, ::-1] - 0.5)
+    np.testing.assert_array_equal(changed_in_matrix(source, layer), expected)
+
+
+def test_points_and_ellipses_lie_where_they_are_said_to():
+    source = slide()
+    points = [np.array([[x, y]]) for x, y in ((3.5, 4.5), (20.5, 20.5))]
+    found = changed_in_matrix(source, annotations(source, "POINT", points))
+    assert found[4, 3]
+    assert found[20, 20]
+    assert not found[:, 28:].any()
+    ellipse = [np.array([[8.5, 14.5], [32.5, 14.5], [20.5, 8.5], [20.5, 20.5]])]
+    found = changed_in_matrix(source, annotations(source, "ELLIPSE", ellipse))
+    rows, columns = np.mgrid[:28, :40]
+    inside = ((columns - 20) / 12) ** 2 + ((rows - 14) / 6) ** 2
+    assert found[inside < 0.9].all()
+    assert not found[inside > 1.1].any()
+    lines = rendicom.RenderOptions(layer_style="outline")
+    rim = changed_in_matrix(source, annotations(source, "ELLIPSE", ellipse), lines)
+    assert rim[14, 8]
+    assert not rim[14, 20]
+
+
+def test_annotations_of_another_slide_are_left_out_with_a_warning():
+    layer = annotations(slide(), "POLYGON", POLYGONS)
+    told = rendicom.open_instance(as_bytes(slide())).render(1, layers=[as_bytes(layer)])
+    assert told.layers == ()
+    assert "other images" in told.warnings[0]
+
+
+def test_marks_of_a_report_may_be_in_the_whole_matrix():
+    source = slide()
+    report = dataset("1.2.840.10008.5.1.4.1.1.88.33", "SR")
+    reference = item(ReferencedSOPClassUID=SLIDE, ReferencedSOPInstanceUID=source.SOPInstanceUID)
+    image = item(ValueType="IMAGE", ReferencedSOPSequence=[reference])
+    line = item(
+        ValueType="SCOORD", GraphicType="POLYLINE", GraphicData=[2.5, 20.5, 37.5, 20.5],
+        PixelOriginInterpretation="VOLUME", ContentSequence=[image],
+    )  # fmt: skip
+    report.ValueType, report.ContentSequence = "CONTAINER", [line]
+    found = changed_in_matrix(source, report)
+    assert found[20, 3:37].all()
+    assert not found[:18].any()
+    told = rendicom.open_instance(as_bytes(source)).render(1, layers=[as_bytes(report)])
+    assert told.layers == told.warnings == ()
