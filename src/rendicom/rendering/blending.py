@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rendicom.values import Ink
 
-__all__ = ["as_colour", "blend", "paintable"]
+__all__ = ["as_colour", "blend", "blend_shares", "extent_of", "paintable"]
 
 
 def blend(
@@ -46,13 +46,47 @@ def blend(
     under = picture[row : row + visible.shape[0], column : column + visible.shape[1]]
     greatest = float(np.iinfo(picture.dtype).max)
     ink = np.asarray(colour, np.float32) * np.float32(greatest)
+    blend_shares(under, visible, ink)
+
+
+def blend_shares(picture: NDArray[Any], shares: NDArray[np.float32], ink: NDArray[Any]) -> None:
+    """Blend ink into the picture, in place: ``share * ink + (1 - share) * picture``.
+
+    ``ink`` is float32 of the picture's range: a color, or one for each pixel. No more is computed
+    than what has a share.
+    """
+    box = extent_of(shares > 0)
+    if box is None:
+        return
+    picture, shares = picture[box], shares[box]
+    if ink.ndim > 1:
+        ink = ink[box]
+    touched = shares > 0
+    is_sparse = np.count_nonzero(touched) * _FEW < touched.size
     # Lines and letters cover few pixels: only those are computed.
-    touched = np.nonzero(visible)
-    share, base = visible[touched], under[touched].astype(np.float32)
+    base = (picture[touched] if is_sparse else picture).astype(np.float32)
+    if is_sparse:
+        shares = shares[touched]
+        ink = ink[touched] if ink.ndim > 1 else ink
     if picture.ndim == 3:
-        share = share[:, np.newaxis]
-    mixed = base + share * (ink - base)
-    under[touched] = np.floor(mixed + np.float32(0.5)).astype(picture.dtype)
+        shares = shares[..., np.newaxis]
+    mixed = base + shares * (ink - base)
+    mixed += np.float32(0.5)
+    np.floor(mixed, out=mixed)
+    picture[touched if is_sparse else ...] = mixed.astype(picture.dtype)
+
+
+def extent_of(touched: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+    """Return the rows and columns between which there is something; None where there is none."""
+    rows = np.flatnonzero(touched.any(axis=1))
+    if not len(rows):
+        return None
+    columns = np.flatnonzero(touched[rows[0] : rows[-1] + 1].any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+_FEW = 4
+"""Of a part of which less than the fourth is covered, the covered pixels are picked out."""
 
 
 def as_colour(ink: Ink, *, prefers_gray: bool, default: float) -> tuple[float, ...]:

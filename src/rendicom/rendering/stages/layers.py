@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.rendering.blending import blend
+from rendicom.rendering.blending import blend, blend_shares, extent_of
 from rendicom.rendering.layers import (
     ColourBar,
     IsoLines,
@@ -48,9 +48,10 @@ def draw_layers(samples: NDArray[Any], stack: LayerStack, placing: Placing) -> N
 
     What is laid over each other is rounded once, in the end.
     """
-    picture = samples if samples.ndim == 3 else np.repeat(samples[..., np.newaxis], 3, axis=2)
-    is_narrow = picture.dtype == np.uint8
-    canvas = picture.astype(np.uint16) * np.uint16(257) if is_narrow else picture.copy()
+    is_narrow = samples.dtype == np.uint8
+    wide = samples.astype(np.uint16) * np.uint16(257) if is_narrow else samples
+    canvas = np.empty((*samples.shape[:2], 3), np.uint16)
+    canvas[...] = wide if samples.ndim == 3 else wide[..., np.newaxis]
     for piece in stack.pieces:
         if isinstance(piece, LayerMask):
             _draw_mask(canvas, piece, placing)
@@ -67,7 +68,12 @@ def draw_layers(samples: NDArray[Any], stack: LayerStack, placing: Placing) -> N
     _draw_legend(canvas, stack.legend)
     if not is_narrow:
         return canvas
-    return ((canvas.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    # (v + 128) // 257 without a division; larger ones are 255 as well.
+    np.minimum(canvas, 65535 - 128, out=canvas)
+    canvas += 128
+    canvas -= canvas >> 8
+    canvas >>= 8
+    return canvas.astype(np.uint8)
 
 
 def _placed(values: NDArray[Any], placing: Placing) -> NDArray[Any]:
@@ -95,9 +101,12 @@ def _into_picture(placing: Placing) -> Affine:
 
 def _draw_mask(canvas: NDArray[Any], mask: LayerMask, placing: Placing) -> None:
     if mask.opacity is not None:
-        # Resampling may overshoot.
-        amounts = np.clip(_placed(mask.amounts.astype(np.float32), placing), 0, 1)
-        blend(canvas, amounts * np.float32(mask.opacity), mask.colour, top=0, left=0)
+        shares = mask.amounts
+        if placing is not None:
+            # Resampling may overshoot.
+            shares = np.clip(placing.apply(shares.astype(np.float32)), 0, 1)
+        if (box := extent_of(shares > 0)) is not None:
+            blend_shares(canvas[box], shares[box] * np.float32(mask.opacity), _ink(mask.colour))
     if mask.has_outline:
         inside = mask.amounts > 0
         if placing is not None:
@@ -105,12 +114,19 @@ def _draw_mask(canvas: NDArray[Any], mask: LayerMask, placing: Placing) -> None:
         _draw_outline(canvas, inside, mask.colour)
 
 
+def _ink(colour: Any) -> NDArray[np.float32]:
+    return np.asarray(colour, np.float32) * np.float32(65535)
+
+
 def _draw_outline(canvas: NDArray[Any], inside: NDArray[np.bool_], colour: Any) -> None:
     """Paint the pixels at the rim of a region, and none beside it."""
-    inner = inside
+    box = extent_of(inside)
+    if box is None:
+        return
+    inner = inside = inside[box]
     for _ in range(max(1, round(usual_thickness(canvas) - 0.5))):
         inner = _eroded(inner)
-    blend(canvas, (inside & ~inner).astype(np.float32), colour, top=0, left=0)
+    blend_shares(canvas[box], (inside & ~inner).astype(np.float32), _ink(colour))
 
 
 def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -129,12 +145,9 @@ def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _draw_values(canvas: NDArray[Any], layer: ValueLayer, placing: Placing) -> None:
     colours = _placed(layer.colours, placing)
     opacities = np.clip(_placed(layer.opacities, placing), 0, 1)
-    touched = np.nonzero(opacities)
-    share = opacities[touched].astype(np.float32)[:, np.newaxis]
-    base = canvas[touched].astype(np.float32)
-    factor = np.float32(65535 / np.iinfo(colours.dtype).max)
-    mixed = base + share * (colours[touched].astype(np.float32) * factor - base)
-    canvas[touched] = np.floor(mixed + np.float32(0.5)).astype(canvas.dtype)
+    if (box := extent_of(opacities > 0)) is not None:
+        factor = np.float32(65535 / np.iinfo(colours.dtype).max)
+        blend_shares(canvas[box], opacities[box], colours[box].astype(np.float32) * factor)
 
 
 def _draw_isolines(canvas: NDArray[Any], lines: IsoLines, placing: Placing) -> None:
