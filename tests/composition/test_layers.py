@@ -80,6 +80,16 @@ def star(middle, radius, points=9):
     return np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, np.newaxis] + middle
 
 
+@pytest.mark.parametrize("number", [0, -1, 65536, 2**31 - 1])
+def test_a_region_of_any_number_has_a_color_of_its_own(number):
+    made = images()
+    contour = ("CLOSED_PLANAR", in_patient(star((30, 20), 12), 2), 2)
+    picture, changed, told = drawn(made[2], structure_set([(number, "Odd", None, [contour])], made))
+    assert changed.any()
+    assert told.layers[0].items[0].number == number
+    assert picture[changed].max() > 0
+
+
 @pytest.mark.parametrize("refers", [True, False])
 def test_contours_fill_the_pixels_whose_centers_they_enclose(refers):
     made = images()

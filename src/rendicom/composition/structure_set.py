@@ -79,7 +79,7 @@ class StructureSetLayer:
             if drawn > _MOST_DRAWN:
                 self._notes.append("there are too many points: the last regions are not drawn")
                 break
-            colour = roi.colour or self._default_colours[roi.number]
+            colour = roi.colour or self._default_colour(roi.number)
             drawn += sum(len(points) for _, points in found)
             pieces += _drawn(roi, found, as_share(colour), base, options)
             items.append(DrawnItem(roi.number, roi.name, colour))
@@ -158,11 +158,15 @@ class StructureSetLayer:
         return _Contour(item.text(_TYPE).upper(), numbers.reshape(-1, 3), references)
 
     @cached_property
-    def _default_colours(self) -> list[tuple[int, int, int]]:
+    def _default_colours(self) -> NDArray[np.uint8]:
         given = {roi.number: roi.colour for roi in self._rois if roi.colour is not None}
         known = {number: colour for number, colour in given.items() if 0 < number < 1 << 16}
-        table = label_colours(known, bits=16, bit_depth=8)
-        return [(red, green, blue) for red, green, blue in table.tolist()]
+        return label_colours(known, bits=16, bit_depth=8)
+
+    def _default_colour(self, number: int) -> tuple[int, int, int]:
+        # A number may be larger than the table, and 0 is that of the background.
+        red, green, blue = self._default_colours[max(1, number % len(self._default_colours))]
+        return int(red), int(green), int(blue)
 
     # --- which contours are on an image -------------------------------------------------------
 

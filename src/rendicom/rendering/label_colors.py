@@ -37,14 +37,25 @@ def label_colours(
     own = {label: colour for label, colour in given.items() if 0 < label < count}
     colours = _listed()
     if own:
+        codes, order = _found_by_code()
         taken = np.array([*own.values()], np.uint32) @ _WEIGHTS
-        colours = colours[~np.isin(colours @ _WEIGHTS, taken)]
+        places = np.minimum(np.searchsorted(codes, taken), codes.size - 1)
+        colours = np.delete(colours, order[places[codes[places] == taken]], axis=0)
     entries = np.zeros((count, 3), np.uint8)
-    others = np.setdiff1d(np.arange(1, count), [*own])
-    entries[others] = colours[: others.size]
+    is_open = np.ones(count, np.bool_)
+    is_open[[0, *own]] = False
+    entries[is_open] = colours[: np.count_nonzero(is_open)]
     for label, colour in own.items():
         entries[label] = colour
     return entries if bit_depth == 8 else entries * np.uint16(257)
+
+
+@cache
+def _found_by_code() -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+    """Return the listed colors as sorted numbers, and the place of each in the list."""
+    codes = _listed() @ _WEIGHTS
+    order = np.argsort(codes)
+    return codes[order], order
 
 
 @cache

@@ -17,6 +17,8 @@ __all__ = ["Coverage", "filled", "stroked"]
 
 _LONGEST = 48.0
 """Longer lines are drawn in pieces, so that few pixels are near each."""
+_SHORT, _MANY, _AT_ONCE, _THICKEST = 8.0, 8, 512, 8.0
+"""Pixels of a short piece; how many are worth being drawn together, and are at most; radius."""
 _SUBROWS = 4
 
 
@@ -49,7 +51,17 @@ def stroked(
     if left >= right or top >= bottom:
         return None
     values = np.zeros((bottom - top, right - left), np.float32)
-    for x0, y0, x1, y1 in ends - (left, top, left, top):
+    ends -= (left, top, left, top)
+    extents = np.abs(ends[:, :2] - ends[:, 2:]).max(axis=1)
+    is_short = (
+        extents <= _SHORT
+        if len(ends) >= _MANY and radius <= _THICKEST
+        else np.zeros(len(ends), np.bool_)
+    )
+    for start in range(0, len(ends), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        _cover_all(values, ends[part][is_short[part]], radius)
+    for x0, y0, x1, y1 in ends[~is_short]:
         _cover(values, x0, y0, x1, y1, radius)
     return Coverage(values, top, left)
 
@@ -108,6 +120,27 @@ def _clipped(
         (start[0] + across * low, start[1] + along * low),
         (start[0] + across * high, start[1] + along * high),
     )
+
+
+def _cover_all(values: NDArray[np.float32], ends: NDArray[np.float64], radius: float) -> None:
+    """Cover the pixels within ``radius`` of many short lines, as `_cover` does of one."""
+    if not len(ends):
+        return
+    low = np.minimum(ends[:, :2], ends[:, 2:]) - (radius + 1)
+    first = np.maximum(0, low.astype(np.intp))
+    side = np.arange(math.ceil(2 * (radius + 1) + _SHORT) + 1)
+    columns, rows = first[:, :1] + side, first[:, 1:] + side
+    half = (0.5 - ends[:, :2]).astype(np.float32)
+    x = (columns.astype(np.float32) + half[:, :1])[:, np.newaxis, :]
+    y = (rows.astype(np.float32) + half[:, 1:])[:, :, np.newaxis]
+    across, along = (ends[:, 2:] - ends[:, :2]).astype(np.float32).T[..., np.newaxis, np.newaxis]
+    square = np.maximum((across * across + along * along).astype(np.float64), 1e-9)
+    share = np.clip((x * across + y * along) / square.astype(np.float32), 0, 1)
+    near = np.float32(radius + 0.5) - np.hypot(x - share * across, y - share * along)
+    height, width = values.shape
+    is_seen = (near > 0) & (rows < height)[:, :, np.newaxis] & (columns < width)[:, np.newaxis, :]
+    places = rows[:, :, np.newaxis] * width + columns[:, np.newaxis, :]
+    np.maximum.at(values.reshape(-1), places[is_seen], np.minimum(near[is_seen], 1))
 
 
 def _cover(
