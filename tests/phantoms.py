@@ -1,5 +1,6 @@
 """Series of one invented patient in one frame of reference, and objects about them."""
 
+import weakref
 from io import BytesIO
 
 import highdicom as hd
@@ -84,7 +85,7 @@ def segments(count, colours=None):
 
 def segmentation(images, masks, kind="BINARY", colours=None, **more):
     """Return a segmentation by highdicom; ``masks`` is (frames, rows, columns[, segments])."""
-    return hd.seg.Segmentation(
+    made = hd.seg.Segmentation(
         source_images=images,
         pixel_array=masks,
         segmentation_type=kind,
@@ -100,6 +101,9 @@ def segmentation(images, masks, kind="BINARY", colours=None, **more):
         content_creator_name="Doe^J",
         **more,
     )
+    # highdicom leaves its database open, which Python 3.13 warns of.
+    weakref.finalize(made, made._db_con.close)
+    return made
 
 
 def blended(gray, layers):

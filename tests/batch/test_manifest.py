@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.manifests import PICTURE, bad, good, names, opened, report, rows, unit, written
+from batch.manifests import PICTURE, bad, good, kill, names, opened, report, rows, unit, written
 from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.manifest import COLUMNS, export_manifest, read_manifest
 from rendicom.batch.outcomes import Filtered, Ignored, Notice, Planned, Skipped
@@ -201,7 +201,7 @@ def test_a_table_is_exported_at_the_end_and_after_a_kill(name) -> None:
     assert not Path(name).exists()
     export_manifest("m.jsonl", exported_at_once)
     assert exported(exported_at_once) == rows(name, "source") == ["in/a.dcm"]
-    manifest._files.release()  # as a kill does
+    kill(manifest)  # as a kill does
     opened(name).close()
     assert exported(name) == ["in/a.dcm"]
     manifest = opened(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.manifests import PICTURE, bad, good, names, opened, rows, unit
+from batch.manifests import PICTURE, bad, good, kill, names, opened, rows, unit
 from rendicom.batch.manifest import Manifest, read_manifest, remote_files
 from rendicom.batch.outcomes import Written
 from rendicom.batch.units import Unit
@@ -118,7 +118,7 @@ def test_the_lines_outlive_a_kill(table) -> None:
     assert rows(table, "source") == ["in/a.dcm", "in/b.dcm", "in/c.dcm"]
     again.close()
     assert stored(table) == sorted({"a.png", "b.png", *tables(table)})
-    killed._files.release()
+    kill(killed)
 
 
 def test_lines_are_not_sent_all_the_time(bucket, monkeypatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batch.manifests import PICTURE, bad, good, names, opened, report, rows, unit, written
+from batch.manifests import PICTURE, bad, good, kill, names, opened, report, rows, unit, written
 from rendicom.batch.file_names import FRAME_MARK, picture_name
 from rendicom.batch.manifest.earlier import RecordedPicture
 from rendicom.batch.manifest.resume import missing, names_it
@@ -279,7 +279,7 @@ def test_old_records_beside_good_ones_go(table) -> None:
     manifest = opened(table)
     manifest.add(good(A._replace(version="v2"), (1, 2)))
     manifest.flush()
-    manifest._files.release()  # as a kill does
+    kill(manifest)  # as a kill does
     assert rows(table, "frame") == [1, 2, 3, 1, 2]
     assert left(table, A._replace(version="v2")) is None
     assert rows(table, "frame", "source_version") == [(1, "v2"), (2, "v2")]
@@ -300,7 +300,7 @@ def test_a_torn_record_is_left_out_and_cut_off(table) -> None:
     for name in ("a", "b", 'c "quoted"\nname'):
         manifest.add(good(unit(name)))
     manifest.flush()
-    manifest._files.release()
+    kill(manifest)
     data = Path(table).read_bytes()
     last = data.rindex(b"in/c")
     for cut in (1, 2, 40, len(data) - last - 3, len(data) - last + 1):
@@ -311,7 +311,7 @@ def test_a_torn_record_is_left_out_and_cut_off(table) -> None:
         manifest.add(good(unit('c "quoted"\nname')))
         manifest.flush()
         assert rows(table, "source")[2:] == ['in/c "quoted"\nname.dcm']
-        manifest._files.release()
+        kill(manifest)
 
 
 def test_a_manifest_torn_in_its_first_record(table) -> None:

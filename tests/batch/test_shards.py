@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ import pytest
 
 import rendicom
 from rendicom.batch.shard_names import ShardTemplate, key_of, samples_of, stem_of
-from rendicom.batch.shards import parse_size
+from rendicom.batch.shards import _plain_header, parse_size
 from rendicom.cli.main import main
 from rendicom.errors import OptionError, OutputExistsError
 from rendicom.storage import list_folder, open_bytes
@@ -203,6 +204,37 @@ def test_on_object_storage(archive: Path, tmp_path: Path, s3: str) -> None:
     assert (summary.written, summary.done_before) == (1, COUNT - 1)
     keys = samples(fetch())
     assert (len(keys), set(keys.values())) == (COUNT + 1, {1})
+
+
+def test_temporary_files_are_few(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One holds many pictures, and goes when they are in a shard."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    for number in range(400):
+        (archive / f"more{number}.dcm").write_bytes(image(pixels(number)[:8, :8]))
+    counts: list[int] = []
+
+    def look(outcome: object) -> None:
+        counts.append(sum(each.is_file() for each in folder.rglob("*")))
+
+    summary = convert(archive, tmp_path / "out", engine="inline", on_result=look, shard_size="1GB")
+    assert summary.written == COUNT + 400
+    # The lock with its journal, the shard, the bundle in hand, and those of four chunks in flight.
+    assert 3 <= max(counts) <= 8
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "size"), [("a/b.png", 0), ("x" * 100, 8**11 - 1)])
+def test_headers_are_those_of_tarfile(name: str, size: int) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    assert _plain_header(name, size) == member.tobuf(tarfile.USTAR_FORMAT)
+    assert _plain_header(f"{name}{'y' * 100}", size) is None
+    assert _plain_header(f"ä{name[1:]}", size) is None
+    assert _plain_header(name, size + 8**11) is None
 
 
 def test_uids_are_hashed_in_samples(archive: Path, tmp_path: Path) -> None:

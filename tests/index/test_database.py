@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def test_a_damaged_file_is_made_anew(kept, some, damage):
         check_counts(catalogue)
     finally:
         catalogue.close()
-    assert sqlite3.connect(kept).execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    with closing(sqlite3.connect(kept)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")

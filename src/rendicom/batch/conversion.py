@@ -206,6 +206,7 @@ def convert(
                 raise OptionError(NO_CLUSTER)
         recipe = Recipe(
             target=folder if shards is None else shards.staging,
+            is_bundled=shards is not None,
             format=file_format.name,
             options=options,
             frames=None if frames is None else FrameSelection.parse(frames),

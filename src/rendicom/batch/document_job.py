@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rendicom.batch.image_index import small_pictures
-from rendicom.batch.job import Job, OneFile, output_path
+from rendicom.batch.job import Job, OneFile, output_path, put
 from rendicom.batch.outcomes import (
     Filtered,
     NoPixels,
@@ -20,7 +20,7 @@ from rendicom.batch.outcomes import (
 from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.header import read_header
 from rendicom.documents import document_formats, document_types, render_document
-from rendicom.engine.picture_file import may_write, write_picture
+from rendicom.engine.picture_file import may_write
 from rendicom.errors import EncodeError, NoPixelDataError, RendicomError
 from rendicom.storage import exists
 
@@ -103,7 +103,7 @@ def convert_document(sop_class: str, source: Readable | ByteSource, job: Job) ->
         places = job.on or job.among
         picture = small_pictures(places) if places else None
         document = render_document(source, job.format.media_type, picture=picture)
-        if path is not None and not write_picture(path, document.data, existing=job.existing):
+        if path is not None and not put(job, path, document.data):
             return Skipped(job.source, path, None)
     except RendicomError as error:
         return failure(job.source, error)

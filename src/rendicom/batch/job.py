@@ -14,6 +14,7 @@ from rendicom.errors import OptionError
 from rendicom.storage.names import escaped
 
 if TYPE_CHECKING:
+    from rendicom.batch.bundle import Bundle
     from rendicom.batch.output_formats import OutputFormat
     from rendicom.batch.subject import Subject
     from rendicom.engine.picture_file import Existing
@@ -29,6 +30,7 @@ __all__ = [
     "OutputFolder",
     "is_shard_template",
     "output_path",
+    "put",
 ]
 
 MANIFEST = "manifest.jsonl"
@@ -67,7 +69,8 @@ class Job(NamedTuple):
     ``on``, files and folders of images, those that nothing is said of give no picture.
     ``opened`` makes the instance where it is not a file. ``threads`` is as for
     `rendicom.open_instance`. ``among`` are the sources of
-    the run, in which objects find the images that they are about.
+    the run, in which objects find the images that they are about. ``bundle`` takes the bytes in
+    place of the files that ``output`` names.
     """
 
     source: str
@@ -85,6 +88,7 @@ class Job(NamedTuple):
     on: tuple[str, ...] = ()
     threads: int | None = None
     among: tuple[str, ...] | None = ()
+    bundle: Bundle | None = None
 
 
 class OneFileError(OptionError):
@@ -105,3 +109,19 @@ def output_path(job: Job, *, frame: int | None, number_of_frames: int) -> str | 
         # An object store accepts Unicode names only.
         name = escaped(name)
     return os.path.join(job.output.folder, *name.split("/"))
+
+
+def put(job: Job, path: str, data: bytes) -> bool:
+    """Write a picture; False when something is in its place and stays.
+
+    Raises
+    ------
+    OutputExistsError, UnwritableOutputError
+    """
+    if job.bundle is not None:
+        job.bundle.add(data)
+        return True
+    # Not at the top: the engine loads numpy, which the parent of worker processes does not need.
+    from rendicom.engine.picture_file import write_picture
+
+    return write_picture(path, data, existing=job.existing)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rendicom.batch.composed_job import composed, place_of_picture
-from rendicom.batch.job import Job, OneFile, OneFileError, OutputFolder, output_path
+from rendicom.batch.job import Job, OneFile, OneFileError, OutputFolder, output_path, put
 from rendicom.batch.outcomes import (
     Filtered,
     Notice,
@@ -135,7 +135,7 @@ def rendering_notice(instance: Subject, job: Job) -> Iterator[Notice]:
 def convert_frames(instance: Subject, job: Job, frames: tuple[int, ...]) -> Outcome:
     """Make one picture of one or several frames; a RendicomError becomes a Failed outcome."""
     # Not at the top: the engine loads numpy, which the parent of worker processes does not need.
-    from rendicom.engine.picture_file import may_write, write_picture
+    from rendicom.engine.picture_file import may_write
 
     frame = frames[0] if len(frames) == 1 else None
     try:
@@ -152,7 +152,7 @@ def convert_frames(instance: Subject, job: Job, frames: tuple[int, ...]) -> Outc
         image = _render(instance, job, frames)
         if image is None:
             return Filtered(job.source, "nothing is said of it")
-        if path is not None and not write_picture(path, image.data, existing=job.existing):
+        if path is not None and not put(job, path, image.data):
             return Skipped(job.source, path, frame)
     except RendicomError as error:
         is_one_of_many = instance.description.number_of_frames > 1

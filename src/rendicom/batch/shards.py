@@ -1,8 +1,8 @@
 """Pictures in numbered tar files, in the layout of WebDataset: a picture and its JSON a sample.
 
-Workers write pictures into a temporary folder. The run moves them into a shard there, and the shard
-to its place when it is full: whole or not at all. The manifest gets the records of its pictures
-after that, so a kill loses the shard under way and no other.
+Workers write the pictures of a chunk into one temporary file. The run copies them into a shard
+beside it, and the shard to its place when it is full: whole or not at all. The manifest gets the
+records of its pictures after that, so a kill loses the shard under way and no other.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class ShardWriter:
         self._count = 0
         self._file: BinaryIO | None = None
         self._length = 0
+        self._bundle: BinaryIO | None = None
         self._pending: list[UnitReport] = []
         self._on_done: Callable[[Sequence[UnitReport]], None] = lambda _: None
 
@@ -114,12 +115,14 @@ class ShardWriter:
         UnwritableOutputError
         """
         outcomes = []
+        bundle, position = report.bundle
         others = tuple(each for each in report.outcomes if not isinstance(each, Written))
         if others or not report.outcomes:
             self._on_done((report._replace(outcomes=others),))
         for outcome in report.outcomes:
             if isinstance(outcome, Written):
-                outcome = self._moved(report, outcome)  # noqa: PLW2901
+                outcome = self._moved(report, outcome, self._read(bundle, position, outcome.size))  # noqa: PLW2901
+                position += outcome.size
                 self._pending.append(report._replace(outcomes=(outcome,)))
             outcomes.append(outcome)
         return report._replace(outcomes=tuple(outcomes))
@@ -152,29 +155,34 @@ class ShardWriter:
         self._file = None
         self._count = self._length = 0
 
-    def _moved(self, report: UnitReport, written: Written) -> Written:
-        path = written.output or ""
-        name = below(path, self.staging) or ""
-        stem, extension = os.path.splitext(name)
-        try:
-            with open(path, "rb") as stream:
-                picture = stream.read()
-            os.unlink(path)
-            key = key_of(stem)
-            if self._count and self._length + len(picture) + _OVERHEAD > self.size:
-                self.finish()
-            output = f"{self.template.path(self._number)}{MEMBER_MARK}{key}{extension}"
-            moved = written._replace(output=output)
-            (record,) = records_of(report._replace(outcomes=(moved,)), self._terms)
-            told = {name: value for name, value in record.items() if name not in _NOT_IN_SAMPLES}
-            text = json.dumps(told).encode()
+    def _read(self, bundle: str, position: int, size: int) -> bytes:
+        """Return a picture; the reports of a bundle come one after the other."""
+        with _said():
+            if self._bundle is None or self._bundle.name != bundle:
+                self.leave_bundle()
+                self._bundle = open(bundle, "rb")  # noqa: SIM115
+            self._bundle.seek(position)
+            return self._bundle.read(size)
+
+    def leave_bundle(self) -> None:
+        """Remove the file that pictures were taken from."""
+        if self._bundle is not None:
+            self._bundle.close()
+            os.unlink(self._bundle.name)
+        self._bundle = None
+
+    def _moved(self, report: UnitReport, written: Written, picture: bytes) -> Written:
+        stem, extension = os.path.splitext(below(written.output or "", self.staging) or "")
+        key = key_of(stem)
+        if self._count and self._length + len(picture) + _OVERHEAD > self.size:
+            self.finish()
+        output = f"{self.template.path(self._number)}{MEMBER_MARK}{key}{extension}"
+        moved = written._replace(output=output)
+        (record,) = records_of(report._replace(outcomes=(moved,)), self._terms)
+        told = {name: value for name, value in record.items() if name not in _NOT_IN_SAMPLES}
+        text = json.dumps(told).encode()
+        with _said():
             self._append((f"{key}{extension}", picture), (f"{key}.json", text))
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise UnwritableOutputError(
-                f"cannot write a shard: {reason}",
-                hint="the folder for temporary files needs room; the variable TMPDIR names another",
-            ) from error
         self._count += 1
         return moved
 
@@ -186,14 +194,47 @@ class ShardWriter:
         self._length += self._file.write(b"".join(blocks))
 
 
+@contextmanager
+def _said() -> Iterator[None]:
+    """Say what to do where temporary files cannot be read or written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnwritableOutputError(
+            f"cannot write a shard: {reason}",
+            hint="the folder for temporary files needs room; the variable TMPDIR names another",
+        ) from error
+
+
 def _member(name: str, data: bytes) -> tuple[bytes, bytes, bytes]:
     """Return the blocks of one file of a shard."""
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    # The older form takes half the time to make.
-    is_plain = name.isascii() and len(name) <= tarfile.LENGTH_NAME
-    header = member.tobuf(tarfile.USTAR_FORMAT if is_plain else tarfile.PAX_FORMAT)
+    header = _plain_header(name, len(data))
+    if header is None:
+        member = tarfile.TarInfo(name)
+        member.size = len(data)
+        header = member.tobuf(tarfile.PAX_FORMAT)
     return header, data, bytes(-len(data) % tarfile.BLOCKSIZE)
+
+
+_PLAIN = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
+_SIZE_AT, _SUM_AT = slice(124, 136), slice(148, 156)
+
+
+def _plain_header(name: str, size: int) -> bytes | None:
+    """Return the header that tarfile makes, in a tenth of its time; None where one block is short.
+
+    POSIX.1-2001, pax, ustar interchange format: octal numbers, and the sum of all bytes with spaces
+    in place of the sum.
+    """
+    if not name.isascii() or len(name) > tarfile.LENGTH_NAME or size >= 8**11:
+        return None
+    block = bytearray(_PLAIN)
+    block[: len(name)] = name.encode()
+    block[_SIZE_AT] = b"%011o\0" % size
+    block[_SUM_AT] = b" " * 8
+    block[_SUM_AT] = b"%06o\0 " % sum(block)
+    return bytes(block)
 
 
 @contextmanager
@@ -218,4 +259,5 @@ def open_shards(
     finally:
         with contextlib.suppress(OSError):
             writer.close()
+            writer.leave_bundle()
         folder.remove()

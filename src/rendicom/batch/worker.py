@@ -6,10 +6,11 @@ Any exception, also an unexpected one, becomes an outcome of its unit, and the n
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from rendicom.batch.bundle import Bundle
 from rendicom.batch.composed_job import composed
 from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.input_source import open_units
@@ -44,13 +45,14 @@ def convert_units(
     until = monotonic() + limit
     reports: list[UnitReport] = []
     with (
+        closing(Bundle(recipe.target)) as bundle,
         RepeatedDeadline(recipe.timeout) as watch,
         open_units(recipe.input_source, units, base=recipe.base) as opener,
     ):
         for position, unit in enumerate(units):
             if position and (monotonic() > until or parent_is_gone()):
                 return ChunkReports(tuple(reports), units[position:])
-            reports.append(_ConversionTask(recipe, unit, watch, opener, until).run())
+            reports.append(_ConversionTask(recipe, unit, watch, opener, until, bundle).run())
     return ChunkReports(tuple(reports))
 
 
@@ -185,10 +187,19 @@ class _SurveyTask(_UnitTask):
 
 class _ConversionTask(_UnitTask):
     def __init__(
-        self, recipe: Recipe, unit: Unit, watch: RepeatedDeadline, opener: UnitOpener, until: float
+        self,
+        recipe: Recipe,
+        unit: Unit,
+        watch: RepeatedDeadline,
+        opener: UnitOpener,
+        until: float,
+        bundle: Bundle,
     ) -> None:
         super().__init__(recipe, unit, watch, opener)
-        self.until = until
+        self.until, self.bundle, self.start = until, bundle, bundle.length
+
+    def _report(self) -> UnitReport:
+        return super()._report()._replace(bundle=(self.bundle.path, self.start))
 
     def work(self, instance: Subject) -> None:
         job = self._job()
@@ -263,6 +274,7 @@ class _ConversionTask(_UnitTask):
             presentation=recipe.presentation,
             layers=recipe.layers,
             on=recipe.on,
+            bundle=self.bundle if recipe.is_bundled else None,
         )
 
     def _folder(self) -> str:

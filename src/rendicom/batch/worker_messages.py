@@ -55,6 +55,8 @@ class Recipe(NamedTuple):
     among
         Files and folders of the run, in which objects find the images that they are about. None
         where they are not to be shown on images.
+    is_bundled
+        The pictures of a chunk go into one file in ``target``, for the run to take them from.
     is_alone
         One source was asked for by its name: that it has no pixels is a failure.
     """
@@ -71,6 +73,7 @@ class Recipe(NamedTuple):
     patient_fields: tuple[str, ...] = ()
     presentation: str = ""
     input_source: InputSource | None = None
+    is_bundled: bool = False
     is_alone: bool = False
     layers: tuple[str, ...] = ()
     layer_words: str = ""
@@ -91,6 +94,9 @@ class UnitReport(NamedTuple):
         Frames not done because the worker's time was up: to be sent again.
     seconds
         Time it took.
+    bundle
+        Path of the file that holds the pictures, one after the other, and where the first begins;
+        empty where they have files of their own.
     patient
         Values of `Recipe.patient_fields`, for names only: never for the manifest or a message.
     """
@@ -102,6 +108,7 @@ class UnitReport(NamedTuple):
     rest: FrameSelection | None = None
     seconds: float = 0.0
     patient: Mapping[str, str] = {}
+    bundle: tuple[str, int] = ("", 0)
 
 
 class ChunkReports(NamedTuple):

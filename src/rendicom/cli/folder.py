@@ -128,6 +128,7 @@ class _FolderRun:
         filters = flags.filters()
         recipe = Recipe(
             target=self.folder if self.shards is None else self.shards.staging,
+            is_bundled=self.shards is not None,
             format=target.format.name,
             options=options,
             frames=frames,

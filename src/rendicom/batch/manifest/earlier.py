@@ -86,9 +86,13 @@ class EarlierRecords:
         self.count = 0
         """Number of records, superseded ones included."""
         self._database = scratch_database(_SCHEMA)
-        self._do_many("INSERT INTO record VALUES (?,?,?,?,?,?,?,?)", self._rows(path, terms))
-        self._do("CREATE INDEX by_source ON record (source, frame)")
-        self._do(_DELETE_REPEATED)
+        try:
+            self._do_many("INSERT INTO record VALUES (?,?,?,?,?,?,?,?)", self._rows(path, terms))
+            self._do("CREATE INDEX by_source ON record (source, frame)")
+            self._do(_DELETE_REPEATED)
+        except BaseException:
+            self.close()
+            raise
 
     def pictures(self, source: str) -> list[RecordedPicture]:
         """Return the good pictures of a source, given as the manifest names it."""
