@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -117,6 +118,67 @@ def test_presentation_table(present: Present) -> None:
     assert present(_twelve(values), told).tolist() == [[0, 0, 6, 6, 6, 255, 255]]
     deep = present(_twelve(values), told, bit_depth="16")
     assert deep.tolist() == [[0, 0, 1600, 1600, 1600, 65535, 65535]]
+
+
+LUMINANCES = tuple(1 + 249 * level / 255 for level in range(256))
+"""cd/m2 at each driving level of a display that is linear: level = 255 (L - 1) / 249."""
+
+
+def _driving_level(p_value: int, greatest: int) -> int:
+    """Return the level for a P-value, by the polynomials of PS3.14 7.1 in plain Python."""
+    share = p_value / greatest
+    index = _index(1.0) + share * (_index(250.0) - _index(1.0))
+    return round(255 * (_luminance(index) - 1) / 249)
+
+
+def _luminance(index: float) -> float:
+    x = math.log(index)
+    above = -1.3011877 + 0.080242636 * x + 0.13646699 * x**2 - 0.025468404 * x**3
+    below = 1 - 0.025840191 * x - 0.10320229 * x**2 + 0.02874562 * x**3
+    above += 0.0013635334 * x**4
+    below += -0.0031978977 * x**4 + 0.00012992634 * x**5
+    return 10 ** (above / below)
+
+
+def _index(level: float) -> float:
+    low, high = 1.0, 1023.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _luminance(middle) < level else (low, middle)
+    return low
+
+
+def test_p_values_are_calibrated_for_a_display(present: Present) -> None:
+    """PS3.14 6: the output of a softcopy presentation state is the P-values that it begins with."""
+    asked = {"gsdf": ",".join(f"{level:.6f}" for level in LUMINANCES)}
+    data = _twelve([[0, 1024, 2048, 4095]])
+    levels = [_driving_level(value, 4095) for value in (0, 1024, 2048, 4095)]
+    assert levels[0] == 0
+    assert levels[-1] == 255
+    assert levels[2] < 60  # half of the P-values, and far below half of the luminance
+    assert present(data, state(), **asked).tolist() == [levels]
+    inverse = state(element(0x20500020, "CS", "INVERSE"))
+    swapped = [_driving_level(4095 - value, 4095) for value in (0, 1024, 2048, 4095)]
+    assert present(data, inverse, **asked).tolist() == [swapped]
+    table = lookup_table([0, 100, 3000, 4095], tag=0x20500010, bits=12)
+    through = [_driving_level(value, 4095) for value in (0, 100, 3000, 4095)]
+    assert present(_twelve([[0, 1365, 2730, 4095]]), state(table), **asked).tolist() == [through]
+
+
+def test_grays_of_shutter_and_graphics_are_calibrated_as_well(present: Present) -> None:
+    asked = {"gsdf": ",".join(f"{level:.6f}" for level in LUMINANCES)}
+    half = _driving_level(0x8000, 0xFFFF)
+    covered = state(*_shutter("RECTANGULAR", *RECTANGLE))
+    assert present(_flat(), covered, **asked)[0].tolist() == [half] * 5
+    disc = annotated(annotations("A", figures=[figure("CIRCLE", 10, 10, 10, 18, filled="Y")]))
+    told = state(disc, layers(layer("A", gray=0x8000)))
+    assert present(image(np.zeros((20, 20), np.uint8)), told, **asked)[10, 10] == half
+
+
+def test_calibration_is_for_gray_only(present: Present) -> None:
+    told = state(kind=COLOUR)
+    colours = np.full((2, 2, 3), 90, np.uint8)
+    assert (present(image(colours, photometric="RGB"), told, gsdf="1,250") == 90).all()
 
 
 def test_a_voi_for_each_image_and_frame(present: Present) -> None:

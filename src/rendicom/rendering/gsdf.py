@@ -12,7 +12,7 @@ from rendicom.values import LookupTable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["display_table", "jnd_index", "luminance"]
+__all__ = ["calibrated", "display_table", "driving_level", "jnd_index", "luminance"]
 
 # Coefficients of PS3.14 7.1, of ln(j) and log10(L), constant term first.
 _NUMERATOR = (-1.3011877, 8.0242636e-2, 1.3646699e-1, -2.5468404e-2, 1.3635334e-3)
@@ -61,6 +61,20 @@ def display_table(
     if is_inverted:
         entries = top - entries[::-1]
     return LookupTable(entries.astype(np.uint16), first=0, bits=bit_depth)
+
+
+def calibrated(table: LookupTable, calibration: LookupTable) -> LookupTable:
+    """Return a Presentation LUT, whose output is P-values, with a `display_table` after it."""
+    top = (1 << table.bits) - 1
+    scale = (len(calibration.entries) - 1) / top
+    p_values = np.rint(table.entries.astype(np.float64) * scale).astype(np.intp)
+    return LookupTable(calibration.entries[p_values], first=0, bits=calibration.bits)
+
+
+def driving_level(p_value: float, luminances: tuple[float, ...]) -> float:
+    """Return the driving level of a P-value, both from 0 to 1."""
+    table = display_table(luminances, bit_depth=_P_VALUE_BITS).entries
+    return float(table[round(p_value * (len(table) - 1))]) / (len(table) - 1)
 
 
 def _interpolated(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

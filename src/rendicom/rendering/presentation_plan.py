@@ -34,14 +34,17 @@ if TYPE_CHECKING:
         PresentationState,
         TextObject,
     )
+    from rendicom.rendering.lut import Tone
     from rendicom.rendering.plan import RenderPlan
     from rendicom.rendering.stages.displayed_area import Affine, Placement
-    from rendicom.values import DisplayAttributes, Frame, Ink, PixelDescription
+    from rendicom.values import DisplayAttributes, Frame, Ink, PixelDescription, Shutter
+
+    Mark = OverlayMark | PathMark | TextMark
 
 __all__ = ["PresentedFrame", "compile_presented", "refuse_clashes"]
 
 _FREE = frozenset((
-    "annotation", "bit_depth", "compression", "fast", "icc", "isodose", "layer_items",
+    "annotation", "bit_depth", "compression", "fast", "gsdf", "icc", "isodose", "layer_items",
     "layer_labels", "layer_opacity", "layer_palette", "layer_style", "layer_window", "legend",
     "max_pixels", "max_size", "padding", "quality", "scale", "shutter", "strict", "viewport",
 ))  # fmt: skip
@@ -125,12 +128,18 @@ def compile_presented(
         frame.samples.shape, state, area, options, keeps_values=description.is_label
     )
     marks = tuple(_marks(presented, display, placement, frame, notes))
+    shutter = state.shutter
+    if options.gsdf is not None and plan.palette is not None:
+        notes.append(CodedWarning("option-without-effect", "gsdf is for gray images: ignored"))
+    elif options.gsdf is not None and plan.voi != "none (color)":
+        marks = tuple(_calibrated(mark, options.gsdf) for mark in marks)
+        shutter = _calibrated_shutter(shutter, options.gsdf)
     notes += missing_letters(
         line for mark in marks if isinstance(mark, TextMark) for line in mark.text.split("\n")
     )
     size = (1.0, 1.0) if area is None else area.pixel_size
     return plan._replace(
-        shutter=Covering(state.shutter, size) if state.shutter and options.shutter else None,
+        shutter=Covering(shutter, size) if shutter and options.shutter else None,
         geometry=placement,
         drawing=Drawing(marks, placement) if marks else None,
         voi=_voi_text(plan, said),
@@ -194,12 +203,45 @@ def _in_tone(plan: RenderPlan, state: PresentationState, options: RenderOptions)
         return plan
     tone = plan.tone._replace(presentation=state.presentation_lut, is_inverted=state.is_inverse)
     if state.palette is None:
-        return plan._replace(tone=tone)
+        return plan._replace(tone=_calibrated_tone(tone, options))
     entries = palette_entries(state.palette, options.bit_depth)
     # The output range of the VOI transform covers the whole palette (PS3.4 N.2.4).
     table = spread_palette(entries)
     managed = _managed(state, options)
     return plan._replace(tone=tone._replace(bit_depth=16), palette=table, **managed)
+
+
+def _calibrated_tone(tone: Tone, options: RenderOptions) -> Tone:
+    """Return the tone with driving levels in place of the P-values it ends with (PS3.4 N.2.5)."""
+    if options.gsdf is None:
+        return tone
+    from rendicom.rendering.gsdf import calibrated, display_table
+
+    table = display_table(options.gsdf, bit_depth=options.bit_depth, is_inverted=tone.is_inverted)
+    if tone.presentation is not None:
+        table = calibrated(tone.presentation, table)
+    return tone._replace(presentation=table)
+
+
+def _calibrated_shutter(shutter: Shutter | None, luminances: tuple[float, ...]) -> Shutter | None:
+    if shutter is None or shutter.ink.gray is None:
+        return shutter
+    from rendicom.rendering.gsdf import driving_level
+
+    gray = round(65535 * driving_level(shutter.ink.gray / 65535, luminances))
+    return shutter._replace(ink=shutter.ink._replace(gray=gray))
+
+
+def _calibrated(mark: Mark, luminances: tuple[float, ...]) -> Mark:
+    """Return a mark in driving levels: its grays are P-values as well (PS3.3 C.10.7)."""
+    from rendicom.rendering.gsdf import driving_level
+
+    def shown(colour: tuple[float, ...]) -> tuple[float, ...]:
+        return (driving_level(colour[0], luminances),) if len(colour) == 1 else colour
+
+    if isinstance(mark, PathMark) and mark.fill is not None:
+        mark = mark._replace(fill=shown(mark.fill))
+    return mark._replace(colour=shown(mark.colour))
 
 
 def _managed(state: PresentationState, options: RenderOptions) -> dict[str, Any]:
@@ -237,7 +279,7 @@ def _marks(
     placement: Placement,
     frame: Frame,
     notes: list[CodedWarning],
-) -> Iterator[OverlayMark | PathMark | TextMark]:
+) -> Iterator[Mark]:
     """Yield the marks to draw, lower layers first."""
     state, points = presented.state, 0
     used = {*state.activations.values(), *(each.layer for each in state.annotations)}
@@ -263,7 +305,7 @@ def _marks(
 
 def _all_marks(
     presented: PresentedFrame, display: DisplayAttributes, placement: Placement, frame: Frame
-) -> Iterator[OverlayMark | PathMark | TextMark]:
+) -> Iterator[Mark]:
     state = presented.state
     planes = {plane.group: plane for plane in display.overlays}
     planes |= {plane.group: plane for plane in state.planes(presented.number)}
