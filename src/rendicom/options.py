@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from rendicom import option_values as read
 from rendicom.errors import OptionError
 from rendicom.option_values import PALETTES, Annotation, PaletteName, Reader
-from rendicom.views import Viewport, Voi, Window
+from rendicom.views import VOI_FORMS, Viewport, Voi, Window
 
 __all__ = ["PALETTES", "PRESETS", "OverlayMode", "Parameter", "RenderOptions", "Voi", "parameters"]
 
@@ -66,6 +66,8 @@ class Parameter(NamedTuple):
     help: str
     metavar: str
     choices: tuple[str, ...]
+    forms: tuple[str, ...]
+    """Of its texts, where they are more than words: ``window:N``."""
     is_switch: bool
     group: str
     """Heading it stands under in help texts."""
@@ -82,12 +84,13 @@ def _parameter(
     *,
     metavar: str = "",
     choices: Sequence[object] = (),
+    forms: Sequence[str] = (),
     group: str,
     is_switch: bool = False,
 ) -> Any:
     meta = {
         "read": read, "help": help, "metavar": metavar, "choices": tuple(map(str, choices)),
-        "is_switch": is_switch, "group": group,
+        "forms": tuple(forms), "is_switch": is_switch, "group": group,
     }  # fmt: skip
     return field(default=default, metadata=meta)
 
@@ -122,9 +125,7 @@ class RenderOptions:
     )  # fmt: skip
     voi: Voi = _parameter(
         _AUTO, read.voi,
-        "VOI transform: auto, window:N, lut:N, name:TEXT, minmax, percentile:LO,HI, "
-        "roi:X,Y,W,H or identity.",
-        metavar="HOW", group=_GRAY,
+        f"VOI transform: {VOI_FORMS}.", metavar="HOW", forms=VOI_FORMS.split(", "), group=_GRAY,
     )  # fmt: skip
     preset: Preset | None = _parameter(
         None, read.choice_of(Preset), "Common CT window, by name.", choices=get_args(Preset),

@@ -141,6 +141,18 @@ def test_choices_and_commands_are_completed() -> None:
     assert ("plain", "--gsdf") in completions("convert", "--gs")
 
 
+@pytest.mark.parametrize(("option", "typed", "wanted"), [
+    ("--engine", "", ["local", "threads", "inline", "dask"]), ("--engine", "da", ["dask"]),
+    ("--frames", "", ["all"]), ("--frames", "1", []),
+    ("--voi", "", [
+        "auto", "window:", "lut:", "name:", "minmax", "percentile:", "roi:", "identity",
+    ]),
+    ("--voi", "MIN", ["minmax"]), ("--window", "", []), ("--quality", "", []),
+])  # fmt: skip
+def test_words_of_values_are_completed(option: str, typed: str, wanted: list[str]) -> None:
+    assert completions("convert", "a.dcm", option, typed) == [("plain", each) for each in wanted]
+
+
 def test_help_and_version(run) -> None:
     assert run("help").out == run("--help").out == run("help", "help").out
     assert run("help", "convert").out == run("convert", "--help").out

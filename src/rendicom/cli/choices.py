@@ -11,6 +11,8 @@ import click
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from click.shell_completion import CompletionItem
 
     from rendicom.batch.output_formats import OutputFormat
@@ -22,7 +24,7 @@ else:
     _TextChoice = click.Choice
     _FormatParameter = click.ParamType
 
-__all__ = ["FormatName", "NearestChoice", "completed_paths"]
+__all__ = ["FormatName", "NearestChoice", "completed_forms", "completed_paths"]
 
 _FILES = frozenset(("FILE", "KEYFILE", "LIST", "SOURCE", "TARGET", "IMAGES", "LOCATION", "TABLE"))
 _FOLDERS = frozenset(("FOLDER", "DIR"))
@@ -104,6 +106,16 @@ def completed_paths(metavar: str, incomplete: str) -> list[CompletionItem]:
     if words & _FILES:
         return [CompletionItem(incomplete, type="file")]
     return [CompletionItem(incomplete, type="dir")] if words & _FOLDERS else []
+
+
+def completed_forms(forms: Sequence[str], incomplete: str) -> list[CompletionItem]:
+    """Return the words that values begin with: ``window:`` of ``window:N``; no numbers."""
+    from click.shell_completion import CompletionItem
+
+    words = (re.match(r"[a-z]+(?:-[a-z]+)*:?", each) for each in forms)
+    return [
+        CompletionItem(word[0]) for word in words if word and word[0].startswith(incomplete.lower())
+    ]
 
 
 def _paths(start: str) -> list[str]:

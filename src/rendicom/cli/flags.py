@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rendicom.cli.choices import NearestChoice, completed_paths
+from rendicom.cli.choices import NearestChoice, completed_forms, completed_paths
 from rendicom.errors import OptionError
 from rendicom.options import Parameter, RenderOptions, parameters
 
@@ -38,11 +38,17 @@ def looks_like_fraction(path: str) -> bool:
 
 
 class Flag(click.Option):
-    """An option with a heading in help texts, whose value is completed where it is a path."""
+    """An option with a heading in help texts, whose value is completed.
 
-    def __init__(self, *args: Any, section: str = "", **more: Any) -> None:
+    ``forms`` are the forms that values have, such as ``window:N``; else the metavar says so.
+    """
+
+    def __init__(
+        self, *args: Any, section: str = "", forms: Sequence[str] = (), **more: Any
+    ) -> None:
         super().__init__(*args, **more)
         self.section = section
+        self.forms = forms or (self.metavar or "").split("|")
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return names and help; long lists of choices go into the help."""
@@ -55,9 +61,10 @@ class Flag(click.Option):
         return f"{found[1]}{name}", f"{record[1]}  [one of: {choices}]"
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return paths if the metavar is one of a path, else the completions of the type."""
-        paths = completed_paths(self.metavar or "", incomplete)
-        return paths or super().shell_complete(ctx, incomplete)
+        """Return paths or words if the metavar has them, else the completions of the type."""
+        found = completed_paths(self.metavar or "", incomplete)
+        found = found or completed_forms(self.forms, incomplete)
+        return found or super().shell_complete(ctx, incomplete)
 
 
 _LONG_CHOICES = r"(.* )\[([^\]]{48,})\]"
@@ -141,6 +148,7 @@ def _flag(parameter: Parameter) -> click.Option:
         default=None,
         help=_help(parameter),
         metavar=_metavar(parameter),
+        forms=parameter.forms,
         type=NearestChoice(parameter.choices) if parameter.choices else None,
     )
 
