@@ -57,6 +57,15 @@ class Content(NamedTuple):
         """Return the length of the body in bytes."""
         return len(self.body) if isinstance(self.body, bytes) else self.body.size
 
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the body; a temporary file is removed at the end."""
+        if isinstance(self.body, bytes):
+            yield self.body
+            return
+        with Temporary(self.body):
+            async for data in stream(self.body, self.location):
+                yield data
+
 
 class _Named(Protocol):
     """The source of a part."""
@@ -181,13 +190,11 @@ async def send_parts(
 
 async def _pieces(content: Content, writer: MultipartWriter, base: str) -> AsyncIterator[bytes]:
     opening = writer.opening(content.size, content.media_type, content.url(base))
-    if isinstance(content.body, bytes):
-        yield opening + content.body
-        return
-    yield opening
-    with Temporary(content.body):
-        async for data in stream(content.body, content.location):
-            yield data
+    async for data in content.pieces():
+        yield opening + data
+        opening = b""
+    if opening:
+        yield opening
 
 
 async def send_content(request: Request, content: Content, headers: Mapping[str, str]) -> Response:

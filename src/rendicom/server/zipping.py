@@ -10,7 +10,6 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from starlette.responses import StreamingResponse
 
 from rendicom.errors import RendicomError
-from rendicom.server.files import Temporary, stream
 from rendicom.server.parts import Content, in_order
 from rendicom.server.requests import services_of
 
@@ -97,11 +96,7 @@ async def _entry(archive: ZipFile, sink: _Sink, content: Content) -> AsyncIterat
     study, series, instance, _ = content.resource
     info = ZipInfo(f"{study}/{series}/{instance}.dcm", _MADE)
     with archive.open(info, "w", force_zip64=content.size >= 1 << 31) as entry:
-        if isinstance(content.body, bytes):
-            entry.write(content.body)
-        else:
-            with Temporary(content.body):
-                async for data in stream(content.body, content.location):
-                    entry.write(data)
-                    yield sink.taken()
+        async for data in content.pieces():
+            entry.write(data)
+            yield sink.taken()
     yield sink.taken()
