@@ -161,7 +161,7 @@ def test_a_key_with_another_password(place, asked, certificates, password):
 
 def test_a_server_that_nobody_knows(open_place, asked, certificates):
     for bundle in ("", str(certificates["client"].certificate)):
-        with pytest.raises(UnreadableSourceError, match="not to be trusted") as caught:
+        with pytest.raises(UnreadableSourceError, match="is not trusted") as caught:
             asked(open_place, ca_bundle=bundle)
         assert "--ca-bundle" in caught.value.hint
     assert open_place.requests == []
@@ -176,7 +176,7 @@ def test_a_certificate_of_another_host(certificates, asked):
     with scripted(_context(certificates, "elsewhere", ssl.CERT_OPTIONAL)) as running:
         place = running.place()
         place.answers("/", answer(b"welcome"))
-        with pytest.raises(UnreadableSourceError, match="not to be trusted"):
+        with pytest.raises(UnreadableSourceError, match="is not trusted"):
             asked(place, ca_bundle=str(certificates["elsewhere"].certificate))
         assert place.requests == []
 

@@ -283,7 +283,7 @@ def _base64(data: bytes) -> str:
         (lambda: token(key_id="r9"), "not known"),
         (lambda: token(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
          "signature is wrong"),
-        (lambda: token(_EC, "r1", "ES256"), "does not hold"),
+        (lambda: token(_EC, "r1", "ES256"), "the token is invalid"),
         (lambda: token()[:-8] + "AAAAAAAA", "signature is wrong"),
         (_unsigned, "algorithm is not accepted"),
         (_signed_with_the_published_key, "algorithm is not accepted"),

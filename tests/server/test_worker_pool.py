@@ -536,7 +536,7 @@ def test_what_does_not_finish_is_ended(tmp_path):
             await renderers.close(0.0)
             with pytest.raises(WorkerDiedError):
                 await blocked.task
-            with pytest.raises(OverloadedError, match="about to end"):
+            with pytest.raises(OverloadedError, match="shutting down"):
                 await waits
 
     run(test)
