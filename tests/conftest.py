@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from objectstore import s3, s3_server
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from serverprocess import Served
 
 __all__ = ["s3", "s3_server"]
+
+settings.register_profile("without a clock", deadline=None)
+settings.load_profile("without a clock")
 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     # Tests start many processes, and each would compile all it imports: half of its time. What
