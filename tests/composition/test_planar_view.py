@@ -162,3 +162,12 @@ def test_without_its_images_it_names_them(study, capfd):
     (folder / "mpr.dcm").write_bytes(as_bytes(state(images, corner, along, down, size)))
     assert main(["convert", str(folder / "mpr.dcm"), str(folder / "out.png")]) == 1
     assert str(images[0].SOPInstanceUID) in capfd.readouterr().err
+
+
+def test_as_a_layer_it_is_refused_with_what_shows_it(study, capfd):
+    folder, images = study
+    along, down, corner, size = AXES["coronal"]
+    (folder / "mpr.dcm").write_bytes(as_bytes(state(images, corner, along, down, size)))
+    run = [str(folder / "ct" / "0.dcm"), str(folder / "o.png"), "--layer", str(folder / "mpr.dcm")]
+    assert main(["convert", *run]) == 2
+    assert "with --on" in capfd.readouterr().err

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rendicom.errors import UnsupportedImageError
-from rendicom.pixels.state_classes import BLENDING_CLASSES
+from rendicom.pixels.state_classes import BLENDING_CLASSES, PLANAR_VIEW
 
 if TYPE_CHECKING:
     from rendicom.composition.base import Layer
@@ -111,6 +111,8 @@ def layer_of(instance: Instance, name: str) -> Layer:
 
         return ValueLayerOfSeries(members_of(instance, partial(_itself, instance)), name)
     hint = "--presentation-state shows images so" if is_presentation_state(sop_class) else ""
+    if sop_class == PLANAR_VIEW:
+        hint = "it cuts its picture from a volume: name it as the source, and the volume with --on"
     raise UnsupportedImageError(f"{name} cannot be drawn on an image", hint=hint)
 
 
