@@ -144,9 +144,9 @@ class CodedWarning(str):
 
     Examples
     --------
-    >>> picture = rendicom.render("ct.dcm", preset="bone")
-    >>> [warning.code for warning in picture.warnings]
-    []
+    >>> warning = rendicom.CodedWarning("uniform-image", "all pixels have the value 3")
+    >>> warning.code, warning
+    ('uniform-image', 'all pixels have the value 3')
     """
 
     __slots__ = ("code",)

@@ -100,13 +100,9 @@ class RendicomError(Exception):
 
 
 def _rebuild(
-    kind: type[RendicomError],
-    message: str,
-    hint: str,
-    frame: int | None,
-    more: Mapping[str, object],
+    kind: type[RendicomError], message: str, hint: str, frame: int | None, own: Mapping[str, object]
 ) -> RendicomError:
-    return kind(message, hint=hint, frame=frame, **more)
+    return kind(message, hint=hint, frame=frame, **own)
 
 
 class OptionError(RendicomError):
@@ -259,7 +255,13 @@ def typed_memory_error(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 class EncodeError(RendicomError):
-    """The output format cannot hold this picture."""
+    """The output format cannot hold this picture.
+
+    Examples
+    --------
+    >>> rendicom.EncodeError("GIF holds at most 65535 rows").code
+    'cannot-encode'
+    """
 
     code = "cannot-encode"
 
