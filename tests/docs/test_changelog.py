@@ -38,3 +38,13 @@ def test_no_fragment_repeats_another() -> None:
         if len(words[one] & words[two]) > 0.75 * max(8, min(len(words[one]), len(words[two])))
     ]
     assert alike == []
+
+
+def test_the_changelog_has_the_version_of_the_package() -> None:
+    """Before a release too: what is in it is written as it lands."""
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version is not None
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    found = re.findall(r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", changelog, re.MULTILINE)
+    assert found[0] == version[1]
+    assert len(set(found)) == len(found)

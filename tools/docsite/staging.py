@@ -69,8 +69,10 @@ def _at_home(text: str) -> str:
 
 def _changelog() -> str:
     """Return the changelog, with what is to be in the next release at its head."""
+    released = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("-->")[2]
+    if not any((ROOT / "changelog.d").glob("*.md")):
+        return f"# Changelog\n{released}"
     command = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "Unreleased"]
     draft = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    released = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("-->")[2]
     head = re.sub(r"^## Unreleased.*$", "## Unreleased", draft.strip(), count=1, flags=re.MULTILINE)
     return f"# Changelog\n\n{head}\n{released}"
