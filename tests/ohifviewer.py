@@ -109,6 +109,7 @@ class Viewer:
     address: str
     base: str
     complaints: list[str] = field(default_factory=list)
+    has_toured: bool = False
 
     def complained(self) -> list[str]:
         """Return what failed or was an error in the console, and forget it."""
@@ -124,11 +125,12 @@ class Viewer:
         self.end_tour()
 
     def end_tour(self) -> None:
-        """End the tour, which lies over everything a moment after there is a picture."""
+        """End the tour, which lies over everything a moment after there is a first picture."""
         tour = self.page.get_by_text("Skip all")
-        for _ in range(40):
+        for _ in range(0 if self.has_toured else 40):
             if tour.count():
                 tour.first.click()
+                self.has_toured = True
                 return
             self.page.wait_for_timeout(250)
 

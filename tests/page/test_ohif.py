@@ -30,12 +30,31 @@ SOME = (
     "pydicom__SC_ybr_full_422_uncompressed.dcm",
     "pydicom__examples_palette.dcm", "pydicomdata__emri_small_jpeg_ls_lossless.dcm",
 )  # fmt: skip
+IMAGES = "1.2.840.10008.5.1.4.1.1"
 NOT_ALONE = (
-    "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7",
-    "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.77.1.6",
-    "1.2.840.10008.5.1.4.1.1.3",
+    f"{IMAGES}.66.4", f"{IMAGES}.66.7", f"{IMAGES}.481.2", f"{IMAGES}.30", f"{IMAGES}.77.1.6",
+    f"{IMAGES}.3", f"{IMAGES}.77.1.5.5", f"{IMAGES}.77.1.5.7", f"{IMAGES}.77.1.7",
 )  # fmt: skip
-"""Segmentations and dose, shown on other images only; slides; a retired class it refuses."""
+"""Segmentations, dose and parametric maps, shown on other images only; slides.
+
+The retired class of ultrasound, and classes that its code does not name: wide field and en face
+images of eyes, dermoscopy.
+"""
+KNOWN = {
+    "corpus/chafey-htj2k__VL1_JPH": "its decoder of HTJ2K says `_setThrew is not defined`",
+    "corpus/dcm_qa_xa30__0001_1.3.12.2.1107.5.2.43.67093.2022071112144703157113445.dcm":
+        "it does not use the palette of enhanced MR",
+    "corpus/dicom-swift__jpeg_baseline_synthetic.dcm":
+        "all pixels are 128, and without a window it stretches the one value to white",
+    "corpus/dicom-swift__mr_implicit_vr_le.dcm": "`Invalid VOI LUT function` for LINEAR",
+    "corpus/dicomtestfiles__CT1_RLE": "without a window it stretches over padding, too",
+    "corpus/fodicom-samples__test1.dcm": "a Pixel Spacing of 0.2, 0 and 0.2",
+    "corpus/libdicom__ct_brain_single.dcm": "`Invalid VOI LUT function` for LINEAR",
+    "corpus/pydicomdata__RG1_J2KI.dcm": "a Pixel Spacing of 0",
+    "corpus/pydicomdata__gdcm-US-ALOKA-16.dcm": "it shows palettes with cells of 16 bits black",
+    "whole/video_hevc.dcm": "Debian's browser plays no HEVC",
+}  # fmt: skip
+"""What it shows otherwise, though what it gets is right."""
 ON_CT = {"SEG": "seg_binary.dcm", "RTSTRUCT": "rtstruct.dcm", "SR": "sr_tid1500.dcm"}
 EDGES = {
     "SEG": (25, 13, 104, 116), "RTSTRUCT": (24.5, 12.5, 104.5, 116.5),
@@ -136,6 +155,22 @@ def test_a_pdf_is_shown(viewer: Viewer) -> None:
 
 
 @pytest.fixture(scope="module")
+def laid(
+    browser: Any, build: Path, whole: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Viewer]:
+    """Return the viewer over a CT and one object of each kind that lies on it."""
+    folder = tmp_path_factory.mktemp("laid")
+    shutil.copytree(whole / "ct", folder / "ct")
+    for name in ON_CT.values():
+        shutil.copy(whole / name, folder)
+    with (
+        site(build, folder) as (address, base),
+        opened_viewer(browser, address, base) as found,
+    ):
+        yield found
+
+
+@pytest.fixture(scope="module")
 def real(
     browser: Any, build: Path, corpus: Path, whole: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Viewer]:
@@ -143,9 +178,8 @@ def real(
     folders = [corpus, whole]
     if not ALL:
         folders = [tmp_path_factory.mktemp("real")]
-        shutil.copytree(whole / "ct", folders[0] / "ct")
-        for path in (*(corpus / name for name in SOME), *(whole / name for name in ON_CT.values())):
-            shutil.copy(path, folders[0])
+        for name in SOME:
+            shutil.copy(corpus / name, folders[0])
     with (
         site(build, *folders) as (address, base),
         opened_viewer(browser, address, base) as found,
@@ -154,13 +188,13 @@ def real(
 
 
 @pytest.mark.parametrize("kind", ON_CT)
-def test_objects_lie_on_their_images(real: Viewer, whole: Path, kind: str) -> None:
+def test_objects_lie_on_their_images(laid: Viewer, whole: Path, kind: str) -> None:
     study = str(pydicom.dcmread(whole / ON_CT[kind], stop_before_pixels=True).StudyInstanceUID)
-    real.open(study)
+    laid.open(study)
     wanted = np.array(EDGES[kind])
 
     def far() -> float:
-        shown = fitted(real.screen(), 128, 128)
+        shown = fitted(laid.screen(), 128, 128)
         scale = shown.shape[0] / 128
         around = (np.nan_to_num(wanted, nan=51.5) + np.array((-3, -3, 3, 3))) * scale
         top, left, bottom, right = around.round().astype(int)
@@ -171,8 +205,8 @@ def test_objects_lie_on_their_images(real: Viewer, whole: Path, kind: str) -> No
         edges = (rows.min() + top, columns.min() + left, rows.max() + top, columns.max() + left)
         return float(np.nanmax(abs(np.array(edges) / scale - wanted)))
 
-    assert real.chosen(kind, far, most=1) <= 1
-    assert real.complained() == []
+    assert laid.chosen(kind, far, most=1) <= 1
+    assert laid.complained() == []
 
 
 def series_of(viewer: Viewer) -> dict[tuple[str, str], list[str]]:
@@ -203,7 +237,7 @@ def distance(viewer: Viewer, study: str, series: str, instances: list[str]) -> f
     for each in instances[:12]:
         path = f"/studies/{study}/series/{series}/instances/{each}/frames/1/rendered"
         try:
-            wanted.append(viewer.picture(path))
+            wanted.append(viewer.picture(f"{path}?square-pixels=yes"))
         except HTTPError as error:
             error.close()
     if not wanted:
@@ -222,9 +256,15 @@ def distance(viewer: Viewer, study: str, series: str, instances: list[str]) -> f
     return viewer.settled(far, most=ALIKE, seconds=20)
 
 
-def test_real_series_look_like_our_pictures(real: Viewer) -> None:
+def test_real_series_look_like_our_pictures(real: Viewer, corpus: Path) -> None:
     faults = {}
+    excused = {
+        str(pydicom.dcmread(corpus.parent / name, stop_before_pixels=True).SeriesInstanceUID)
+        for name in (KNOWN if ALL else ())
+    }
     for (study, series), instances in series_of(real).items():
+        if series in excused:
+            continue
         far = distance(real, study, series, instances)
         complaints = real.complained()
         if far is not None and (far > ALIKE or complaints):

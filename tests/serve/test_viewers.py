@@ -39,6 +39,8 @@ VIEWER = "https://viewer.example"
 MOVING, BROKEN, SHARED, ODD = (f"{ROOT}.8{number}" for number in range(4))
 JPEG = "1.2.840.10008.1.2.4.50"
 JPEG_XL = "1.2.840.10008.1.2.4.110"
+J2K = "1.2.840.10008.1.2.4.90"
+SIGNED = (np.arange(256, dtype=np.int16).reshape(16, 16) - 128) * 200
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 OCTETS = "application/octet-stream"
 OHIF = f"multipart/related; type={OCTETS}; transfer-syntax=*"
@@ -94,6 +96,15 @@ def shared(uid: str, syntax: str) -> bytes:
     )  # fmt: skip
 
 
+def without_sign(uid: str) -> bytes:
+    """Return a file of signed values whose stream says they are unsigned."""
+    stream = imagecodecs.jpeg2k_encode(SIGNED.view(np.uint16), codecformat="j2k", reversible=True)
+    return image(
+        encapsulate([stream]), rows=16, columns=16, bits_allocated=16, bits_stored=16,
+        signed=True, transfer_syntax=J2K, extra=identity(SHARED, uid),
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("viewers")
@@ -111,6 +122,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image(encapsulate([xl()]), rows=16, columns=16, extra=identity(SHARED, f"{SHARED}.1.5"),
               transfer_syntax=JPEG_XL)
     )  # fmt: skip
+    (folder / "unsigned.dcm").write_bytes(without_sign(f"{SHARED}.1.6"))
     for number in range(1, 6):
         pixels = np.full((16, 16), 30 * number, np.uint8)
         whole = made(BROKEN, f"{BROKEN}.1.{number}", pixels, number=number)
@@ -178,6 +190,18 @@ def test_ohif_gets_native_422_as_colours_that_it_shows(viewed):
     assert np.abs(shown[0, 0].astype(int) - wanted).max() <= 1
     native = only_part(viewed.get(where, f"multipart/related; type={OCTETS}"))
     assert native.read() == bytes((90, 120, 128, 150)) * 256
+
+
+def test_ohif_gets_values_where_the_stream_lacks_their_sign(viewed):
+    where = path(SHARED, f"{SHARED}.1.6", "1")
+    part = only_part(viewed.get(where, OHIF))
+    kind = "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"
+    assert part.headers["content-type"] == kind
+    assert part.read() == SIGNED.tobytes()
+    # By name it is the stream.
+    by_name = f"multipart/related; type=image/jp2; transfer-syntax={J2K}"
+    named = only_part(viewed.get(where, by_name))
+    assert named.headers["content-type"] == f"image/jp2; transfer-syntax={J2K}"
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

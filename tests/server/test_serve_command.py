@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -333,6 +334,24 @@ def test_requests_under_way_finish_and_new_ones_are_refused(folder):
             connection.sendall(b"cd")
             answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
         assert answer.startswith(b"HTTP/1.1 4")
+        assert server.process.wait(20) == 0
+
+
+@posix_only
+def test_requests_that_wait_to_be_accepted_are_answered(folder):
+    with serving(folder, "--drain", "20") as server, ExitStack() as stack:
+        host, port = re.search(r"//(.+):(\d+)/", server.url).groups()
+        server.process.send_signal(signal.SIGSTOP)
+        asked = b"GET /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
+        waiting = []
+        for _ in range(150):
+            connection = socket.create_connection((host, port), timeout=20)
+            waiting.append(stack.enter_context(connection))
+            connection.sendall(asked)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGCONT)
+        statuses = Counter(connection.recv(1 << 16)[:12] for connection in waiting)
+        assert statuses == {b"HTTP/1.1 200": 150}
         assert server.process.wait(20) == 0
 
 

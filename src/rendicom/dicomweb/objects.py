@@ -100,10 +100,10 @@ def frame_bytes(
 
     With an empty ``transfer_syntax`` or Explicit VR Little Endian they are uncompressed, laid out
     as the metadata say; with ``*`` as stored, each the bare codestream; with a UID the same where
-    it is the stored one. Streams that do not fit the transfer syntax come uncompressed
-    with ``*``; so do those whose syntax has no media type. Other frames with shared chroma or of
-    partial range (video has both) come as RGB in reversible JPEG 2000 with ``*``: viewers in
-    browsers take such YBR for RGB.
+    it is the stored one. With ``*`` streams come uncompressed that do not fit the transfer
+    syntax, whose syntax has no media type, or that are unsigned though the header says signed.
+    Other frames with shared chroma or of partial range (video has both) come as RGB in
+    reversible JPEG 2000 with ``*``: viewers in browsers take such YBR for RGB.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def frame_bytes(
 
 
 def _stored_part(pixels: PixelFrames, number: int, uid: str, *, is_named: bool) -> FramePart:
-    stream = pixels.stored(number)
+    stream = pixels.stored(number, is_named=is_named)
     if stream is not None:
         return FramePart(stream, frame_media_type(uid), uid)
     if is_named:

@@ -134,11 +134,13 @@ class PixelFrames:
         """Tell whether the pixel data are stored in fragments."""
         return self._frames.is_encapsulated
 
-    def stored(self, number: int) -> bytes | None:
+    def stored(self, number: int, *, is_named: bool = True) -> bytes | None:
         """Return the codestream of a frame, without box, padding or anything behind its end.
 
         None if it does not fit the transfer syntax, or that has no media type: the response could
-        not say how to read it.
+        not say how to read it. None also if the transfer syntax was not asked for by name,
+        ``is_named``, and the values are unsigned though Pixel Representation says signed:
+        viewers take the bits for other numbers, and show noise.
 
         Raises
         ------
@@ -147,6 +149,8 @@ class PixelFrames:
         found = self._frames.frame(number)
         stream = sniff(found.data, self.description)
         if not _is_what_it_says(stream, self.description.transfer_syntax):
+            return None
+        if not is_named and _lacks_sign(stream, self.description):
             return None
         if stream.info is not None and stream.kind in _CUT_TO_STREAM:
             return bytes(stream.data[stream.info.start : stream.info.stop])
@@ -287,6 +291,12 @@ def _is_what_it_says(stream: Stream, transfer_syntax: str) -> bool:
         return stream.kind == "jpeg-lossless"
     is_deep = stream.info is not None and stream.info.precision > 8
     return stream.kind == "jpeg" and not (is_deep and transfer_syntax == _BASELINE)
+
+
+def _lacks_sign(stream: Stream, description: PixelDescription) -> bool:
+    is_unsigned = stream.info is not None and stream.info.signed is False
+    is_jpeg2000 = stream.kind in ("jpeg2000", "htj2k")
+    return is_unsigned and is_jpeg2000 and description.signed and description.samples_per_pixel == 1
 
 
 def packed_bits(frames: Iterable[NDArray[np.uint8]]) -> bytes:

@@ -8,13 +8,15 @@ import gc
 import logging
 import math
 import os
+import selectors
 import signal
 import socket
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
@@ -40,7 +42,7 @@ _log = logging.getLogger("rendicom.server")
 
 _BACKLOG = 1024
 _LAST_SECONDS = 1.0
-_ACCEPTING = 0.05
+_ACCEPTING, _ACCEPTING_AT_MOST = 0.05, 5.0
 """Seconds in which waiting connections are accepted before the port is closed."""
 _OTHER_FILES = 512
 """Open files other than connections: databases, pipes, files being sent."""
@@ -176,7 +178,11 @@ class _Server(uvicorn.Server):
             # No more join those that wait, where the system takes that in.
             with suppress(OSError):
                 each.listen(0)
+        # The event loop accepts one at a time; the port is not closed before the last of them.
+        until = monotonic() + _ACCEPTING_AT_MOST
         await asyncio.sleep(_ACCEPTING)
+        while _has_waiting(sockets or ()) and monotonic() < until:
+            await asyncio.sleep(_ACCEPTING)
         if self._tls is not None:
             self._tls.close()
         await super().shutdown(sockets)
@@ -281,6 +287,14 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def _has_waiting(sockets: Iterable[socket.socket]) -> bool:
+    """Tell whether connections wait to be accepted."""
+    with selectors.DefaultSelector() as selector:
+        for each in sockets:
+            selector.register(each, selectors.EVENT_READ)
+        return bool(selector.get_map()) and bool(selector.select(0))
 
 
 def _unusable(error: OSError, host: str, port: object) -> RendicomError:
