@@ -185,6 +185,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse_connection(self) -> None:
         """Refuse the connection with a response."""
+        self.connections.discard(self)
         self.transport.write(_CROWDED)
         self._part(_FAREWELL_SECONDS)
 
@@ -202,7 +203,6 @@ class Connection(HttpToolsProtocol):
         with unread data makes the system discard the response (RFC 9112 9.6).
         """
         self._is_deaf = True
-        self.connections.discard(self)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
