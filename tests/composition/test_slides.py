@@ -160,6 +160,15 @@ def test_points_and_ellipses_lie_where_they_are_said_to():
     assert not rim[14, 20]
 
 
+def test_tiles_beside_an_annotation_say_nothing_of_it():
+    source = slide()
+    layer = as_bytes(annotations(source, "POLYGON", POLYGONS[1:]))
+    instance = rendicom.open_instance(as_bytes(source))
+    told = [instance.render(number, layers=[layer]) for number in range(1, 7)]
+    assert [bool(each.layers) for each in told] == [True, *[False] * 5]
+    assert not any(each.warnings for each in told)
+
+
 def test_annotations_of_another_slide_are_left_out_with_a_warning():
     layer = annotations(slide(), "POLYGON", POLYGONS)
     told = rendicom.open_instance(as_bytes(slide())).render(1, layers=[as_bytes(layer)])

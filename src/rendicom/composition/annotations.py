@@ -84,7 +84,7 @@ class AnnotationLayer:
             if not is_wanted(group.number, group.label, options):
                 continue
             placed = self._placed(group, base)
-            near = _near(placed, group.starts, base.shape)
+            near = _near(group.kind, placed, group.starts, base.shape)
             if not near.size:
                 continue
             colour = group.colour or self._default_colours[group.number % 256]
@@ -164,7 +164,7 @@ def _points(item: Attributes, *, is_flat: bool) -> NDArray[np.float64] | None:
 
 
 def _near(
-    points: NDArray[np.float64], starts: NDArray[np.intp], shape: tuple[int, int]
+    kind: str, points: NDArray[np.float64], starts: NDArray[np.intp], shape: tuple[int, int]
 ) -> NDArray[np.intp]:
     """Return which annotations may have something inside of an image, by their boxes."""
     sizes = np.diff(starts)
@@ -173,9 +173,12 @@ def _near(
         return kept
     low = np.minimum.reduceat(points, starts[:-1][kept])
     high = np.maximum.reduceat(points, starts[:-1][kept])
-    # The ends of the axes of an ellipse are not its box.
-    margin = (high - low).max(axis=1, keepdims=True) if points.size else 0.0
-    low, high = low - margin, high + margin
+    if kind == "ELLIPSE":
+        # The ends of its axes are not its box: half of the longer one reaches everywhere.
+        axes = points[starts[:-1][kept, np.newaxis] + np.arange(4)]
+        lengths = np.linalg.norm(axes[:, 1::2] - axes[:, ::2], axis=2).max(axis=1)
+        middle, half = axes.mean(axis=1), lengths[:, np.newaxis] / 2
+        low, high = middle - half, middle + half
     rows, columns = shape
     is_near = (high >= 0).all(axis=1) & (low[:, 0] <= columns) & (low[:, 1] <= rows)
     found: NDArray[np.intp] = kept[is_near]
