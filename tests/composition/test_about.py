@@ -65,6 +65,20 @@ def test_a_segmentation_gives_pictures_of_the_images_it_has_something_on(study):
     np.testing.assert_array_equal(np.asarray(Image.open(folder / "one.png")), found["ct2"])
 
 
+def test_pixels_of_images_without_a_picture_are_not_read(study):
+    folder, ct, _ = study
+    masks = np.zeros((6, 24, 24), np.uint8)
+    masks[2, 5:9, 6:20] = 1
+    seg = folder / "seg.dcm"
+    seg.write_bytes(as_bytes(segmentation(ct, masks, "BINARY", [(255, 0, 0)], count=1)))
+    damaged = folder / "study" / "ct0.dcm"
+    damaged.write_bytes(damaged.read_bytes()[:-300])
+    arguments = ("--format", "png", "--strict")
+    run("convert", damaged, folder / "refused.png", "--strict", status=1)
+    run("convert", seg, f"{folder}/out/", "--on", folder / "study", *arguments)
+    assert sorted(pictures(folder / "out")) == ["ct2"]
+
+
 def test_a_key_object_selection_gives_the_images_selected(study):
     folder, ct, _ = study
     ko = hd.ko.KeyObjectSelectionDocument(

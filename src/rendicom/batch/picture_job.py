@@ -182,6 +182,12 @@ def _render(instance: Subject, job: Job, frames: tuple[int, ...]) -> RenderedIma
             if job.on and not all(state.includes(instance.sop_instance, each) for each in frames):
                 return None
             more["presentation"] = state
+        if job.on and not any(
+            layers.of_frame(instance.header, instance.description, each, job.options).drawn
+            for each in frames
+        ):
+            # Pixels of images that get no picture are not read.
+            return None
     image = instance.picture(request, **more)
     return None if job.on and job.layers and not image.layers else image
 

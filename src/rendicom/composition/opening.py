@@ -46,6 +46,8 @@ class Layers:
         """Take layers; ``numbers`` are the places of theirs among the ``count`` sources."""
         self._layers, self._instances = tuple(layers), tuple(instances)
         self._numbers, self._count = tuple(numbers), count
+        # Runs ask whether something is drawn before they draw it.
+        self._last: tuple[Header, int, RenderOptions, LayersOfFrame] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +70,9 @@ class Layers:
         self, header: Header, description: PixelDescription, frame: int, options: RenderOptions
     ) -> LayersOfFrame:
         """Return the layers of one frame of an image."""
+        last = self._last
+        if last is not None and last[0] is header and last[1:3] == (frame, options):
+            return last[3]
         base = BaseFrame(header, description, frame)
         pieces: list[Any] = []
         legend: list[Any] = []
@@ -85,7 +90,9 @@ class Layers:
                 drawn.append(DrawnLayer(layer.name, layer.kind, layer.instance, found.items))
                 legend += found.legend if options.legend else ()
         stack = LayerStack(tuple(pieces), tuple(legend))
-        return LayersOfFrame(stack, tuple(drawn), tuple(warnings))
+        over = LayersOfFrame(stack, tuple(drawn), tuple(warnings))
+        self._last = (header, frame, options, over)
+        return over
 
 
 def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers:
