@@ -96,7 +96,7 @@ def test_a_malformed_line_is_named_and_not_quoted(line):
 
 
 def test_two_keys_of_one_name_are_a_mistake():
-    with pytest.raises(OptionError, match=r"line 2 .* once more"):
+    with pytest.raises(OptionError, match=r"line 2 .* repeats"):
         parse_keys(f"a read - {_HASH}\na write - {_HASH}\n", what="keys")
 
 
