@@ -95,8 +95,14 @@ def _parameter(
     return field(default=default, metadata=meta)
 
 
+class _Hashed:
+    """Room for the hash of options: they are a key several times for a picture, of 40 fields."""
+
+    __slots__ = ("_hash",)
+
+
 @dataclass(frozen=True, slots=True)
-class RenderOptions:
+class RenderOptions(_Hashed):
     """Rendering parameters; immutable, hashable, the same for library, command and server.
 
     A field also takes its text form (``window="40,400"``), and ``window`` and ``viewport`` a tuple
@@ -304,6 +310,15 @@ class RenderOptions:
             raise OptionError(f"values {self.values} are never windowed: leave out {toned[0]}")
         if self.values != "display" and self.annotation is not None:
             raise OptionError(f"{self.values} values have no annotation: leave out annotation")
+
+    def __hash__(self) -> int:
+        """Return the hash of all fields, which is computed once."""
+        try:
+            return self._hash
+        except AttributeError:
+            found = hash(tuple(getattr(self, name) for name, _, _ in _readers()))
+            object.__setattr__(self, "_hash", found)
+            return found
 
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> RenderOptions:

@@ -55,9 +55,13 @@ class Resource(NamedTuple):
         >>> Resource("1.2", "1.3", "1.4", (1, 2)).path
         '/studies/1.2/series/1.3/instances/1.4/frames/1,2'
         """
-        frames = ",".join(map(str, self.frames))
-        named = zip(_COLLECTIONS, (*self[:3], frames), strict=True)
-        return "".join(f"/{collection}/{name}" for collection, name in named if name)
+        study, series, instance, frames = self
+        path = f"/studies/{study}" if study else ""
+        if series:
+            path = f"{path}/series/{series}"
+        if instance:
+            path = f"{path}/instances/{instance}"
+        return f"{path}/frames/{','.join(map(str, frames))}" if frames else path
 
     @property
     def parent(self) -> Resource:

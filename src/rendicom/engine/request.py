@@ -76,12 +76,7 @@ class PictureRequest(NamedTuple):
 
     def cache_key(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal requests, across processes."""
-        import hashlib
-
-        places = (self.instance, self.presentation, *self.layers)
-        where = [text for place in places for text in place or ("", "")]
-        text = "\0".join((*where, self.canonical()))
-        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        return _cache_key(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as text, which is much faster than pickling the options."""
@@ -97,6 +92,16 @@ def _restored(
     return PictureRequest.parse(text)._replace(
         instance=instance, presentation=presentation, layers=layers
     )
+
+
+@lru_cache(maxsize=1024)
+def _cache_key(request: PictureRequest) -> str:
+    import hashlib
+
+    places = (request.instance, request.presentation, *request.layers)
+    where = [text for place in places for text in place or ("", "")]
+    text = "\0".join((*where, request.canonical()))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 @lru_cache(maxsize=1024)

@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from rendicom import storage
 from rendicom.dicomweb.objects import read_pieces
+from rendicom.server.responses import header_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -37,10 +38,11 @@ def byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
     ValueError
         The range lies outside: status 416.
     """
-    found = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    given = header_of(request, b"range")
+    found = None if given is None else _RANGE.fullmatch(given.strip())
     if found is None or not any(found.groups()):
         return None
-    if request.headers.get("if-range", tag) != tag:
+    if header_of(request, b"if-range") not in (None, tag):
         return None
     first, last = found.groups()
     if not first:

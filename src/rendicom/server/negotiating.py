@@ -77,11 +77,12 @@ def negotiate(
     for shown in instances:
         is_still = is_region and shown.entry.has_pixels
         sizes = {(each.entry.rows, each.entry.columns) for each in shown.targets}
+        others = other_types(shown.entry, shown.category)
         try:
             choice = choose_rendered(
                 accepts,
                 "single-frame" if is_still else _category_of_pictures(shown),
-                offers=other_types(shown.entry, shown.category),
+                offers=others,
                 is_single=is_instance
                 and len(instances) == 1
                 and len(shown.frames) <= 1
@@ -90,7 +91,7 @@ def negotiate(
         except NotAcceptableError as error:
             refusals.append(error)
             continue
-        if shown.targets and choice.media_type not in other_types(shown.entry, shown.category):
+        if shown.targets and choice.media_type not in others:
             parts += _parts_for_targets(services, shown, choice, query, layers)
         else:
             parts += _parts(services, shown, choice, query, selection, layers)
@@ -174,7 +175,7 @@ def _parts(
     def frame(number: int) -> AnswerPart:
         is_named = entry.number_of_frames > 1 or (shown.frames and not shown.is_state)
         resource = whole.frame(number) if is_named else whole
-        return part(resource, FrameSelection.of((number,)).selection)
+        return part(resource, Selection("frames", str(number)))
 
     if selection is not None and selection.kind != "frames":
         return [part(whole, selection)]

@@ -184,7 +184,7 @@ def request_for(
         media_type,
         place_of(entry),
         None if presentation is None else place_of(presentation),
-        tuple(map(place_of, layers)),
+        tuple(map(place_of, layers)) if layers else (),
     )
 
 

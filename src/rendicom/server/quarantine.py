@@ -50,15 +50,19 @@ class Quarantine:
     def __init__(self) -> None:
         self._held: OrderedDict[Suspect, _Held] = OrderedDict()
 
-    async def check(self, suspect: Suspect | None) -> None:
+    def __contains__(self, suspect: Suspect | None) -> bool:
+        """Tell whether a worker was lost to a file: then `check` it."""
+        return suspect in self._held
+
+    async def check(self, suspect: Suspect) -> None:
         """Refuse a file that two workers were lost to and that has not changed since.
 
         Raises
         ------
         WorkerDiedError
         """
-        held = self._held.get(suspect) if suspect is not None else None
-        if suspect is None or held is None or held.losses < _LOSSES:
+        held = self._held.get(suspect)
+        if held is None or held.losses < _LOSSES:
             return
         if monotonic() < held.until and await _version_of(suspect) == held.version:
             raise refusal()

@@ -52,12 +52,12 @@ def _parsed(query: bytes) -> tuple[tuple[str, str], ...]:
 def accepts_of(request: Request) -> Accepts:
     """Return the accepted media types, from the header and the parameter ``accept``."""
     # A header that stands several times is one list (RFC 9110 5.3).
-    given = request.headers.getlist("accept")
+    given = [value for name, value in request.scope["headers"] if name == b"accept"]
     narrower = [value for name, value in parameters_of(request) if name == "accept"]
     if len(narrower) > 1:
         raise BadRequestError("accept is given twice", parameter="accept")
     return Accepts.parse(
-        ", ".join(given) if given else None,
+        b", ".join(given).decode("latin-1") if given else None,
         narrower[0] if narrower else None,
         is_lenient=services_of(request).settings.lenient,
     )

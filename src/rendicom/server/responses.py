@@ -19,6 +19,7 @@ __all__ = [
     "BASE",
     "base_of",
     "etag",
+    "header_of",
     "headers_of",
     "is_fresh",
     "is_fresh_tag",
@@ -40,7 +41,7 @@ _CACHE_CONTROL = "private, max-age=0, must-revalidate"
 def base_of(request: Request) -> str:
     """Return the URL of the DICOMweb services, as the client sees it."""
     scope = request.scope
-    host = request.headers.get("host") or str(scope.get("server"))
+    host = header_of(request, b"host") or str(scope.get("server"))
     key = scope["scheme"], host, scope.get("root_path", "")
     found = _bases.get(key)
     if found is None:
@@ -48,6 +49,18 @@ def base_of(request: Request) -> str:
             _bases.clear()
         found = _bases[key] = str(request.base_url).rstrip("/") + BASE
     return found
+
+
+def header_of(request: Request, name: bytes) -> str | None:
+    """Return the first header of a name in lower case, or None.
+
+    A missing header, which is usual, costs Starlette's mapping an exception.
+    """
+    for each, value in request.scope["headers"]:
+        if each == name:
+            found: str = value.decode("latin-1")
+            return found
+    return None
 
 
 def etag(*parts: object) -> str:
@@ -58,7 +71,7 @@ def etag(*parts: object) -> str:
 
 def is_fresh(request: Request, tag: str) -> bool:
     """Tell whether the client has the version with this tag (RFC 9110 13.1.2)."""
-    given = request.headers.get("if-none-match")
+    given = header_of(request, b"if-none-match")
     return given is not None and is_fresh_tag(given, tag)
 
 

@@ -44,6 +44,8 @@ _BACKLOG = 1024
 _LAST_SECONDS = 1.0
 _ACCEPTING, _ACCEPTING_AT_MOST = 0.05, 5.0
 """Seconds in which waiting connections are accepted before the port is closed."""
+_COLLECTED = (20_000, 20, 20)
+"""New objects, and collections of the younger ones, that begin a collection of garbage."""
 _OTHER_FILES = 512
 """Open files other than connections: databases, pipes, files being sent."""
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -133,6 +135,9 @@ class _Server(uvicorn.Server):
         # What is there now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        # A request leaves no circles behind. It makes some hundred objects: by default, each few
+        # requests would begin a search for circles.
+        gc.set_threshold(*_COLLECTED)
         print(self.announcement, flush=True)  # noqa: T201
         self._say_more()
 

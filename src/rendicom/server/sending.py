@@ -12,6 +12,7 @@ from rendicom.server.requests import services_of
 from rendicom.server.responses import (
     base_of,
     etag,
+    header_of,
     headers_of,
     is_fresh,
     not_modified,
@@ -43,13 +44,16 @@ async def send_rendered(
     ``resource`` is that of the request; ``warnings`` are known before any part is made.
     """
     base = base_of(request)
-    # The character set of texts (PS3.18 8.7.6).
-    charset = choose_charset(
-        media_type=choice.charset,
-        query=query.charset,
-        header=request.headers.get("accept-charset"),
-    )
-    tag = etag(*map(_key, parts), choice, charset, resource.path, base)
+    # The character set of texts (PS3.18 8.7.6); pictures and videos have none.
+    charset = ""
+    if not all(part.requests for part in parts):
+        charset = choose_charset(
+            media_type=choice.charset,
+            query=query.charset,
+            header=header_of(request, b"accept-charset"),
+        )
+    kind = f"{choice.media_type} {choice.is_multipart}"
+    tag = etag(*map(_key, parts), kind, charset, resource.path, base)
     location = "" if choice.is_multipart else parts[0].resource.url(base)
     vary = "Accept, Accept-Charset" if choice.media_type.startswith("text/") else "Accept"
     headers = headers_of(request, tag=tag, location=location, warnings=warnings, vary=vary)

@@ -192,7 +192,8 @@ class WorkerPool:
     ) -> Any:
         self._admit(whose)
         suspect = suspect_of(kind, args)
-        await self._quarantine.check(suspect)
+        if suspect in self._quarantine:
+            await self._quarantine.check(suspect)
         task = self._kind.pack((function, args, {}))
         lost = 0
         while True:

@@ -50,7 +50,7 @@ def middlewares(services: Services) -> list[Middleware]:
         Middleware(SecurityHeaders, origins=settings.cors),
         *([cors] if settings.cors else []),
         Middleware(Gate, services=services),
-        Middleware(ResponseCache, services=services),
+        *([Middleware(ResponseCache, services=services)] if settings.cache_bytes else []),
         Middleware(Disconnect),
         Middleware(Compression),
         Middleware(RequestLimits, max_bytes=settings.max_body, seconds=settings.idle),

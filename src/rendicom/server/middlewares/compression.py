@@ -40,22 +40,22 @@ class Compression:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await self._app(scope, receive, _Answer(send, is_wanted=_takes_gzip(scope)).send)
+        await self._app(scope, receive, _Answer(scope, send).send)
 
 
 class _Answer:
     """One response, held back until its first piece shows whether compression helps."""
 
-    def __init__(self, send: Send, *, is_wanted: bool) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
         self._send = send
-        self._is_wanted = is_wanted
         self._start: Message | None = None
         self._compressor: Any = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start" and _is_compressible(message):
             message["headers"] = _varied(message["headers"])
-            if self._is_wanted:
+            if _takes_gzip(self._scope):
                 self._start = message
                 return
         if self._start is not None and message["type"] == "http.response.body":

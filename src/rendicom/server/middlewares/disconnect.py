@@ -54,7 +54,8 @@ class _WatchedRequest:
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self._gone = asyncio.Event()
+        self._is_gone = False
+        self._gone: asyncio.Event | None = None
         self._is_told = False
         self._is_complete = False
         self._is_head = False
@@ -82,7 +83,7 @@ class _WatchedRequest:
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     def _is_ours(self) -> bool:
-        return self._gone.is_set() or (self._is_head and self._is_complete)
+        return self._is_gone or (self._is_head and self._is_complete)
 
     async def _run_head(self, app: ASGIApp, scope: Scope) -> None:
         """Call the route for GET."""
@@ -98,7 +99,10 @@ class _WatchedRequest:
         if not self._is_told:
             self._is_told = True
             return {"type": "http.request", "body": b"", "more_body": False}
-        await self._gone.wait()
+        # Made when it is needed: a picture is sent without waiting for this.
+        self._gone = self._gone or asyncio.Event()
+        if not self._is_gone:
+            await self._gone.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -124,5 +128,7 @@ class _WatchedRequest:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         if not self._is_complete and self._task is not None:
-            self._gone.set()
+            self._is_gone = True
+            if self._gone is not None:
+                self._gone.set()
             self._task.cancel()

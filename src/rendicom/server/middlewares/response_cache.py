@@ -99,10 +99,10 @@ class _Listener:
 
     def _remember(self, start: Message, source: _Source) -> None:
         headers = list(start["headers"])
-        tag = next((value for name, value in headers if name == b"etag"), b"")
-        is_encoded = any(name == b"content-encoding" for name, _ in headers)
+        named = dict(headers)
+        tag = named.get(b"etag", b"")
         # What is kept is the body before it was compressed, and not for this client alone.
-        if start["status"] != 200 or not tag or is_encoded:
+        if start["status"] != 200 or not tag or b"content-encoding" in named:
             return
         route, params = self._scope.get("route"), self._scope.get("path_params", {})
         answer = _CachedAnswer(headers, tag.decode("latin-1"), source, route, params)
