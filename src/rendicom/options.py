@@ -99,6 +99,7 @@ class _Hashed:
     """Room for the hash of options: they are a key several times for a picture, of 40 fields."""
 
     __slots__ = ("_hash",)
+    _hash: int
 
 
 @dataclass(frozen=True, slots=True)

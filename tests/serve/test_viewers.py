@@ -25,6 +25,7 @@ from servedfiles import (
     LOOP,
     LOOPS,
     PAPERS,
+    REPORT,
     ROOT,
     SQUARE,
     WIDE,
@@ -256,9 +257,7 @@ def test_a_pdf_in_an_object_element(viewed, end, how):
     assert response.status_code == 200, response.text[:300]
     assert response.headers["content-type"] == "application/pdf"
     assert response.content.rstrip(b"\0") == LETTER_BYTES
-    policy = response.headers.get("content-security-policy", "")
-    assert "sandbox" not in policy
-    assert "frame-ancestors" not in policy or VIEWER in policy
+    assert response.headers["content-security-policy"] == f"frame-ancestors 'self' {VIEWER}"
     assert response.headers["cross-origin-resource-policy"] == "cross-origin"
 
 
@@ -277,6 +276,13 @@ def test_documents_may_be_framed_by_the_origins_of_cors(request, name):
     directives = [each.strip() for each in policy.split(";")]
     wanted = f"frame-ancestors 'self' {VIEWER}" if name == "viewed" else "frame-ancestors 'self'"
     assert wanted in directives
+    for media_type in ("application/pdf", "text/plain"):
+        source = LETTER if media_type == "application/pdf" else REPORT
+        response = running.get(path(PAPERS, source) + "/rendered", media_type)
+        assert response.headers["content-type"].startswith(media_type)
+        assert response.headers["content-security-policy"] == wanted
+    picture = running.get(path(GRAY, WIDE) + "/rendered", "image/png")
+    assert "content-security-policy" not in picture.headers
 
 
 # --- WADO-URI -------------------------------------------------------------------------------

@@ -47,8 +47,8 @@ class Range(NamedTuple):
     parameters: Mapping[str, str] = MappingProxyType({})
 
     def __hash__(self) -> int:
-        """Return a hash, which mappings lack."""
-        return hash((*self[:3], frozenset(self.parameters.items())))
+        """Return a hash of all but the parameters: mappings have none."""
+        return hash(self[:3])
 
     @property
     def is_wildcard(self) -> bool:

@@ -67,12 +67,7 @@ class PictureRequest(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> PictureRequest:
         """Return the request that `canonical` returned a text of, without locations."""
-        from urllib.parse import parse_qsl
-
-        media_type, _, query = text.partition("?")
-        what, _, options = query.partition("&")
-        ((kind, selected),) = parse_qsl(what, keep_blank_values=True)
-        return cls(Selection(kind, selected), _options(options), media_type)
+        return _parsed(text)
 
     def cache_key(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal requests, across processes."""
@@ -89,9 +84,18 @@ def _restored(
     presentation: InstanceLocation | None,
     layers: tuple[InstanceLocation, ...],
 ) -> PictureRequest:
-    return PictureRequest.parse(text)._replace(
-        instance=instance, presentation=presentation, layers=layers
-    )
+    selection, options, media_type, *_ = _parsed(text)
+    return PictureRequest(selection, options, media_type, instance, presentation, layers)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> PictureRequest:
+    from urllib.parse import parse_qsl
+
+    media_type, _, query = text.partition("?")
+    what, _, options = query.partition("&")
+    ((kind, selected),) = parse_qsl(what, keep_blank_values=True)
+    return PictureRequest(Selection(kind, selected), _options(options), media_type)
 
 
 @lru_cache(maxsize=1024)

@@ -50,7 +50,7 @@ class Quarantine:
     def __init__(self) -> None:
         self._held: OrderedDict[Suspect, _Held] = OrderedDict()
 
-    def __contains__(self, suspect: Suspect | None) -> bool:
+    def __contains__(self, suspect: Suspect) -> bool:
         """Tell whether a worker was lost to a file: then `check` it."""
         return suspect in self._held
 

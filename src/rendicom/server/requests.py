@@ -56,11 +56,15 @@ def accepts_of(request: Request) -> Accepts:
     narrower = [value for name, value in parameters_of(request) if name == "accept"]
     if len(narrower) > 1:
         raise BadRequestError("accept is given twice", parameter="accept")
-    return Accepts.parse(
-        b", ".join(given).decode("latin-1") if given else None,
-        narrower[0] if narrower else None,
-        is_lenient=services_of(request).settings.lenient,
-    )
+    text, named = b", ".join(given), narrower[0] if narrower else None
+    is_short = len(text) + len(named or "") <= _SHORT
+    parse = _accepts if is_short else _accepts.__wrapped__
+    return parse(text, named, services_of(request).settings.lenient)
+
+
+@lru_cache(maxsize=256)
+def _accepts(header: bytes, query: str | None, is_lenient: bool) -> Accepts:
+    return Accepts.parse(header.decode("latin-1"), query, is_lenient=is_lenient)
 
 
 def check_number(services: Services, number: int) -> None:

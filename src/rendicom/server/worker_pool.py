@@ -192,7 +192,7 @@ class WorkerPool:
     ) -> Any:
         self._admit(whose)
         suspect = suspect_of(kind, args)
-        if suspect in self._quarantine:
+        if suspect is not None and suspect in self._quarantine:
             await self._quarantine.check(suspect)
         task = self._kind.pack((function, args, {}))
         lost = 0

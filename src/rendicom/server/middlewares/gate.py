@@ -97,10 +97,10 @@ class Gate:
             )
 
     async def _identity(self, scope: Scope) -> Principal | None:
-        if self._is_public(scope):
-            return None
         if not self._authenticator.is_on:
             return ANYBODY
+        if self._is_public(scope):
+            return None
         identity = await self._authenticator.identify(_texts(scope))
         # For the audit log also when it may not do this.
         scope[IDENTITY] = identity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ _DOCUMENT = (
 """Policy of documents: no scripts. For each response without its own policy: documents made of
 files are served at several paths."""
 _ACTIVE = (b"text/html", b"text/xml", b"application/xml")
+_IN_FRAMES = (b"application/pdf", b"text/plain")
+"""Other documents that browsers show in frames. A sandbox would keep them from showing a PDF."""
+_KEPT = 64
 
 
 class SecurityHeaders:
@@ -36,7 +40,8 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
         self._app = app
         ancestors = ("*",) if "*" in origins else ("'self'", *origins)
-        self._document = b"%s; frame-ancestors %s" % (_DOCUMENT, " ".join(ancestors).encode())
+        self._framed = b"frame-ancestors " + " ".join(ancestors).encode()
+        self._policy_of = lru_cache(_KEPT)(self._policy)
         policy = b"cross-origin" if origins else b"same-origin"
         self._always = (*_ALWAYS, (b"cross-origin-resource-policy", policy))
         # A cached answer to a request without Origin has no CORS headers: it must not serve a page.
@@ -61,13 +66,15 @@ class SecurityHeaders:
         headers += [header for header in self._always if header[0] not in given]
         if self._varies and b"origin" not in given.get(b"vary", b"").lower():
             headers.append((b"vary", b"Origin"))
-        is_told = b"content-security-policy" in given
-        if not is_told and _is_active(given.get(b"content-type", b"")):
-            headers.append((b"content-security-policy", self._document))
+        if b"content-security-policy" not in given:
+            policy = self._policy_of(given.get(b"content-type", b""))
+            if policy:
+                headers.append((b"content-security-policy", policy))
         return headers
 
-
-def _is_active(media_type: bytes) -> bool:
-    """Tell whether browsers show a media type as a document with scripts and links."""
-    essence = media_type.partition(b";")[0].strip().lower()
-    return essence in _ACTIVE or essence.endswith(b"+xml")
+    def _policy(self, media_type: bytes) -> bytes:
+        """Return the policy for a media type; empty where it needs none."""
+        essence = media_type.partition(b";")[0].strip().lower()
+        if essence in _ACTIVE or essence.endswith(b"+xml"):
+            return b"%s; %s" % (_DOCUMENT, self._framed)
+        return self._framed if essence in _IN_FRAMES else b""
