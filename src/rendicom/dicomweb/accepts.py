@@ -47,8 +47,9 @@ class Range(NamedTuple):
     parameters: Mapping[str, str] = MappingProxyType({})
 
     def __hash__(self) -> int:
-        """Return a hash of all but the parameters: mappings have none."""
-        return hash(self[:3])
+        """Return a hash, which mappings lack."""
+        given = self.parameters
+        return hash((*self[:3], frozenset(given.items()))) if given else hash(self[:3])
 
     @property
     def is_wildcard(self) -> bool:
