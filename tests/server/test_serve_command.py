@@ -122,6 +122,36 @@ def test_the_first_line_is_the_url(folder):
     assert all(line.startswith("rendicom: ") for line in server.errors)
 
 
+def page_faults(process: psutil.Process) -> int:
+    """Return how often a process of Linux was given a new page of memory."""
+    text = Path(f"/proc/{process.pid}/stat").read_text()
+    return int(text.rpartition(")")[2].split()[7])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory functions of glibc")
+def test_memory_of_large_pictures_is_used_again(tmp_path):
+    noise = np.random.default_rng(3).integers(0, 256, (1000, 1000), np.uint8)
+    (tmp_path / "a.dcm").write_bytes(image(noise))
+    with serving(tmp_path, "--cache-bytes", "0") as server, server.client() as client:
+        until = time.monotonic() + 30
+        while not (found := client.get("dicomweb/instances").json()) and time.monotonic() < until:
+            time.sleep(0.05)
+        study, series, instance = (
+            found[0][tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")
+        )
+        url = f"dicomweb/studies/{study}/series/{series}/instances/{instance}/rendered"
+
+        def faults(times: int) -> int:
+            before = page_faults(psutil.Process(server.process.pid))
+            for _ in range(times):
+                response = client.get(url, headers={"Accept": "image/png"})
+                assert len(response.content) > noise.size / 2
+            return page_faults(psutil.Process(server.process.pid)) - before
+
+        faults(5)
+        assert faults(20) < 20 * noise.size / 4096, "a new page for each that a picture has"
+
+
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
 def test_variables_count(folder):
     variables = {

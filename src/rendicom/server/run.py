@@ -30,6 +30,7 @@ from rendicom.server.crowd import Crowd
 from rendicom.server.logs import set_up_logs
 from rendicom.server.services import Services, open_services
 from rendicom.server.tls import TlsListener
+from rendicom.workers.spawn import WORKER_ENVIRONMENT
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -48,6 +49,8 @@ _COLLECTED = (20_000, 20, 20)
 """New objects, and collections of the younger ones, that begin a collection of garbage."""
 _OTHER_FILES = 512
 """Open files other than connections: databases, pipes, files being sent."""
+_MALLOPT = {"MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_MMAP_THRESHOLD_": -3}
+"""Variables of glibc's malloc, and their numbers in ``malloc.h``."""
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - a page to open
 
@@ -138,6 +141,7 @@ class _Server(uvicorn.Server):
         # A request leaves no circles behind. It makes some hundred objects: by default, each few
         # requests would begin a search for circles.
         gc.set_threshold(*_COLLECTED)
+        _keep_freed_memory()
         print(self.announcement, flush=True)  # noqa: T201
         self._say_more()
 
@@ -222,6 +226,19 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         timeout_keep_alive=math.ceil(settings.idle),
         timeout_graceful_shutdown=math.ceil(settings.drain),
     )
+
+
+def _keep_freed_memory() -> None:
+    """Keep freed memory, as worker processes do: large pictures would be copied to new pages."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    # Other C libraries than glibc have no mallopt, or one without effect.
+    with suppress(AttributeError, OSError):
+        set_option = ctypes.CDLL(None).mallopt
+        for name, number in _MALLOPT.items():
+            set_option(number, int(os.environ.get(name, WORKER_ENVIRONMENT[name])))
 
 
 def _allow_files(connections: int) -> None:
