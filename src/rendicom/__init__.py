@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rendicom.batch.conversion import Summary, convert
     from rendicom.batch.dataset import FrameDataset, dataset
     from rendicom.client.archive import Archive
+    from rendicom.client.connecting import connect
     from rendicom.client.folder_archive import open_folder
-    from rendicom.client.server_archive import connect
     from rendicom.coded_warnings import CodedWarning
     from rendicom.composition.opening import compose, open_instance, open_layers
     from rendicom.engine import Instance, PictureRequest, open_presentation, render
@@ -40,7 +40,7 @@ _ROOMS = {
     "batch.conversion": ("Summary", "convert"),
     "batch.dataset": ("FrameDataset", "dataset"),
     "client.archive": ("Archive",),
-    "client.server_archive": ("connect",),
+    "client.connecting": ("connect",),
     "client.folder_archive": ("open_folder",),
     "coded_warnings": ("CodedWarning",),
     "composition.opening": ("compose", "open_instance", "open_layers"),

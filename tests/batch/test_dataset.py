@@ -72,5 +72,6 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert (len(frames), list(frames)) == (0, [])
     missing = rendicom.dataset(tmp_path / "missing")
     assert (len(missing), len(missing.failures)) == (0, 1)
+    assert "1 sources failed" in repr(missing)
     with pytest.raises(rendicom.OptionError):
         rendicom.dataset(tmp_path, modality=["no modality at all"])

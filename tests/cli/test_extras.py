@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -47,3 +49,19 @@ def test_a_checkout_is_named_by_its_folder(tmp_path: Path, monkeypatch) -> None:
 def _forgotten():
     yield
     extras._origin.cache_clear()
+
+
+def test_connect_says_what_it_needs() -> None:
+    code = """
+import sys
+sys.modules["httpx2"] = sys.modules["httpcore2"] = None  # as if they were not there
+import rendicom
+try:
+    rendicom.connect("https://localhost/dicomweb")
+except rendicom.OptionError as error:
+    print(error.hint)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("pip install ")
+    assert "[client]" in done.stdout

@@ -81,3 +81,12 @@ def test_spacing_and_position_that_are_missing_or_damaged() -> None:
     damaged = (element(0x00280030, "DS", "0\\1"), element(0x00200032, "DS", "1\\2"))
     with rendicom.open_instance(image(FRAMES, extra=damaged)) as instance:
         assert (instance.spacing, instance.position) == (None, None)
+
+
+def test_what_it_shows_of_itself() -> None:
+    named = (element(0x00100010, "PN", "Doe^Jane"),)
+    with rendicom.open_instance(image(FRAMES[:, :8], extra=named)) as instance:
+        assert repr(instance) == "<Instance 16 x 8, 3 frames>"
+    with rendicom.open_instance(dicom_file(named)) as instance:
+        assert repr(instance).startswith("<Instance: ")
+        assert "Doe" not in repr(instance)

@@ -68,7 +68,8 @@ class FrameDataset(Sequence["Item"]):
         return self._ends[-1] if self._ends else 0
 
     def __repr__(self) -> str:
-        return f"<FrameDataset of {len(self)} frames of {len(self._listed)} instances>"
+        failed = f", {len(self.failures)} sources failed" if self.failures else ""
+        return f"<FrameDataset of {len(self)} frames of {len(self._listed)} instances{failed}>"
 
     @overload
     def __getitem__(self, index: int) -> Item: ...

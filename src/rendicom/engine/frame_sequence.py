@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rendicom.errors import RendicomError
 from rendicom.options import RenderOptions
 from rendicom.pixels.describe import describe
 from rendicom.pixels.display import display_attributes, varies_by_frame
@@ -111,6 +112,15 @@ class FrameSequence(HeaderAttributes):
     @abstractmethod
     def display(self, number: int = 1, options: RenderOptions = _DEFAULT_OPTIONS) -> NDArray[Any]:
         """Return one frame as display samples."""
+
+    def __repr__(self) -> str:
+        """Return what it holds, and nothing of the patient."""
+        try:
+            description, count = self.description, len(self)
+        except RendicomError as error:
+            return f"<{type(self).__name__}: {error.message}>"
+        frames = f", {count} frames" if count > 1 else ""
+        return f"<{type(self).__name__} {description.columns} x {description.rows}{frames}>"
 
     def __len__(self) -> int:
         """Return the number of frames.
