@@ -2,6 +2,7 @@
 
 import base64
 import re
+import zipfile
 from io import BytesIO
 
 import highdicom as hd
@@ -77,6 +78,20 @@ def test_pixels_of_images_without_a_picture_are_not_read(study):
     run("convert", damaged, folder / "refused.png", "--strict", status=1)
     run("convert", seg, f"{folder}/out/", "--on", folder / "study", *arguments)
     assert sorted(pictures(folder / "out")) == ["ct2"]
+
+
+def test_archives_and_addresses_are_refused_where_files_and_folders_are_meant(study, capsys):
+    folder, _, _ = study
+    image, packed = folder / "study" / "ct0.dcm", folder / "all.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(image, "ct0.dcm")
+    run("convert", image, f"{folder}/out/", "--on", packed, status=2)
+    run("convert", packed, f"{folder}/out/", "--on", folder / "study", status=2)
+    run("convert", image, folder / "out.png", "--layer", packed, status=2)
+    said = capsys.readouterr().err
+    assert said.count("all.zip is an archive: unpack it") == 3
+    run("convert", image, f"{folder}/out/", "--on", "https://example.org/dicomweb", status=2)
+    assert "files and folders of this computer" in capsys.readouterr().err
 
 
 def test_a_key_object_selection_gives_the_images_selected(study):

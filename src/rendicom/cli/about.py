@@ -12,7 +12,21 @@ from rendicom.errors import RendicomError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["about_images"]
+__all__ = ["about_images", "refuse_archives"]
+
+
+def refuse_archives(flag: str, places: Sequence[str]) -> None:
+    """Refuse archives where files or folders are meant.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    from rendicom.dicom.file_kind import kind_of_file
+
+    for place in places:
+        if os.path.isfile(place) and kind_of_file(place) == "archive":
+            raise click.UsageError(f"{flag}{place} is an archive: unpack it, and name the folder")
 
 
 def about_images(
@@ -32,9 +46,13 @@ def about_images(
     if len(paths) != 2:
         raise click.UsageError("--on takes one SOURCE, and a TARGET for the pictures")
     source, target = os.path.abspath(paths[0]), paths[1]
+    refuse_archives("", paths[:1])
     for place in on:
+        if "://" in place:
+            raise click.UsageError(f"--on {place}: it takes files and folders of this computer")
         if not os.path.exists(place):
             raise click.UsageError(f"--on {place} does not exist")
+    refuse_archives("--on ", on)
     try:
         said = images_of(source, [os.path.abspath(place) for place in on])
     except RendicomError as error:

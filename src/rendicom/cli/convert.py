@@ -304,6 +304,7 @@ def check_layers(
     if not locations:
         return ()
     from rendicom.batch.layered_job import layers_at
+    from rendicom.cli.about import refuse_archives
     from rendicom.composition.layer_options import check_values
     from rendicom.errors import RendicomError
 
@@ -311,6 +312,7 @@ def check_layers(
         raise click.UsageError(f"--layer is drawn on pictures, not on {file_format.name}")
     if options.values != "display":
         raise click.UsageError(f"--layer and --values {options.values} exclude each other")
+    refuse_archives("--layer ", locations)
     absolute = tuple(each if "://" in each else os.path.abspath(each) for each in locations)
     try:
         check_values(options, len(absolute))
