@@ -1,5 +1,7 @@
 """Layers on tiles of a slide: by the place in the matrix, or on the slide."""
 
+import weakref
+
 import highdicom as hd
 import numpy as np
 import pydicom
@@ -74,13 +76,16 @@ def masks():
 
 
 def tiled_segmentation(source, kind):
-    return hd.seg.Segmentation(
+    made = hd.seg.Segmentation(
         source_images=[source], pixel_array=masks()[np.newaxis], segmentation_type=kind,
         segment_descriptions=segments(1, [RED]), series_instance_uid=generate_uid(),
         series_number=2, sop_instance_uid=generate_uid(), instance_number=1, manufacturer="made",
         manufacturer_model_name="made", software_versions="1", device_serial_number="1",
         tile_pixel_array=True,
     )  # fmt: skip
+    # highdicom leaves its database open, which Python 3.13 warns of.
+    weakref.finalize(made, made._db_con.close)
+    return made
 
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
