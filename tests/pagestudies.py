@@ -17,7 +17,7 @@ SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
 BASIC_TEXT = "1.2.840.10008.5.1.4.1.1.88.11"
 PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
-THORAX, HEART, REPORTS = f"{ROOT}.1", f"{ROOT}.2", f"{ROOT}.3"
+THORAX, HEART, REPORTS, PRIOR = (f"{ROOT}.{last}" for last in (1, 2, 3, 7))
 SLICES = 6
 THIN = 9
 ROWS, COLUMNS = 96, 128
@@ -116,6 +116,18 @@ def write_thorax(folder: Path) -> None:
     photograph.PlanarConfiguration = 0
     photograph.PixelData = np.full((40, 60, 3), (200, 90, 40), np.uint8).tobytes()
     _save(photograph, folder / "thorax" / "photograph.dcm")
+
+
+def write_prior(folder: Path) -> None:
+    """Write slices of the same patient half a year before, 2 mm apart, in the same frame."""
+    for number in range(1, SLICES + 1):
+        dataset = _slice(1, number, 2 * (number - 1), slice_values(number))
+        uid = f"{PRIOR}.1.{number}"
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = PRIOR, f"{PRIOR}.1"
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
+        dataset.StudyDate, dataset.StudyDescription = "20230912", "Thorax before"
+        dataset.SeriesDescription = "Earlier"
+        _save(dataset, folder / "prior" / f"{number}.dcm")
 
 
 def write_film(folder: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from layeredstudy import write_layered
 from pagescreen import Served, check, watched
-from pagestudies import write_studies
+from pagestudies import write_film, write_prior, write_studies, write_thorax
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("fastapi")
@@ -70,6 +70,17 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     write_layered(folder)
     data = tmp_path_factory.mktemp("data")
     process, url = _start(folder, "--workers", "1", "--writable", "--data", data)
+    yield Served(url, folder)
+    _stop(process)
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve two studies of one patient in one frame of reference, and one of another."""
+    folder = tmp_path_factory.mktemp("followed")
+    for write in (write_thorax, write_prior, write_film):
+        write(folder)
+    process, url = _start(folder, "--workers", "1")
     yield Served(url, folder)
     _stop(process)
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pagescreen import AXIAL, at_own_size, open_at, settle
-from pagestudies import COLUMNS, ROWS, THORAX, slice_values
+from pagescreen import AXIAL, FILM, at_own_size, check, open_at, settle, watched
+from pagestudies import (
+    COLUMNS,
+    PRIOR,
+    ROWS,
+    THORAX,
+    film_uid,
+    slice_values,
+)
 
 BAR = "return [it.barLength(given), it.lengthText(it.barLength(given))]"
 
@@ -199,6 +208,70 @@ def test_two_series_scroll_by_where_they_lie(screen: Any, served: Any) -> None:
     screen.locator("#image-state").get_by_text("Image 2 of 6").wait_for()
     screen.keyboard.press("s")
     assert not screen.locator("#image-2").is_visible()
+
+
+@pytest.fixture
+def two_studies(browser: Any, followed: Any) -> Iterator[Any]:
+    """Return a page on a server with a patient of two studies in one frame of reference."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    page, complaints = watched(context)
+    page.goto(followed.url)
+    page.locator(".studies tbody tr").first.wait_for()
+    yield page
+    context.close()
+    check(complaints, followed.url)
+
+
+def test_an_image_of_another_study_beside_one(two_studies: Any, followed: Any) -> None:
+    page = two_studies
+    open_at(page, followed, f"{AXIAL}/instances/{THORAX}.1.2")
+    assert page.locator("#rail .choose").count() == 0
+    page.keyboard.press("s")
+    choice = page.locator("#rail .choose select")
+    choice.wait_for()
+    assert choice.locator("option").all_inner_texts() == [
+        "2024-03-12 · Thorax", "2023-09-12 · Thorax before",
+    ]  # fmt: skip
+    choice.select_option(PRIOR)
+    # The second slice lies at 5 mm; those before at 0, 2, 4 mm: the third is as near as the fourth.
+    second = page.locator("#image-state-2")
+    second.get_by_text("2023-09-12  ·  Image 3 of 6").wait_for()
+    page.locator("#image-state").get_by_text("2024-03-12  ·  Image 2 of 6").wait_for()
+    page.locator("#image").click()
+    page.locator("#study-line").get_by_text("2024-03-12").wait_for()
+    page.locator(f"#rail a[data-series='{THORAX}.3']").wait_for()
+    page.keyboard.press("ArrowDown")
+    # 10 mm: the sixth.
+    second.get_by_text("Image 6 of 6").wait_for()
+    beside = f"/studies/{PRIOR}/series/{PRIOR}.1/instances/{PRIOR}.1.6"
+    page.wait_for_function("(end) => location.hash.endsWith(end)", arg=f";{beside}")
+    assert page.evaluate("location.hash") == f"{AXIAL}/instances/{THORAX}.1.3;{beside}"
+    if place := os.environ.get("RENDICOM_SCREENSHOTS"):
+        page.screenshot(path=f"{place}/two-studies.png")
+    page.reload()
+    second.get_by_text("2023-09-12  ·  Image 6 of 6").wait_for()
+    page.locator("#image-state").get_by_text("2024-03-12  ·  Image 3 of 6").wait_for()
+    assert page.locator(".pane.active").get_attribute("data-pane") == "1"
+    settle(page)
+    page.keyboard.press("s")
+    page.wait_for_function("() => !location.hash.includes(';')")
+    assert not page.locator("#image-2").is_visible()
+    assert page.locator("#rail .choose").count() == 0
+    assert page.locator("#image-state").inner_text().startswith("Image 3 of 6")
+
+
+def test_studies_in_two_frames_of_reference_are_not_linked(two_studies: Any, followed: Any) -> None:
+    page = two_studies
+    film = f"{FILM.removeprefix('#')}/instances/{film_uid()}/frames/2"
+    page.goto(f"{followed.url}{AXIAL}/instances/{THORAX}.1.2;{film}")
+    second = page.locator("#image-state-2")
+    second.get_by_text("Image 2 of 5").wait_for()
+    page.locator("#image-state").get_by_text("Image 2 of 6").wait_for()
+    page.locator("#image").click()
+    page.keyboard.press("ArrowDown")
+    page.locator("#image-state").get_by_text("Image 3 of 6").wait_for()
+    page.wait_for_function("(end) => location.hash.endsWith(end)", arg=f"{THORAX}.1.3;{film}")
+    assert "Image 2 of 5" in second.inner_text()
 
 
 def test_tools_act_on_the_image_that_was_touched_last(screen: Any, served: Any) -> None:

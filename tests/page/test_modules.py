@@ -55,6 +55,7 @@ def test_an_address_reads_back_as_it_was_written(screen: Any) -> None:
     address = (
         "#/studies/1.2/series/1.3/instances/1.4/frames/5?window=-40.5,400,linear-exact&invert=yes"
         "&rotate=270&flip=v&overlays=yes&annotation=patient,technique"
+        ";/studies/2.2/series/2.3/instances/2.4/frames/3?invert=yes"
     )
     body = "return it.formatRoute(it.parseRoute(given))"
     assert _run(screen, "state/route.js", body, address) == address

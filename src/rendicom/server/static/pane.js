@@ -4,7 +4,7 @@ import { askMeasure, figure, Measures } from "./measures.js";
 import { createOverlay } from "./overlay.js";
 import { debounced, h } from "./dom.js";
 import { Reading } from "./reading.js";
-import { short, text } from "./dicom.js";
+import { date, short, text } from "./dicom.js";
 
 const WAIT = 50;
 
@@ -44,6 +44,12 @@ export class Pane {
     this.#watchPointer();
   }
 
+  /** @param {boolean} isWanted whether the line below the image begins with the day of its study */
+  sayDay(isWanted) {
+    this.saysDay = isWanted;
+    this.#describe();
+  }
+
   #describe() {
     const { reading } = this;
     const { stack, index, options } = reading.store.get();
@@ -54,7 +60,8 @@ export class Pane {
     const gray = isGray && window
       ? `Window ${said(window.center)} / ${said(window.width)}`
       : isGray && options.voi ? "Window of all values" : "";
-    this.state.textContent = [position, gray].filter(Boolean).join("  ·  ");
+    const day = this.saysDay ? date(text(reading.nearestModel, "00080020")) : "";
+    this.state.textContent = [day, position, gray].filter(Boolean).join("  ·  ");
     const isImage = item?.kind === "image";
     this.zoom.textContent = isImage ? `${Math.round(reading.scale * 100)} %` : "";
     const words = [

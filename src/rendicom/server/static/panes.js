@@ -27,6 +27,7 @@ export function createPanes() {
     pane.reading.store.on(["index", "stack"], ({ stack }) => {
       // Another series does not lead the other image elsewhere.
       if (stack === former) follow(pane);
+      else sayDays();
       former = stack;
     });
   }
@@ -36,6 +37,12 @@ export function createPanes() {
     find("#panes").classList.toggle("split", isSplit);
     second.element.hidden = !isSplit;
     for (const pane of panes) pane.element.classList.toggle("active", isSplit && pane === active);
+  }
+
+  /** Of images of two studies each says of which day it is. */
+  function sayDays() {
+    const [study, other] = panes.map(({ reading: { item } }) => item?.study);
+    for (const pane of panes) pane.sayDay(isSplit && Boolean(study && other) && study !== other);
   }
 
   function activate(pane) {
@@ -56,6 +63,7 @@ export function createPanes() {
       second.reading.series = "";
     }
     mark();
+    sayDays();
     for (const pane of panes) learnPlaces(pane.reading);
     for (const run of listeners) run();
   }
@@ -70,7 +78,7 @@ export function createPanes() {
     isFollowing = false;
   }
 
-  /** The image at the same place where both say where they lie, else the one of the same number. */
+  /** The image at the same place where both say where they lie, else the same number in a study. */
   function matching(from, to) {
     const { index } = from.store.get();
     const { stack } = to.store.get();
@@ -80,7 +88,10 @@ export function createPanes() {
       return areParallel(here, there) ? Math.abs(distanceAlong(here, there)) : Infinity;
     });
     const least = Math.min(...distances);
-    return Number.isFinite(least) ? distances.indexOf(least) : Math.min(index, stack.length - 1);
+    if (Number.isFinite(least)) return distances.indexOf(least);
+    // Numbers of images say something within one study only.
+    const isOneStudy = from.item?.study === to.item?.study;
+    return isOneStudy ? Math.min(index, stack.length - 1) : to.store.get().index;
   }
 
   const placeAt = (item) => places.get(item?.series)?.get(`${item.instance}/${item.frame}`) ?? null;

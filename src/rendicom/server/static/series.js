@@ -1,6 +1,6 @@
 /** The rail of series. */
 
-import { count, number, text } from "./dicom.js";
+import { count, date, number, text } from "./dicom.js";
 import { find, h } from "./dom.js";
 import { formatRoute } from "./state/route.js";
 import { thumbnail } from "./thumbnails.js";
@@ -9,6 +9,25 @@ import { thumbnail } from "./thumbnails.js";
 export function fillRail(study, series) {
   find("#rail").classList.toggle("single", series.length === 1);
   find("#rail").replaceChildren(h("ol", {}, ...series.map((model) => seriesElement(study, model))));
+}
+
+/**
+ * Lets another study of the patient be chosen, whose series the rail shows then.
+ * @param {object[]} studies DICOM JSON of each @param {string} open
+ */
+export function offerInRail(studies, open) {
+  find("#rail .choose")?.remove();
+  if (studies.length < 2) return;
+  find("#rail").classList.remove("single");
+  find("#rail").prepend(h("label", { class: "choose" }, "Study", h("select", {
+    onchange: ({ target }) => {
+      location.hash = formatRoute({ study: target.value });
+    },
+  }, ...studies.map((model) => {
+    const [uid, day] = [text(model, "0020000D"), date(text(model, "00080020"))];
+    const title = [day, text(model, "00081030")].filter(Boolean).join(" · ") || "Without a date";
+    return h("option", { value: uid, textContent: title, selected: uid === open });
+  }))));
 }
 
 /** Marks the series that is open. @param {string} uid */

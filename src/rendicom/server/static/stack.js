@@ -28,6 +28,14 @@ const VIDEO_CLASSES = [
   "1.2.840.10008.5.1.4.1.1.77.1.4.1",
 ];
 
+/** Studies of a patient. @param {string} patient ID */
+export async function listStudies(patient) {
+  const query = `PatientID=${encodeURIComponent(patient)}&includefield=00081030&limit=50`;
+  const found = await askDicom(`studies?${query}`);
+  // An ID with a star in it is a pattern, which others match as well.
+  return found.filter((model) => text(model, "00100020") === patient);
+}
+
 /** @param {string} study @param {{signal?: AbortSignal}} how */
 export async function listSeries(study, how) {
   const found = await askDicom(`studies/${study}/series?includefield=00201209`, how);

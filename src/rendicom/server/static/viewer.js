@@ -13,8 +13,8 @@ import { createLayers, firstFilledFrame, firstPlace, isAboutImages, opensOnImage
 import { listenToKeys, openHelp } from "./keyboard.js";
 import { createMetadata } from "./metadata.js";
 import { createPanes } from "./panes.js";
-import { fillRail, markSeries } from "./series.js";
-import { listSeries, listStack } from "./stack.js";
+import { fillRail, markSeries, offerInRail } from "./series.js";
+import { listSeries, listStack, listStudies } from "./stack.js";
 import { layerOf } from "./state/options.js";
 import { formatRoute } from "./state/route.js";
 import { createTools, presetsFor } from "./tools.js";
@@ -28,7 +28,7 @@ export function createViewer(rooms) {
   const cine = createCine(reading);
   const metadata = createMetadata(reading);
   const layers = createLayers(reading);
-  const open = { study: "", list: [] };
+  const open = { study: "", list: [], patient: "" };
   let opening = new AbortController();
   let showing = new AbortController();
   const isOn = () => !find("#viewer").hidden;
@@ -68,8 +68,16 @@ export function createViewer(rooms) {
   reading.store.on(["index", "stack"], () => showItem());
   reading.store.on(["isBusy"], ({ isBusy }) => markBusy(isBusy));
   reading.store.on(["trouble"], ({ trouble }) => showTrouble(trouble));
-  panes.onChange(() => markSeries(reading.series));
-  reading.store.on(["index", "options"], debounced(() => keepAddress(), 250));
+  const keepSoon = debounced(() => keepAddress(), 250);
+  panes.onChange(() => {
+    markSeries(reading.series);
+    followStudy();
+    keepSoon();
+  });
+  reading.store.on(["index", "options"], keepSoon);
+
+  /** Studies by ID of the patient, as they were when they were first wanted. */
+  const studiesOf = new Map();
 
   /** The address that the page has followed or written. */
   let known = "";
@@ -81,29 +89,73 @@ export function createViewer(rooms) {
     opening = new AbortController();
     const { signal } = opening;
     try {
-      if (route.study !== open.study) await openStudy(route.study, signal);
-      const series = route.series || firstSeries();
-      if (series !== reading.series) await openSeries(panes.active, route, series, signal);
-      else place(route);
+      if (!route.beside) return await showOne(route, signal);
+      panes.split(true);
+      for (const [at, each] of [route, route.beside].entries()) {
+        panes.activate(panes.panes[at]);
+        await showOne(each, signal);
+      }
+      panes.activate(panes.panes[0]);
     } catch (problem) {
       if (!signal.aborted) showTrouble(problem);
     }
+    return undefined;
+  }
+
+  /** In the active pane. */
+  async function showOne(route, signal) {
+    if (route.study !== open.study) await openStudy(route.study, signal);
+    const series = route.series || firstSeries();
+    if (series !== reading.series) await openSeries(panes.active, route, series, signal);
+    else place(route);
   }
 
   async function openStudy(study, signal) {
     open.study = "";
-    leave();
+    if (panes.isSplit) close(panes.active);
+    else leave();
     find("#rail").replaceChildren();
     describeStudy(null);
     markBusy(true);
+    const found = await askStudy(study, signal).finally(() => markBusy(false));
+    if (found.list.length === 0) throw new Error("There is no such study on this server.");
+    enterStudy(study, found);
+  }
+
+  async function askStudy(study, signal) {
     const [list, [model]] = await Promise.all([
       listSeries(study, { signal }),
       askDicom(`studies?StudyInstanceUID=${study}&includefield=00081030&limit=1`, { signal }),
-    ]).finally(() => markBusy(false));
-    if (list.length === 0) throw new Error("There is no such study on this server.");
-    Object.assign(open, { study, list });
-    describeStudy(model ?? list[0]);
+    ]);
+    return { list, model: model ?? list[0] };
+  }
+
+  function enterStudy(study, { list, model }) {
+    Object.assign(open, { study, list, patient: text(model, "00100020") });
+    describeStudy(model);
     fillRail(study, list);
+    markSeries(reading.series);
+    offerStudies();
+  }
+
+  /** Rail and title are of the study of the active image. */
+  async function followStudy() {
+    const { item } = reading;
+    if (!item || !open.study) return;
+    if (item.study === open.study) return void offerStudies();
+    const { signal } = opening;
+    const found = await askStudy(item.study, signal).catch(() => null);
+    if (found && !signal.aborted && reading.item?.study === item.study) enterStudy(item.study, found);
+  }
+
+  /** While two images are side by side, one may be of another study of the patient. */
+  async function offerStudies() {
+    const { study, patient } = open;
+    if (!panes.isSplit || patient === "") return offerInRail([], study);
+    if (!studiesOf.has(patient)) studiesOf.set(patient, listStudies(patient).catch(() => []));
+    const found = await studiesOf.get(patient);
+    if (study === open.study && panes.isSplit) offerInRail(found, study);
+    return undefined;
   }
 
   /** The first with pictures, or the first. */
@@ -177,14 +229,21 @@ export function createViewer(rooms) {
   }
 
   function keepAddress() {
-    const { item } = reading;
-    if (!isOn() || !item || item.series !== reading.series || opening.signal.aborted) return;
+    const shown = (panes.isSplit ? panes.panes : [panes.active]).map((pane) => routeOf(pane.reading));
+    if (!isOn() || shown.includes(null) || opening.signal.aborted) return;
     // Somebody has gone elsewhere, and the browser is about to say so.
     if (location.hash !== known) return;
-    const { options } = reading.store.get();
-    const frame = item.frames > 1 && item.kind === "image" ? item.frame : 0;
-    history.replaceState(null, "", formatRoute({ ...item, frame, options }));
+    const [route, beside] = shown;
+    history.replaceState(null, "", formatRoute({ ...route, beside }));
     known = location.hash;
+  }
+
+  /** The address of an image; null while it is not there yet. */
+  function routeOf({ item, series, store }) {
+    if (!item || item.series !== series) return null;
+    const { options } = store.get();
+    const frame = item.frames > 1 && item.kind === "image" ? item.frame : 0;
+    return { ...item, frame, options };
   }
 
   // --- what is on the stage ------------------------------------------------------------------
@@ -264,6 +323,7 @@ export function createViewer(rooms) {
 
   function leaveStudy() {
     opening.abort();
+    studiesOf.clear();
     open.study = "";
     leave();
   }

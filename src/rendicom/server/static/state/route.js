@@ -1,6 +1,7 @@
 /**
  * The part of the address behind `#` is the path of the DICOMweb resource that is looked at, with
  * the rendering parameters: `#/studies/1.2/series/1.3/instances/1.4/frames/5?window=40,400,linear`.
+ * Of two images side by side the second, which may be of another study, stands behind `;`.
  * No search ever stands there: names do not belong into the history of a browser.
  */
 
@@ -8,14 +9,22 @@ import { optionPairs, parseOptions, queryText } from "./options.js";
 
 /**
  * @typedef {{study: string, series: string, instance: string, frame: number,
- *   options: import("./options.js").Options}} Route
+ *   options: import("./options.js").Options, beside?: Route|null}} Route
  */
 
 const PATH = /^\/studies\/([0-9.]+)(?:\/series\/([0-9.]+)(?:\/instances\/([0-9.]+)(?:\/frames\/(\d+))?)?)?$/;
 
+const BESIDE = /;(?=\/studies\/)/;
+
 /** @param {string} hash @returns {Route|null} null for the list of studies */
 export function parseRoute(hash) {
-  const [path, query = ""] = hash.replace(/^#/, "").split("?");
+  const [own, other = ""] = hash.replace(/^#/, "").split(BESIDE);
+  const route = parseOne(own);
+  return route && { ...route, beside: parseOne(other) };
+}
+
+function parseOne(address) {
+  const [path, query = ""] = address.split("?");
   const found = PATH.exec(path);
   if (found === null) return null;
   const [, study, series = "", instance = "", frame = "1"] = found;
@@ -32,5 +41,6 @@ export function resourcePath({ study, series, instance, frame }) {
 /** @param {Partial<Route>} route */
 export function formatRoute(route) {
   const query = route.options ? queryText(optionPairs(route.options)) : "";
-  return `#/${resourcePath(route)}${query ? `?${query}` : ""}`;
+  const beside = route.beside ? `;${formatRoute(route.beside).slice(1)}` : "";
+  return `#/${resourcePath(route)}${query ? `?${query}` : ""}${beside}`;
 }
