@@ -229,7 +229,7 @@ FULL = """
                            location=f"{each.location}.{n}") for each in some])
             put += len(some)
     except UnwritableOutputError as error:
-        print("full", "room" in str(error))
+        print("full", "space" in str(error))
     assert catalogue.counts().instances == put, (catalogue.counts(), put)
     resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     catalogue.put([each._replace(instance=each.instance + ".99999") for each in some[10:20]])

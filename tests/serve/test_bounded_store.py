@@ -17,7 +17,7 @@ import pytest
 
 from rendicom.testing.writer import DEFLATED
 from servedfiles import PAPERS, REPORT, made, path, write_made
-from serverprocess import Served, served
+from serverprocess import Served, served, until
 from troubledserver import body, gray, new_study, store
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc")
@@ -144,6 +144,14 @@ def test_documents_are_sandboxed_by_whatever_path(kept):
     assert "default-src 'self'" in own
 
 
+def expect_an_empty_spool(temporary: Path) -> None:
+    """The server removes what it sent a moment after the last byte has arrived here."""
+    until(
+        lambda: [[*each.glob("*/*")] for each in temporary.glob("rendicom-spool-*")] == [[]],
+        what="files in the spool folder are removed",
+    )
+
+
 def test_a_body_of_many_files_is_kept_where_workers_find_it(kept):
     server, temporary = kept
     study = new_study(63)
@@ -152,7 +160,7 @@ def test_a_body_of_many_files_is_kept_where_workers_find_it(kept):
     content, kind = body(large)
     assert kind.startswith("multipart/related")
     assert len(content) > 6 * MIB
-    assert [list(each.glob("*/*")) for each in temporary.glob("rendicom-spool-*")] == [[]]
+    expect_an_empty_spool(temporary)
 
 
 def test_metadata_and_bulk_data_stay_out_of_the_main_process(kept):
@@ -184,4 +192,4 @@ def test_metadata_and_bulk_data_stay_out_of_the_main_process(kept):
     assert peak(server.process.pid) - before < len(content)
     found = server.get(path(study, f"{study}.1.1") + "/frames/48", "application/octet-stream")
     assert bytes([48]) * MIB in found.content
-    assert [list(each.glob("*/*")) for each in temporary.glob("rendicom-spool-*")] == [[]]
+    expect_an_empty_spool(temporary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def xl() -> bytes:
     return bytes(imagecodecs.jpegxl_encode(RAMP, lossless=True))
 
 
+@cache  # two encodings of one video need not be the same bytes
 def video(codec: str, form: str) -> bytes:
     import av
 

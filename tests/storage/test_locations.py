@@ -53,8 +53,8 @@ def test_file_addresses_are_paths() -> None:
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("https://host/a?X-Amz-Signature=SECRET", "https:// is no storage"),
-        ("ftp://SECRET@host/a", "ftp:// is no storage"),
+        ("https://host/a?X-Amz-Signature=SECRET", "https:// is not a known storage"),
+        ("ftp://SECRET@host/a", "ftp:// is not a known storage"),
         ("s3:///key", "names no bucket"),
         ("s3://user:SECRET@bucket/key", "no user and no password"),
         ("abfs://user:SECRET@bucket/key", "no user and no password"),

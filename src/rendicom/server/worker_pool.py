@@ -129,7 +129,9 @@ class WorkerPool:
         while self._is_awaited() and monotonic() < until:
             await asyncio.sleep(0.01)
         for task in self._starting:
-            task.cancel()
+            # A second time would interrupt what ends its process.
+            if not task.cancelling():
+                task.cancel()
         self._refuse_all("the server is shutting down")
         for worker in (*self._busy, *self._cold):
             worker.kill()

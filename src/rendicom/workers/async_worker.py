@@ -93,12 +93,17 @@ async def start_process(owner: WorkerCallbacks) -> ProcessWorker:
         None can be started.
     """
     loop = asyncio.get_running_loop()
+    protocol = ProcessWorker(owner)
     try:
-        _, protocol = await loop.subprocess_exec(
-            lambda: ProcessWorker(owner), *worker_command(), stderr=None, **spawn_options()
+        await loop.subprocess_exec(
+            lambda: protocol, *worker_command(), stderr=None, **spawn_options()
         )
     except OSError as error:
         raise no_worker(error.strerror or type(error).__name__) from None
+    except asyncio.CancelledError:
+        # asyncio has ended the process; nobody awaits its greeting.
+        protocol.greeted.cancel()
+        raise
     try:
         await protocol.greeted
     except WorkerDiedError as error:
