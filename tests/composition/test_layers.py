@@ -9,6 +9,8 @@ from skimage.draw import polygon2mask
 
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, PET, as_bytes, blended, dataset, segmentation, series
+from rendicom.composition.layer_options import LayerOptions
+from rendicom.composition.value_map import ValueLayerOfSeries, members_of
 from rendicom.errors import OptionError
 from rendicom.rendering.layers import ColourBar, LegendRow
 from rendicom.rendering.legend import laid_out
@@ -370,6 +372,19 @@ def test_uptake_is_by_body_weight_and_decayed_dose(attributes, seconds):
 def test_without_what_an_uptake_is_made_of_there_is_none(missing):
     with pytest.raises(rendicom.OptionError, match="standardized uptake"):
         rendicom.open_instance(pet_slice(**missing)).display(1, rendicom.RenderOptions(suv=True))
+
+
+def test_the_bar_of_a_series_has_the_unit_of_its_values():
+    def bar_of(ds, **options):
+        with rendicom.open_instance(ds) as pet:
+            layer = ValueLayerOfSeries(members_of(pet, lambda: pet), "pet")
+            shown = layer.shown(0, LayerOptions(**options))
+            return shown.low, shown.high, shown.unit
+
+    assert bar_of(pet_slice(WindowCenter=None)) == ("0", "25200", "Bq/ml")
+    assert bar_of(pet_slice(Units="HORSES"))[2] == "PT"
+    factor = 80000 / (3.0e8 * 2 ** (-3749.5 / 6586.2))
+    assert bar_of(pet_slice(WindowCenter=None), suv=True) == ("0", f"{25200 * factor:.4g}", "SUV")
 
 
 # --- reports --------------------------------------------------------------------------------

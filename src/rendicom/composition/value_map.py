@@ -15,6 +15,7 @@ from rendicom.composition.resampling import Stack, stacks_of
 from rendicom.errors import NoPixelDataError, RendicomError
 from rendicom.options import PALETTES, Voi
 from rendicom.pixels.luts import well_known_palette
+from rendicom.pixels.measurement_units import unit_of
 from rendicom.pixels.suv_factor import suv_factor
 from rendicom.rendering.layers import ColourBar, LegendRow, ValueLayer
 from rendicom.rendering.lut import stored_extent
@@ -118,7 +119,7 @@ class ValueLayerOfSeries:
             return Contribution()
         red, green, blue = shown.entries[len(shown.entries) * 3 // 4].tolist()
         item = DrawnItem(1, self._modality, (red, green, blue))
-        bar = ColourBar(shown.entries, shown.low, f"{shown.high} {shown.unit(options)}".strip())
+        bar = ColourBar(shown.entries, shown.low, f"{shown.high} {shown.unit}".strip())
         return Contribution((ValueLayer(shown.entries[index], opacities),), (item,), (bar,))
 
     def _coloured(self, stack: Stack, base: BaseFrame, options: LayerOptions) -> Contribution:
@@ -206,7 +207,7 @@ class ValueLayerOfSeries:
 
     def shown(self, index: int, options: LayerOptions) -> _Shown:
         """Return how the values are shown: by the window asked for, the file's, or all of them."""
-        _, display = self._display(index)
+        instance, display = self._display(index)
         factor = (self._suv(index) or 1.0) if options.suv else 1.0
         voi: VoiTransform
         usable = [w for w in display.windows if w.width > 0 and np.isfinite(w.center + w.width)]
@@ -227,13 +228,17 @@ class ValueLayerOfSeries:
         own = display.range_palette or display.palette
         palette = own or well_known_palette(PALETTES[options.palette])
         assert palette is not None  # noqa: S101 - one of pydicom's
-        return _Shown(voi, palette_entries(palette, 8), self._modality)
+        frame = self._members[index].frame
+        unit = "SUV" if options.suv else unit_of(instance.header, instance.description, frame)
+        return _Shown(voi, palette_entries(palette, 8), unit or self._modality)
 
 
 class _Shown(NamedTuple):
+    """Window and palette of values; ``unit`` is the modality where the file tells none."""
+
     voi: VoiTransform
     entries: NDArray[Any]
-    modality: str
+    unit: str
 
     def entry_of(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return which entry of the palette each value gets."""
@@ -252,12 +257,13 @@ class _Shown(NamedTuple):
     @property
     def _ends(self) -> tuple[str, str]:
         if isinstance(self.voi, ValueRange):
-            return f"{self.voi.low:.4g}", f"{self.voi.high:.4g}"
+            return _figure(self.voi.low), _figure(self.voi.high)
         if isinstance(self.voi, Window):
             half = self.voi.width / 2
-            return f"{self.voi.center - half:.4g}", f"{self.voi.center + half:.4g}"
+            return _figure(self.voi.center - half), _figure(self.voi.center + half)
         return "", ""
 
-    def unit(self, options: LayerOptions) -> str:
-        """Return the name of the values."""
-        return "SUV" if options.suv else self.modality
+
+def _figure(value: float) -> str:
+    """Return four digits of a number; those of counts up to a million without an exponent."""
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
