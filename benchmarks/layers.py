@@ -4,12 +4,16 @@
 
 A CT of 512x512 is shown plain and with each kind of object on it, as JPEG. Columns: milliseconds of
 processor time and their ratio, (a) from a path to bytes, objects opened anew, (b) with image and
-objects open and their frames read once. Rounds alternate between plain and layered.
+objects open and their frames read once, (c) of the command as a whole process, with and without
+--layer. Rounds alternate between plain and layered.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -171,16 +175,31 @@ def write(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def timed(calls: list[Callable[[], Any]], rounds: int) -> list[float]:
+def spent_by_children() -> float:
+    """Return the processor seconds of processes that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def command(path: Path, target: Path, layer: Path | None = None) -> None:
+    """Convert an image in a process."""
+    more = ["--layer", str(layer)] if layer else []
+    words = [sys.executable, "-m", "rendicom", "convert", str(path), str(target), *more]
+    subprocess.run(words, check=True, capture_output=True)
+
+
+def timed(
+    calls: list[Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.process_time
+) -> list[float]:
     """Return the median processor time of each call in milliseconds."""
     spent: list[list[float]] = [[] for _ in calls]
     for call in calls:
         call()
     for _ in range(rounds):
         for times, call in zip(spent, calls, strict=True):
-            began = time.process_time()
+            began = clock()
             call()
-            times.append(time.process_time() - began)
+            times.append(clock() - began)
     return [median(times) * 1000 for times in spent]
 
 
@@ -189,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     rounds = 7 if parser.parse_args().quick else 31
-    print(f"{'':9}{'anew':>18}{'open':>26}        (aim: {AIM})")
+    print(f"{'':9}{'anew':>18}{'open':>26}{'command':>26}        (aim: {AIM})")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for kind, layers in write(folder).items():
@@ -204,10 +223,22 @@ def main() -> None:
                 ],
                 rounds,
             )
+            target = folder / "picture.jpg"
+            bare, with_layer = timed(
+                [
+                    lambda path=path, target=target: command(path, target),
+                    lambda path=path, target=target, layers=layers: command(
+                        path, target, layers[0]
+                    ),
+                ],
+                max(5, rounds // 3),
+                spent_by_children,
+            )
             assert instance.render(layers=opened).layers, kind
             print(
                 f"{kind:9}{plain:6.1f} {layered:6.1f} {layered / plain:5.1f}"
                 f"{warm:12.1f} {warm_layered:6.1f} {warm_layered / warm:6.1f}"
+                f"{bare:12.1f} {with_layer:6.1f} {with_layer / bare:6.1f}"
             )
 
 

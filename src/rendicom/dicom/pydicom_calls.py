@@ -1,4 +1,4 @@
-"""Calls into pydicom without its warnings, and the exceptions that they may raise."""
+"""Calls into pydicom without its warnings, the exceptions that they may raise, its files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import threading
 import warnings
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["pydicom_raises", "quiet_pydicom"]
+__all__ = ["pydicom_data", "pydicom_raises", "quiet_pydicom"]
 
 _QUIET = threading.RLock()
 
@@ -38,3 +39,12 @@ def quiet_pydicom() -> Iterator[None]:
     with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def pydicom_data(*names: str) -> Path:
+    """Return the path of a file that comes with pydicom, without importing pydicom."""
+    from importlib.util import find_spec
+
+    package = find_spec("pydicom")
+    folder = Path(package.origin if package and package.origin else "pydicom").parent
+    return folder.joinpath("data", *names)

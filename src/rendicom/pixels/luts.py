@@ -205,14 +205,11 @@ def well_known_palette(uid: str) -> Palette | None:
     """Return a palette of PS3.6 Annex B; pydicom ships their tables."""
     if uid not in _WELL_KNOWN:
         return None
-    from pathlib import Path
-
-    import pydicom
-
     from rendicom.dicom.byte_source import open_source
     from rendicom.dicom.header import read_header
+    from rendicom.dicom.pydicom_calls import pydicom_data
 
-    path = Path(pydicom.__file__).parent / "data" / "palettes" / _WELL_KNOWN[uid]
+    path = pydicom_data("palettes", _WELL_KNOWN[uid])
     return palette_of(read_header(open_source(path)).attributes, (0, 0xFFFF), [])
 
 

@@ -14,6 +14,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from rendicom import storage
+from rendicom.dicom.pydicom_calls import pydicom_data
 from rendicom.dicomweb import objects
 from rendicom.dicomweb.resources import parse_resource
 from rendicom.engine import (
@@ -126,12 +127,7 @@ class _Limits:
 def warm_up(max_pixels: int = _Limits.max_pixels) -> None:
     """Import what nearly every picture needs, by making one; then keep to the limit."""
     _Limits.max_pixels = max_pixels
-    from importlib.util import find_spec
-
-    package = find_spec("pydicom")
-    if package is None or package.origin is None:
-        return
-    sample = Path(package.origin).parent / "data" / "test_files" / "CT_small.dcm"
+    sample = pydicom_data("test_files", "CT_small.dcm")
     if sample.exists():
         for media_type in ("image/jpeg", "image/png"):
             place = InstanceLocation(str(sample))
