@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rendicom.rendering.lut import Modality, Tone, tone_table
 from rendicom.rendering.stages.tone import apply_tone
-from rendicom.rendering.voi import ValueRange
+from rendicom.rendering.voi import ValueRange, levels
 from rendicom.values import LookupTable, Window
 
 Show = Callable[..., Any]
@@ -280,3 +280,13 @@ def test_many_rows_in_chunks(show: Show) -> None:
     assert np.array_equal(shown, expected)
     values = show(samples, slope=0.5, intercept=-7, values="modality")
     assert np.array_equal(values, (samples * 0.5 - 7).astype(np.float32))
+
+
+@pytest.mark.parametrize("center", [1e308, -1e308, 3.0])
+@pytest.mark.parametrize("function", ["linear-exact", "sigmoid"])
+def test_windows_too_narrow_for_any_scale_are_thresholds(center: float, function: Any) -> None:
+    around = np.array([center - abs(center) / 2, center + abs(center) / 2])
+    shown = levels(around, Window(center, 1e-320, function), 255)
+    assert shown.tolist() == pytest.approx([0.0, 255.0])
+    at = levels(np.array([center] * 3), Window(center, 1e-320, function), 255)
+    assert np.isfinite(at).all()

@@ -65,10 +65,11 @@ def levels(values: NDArray[np.float64], voi: VoiTransform, top: int) -> NDArray[
 
 
 def _ramped(values: NDArray[np.float64], low: float, width: float, top: int) -> NDArray[np.float64]:
+    if not abs(low) + width < _OUT_OF_REACH:
+        # The width may come out as 0.
+        values, low, width = _brought_near(values, low, width)
     if width <= 0:
         return np.where(values <= low, 0.0, float(top))
-    if not abs(low) + width < _OUT_OF_REACH:
-        values, low, width = _brought_near(values, low, width)
     with np.errstate(over="ignore"):
         result = values - low
         result *= top
@@ -85,7 +86,7 @@ def _brought_near(
 
 def _sigmoid(values: NDArray[np.float64], window: Window, top: int) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
-        exponent = (values - window.center) * (-4 / window.width)
+        exponent = (values - window.center) * max(-4 / window.width, -_FARTHEST)
         np.clip(exponent, -700, 700, out=exponent)
         result: NDArray[np.float64] = top / (1 + np.exp(exponent))
     return result
