@@ -7,11 +7,11 @@ import threading
 import warnings
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["pydicom_data", "pydicom_raises", "quiet_pydicom"]
 
@@ -44,6 +44,7 @@ def quiet_pydicom() -> Iterator[None]:
 def pydicom_data(*names: str) -> Path:
     """Return the path of a file that comes with pydicom, without importing pydicom."""
     from importlib.util import find_spec
+    from pathlib import Path
 
     package = find_spec("pydicom")
     folder = Path(package.origin if package and package.origin else "pydicom").parent
