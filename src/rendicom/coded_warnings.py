@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Self
 
-__all__ = ["WARNINGS", "CodedWarning", "codes_of"]
-
 WARNINGS: Final[dict[str, tuple[str, str]]] = {
     "incomplete-data": (
         (

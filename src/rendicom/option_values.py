@@ -13,12 +13,6 @@ from typing import Any, Literal, get_args
 from rendicom.errors import OptionError
 from rendicom.views import VOI_FORMS, Viewport, Voi, Window, read_integer, shown
 
-__all__ = [
-    "PALETTES", "Annotation", "PaletteName", "Reader", "annotation", "choice_of", "colour",
-    "factor", "integer_from", "layer_window", "levels", "luminances", "names", "names_of_layers",
-    "of_layers", "one_of", "palette", "planes", "share", "switch", "viewport", "voi", "window",
-]  # fmt: skip
-
 Reader = Callable[[object, str], Any]
 PaletteName = Literal[
     "hot-iron", "pet", "hot-metal-blue", "pet-20-step", "spring", "summer", "fall", "winter"

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["declared", "discover", "load", "module_names", "preload"]
-
 
 @cache
 def discover(package: str, attribute: str) -> Mapping[str, Any]:

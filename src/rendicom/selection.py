@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 from rendicom.errors import NoSuchFrameError, OptionError
 
-__all__ = ["FrameSelection", "Selection"]
-
 
 class Selection(NamedTuple):
     """A part of an instance, or all of it, that becomes one picture.

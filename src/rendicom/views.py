@@ -16,18 +16,6 @@ from rendicom.errors import OptionError
 if TYPE_CHECKING:
     from typing import SupportsFloat, SupportsIndex
 
-__all__ = [
-    "VOI_FORMS",
-    "Viewport",
-    "Voi",
-    "VoiFunction",
-    "Window",
-    "format_number",
-    "read_integer",
-    "read_number",
-    "shown",
-]
-
 VoiFunction = Literal["linear", "linear-exact", "sigmoid"]
 _FUNCTIONS: tuple[str, ...] = get_args(VoiFunction)
 VoiKind = Literal["auto", "window", "lut", "name", "minmax", "percentile", "roi", "identity"]

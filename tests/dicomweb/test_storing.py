@@ -62,9 +62,7 @@ def test_sequences_without_items_are_left_out() -> None:
 
 def test_every_reason_has_words() -> None:
     numbers = {
-        value
-        for name, value in vars(storing).items()
-        if name in storing.__all__ and isinstance(value, int)
+        value for name, value in vars(storing).items() if name.isupper() and type(value) is int
     }
     assert numbers == storing.REASONS.keys()
     assert all(0 < number <= 0xFFFF for number in numbers)

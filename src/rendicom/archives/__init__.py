@@ -15,8 +15,6 @@ from rendicom.errors import UnreadableSourceError
 if TYPE_CHECKING:
     from rendicom.archives.entries import Member, Seen
 
-__all__ = ["ENDINGS", "archive_stem", "is_archive", "members", "open_member"]
-
 ENDINGS = (
     ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".tbz", ".txz", ".tar", ".zip",
 )  # fmt: skip

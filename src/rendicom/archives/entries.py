@@ -6,18 +6,6 @@ from typing import NamedTuple
 
 from rendicom.dicom.file_kind import is_called_dicom, is_hidden, kind_of_head
 
-__all__ = [
-    "MAX_MEMBER_BYTES",
-    "TOO_LARGE",
-    "Broken",
-    "Inside",
-    "Member",
-    "Other",
-    "Refused",
-    "Seen",
-    "is_wanted",
-]
-
 MAX_MEMBER_BYTES = 2 << 30
 """Size limit of a compressed member, which is decompressed into memory."""
 

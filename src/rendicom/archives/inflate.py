@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 from rendicom.errors import CorruptDataError
 
-__all__ = ["BZIP2", "DEFLATED", "LZMA", "STORED", "Inflated", "crc32", "inflate"]
-
 STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
 """Compression methods (APPNOTE 4.4.5)."""
 

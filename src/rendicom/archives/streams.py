@@ -13,8 +13,6 @@ from rendicom.errors import CorruptDataError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["DAMAGED", "Packing", "open_stream", "open_window", "packing_of", "unpacked"]
-
 Packing = Literal["", "gzip", "bzip2", "xz"]
 
 _STEP = 1 << 18

@@ -29,8 +29,6 @@ from rendicom.errors import CorruptDataError, LimitExceededError
 if TYPE_CHECKING:
     from rendicom.archives.streams import Packing
 
-__all__ = ["open_tar_member", "tar_members"]
-
 _LONGEST_RECORD = 1 << 20
 """Bytes of a long name or an extended header: more is an attack on our memory."""
 _RECORDS = (

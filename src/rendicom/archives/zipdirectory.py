@@ -14,16 +14,6 @@ from rendicom.archives.entries import MAX_MEMBER_BYTES
 from rendicom.archives.inflate import DEFLATED, inflate
 from rendicom.errors import CorruptDataError
 
-__all__ = [
-    "ENCRYPTED",
-    "SIZES_FOLLOW",
-    "BrokenZipError",
-    "ZipEntry",
-    "chunks",
-    "local_entry",
-    "zip_entries",
-]
-
 ENCRYPTED, SIZES_FOLLOW, _UTF8 = 0x1, 0x8, 0x800
 """Flag bits: encrypted, size and checksum follow the data, name in UTF-8."""
 

@@ -36,8 +36,6 @@ from rendicom.archives.zipdirectory import (
 from rendicom.dicom.file_kind import HEAD_LENGTH
 from rendicom.errors import CorruptDataError, LimitExceededError, RendicomError
 
-__all__ = ["open_zip_member", "zip_members"]
-
 _HEAD_PACKED = 4096
 """Compressed bytes that are read for the head; enough for any common encoder."""
 

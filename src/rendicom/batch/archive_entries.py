@@ -16,8 +16,6 @@ from rendicom.batch.units import MEMBER_MARK, Unit
 from rendicom.dicom.file_kind import version_of
 from rendicom.dicom.folder_walk import Unreadable, reason_of
 
-__all__ = ["archive_entries"]
-
 _HELD = 10_000
 """Files of an archive that are held back until one of them is known to be DICOM."""
 

@@ -7,8 +7,6 @@ from typing import BinaryIO
 
 from rendicom.errors import UnwritableOutputError
 
-__all__ = ["Bundle"]
-
 
 class Bundle:
     """A new file in a folder, to which pictures are appended.

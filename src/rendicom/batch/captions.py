@@ -10,8 +10,6 @@ from rendicom.batch.safenames import shown
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HEIGHT", "caption", "write_caption"]
-
 HEIGHT = 30
 """Height of a caption in rows."""
 _CAPITAL = 8

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from rendicom.batch.job import Job
     from rendicom.batch.subject import Subject
 
-__all__ = ["composed", "place_of_picture"]
-
 
 def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
     """Return an object that is about images as their pictures, else the subject as it is.

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     Source = str | os.PathLike[str]
 
-__all__ = ["Summary", "convert", "parse_template", "recipe_words"]
-
 _DEFAULT_OPTIONS = RenderOptions()
 _FAILURES_KEPT = 1000
 

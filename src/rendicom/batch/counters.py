@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from rendicom.batch.worker_messages import UnitReport
     from rendicom.selection import FrameSelection
 
-__all__ = ["Counters", "Rate"]
-
 _WINDOW = 10.0
 """Seconds over which the rate is measured."""
 _STEP = 0.5

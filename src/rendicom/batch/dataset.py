@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     Source = str | os.PathLike[str]
     Item = tuple[NDArray[Any], dict[str, Any]]
 
-__all__ = ["FrameDataset", "dataset"]
-
 _DEFAULT_OPTIONS = RenderOptions()
 
 

@@ -29,14 +29,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource, Readable
     from rendicom.documents import RenderedDocument
 
-__all__ = [
-    "convert_document",
-    "document_names",
-    "run_document_job",
-    "with_forms",
-    "without_pixels",
-]
-
 
 def document_names(sop_class: str) -> tuple[str, ...]:
     """Return the names of the formats that instances of a class can be written in, if any."""

@@ -13,17 +13,6 @@ from rendicom.dicom.file_kind import DICOM_EXTENSIONS
 if TYPE_CHECKING:
     from rendicom.batch.register import Register
 
-__all__ = [
-    "DICOM_ENDINGS",
-    "FRAME_MARK",
-    "ClaimedNames",
-    "claim_stem",
-    "folded",
-    "frame_marks",
-    "picture_name",
-    "stem_of",
-]
-
 FRAME_MARK = "\0"
 """Placeholder of the frame number in a name; no file name can contain it."""
 

@@ -11,8 +11,6 @@ from rendicom.errors import OptionError
 if TYPE_CHECKING:
     from rendicom.batch.identity import InstanceSummary
 
-__all__ = ["Filters"]
-
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{1,16}")
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)+")
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rendicom.batch.subject import Subject
     from rendicom.dicom.byte_source import ByteSource, Readable
 
-__all__ = ["InstanceSummary", "identity_of", "patient_fields"]
-
 _STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
 _MODALITY, _SERIES_NUMBER, _INSTANCE_NUMBER = 0x00080060, 0x00200011, 0x00200013
 _CHARACTER_SET = 0x00080005

@@ -15,8 +15,6 @@ from rendicom.pixels.burnedin import burned_in
 if TYPE_CHECKING:
     from rendicom.documents import Link, ObjectReference
 
-__all__ = ["images_in", "small_pictures"]
-
 _SMALL = RenderOptions(max_size=128)
 _MOST_PICTURES = 500
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rendicom.batch.subject import Subject
     from rendicom.batch.units import Unit
 
-__all__ = ["InputSource", "UnitOpener", "open_units"]
-
 _MOST_AHEAD = 24
 """Objects fetched at once: at 1 ms a picture, as many hide a delay of 20 ms."""
 

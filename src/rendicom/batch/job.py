@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
 
-__all__ = [
-    "DEFAULT_TIMEOUT",
-    "MANIFEST",
-    "Job",
-    "OneFile",
-    "OneFileError",
-    "OutputFolder",
-    "is_shard_template",
-    "output_path",
-    "put",
-]
-
 MANIFEST = "manifest.jsonl"
 """Name of the manifest in the target, if no other is given."""
 DEFAULT_TIMEOUT = 300.0

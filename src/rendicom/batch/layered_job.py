@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from rendicom.composition.opening import Layers
     from rendicom.errors import RendicomError
 
-__all__ = ["layers_at", "nothing_said", "version_of_layers"]
-
 
 def layers_at(locations: tuple[str, ...], images: tuple[str, ...] = ()) -> Layers:
     """Return the layers in files, folders or at URIs, opened once while they stay the same.

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from rendicom.batch.register import Register
     from rendicom.batch.units import Unit
 
-__all__ = ["FIELDS", "PATIENT_FIELDS", "NameTemplate", "claim", "safe_part"]
-
 _IDENTITY_FIELDS = {
     "StudyInstanceUID": "study",
     "SeriesInstanceUID": "series",

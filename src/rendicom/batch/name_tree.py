@@ -10,8 +10,6 @@ from rendicom.batch.file_names import ClaimedNames, folded
 if TYPE_CHECKING:
     from rendicom.batch.register import Register
 
-__all__ = ["Tree", "joined"]
-
 _KNOWN = 256
 """Folders whose names are cached."""
 _DOUBLES = 20

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     OutputFormat = Format | DocumentFormat
 
-__all__ = ["output_format_named", "output_format_names", "output_format_of_extension"]
-
 
 def output_format_names() -> tuple[str, ...]:
     """Return the names of all formats, picture formats first."""

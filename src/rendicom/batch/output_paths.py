@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from rendicom.batch.register import Register
     from rendicom.batch.sources import SourceKind
 
-__all__ = ["file_unit", "find", "home_name", "inside"]
-
 _MANY = 20_000
 """Names in one folder that are kept in memory; more are kept on disk."""
 _REMOTE_ARCHIVE = "is an archive, and those are read from a disk only: copy it to one first"

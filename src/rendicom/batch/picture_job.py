@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from rendicom.batch.subject import Subject
     from rendicom.engine.rendered_image import RenderedImage
 
-__all__ = ["convert_frames", "notices", "pictures", "rendering_notice", "run_job"]
-
 
 def run_job(job: Job) -> Iterator[Outcome]:
     """Convert one instance, yielding each outcome as it happens.

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rendicom.batch.subject import Subject
     from rendicom.engine import PresentationState
 
-__all__ = ["missing_notice", "presentation_in", "state_for"]
-
 
 def presentation_in(location: str) -> PresentationState:
     """Return the presentation state in a file or at a URI, read once while it stays the same.

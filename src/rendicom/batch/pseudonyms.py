@@ -8,8 +8,6 @@ from typing import NoReturn
 from rendicom.batch.identity import InstanceSummary
 from rendicom.errors import OptionError
 
-__all__ = ["Pseudonyms"]
-
 _LEAST_BYTES = 16
 _ROOT = "2.25."
 _UID_RUN = re.compile(r"(?<![0-9])(?:2\.25\.[0-9]{16,}|[0-2](?:\.[0-9]+){3,})")

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-__all__ = ["Register"]
-
 _SCHEMA = "CREATE TABLE taken (key BLOB PRIMARY KEY, owner BLOB NOT NULL) WITHOUT ROWID"
 _TAKE = "INSERT INTO taken VALUES (?, ?) ON CONFLICT DO NOTHING"
 _OWNER = "SELECT owner FROM taken WHERE key = ?"

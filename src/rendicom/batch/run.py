@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from rendicom.batch.sheet import SheetPlan
     from rendicom.batch.sources import Entry
 
-__all__ = ["Run"]
-
 _FLUSH_SECONDS = 0.25
 _FAILED_WRITES = 10
 """A run stops after so many pictures in a row that cannot be written."""

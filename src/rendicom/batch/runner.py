@@ -20,8 +20,6 @@ from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
 from rendicom.errors import RendicomError, TimedOutError, WorkerDiedError
 from rendicom.selection import FrameSelection
 
-__all__ = ["CHUNK_SECONDS", "Runner", "Task"]
-
 Task = Callable[[Recipe, tuple[Unit, ...]], ChunkReports]
 """A function for workers, at the top level of a module, where they find it by its name."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["UNNAMED", "hash_of", "safe_parts", "shortened", "shown"]
-
 UNNAMED = "unnamed"
 """Replaces a name of which nothing safe is left."""
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["scratch_database"]
-
 _CACHE_KIBIBYTES = 16 << 10
 _PRAGMAS = (
     # Nothing in it outlives the process, so nothing has to be kept from harm.

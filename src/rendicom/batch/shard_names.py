@@ -11,8 +11,6 @@ from rendicom.batch.units import MEMBER_MARK
 from rendicom.errors import OptionError
 from rendicom.storage import exists, head
 
-__all__ = ["ShardTemplate", "header_of", "key_of", "samples_of", "stem_of"]
-
 _FIELD = re.compile(r"\{shard(?::0?([1-9][0-9]?))?\}")
 _COUNT = re.compile(rb"comment=([0-9]{12}) samples\n")
 _UNDOTTED = "/image"

@@ -28,8 +28,6 @@ from rendicom.storage.temporary import TemporaryFolder
 if TYPE_CHECKING:
     from rendicom.batch.worker_messages import UnitReport
 
-__all__ = ["DEFAULT_SIZE", "NO_CLUSTER", "ShardWriter", "open_shards", "parse_size"]
-
 DEFAULT_SIZE = "1GB"
 NO_CLUSTER = "engine dask and a TARGET of shards exclude each other: local workers make them"
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([KMGT]?)(i?)B?", re.IGNORECASE)

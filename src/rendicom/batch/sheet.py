@@ -27,8 +27,6 @@ from rendicom.storage.names import escaped
 if TYPE_CHECKING:
     from rendicom.batch.pseudonyms import Pseudonyms
 
-__all__ = ["EarlierSource", "SheetPlan", "earlier_sources"]
-
 _SCHEMA = (
     """
     CREATE TABLE piece (

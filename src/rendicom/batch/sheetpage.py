@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rendicom.engine import Instance
     from rendicom.options import RenderOptions
 
-__all__ = ["REPRESENTATIVE", "Tile", "make_sheet", "opened"]
-
 REPRESENTATIVE = 0
 """The representative frame, where a picture shows all frames."""
 

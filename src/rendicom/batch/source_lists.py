@@ -19,8 +19,6 @@ from rendicom.errors import OptionError, RendicomError
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["entries", "find_listed"]
-
 _STEP = 1 << 16
 _LONGEST_ENTRY = 1 << 17
 """Bytes: no system supports paths of that length."""

@@ -16,17 +16,6 @@ from rendicom.errors import UnreadableSourceError
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = [
-    "Entry",
-    "SourceKind",
-    "count_files",
-    "is_address",
-    "is_folder_like",
-    "kind_of_source",
-    "local_path",
-    "open_unit",
-]
-
 Entry = Unit | Ignored | Unreadable
 
 SourceKind = Literal["folder", "archive", "directory", "prefix", "object", "file"]

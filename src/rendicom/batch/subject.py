@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from rendicom.engine.rendered_image import RenderedImage
     from rendicom.values import PixelDescription
 
-__all__ = ["Subject"]
-
 
 class Subject(Protocol):
     """An open instance, such as `rendicom.engine.Instance`."""

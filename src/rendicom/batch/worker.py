@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from rendicom.batch.input_source import UnitOpener
     from rendicom.batch.subject import Subject
 
-__all__ = ["CHUNK_LIMIT", "convert_units", "survey_units", "unexpected"]
-
 CHUNK_LIMIT = 5.0
 """Seconds after which a worker returns its reports, and the units it has not begun."""
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
 
-__all__ = ["ChunkReports", "Recipe", "UnitReport"]
-
 
 class Recipe(NamedTuple):
     """Instructions for every source; sent to the workers with each chunk.

@@ -12,8 +12,6 @@ from rendicom.errors import RendicomError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["about_images", "refuse_archives"]
-
 
 def refuse_archives(flag: str, places: Sequence[str]) -> None:
     """Refuse archives where files or folders are meant.

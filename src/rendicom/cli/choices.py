@@ -24,8 +24,6 @@ else:
     _TextChoice = click.Choice
     _FormatParameter = click.ParamType
 
-__all__ = ["FormatName", "NearestChoice", "completed_forms", "completed_paths"]
-
 _FILES = frozenset(("FILE", "KEYFILE", "LIST", "SOURCE", "TARGET", "IMAGES", "LOCATION", "TABLE"))
 _FOLDERS = frozenset(("FOLDER", "DIR"))
 

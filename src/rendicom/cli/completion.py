@@ -7,8 +7,6 @@ import click
 from rendicom.cli.choices import NearestChoice
 from rendicom.cli.flags import FlagCommand
 
-__all__ = ["command"]
-
 _HELP = """\
 Print the completion script for a shell.
 

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
     from rendicom.batch.counters import Counters
 
-__all__ = ["Console", "complain", "counted", "duration", "print_json", "printable", "speed"]
-
 _FAILURES_SHOWN = 20
 """Failures of one code that are shown one by one: there may be millions."""
 _NOTICES_SHOWN = 10

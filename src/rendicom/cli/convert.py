@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from rendicom.engine.picture_file import Existing
     from rendicom.options import RenderOptions
 
-__all__ = ["check_target", "command", "file_flags", "is_told", "outcomes", "pass_on"]
-
 _HELP = """\
 Turn DICOM files into pictures, and reports into pages.
 

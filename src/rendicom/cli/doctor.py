@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rendicom.encode.formats import Format
     from rendicom.pixels.codecs import Codec
 
-__all__ = ["command"]
-
 _HELP = """\
 List the codecs, formats, extras and fonts of this installation, with the library and version of
 each, or how to install it. Each format is tested with a small picture.

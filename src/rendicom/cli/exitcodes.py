@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["FAILED", "INTERRUPTED", "OK", "USAGE"]
-
 OK = 0
 """Everything asked for was done."""
 FAILED = 1

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from rendicom.client.response_models import Model
     from rendicom.client.searching import Level, SearchRequest
 
-__all__ = ["command"]
-
 _HELP = f"""\
 Search a DICOMweb server (QIDO-RS).
 

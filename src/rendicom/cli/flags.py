@@ -16,15 +16,6 @@ from rendicom.options import Parameter, RenderOptions, parameters
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = [
-    "Flag",
-    "FlagCommand",
-    "looks_like_fraction",
-    "rendering_flags",
-    "rendering_options",
-]
-
-
 # Not compiled until a command line needs it, as it delays each start.
 _LIKE_A_VALUE = (
     r"(?i)[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)%?|yes|no|true|false|on|off|#[0-9a-f]{3,8}"

@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
 
-__all__ = ["convert_folder"]
-
 REMOTE_CHUNK_SECONDS = 1.5
 """Target duration of a chunk of server instances: only its first instance is waited for."""
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from rendicom.batch.filters import Filters
     from rendicom.batch.pseudonyms import Pseudonyms
 
-__all__ = ["FolderFlags", "folder_flags", "opened_list"]
-
-
 _SOURCES, _NAMES, _RUN = "Selection of sources", "Names of pictures", "Runs over many files"
 
 

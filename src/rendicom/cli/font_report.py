@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["fonts_of_scripts"]
-
 _SAMPLES = {
     "Latin": "A", "Greek": "\u03a9", "Cyrillic": "\u0416", "Hebrew": "\u05d0",
     "Arabic": "\u0639", "Thai": "\u0e01", "Devanagari": "\u0905", "Chinese": "\u6f22",

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from rendicom.client.resource_urls import Address
     from rendicom.engine.picture_file import Existing
 
-__all__ = ["command"]
-
 _HELP = f"""\
 Get pictures from a DICOMweb server.
 

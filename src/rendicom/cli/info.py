@@ -16,8 +16,6 @@ from rendicom.cli.target import STREAM
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["command"]
-
 _HELP = """\
 Show what a DICOM file contains, what would be rendered, and why.
 

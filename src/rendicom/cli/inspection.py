@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rendicom.engine import Instance, Source
     from rendicom.values import DisplayAttributes, LookupTable, PixelDescription
 
-__all__ = ["inspect"]
-
 
 def inspect(source: Source, *, name: str) -> dict[str, Any]:
     """Return the contents of a source, and how it would be rendered or why it cannot be.

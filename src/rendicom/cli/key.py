@@ -13,9 +13,6 @@ from rendicom.errors import OptionError
 if TYPE_CHECKING:
     from rendicom.server.keys import Scope
 
-__all__ = ["command"]
-
-
 _HELP = """\
 Add a new API key to FILE and print it.
 

@@ -13,8 +13,6 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple, TextIO, cast
 
-__all__ = ["Live"]
-
 _SPINNER, _PLAIN_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 _SPINS = 8.0
 """Steps of the spinner in a second."""

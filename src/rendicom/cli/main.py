@@ -20,8 +20,6 @@ from rendicom.errors import RendicomError, out_of_memory
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["commands", "main"]
-
 _COMMANDS = (
     "convert", "get", "find", "store", "probe", "serve", "key",
     "manifest", "info", "doctor", "sample", "completion",

@@ -6,8 +6,6 @@ import click
 
 from rendicom.cli.flags import FlagCommand
 
-__all__ = ["command"]
-
 _HELP = """\
 Export MANIFEST, the JSON Lines of a run, to TABLE: .csv or .parquet.
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rendicom.client.findings import CheckResult
     from rendicom.client.server import Server
 
-__all__ = ["command"]
-
 _HELP = f"""\
 Test which services a DICOMweb server supports, with one of its instances.
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rendicom.batch.counters import Counters
     from rendicom.cli.live import Live
 
-__all__ = ["LinePart", "Progress", "fitted"]
-
 _LIVE_SECONDS = 0.2
 _FIRST_LINE_SECONDS = 5.0
 _LINE_SECONDS = 10.0

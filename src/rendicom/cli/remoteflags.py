@@ -17,16 +17,6 @@ if TYPE_CHECKING:
     from rendicom.client.resource_urls import Address
     from rendicom.dicomweb.search_parameters import Pairs
 
-__all__ = [
-    "SECRETS",
-    "ConnectionFlags",
-    "connection_flags",
-    "match_flags",
-    "matches_of",
-    "reached",
-    "was_ignored",
-]
-
 SECRETS = """\
 Give secrets as @FILE, or as env:NAME for an environment variable: other users of this machine can
 see the command line.

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rendicom.client.listing import InstanceQuery
     from rendicom.client.remote_input import RemoteInput
 
-__all__ = ["RemoteSource"]
-
 
 @dataclass(slots=True)
 class RemoteSource:

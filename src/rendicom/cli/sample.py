@@ -11,8 +11,6 @@ from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.engine.picture_file import write_picture
 from rendicom.errors import OutputExistsError
 
-__all__ = ["command"]
-
 _KINDS = {
     "ct": "CT_small.dcm",
     "mr": "MR_small.dcm",

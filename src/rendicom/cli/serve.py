@@ -15,8 +15,6 @@ from rendicom.extras import install_command
 if TYPE_CHECKING:
     from rendicom.server.settings_table import Setting
 
-__all__ = ["command"]
-
 _HELP = """\
 Serve the DICOM files in each FOLDER as a DICOMweb server, with a web page to view them.
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rendicom.client.session import Session
     from rendicom.client.store_instances import StoreItem, StoreResult
 
-__all__ = ["command"]
-
 _HELP = f"""\
 Store DICOM files on a DICOMweb server (STOW-RS).
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["advice_on_command", "advice_on_option", "nearest"]
-
 _COMMANDS = {
     "dcm2img": "convert", "dcm2jpg": "convert", "dcmj2pnm": "convert", "render": "convert",
     "check": "doctor", "download": "get", "dump": "info", "export": "convert", "fetch": "get",

@@ -19,8 +19,6 @@ from rendicom.errors import OptionError
 if TYPE_CHECKING:
     from rendicom.batch.output_formats import OutputFormat
 
-__all__ = ["STREAM", "Target", "choose_target"]
-
 STREAM = "-"
 """Standard input among the sources, standard output as TARGET."""
 _DEFAULT_FORMAT = "jpg"

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rendicom.cli.folderflags import FolderFlags
     from rendicom.cli.target import Target
 
-__all__ = ["Workers", "open_workers"]
-
 _EARLY = 2
 """Worker processes started before the amount of work is known."""
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rendicom.engine import Instance
     from rendicom.engine.rendered_image import RenderedImage
 
-__all__ = ["Archive", "SearchLevel"]
-
 SearchLevel = Literal["studies", "series", "instances"]
 _DEFAULT_OPTIONS = RenderOptions()
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from rendicom.client.response_models import Model
     from rendicom.client.searching import Level
 
-__all__ = ["COLUMNS", "keyword_of", "row"]
-
 COLUMNS: dict[Level, tuple[str, ...]] = {
     "studies": (
         "StudyDate", "PatientName", "PatientID", "ModalitiesInStudy", "StudyDescription",

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from rendicom.engine.rendered_image import RenderedImage
 
-__all__ = ["agree", "look_the_same"]
-
 _LOSSLESS = 1
 """Gray levels by which two correct roundings may differ."""
 _MEAN, _OUTLIERS, _FAR = 2.0, 0.01, 24

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from rendicom.client.server import Server
     from rendicom.engine import Instance
 
-__all__ = ["InstanceChecks"]
-
 _DICOM = {
     "multipart, as stored": 'multipart/related; type="application/dicom"; transfer-syntax=*',
     "multipart": 'multipart/related; type="application/dicom"',

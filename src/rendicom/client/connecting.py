@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rendicom.client.remote_input import Rendering
     from rendicom.client.server_archive import ServerArchive
 
-__all__ = ["connect"]
-
 
 def connect(
     url: str,

@@ -13,15 +13,6 @@ from rendicom.client.credentials import Credentials, of_netrc
 from rendicom.errors import OptionError
 from rendicom.extras import install_command
 
-__all__ = [
-    "ConnectionSettings",
-    "ResponseLimits",
-    "RetryPolicy",
-    "connection_to",
-    "host_of",
-    "origin_of",
-]
-
 
 class ResponseLimits(NamedTuple):
     """Largest sizes of responses, in bytes.

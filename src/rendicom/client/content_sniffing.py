@@ -11,8 +11,6 @@ from rendicom.errors import CorruptDataError, WireError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ContentInfo", "decoded", "identify", "is_cut_short"]
-
 _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),

@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 from rendicom.errors import OptionError
 
-__all__ = ["API_KEY_HEADER", "Certificate", "Credentials", "TokenFile", "of_netrc", "secret"]
-
 API_KEY_HEADER = "apikey"
 _FROM_FILE, _FROM_VARIABLE = "@", "env:"
 _MOST_SECRET = 64 << 10

@@ -12,8 +12,6 @@ from rendicom.coded_warnings import CodedWarning
 from rendicom.dicomweb.problems import error_of
 from rendicom.errors import RendicomError
 
-__all__ = ["refusal", "retry_after_of", "warnings_of"]
-
 _LONGEST = 300
 _HINTS = {
     401: "-H 'apikey: @FILE', --api-key, --token, --user or .netrc say who asks",

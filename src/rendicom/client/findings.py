@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["CheckResult", "Verdict"]
-
 Verdict = Literal["yes", "no", "ignored", "differs", "not tried"]
 """``ignored``: asked for and not done; ``differs``: done, and not as the standard says."""
 

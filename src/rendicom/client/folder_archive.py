@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from rendicom.client.response_models import Model
     from rendicom.engine.rendered_image import RenderedImage
 
-__all__ = ["FolderArchive", "open_folder"]
-
 _PAGE = 500
 _UIDS = ("0020000D", "0020000E", "00080018")
 _PULSE = 0.02

@@ -13,8 +13,6 @@ from rendicom.pixels.burnedin import BURNED_IN_TAGS
 if TYPE_CHECKING:
     from rendicom.dicom.header import Header
 
-__all__ = ["INCLUDED", "FoundInstance", "without_length"]
-
 INCLUDED = (
     "Modality", "SeriesNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
     "PhotometricInterpretation",

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.resources import Resource
     from rendicom.values import PixelDescription
 
-__all__ = ["open_framewise"]
-
 _AT_ONCE = 16
 """Frames in one request."""
 _EXACT = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB")

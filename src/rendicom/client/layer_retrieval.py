@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rendicom.client.retrieving import Body
     from rendicom.client.server import Server
 
-__all__ = ["is_uid", "retrieve_layer"]
-
 
 def is_uid(text: str) -> bool:
     """Tell whether a layer is named by its UID, and thus is on the server."""

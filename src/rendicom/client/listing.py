@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from rendicom.client.server import Server
     from rendicom.dicomweb.search_parameters import Pairs
 
-__all__ = ["InstanceQuery", "list_instances"]
-
 _NO_SEARCH = (
     BadRequestError,
     ForbiddenError,

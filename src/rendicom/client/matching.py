@@ -17,8 +17,6 @@ from rendicom.dicomweb.searchkeys import RETURNED_KEYS, SearchLevel
 from rendicom.errors import BadRequestError, OptionError, WireError
 from rendicom.index.search_keys import LEVELS, fold, instant, level_of, name_of
 
-__all__ = ["MatchChecks", "MatchReport", "check_keys", "level_of_key"]
-
 _LIKE = 0.6
 _OF_PATIENTS = (0x0010, 0x0012)
 """Groups of patients and of clinical trials."""

@@ -26,8 +26,6 @@ from rendicom.errors import RendicomError, WireError
 if TYPE_CHECKING:
     from rendicom.client.server import Server
 
-__all__ = ["probe"]
-
 _SOME_SIZE = 256
 _LOOKED_AT = 20
 """Number of series searched for one with images."""

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from rendicom.client.retrieving import Body
     from rendicom.dicomweb.resources import Resource
 
-__all__ = ["RemoteInput", "RemoteOpener", "Rendering", "forget", "opened_as"]
-
 Rendering = Literal["auto", "remote", "local"]
 Opened = RemoteInstance | Instance
 

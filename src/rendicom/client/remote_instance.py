@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from rendicom.engine import Instance, PictureRequest
     from rendicom.values import PixelDescription
 
-__all__ = ["BY_SERVER", "RemoteInstance"]
-
 _FIRST_FRAME = FrameSelection.of((1,)).selection
 BY_SERVER = "rendered by the server"
 _AHEAD = 4

@@ -15,8 +15,6 @@ from rendicom.errors import WireError
 from rendicom.options import PRESETS, RenderOptions, parameters
 from rendicom.values import Viewport
 
-__all__ = ["Capabilities", "RenderRequest", "check_picture", "render_request_for"]
-
 _STANDARD = {
     "window": "window", "viewport": "viewport", "quality": "quality",
     "annotation": "annotation", "icc": "iccprofile",

@@ -16,8 +16,6 @@ from rendicom.errors import BadRequestError, OptionError
 from rendicom.options import RenderOptions
 from rendicom.values import Viewport
 
-__all__ = ["Address", "parse_address"]
-
 # Some servers allow letters and hyphens in UIDs (Azure: 1 to 64 characters).
 _NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,64}", re.ASCII)
 _COLLECTIONS = ("studies", "series", "instances", "frames")

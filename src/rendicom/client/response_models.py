@@ -13,8 +13,6 @@ from rendicom.errors import RendicomError, WireError
 if TYPE_CHECKING:
     from rendicom.client.session import ServerResponse
 
-__all__ = ["Model", "models_of", "number", "text", "values"]
-
 Model = Mapping[str, Any]
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rendicom.client.connection_settings import ResponseLimits
     from rendicom.client.session import ResponseStream, ServerResponse
 
-__all__ = ["Body", "RetrievedFrame", "frames_in", "parts_of", "read_instance", "single_part"]
-
 Body = bytes | memoryview | BinaryIO
 """Body of an instance, for `rendicom.engine.open_instance`."""
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.resources import Resource
     from rendicom.dicomweb.search_parameters import Pairs
 
-__all__ = ["Level", "SearchRequest", "query_text", "search"]
-
 Level = Literal["studies", "series", "instances"]
 
 _UIDS: dict[Level, tuple[str, ...]] = {

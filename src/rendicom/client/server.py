@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from rendicom.client.server_profiles import ServerProfile
     from rendicom.dicomweb.resources import Resource
 
-__all__ = ["REFUSED_TYPES", "Server"]
-
 REFUSED_TYPES = (
     BadRequestError,
     NotAcceptableError,

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rendicom.client.response_models import Model
     from rendicom.engine.rendered_image import RenderedImage
 
-__all__ = ["ServerArchive"]
-
 
 class ServerArchive(Archive):
     """An archive on a server; made by `rendicom.connect`. See `rendicom.client.archive.Archive`."""

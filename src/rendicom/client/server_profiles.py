@@ -9,8 +9,6 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-__all__ = ["OWN", "SERVER_PROFILES", "ServerProfile", "profile_of"]
-
 _MULTIPART = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _MULTIPART_PLAIN = 'multipart/related; type="application/dicom"'
 _SINGLE = "application/dicom; transfer-syntax=*"

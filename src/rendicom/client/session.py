@@ -26,8 +26,6 @@ from rendicom.errors import (
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["ResponseStream", "ServerResponse", "Session"]
-
 _T = TypeVar("_T")
 
 _AGAIN = frozenset((408, 429, 502, 503, 504))

@@ -26,8 +26,6 @@ from rendicom.errors import (
 if TYPE_CHECKING:
     from rendicom.client.session import Session
 
-__all__ = ["StoreItem", "StoreResult", "send", "store_item"]
-
 _PART = "application/dicom"
 _CHUNK = 1 << 20
 _OF_SOME = frozenset((409, 507))

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from rendicom.client.connection_settings import ConnectionSettings, ResponseLimits
 
-__all__ = ["BrokenConnectionError", "Transport"]
-
 _READ = 1 << 20
 _MOST_CONNECTIONS = 128
 _KEPT_SECONDS = 30.0

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
 
-__all__ = ["AnnotationLayer"]
-
 _GROUPS, _NUMBER, _LABEL, _COLOUR = 0x006A0002, 0x0040A180, 0x006A0005, 0x0062000D
 _COORDINATES, _DOUBLE, _STARTS = 0x00660016, 0x00660022, 0x00660040
 _DIMENSIONS, _COMMON_Z, _TYPE = 0x006A0001, 0x006A0010, 0x00700023

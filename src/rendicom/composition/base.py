@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     Piece = LayerMask | ValueLayer | IsoLines | LayerPath | LayerLabel
 
-__all__ = ["OTHER_IMAGES", "BaseFrame", "Contribution", "Layer", "as_share", "is_wanted"]
-
 OTHER_IMAGES = "it refers to other images only"
 """Warning of an object that names other images than this one."""
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rendicom.composition.geometry import Plane
     from rendicom.engine import Instance
 
-__all__ = ["blank_image"]
-
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 

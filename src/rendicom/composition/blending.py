@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from rendicom.pixels.blendings import Blending, Superimposed, Threshold
     from rendicom.presentation import PresentationState
 
-__all__ = ["BlendingLayer"]
-
 _HALF = 0.5 - 1e-6
 
 

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from rendicom.presentation import PresentationState
     from rendicom.values import PixelDescription
 
-__all__ = ["ComposedObject", "compose_object"]
-
 
 class _Page(NamedTuple):
     """One frame of an image that is shown; ``name`` is the stem of its file, or empty."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from rendicom.composition.layer_options import LayerOptions
     from rendicom.engine import Instance
 
-__all__ = ["DEFAULT_LEVELS", "DoseLayer", "dose_colours"]
-
 _UNITS, _PLANS = 0x30040002, 0x300C0002
 _LEAST_WASH = 0.15
 DEFAULT_LEVELS = ("95%", "80%", "50%", "30%", "10%")

@@ -14,8 +14,6 @@ from rendicom.errors import LimitExceededError, RendicomError
 if TYPE_CHECKING:
     from rendicom.composition.references import Mentioned
 
-__all__ = ["FileIndex", "files_in"]
-
 _FRAME_OF_REFERENCE = 0x00200052
 _MOST_FILES = 100_000
 

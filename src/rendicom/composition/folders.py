@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rendicom.composition.value_map import SeriesMember
     from rendicom.engine import Instance
 
-__all__ = ["Gathered", "OpenFiles", "dicom_files", "folder_layers", "is_folder", "readable"]
-
 _SERIES = 0x0020000E
 _MOST_OPEN = 8
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from rendicom.engine import Instance
 
-__all__ = ["KeptFrames"]
-
 _MOST_BYTES = 64 << 20
 
 

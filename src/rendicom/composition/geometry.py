@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Plane", "spacing_of"]
-
 Vector = tuple[float, float, float]
 
 _LEAST_LENGTH = 1e-3

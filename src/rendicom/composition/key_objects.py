@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
 
-__all__ = ["KeyObjectLayer"]
-
 _CONTENT, _REFERENCED = 0x0040A730, 0x00081199
 _DEEPEST = 8
 

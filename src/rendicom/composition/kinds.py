@@ -12,22 +12,6 @@ if TYPE_CHECKING:
     from rendicom.composition.base import Layer
     from rendicom.engine import Instance
 
-__all__ = [
-    "ANNOTATIONS",
-    "DOSE",
-    "KEY_OBJECTS",
-    "PLANS",
-    "SEGMENTATIONS",
-    "STRUCTURE_SET",
-    "is_about_images",
-    "is_composed",
-    "is_drawable",
-    "is_presentation_state",
-    "is_report",
-    "is_value_map",
-    "layer_of",
-]
-
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 SEGMENTATIONS = (f"{_STORAGE}66.4", f"{_STORAGE}66.7")
 STRUCTURE_SET, DOSE = f"{_STORAGE}481.3", f"{_STORAGE}481.2"

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rendicom.options import LayerStyle
     from rendicom.views import Window
 
-__all__ = ["LayerOptions", "check_values", "for_files_of", "for_first_of", "options_of"]
-
 
 class LayerOptions(NamedTuple):
     """How one layer is drawn; the fields are those of `RenderOptions`."""

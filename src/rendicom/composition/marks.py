@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
 
-__all__ = ["ReportLayer"]
-
 _CONTENT, _VALUE_TYPE, _CONCEPT, _MEANING = 0x0040A730, 0x0040A040, 0x0040A043, 0x00080104
 _CODE, _TEXT = 0x00080100, 0x0040A160
 _REFERENCED, _BY_PATH = 0x00081199, 0x0040DB73

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rendicom.presentation import PresentationState
     from rendicom.values import PixelDescription
 
-__all__ = ["Layers", "compose", "open_instance", "open_layers", "open_located"]
-
 _DEFAULT_OPTIONS = RenderOptions()
 
 

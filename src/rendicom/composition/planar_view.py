@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
 
-__all__ = ["PlanarView", "cut_image", "read_planar_view"]
-
 _INPUTS, _INPUT_SETS, _IMAGES = 0x00701201, 0x0070120A, 0x00081140
 _CROPS, _REGISTRATIONS = (0x00701204, 0x0070120B), 0x00700404
 _STYLE, _THICKNESS_TYPE, _THICKNESS, _METHOD = 0x00701501, 0x00701502, 0x00701503, 0x0070120D

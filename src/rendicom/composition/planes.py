@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header
     from rendicom.values import PixelDescription
 
-__all__ = ["Planes"]
-
 _FRAME_OF_REFERENCE = 0x00200052
 _POSITION_MACRO, _POSITION = 0x00209113, 0x00200032
 _ORIENTATION_MACRO, _ORIENTATION = 0x00209116, 0x00200037

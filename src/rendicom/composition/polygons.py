@@ -9,8 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["polygon_mask", "thinned"]
-
 _NEAR = 1e-6
 _STEP = 0.25
 _MOST_POINTS = 1 << 13

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rendicom.composition.base import Layer
     from rendicom.engine import Instance
 
-__all__ = ["apply_plans"]
-
 _REFERENCES, _TYPE, _PRESCRIBED = 0x300A0010, 0x300A0020, 0x300A0026
 
 

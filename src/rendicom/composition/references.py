@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.attributes import Attributes
 
-__all__ = ["ImageReference", "Mentioned", "references_in"]
-
 _INSTANCE, _CLASS, _FRAMES, _SEGMENTS = 0x00081155, 0x00081150, 0x00081160, 0x0062000B
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from rendicom.composition.geometry import Plane
 
-__all__ = ["Stack", "stacks_of"]
-
 _BLOCK = 1 << 20
 """Pixels worked on at a time."""
 _NEAR = 1e-6

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rendicom.composition.references import ImageReference
     from rendicom.engine import Instance
 
-__all__ = ["SegmentationLayer"]
-
 _IDENTIFICATION, _SEGMENT = 0x0062000A, 0x0062000B
 _SEGMENTS, _NUMBER, _LABEL = 0x00620002, 0x00620004, 0x00620005
 _DERIVATION, _SOURCE_IMAGES = 0x00089124, 0x00082112

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
 
-__all__ = ["StructureSetLayer"]
-
 _ROIS, _ROI_NUMBER, _ROI_NAME, _ROI_FRAME = 0x30060020, 0x30060022, 0x30060026, 0x30060024
 _ROI_CONTOURS, _COLOUR, _OF_ROI = 0x30060039, 0x3006002A, 0x30060084
 _CONTOURS, _TYPE, _DATA, _IMAGES = 0x30060040, 0x30060042, 0x30060050, 0x30060016

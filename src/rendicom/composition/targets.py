@@ -34,17 +34,6 @@ if TYPE_CHECKING:
     from rendicom.pixels.blendings import Blending
     from rendicom.rendering.layers import LayerSource
 
-__all__ = [
-    "Said",
-    "blending_at",
-    "frames_drawn_on",
-    "images_of",
-    "members_in",
-    "mentioned_by",
-    "mentioned_in",
-    "planar_view_at",
-]
-
 _FRAME_OF_REFERENCE = 0x00200052
 _STRUCTURE_FRAMES, _ROIS, _OF_ROI = 0x30060010, 0x30060020, 0x30060024
 

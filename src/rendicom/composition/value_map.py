@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.voi import VoiTransform
     from rendicom.values import DisplayAttributes
 
-__all__ = ["SeriesMember", "ValueLayerOfSeries", "members_of"]
-
 _MODALITY, _SERIES = 0x00080060, 0x0020000E
 
 

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.lazy_items import Index, ItemReader, LazyItems
     from rendicom.dicom.picture_tags import PixelElement
 
-__all__ = [
-    "Attributes", "Header", "StoredValue", "attribute_vr", "header_of", "is_plausible", "is_uid",
-]  # fmt: skip
-
 _ABSENT = ("", b"", "<")
 _NO_PLACE = ("", 0, 0, 0, None)
 _ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))

@@ -15,8 +15,6 @@ from rendicom.errors import LimitExceededError, UnreadableSourceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["HEAD_BYTES", "BufferSource", "ByteSource", "Readable", "open_source"]
-
 Readable = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 _WHOLE = 4 << 20

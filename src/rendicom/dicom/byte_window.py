@@ -5,8 +5,6 @@ from __future__ import annotations
 from rendicom.dicom.byte_source import HEAD_BYTES, BufferSource, ByteSource
 from rendicom.errors import CorruptDataError, LimitExceededError
 
-__all__ = ["LONG_VRS", "SHORT_VRS", "ByteWindow", "HandOverError"]
-
 SHORT_VRS = {
     vr.encode(): vr
     for vr in (

@@ -6,8 +6,6 @@ from functools import lru_cache
 
 from rendicom.dicom.pydicom_calls import pydicom_raises, quiet_pydicom
 
-__all__ = ["AFFECTED_VRS", "Repertoire", "is_plain", "repertoire_of"]
-
 AFFECTED_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
 """VRs whose text is in the character set of the data set (PS3.5 6.1.2.2)."""
 _ESCAPE = 0x1B

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.attributes import Header
 
-__all__ = ["elements_of", "read_dataset", "read_with_pydicom", "walk_file"]
-
 _GROUP_LENGTH = 0x00020000
 
 

@@ -11,8 +11,6 @@ from rendicom.errors import CorruptDataError, LimitExceededError
 if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
 
-__all__ = ["DEFLATED_SYNTAXES", "inflate_dataset"]
-
 DEFLATED_SYNTAXES = frozenset(
     (DEFLATED_EXPLICIT, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
 )

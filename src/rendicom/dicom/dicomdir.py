@@ -13,8 +13,6 @@ from rendicom.errors import CorruptDataError, NotDicomError, RendicomError, Unre
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["Referenced", "nothing_but", "referenced_files"]
-
 _DIRECTORY_RECORD_SEQUENCE, _REFERENCED_FILE_ID = 0x00041220, 0x00041500
 _SEPARATORS = re.compile(r"[\\/]+")
 _VERSION = re.compile(r";[0-9]+\Z")

@@ -26,8 +26,6 @@ from rendicom.dicom.lazy_items import Index, LazyItems
 from rendicom.dicom.picture_tags import PIXEL_KEYWORDS, UNDEFINED_LENGTH
 from rendicom.errors import LimitExceededError
 
-__all__ = ["KEPT_BYTES", "ElementWalker"]
-
 KEPT_BYTES = 64 << 10
 """Values up to this length are read along with the header."""
 _MAX_ELEMENTS = 2_000_000

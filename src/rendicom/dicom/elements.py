@@ -15,16 +15,6 @@ from rendicom.dicom.value_fields import numeric_format
 if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
 
-__all__ = [
-    "DataElement",
-    "DataSet",
-    "Items",
-    "is_signed",
-    "little_endian_value",
-    "resolve_vrs",
-    "standard_vr",
-]
-
 _PIXEL_REPRESENTATION = 0x00280103
 
 

@@ -9,22 +9,6 @@ from typing import Literal, NamedTuple
 
 from rendicom.dicom.file_meta import starts_data_set
 
-__all__ = [
-    "DICOM_EXTENSIONS",
-    "HEAD_LENGTH",
-    "Ignored",
-    "Kind",
-    "Look",
-    "is_called_dicom",
-    "is_dicom_file",
-    "is_dicom_instance",
-    "is_hidden",
-    "kind_of_file",
-    "kind_of_head",
-    "look",
-    "version_of",
-]
-
 Kind = Literal["instance", "directory", "archive", "other"]
 
 HEAD_LENGTH = 512

@@ -11,19 +11,6 @@ from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS, ByteWindow, HandOver
 from rendicom.dicom.deflated import DEFLATED_SYNTAXES, inflate_dataset
 from rendicom.dicom.transfer_syntaxes import EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN
 
-__all__ = [
-    "MAX_HEADER_BYTES",
-    "MAX_INFLATED_BYTES",
-    "PREAMBLE_BYTES",
-    "FileMeta",
-    "PlainFile",
-    "has_preamble",
-    "open_plain_file",
-    "read_bare_meta",
-    "read_file_meta",
-    "starts_data_set",
-]
-
 MAX_HEADER_BYTES = 256 << 20
 MAX_INFLATED_BYTES = 1 << 29
 _STANDARD_SYNTAXES = "1.2.840.10008.1.2."

@@ -14,9 +14,6 @@ from typing import NamedTuple
 
 from rendicom.dicom.file_kind import Ignored, Kind, is_called_dicom, look
 
-__all__ = ["Folder", "Found", "Unreadable", "reason_of", "walk", "walk_folders"]
-
-
 _OUT = "leads out of the folder, and links are followed with --follow-links only"
 
 

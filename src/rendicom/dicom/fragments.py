@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.picture_tags import PixelElement
 
-__all__ = ["ITEM", "Fragment", "Fragments"]
-
 ITEM = b"\xfe\xff\x00\xe0"
 _DELIMITER = b"\xfe\xff\xdd\xe0"
 _UNDEFINED = 0xFFFFFFFF

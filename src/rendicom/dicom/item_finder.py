@@ -8,8 +8,6 @@ from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS, ByteWindow, HandOver
 from rendicom.dicom.picture_tags import UNDEFINED_LENGTH
 from rendicom.errors import CorruptDataError
 
-__all__ = ["Bounds", "ItemFinder", "check_depth", "refuse_explicit"]
-
 Bounds = list[tuple[int, int]]
 """Start and stop of each item's content."""
 

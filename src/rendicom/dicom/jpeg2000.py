@@ -12,8 +12,6 @@ from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.codestream_info import StreamInfo
 from rendicom.errors import CorruptDataError
 
-__all__ = ["JPEG_2000_CODESTREAM", "mended_jpeg2000", "parse_jpeg2000"]
-
 JPEG_2000_CODESTREAM = b"\xff\x4f\xff\x51"
 _SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0"
 _START_OF_TILE_PART, _END_OF_CODESTREAM = b"\xff\x90", b"\xff\xd9"

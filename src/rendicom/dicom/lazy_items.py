@@ -12,8 +12,6 @@ from rendicom.dicom.item_finder import Bounds, ItemFinder
 if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
 
-__all__ = ["Index", "ItemReader", "LazyItems"]
-
 
 class ItemReader(Protocol):
     """The walker that found a sequence, as its items need it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["name_groups"]
-
 
 def name_groups(stored: str) -> tuple[str, ...]:
     """Return the alphabetic, ideographic and phonetic form of a name, without empty ones.

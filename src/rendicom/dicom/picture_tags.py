@@ -10,18 +10,6 @@ from typing import NamedTuple
 
 from rendicom.values import PixelKeyword
 
-__all__ = [
-    "COLUMNS",
-    "IDENTIFYING_UIDS",
-    "PATIENT_TAGS",
-    "PIXEL_KEYWORDS",
-    "PIXEL_VRS",
-    "ROWS",
-    "UNDEFINED_LENGTH",
-    "WANTED",
-    "PixelElement",
-]
-
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
 PIXEL_KEYWORDS: dict[int, PixelKeyword] = {

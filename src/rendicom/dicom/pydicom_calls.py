@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["pydicom_data", "pydicom_raises", "quiet_pydicom"]
-
 _QUIET = threading.RLock()
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from pydicom import Dataset
 
-__all__ = ["encode_dataset", "encode_item", "encode_sequence", "value_bytes"]
-
 _CHARACTER_SET = 0x00080005
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"
 _SHORT_LIMIT = 0xFFFF

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 
-__all__ = ["describe_dataset", "parse"]
-
 _META_SOP_CLASS_UID, _META_TRANSFER_SYNTAX_UID = 0x00020002, 0x00020010
 _GUESSED_OF_DATASET = CodedWarning(
     "syntax-guessed", "the data set does not say its transfer syntax: it was guessed"

@@ -11,8 +11,6 @@ from rendicom.errors import LimitExceededError, RendicomError
 if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
 
-__all__ = ["RangeReader"]
-
 
 class RangeReader:
     """Reads and seeks as a binary file does, never more than there is and up to a limit.

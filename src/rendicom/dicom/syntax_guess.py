@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.picture_tags import PixelElement
 
-__all__ = ["GUESSED", "guessed_syntax"]
-
 GUESSED = CodedWarning(
     "syntax-guessed", "the file does not say its transfer syntax: it was guessed"
 )

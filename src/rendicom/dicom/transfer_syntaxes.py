@@ -2,24 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "DEFLATED_EXPLICIT",
-    "DEFLATED_IMAGE_FRAME",
-    "ENCAPSULATED_UNCOMPRESSED",
-    "EXPLICIT_BIG_ENDIAN",
-    "EXPLICIT_LITTLE_ENDIAN",
-    "GE_PRIVATE",
-    "IMPLICIT_LITTLE_ENDIAN",
-    "RLE_LOSSLESS",
-    "is_decoded",
-    "is_encapsulated",
-    "is_jpip",
-    "is_native",
-    "is_video",
-    "stream_kind",
-    "syntax_name",
-]
-
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"

@@ -8,18 +8,6 @@ from __future__ import annotations
 import math
 import struct
 
-__all__ = [
-    "AMBIGUOUS_VRS",
-    "FORMATS",
-    "PADDING",
-    "numeric_format",
-    "read_float",
-    "read_integer",
-    "unpack",
-    "whole_number",
-    "whole_numbers",
-]
-
 FORMATS = {
     "US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d",
     "OB": "B", "OW": "H", "OL": "I", "OV": "Q", "OF": "f", "OD": "d", "AT": "H", "XS": "H",

@@ -14,8 +14,6 @@ from typing import NamedTuple
 from rendicom.dicomweb.header_fields import parse_media_type, parse_weight, split_outside_quotes
 from rendicom.errors import BadRequestError, NotAcceptableError
 
-__all__ = ["DICOM", "DICOM_JSON", "DICOM_XML", "Accepts", "Candidate", "Range", "match"]
-
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
 DICOM_XML = "application/dicom+xml"

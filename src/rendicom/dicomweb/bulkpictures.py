@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicomweb.bulkvalues import StatedMatrix
 
-__all__ = ["native_cells", "native_pictures", "picture_kind"]
-
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
 
 

@@ -8,17 +8,6 @@ from typing import Any, NamedTuple
 from rendicom.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN
 from rendicom.errors import BadRequestError
 
-__all__ = [
-    "MAX_PIXELS",
-    "Bulk",
-    "Coded",
-    "StatedMatrix",
-    "container_of",
-    "depth_of",
-    "gray_model",
-    "matrix_of",
-]
-
 MAX_PIXELS = 1 << 28
 """Most pixels of one frame; more are refused before decoding."""
 

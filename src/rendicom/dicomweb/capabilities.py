@@ -7,17 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-__all__ = [
-    "WADL_JSON",
-    "WADL_XML",
-    "Method",
-    "ParameterDescription",
-    "ServiceResource",
-    "resource_tree",
-    "wadl_json",
-    "wadl_xml",
-]
-
 WADL_XML = "application/vnd.sun.wadl+xml"
 WADL_JSON = "application/json"
 _NAMESPACE = "http://wadl.dev.java.net/2009/02"

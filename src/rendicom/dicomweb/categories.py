@@ -6,8 +6,6 @@ from typing import Literal
 
 from rendicom.dicom.transfer_syntaxes import is_video
 
-__all__ = ["Category", "category_of", "is_presentation_state"]
-
 Category = Literal["single-frame", "multi-frame", "video", "text", "presentation-state", "other"]
 
 _PRESENTATION_STATES = frozenset(

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.codestreams import StreamInfo
     from rendicom.pixels.codecs import Decoded
 
-__all__ = ["coded"]
-
 _UID = "1.2.840.10008.1.2.4."
 _OCTETS = "application/octet-stream"
 _ITEM = b"\xfe\xff\x00\xe0"

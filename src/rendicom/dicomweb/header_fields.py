@@ -9,15 +9,6 @@ from typing import Literal, NamedTuple
 
 from rendicom.errors import BadRequestError
 
-__all__ = [
-    "MediaType",
-    "format_media_type",
-    "parse_media_type",
-    "parse_weight",
-    "split_outside_quotes",
-    "weights_of",
-]
-
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _ESSENCE = re.compile(rf"{_TOKEN.pattern}/{_TOKEN.pattern}", re.ASCII)
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[^",;]+|(?P<stop>[,;])', re.DOTALL)

@@ -15,8 +15,6 @@ from rendicom.errors import BadRequestError, RendicomError
 if TYPE_CHECKING:
     from rendicom.dicom.elements import DataElement, DataSet
 
-__all__ = ["Identity", "identify"]
-
 _NEEDED = {
     "SOPClassUID": 0x00080016,
     "SOPInstanceUID": 0x00080018,

@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.elements import DataElement, DataSet
 
-__all__ = [
-    "BULK_THRESHOLD",
-    "JsonModel",
-    "model_of",
-    "to_json_model",
-]
-
 JsonModel = dict[str, Any]
 
 BULK_THRESHOLD = 1024

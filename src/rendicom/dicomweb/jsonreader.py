@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from pydicom import DataElement, Dataset
 
-__all__ = ["read_model"]
-
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _MAX_DEPTH = 64
 _TEXT = frozenset(

@@ -11,8 +11,6 @@ from typing import IO, NamedTuple, cast
 
 from rendicom.errors import BadRequestError, TooLargeError, UnwritableOutputError
 
-__all__ = ["Limits", "Part", "PartBody", "parse_headers"]
-
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*)", re.DOTALL)
 _LINE_END = re.compile(rb"\r?\n")
 

@@ -9,8 +9,6 @@ from typing import NamedTuple, TypeVar, get_args
 from rendicom.errors import BadRequestError, OptionError
 from rendicom.option_values import Annotation
 
-__all__ = ["Keywords", "given", "read", "read_annotation", "read_decimals"]
-
 _T = TypeVar("_T")
 
 _LONGEST_VALUE = 1000

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.elements import DataSet
 
-__all__ = ["IMPLEMENTATION_CLASS", "Piece", "Stretch", "file_meta", "merged", "written"]
-
 IMPLEMENTATION_CLASS = "2.25.288113424712868117853129474083213241183"
 """Ours: made of a random UUID once (PS3.5 B.2)."""
 _IMPLEMENTATION_VERSION = "RENDICOM"

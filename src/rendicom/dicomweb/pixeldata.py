@@ -30,17 +30,6 @@ if TYPE_CHECKING:
     from rendicom.pixels.choose import Stream
     from rendicom.values import PixelDescription
 
-__all__ = [
-    "FRAME_MEDIA_TYPES",
-    "LOSSY",
-    "Cells",
-    "Layout",
-    "PixelFrames",
-    "frame_media_type",
-    "packed_bits",
-    "retrieval_layout",
-]
-
 MAX_PIXELS = 1 << 28
 """Default limit of the pixels of one frame."""
 

@@ -16,17 +16,6 @@ from rendicom import errors
 from rendicom.dicomweb.accepts import Accepts, Candidate, match
 from rendicom.errors import RendicomError, WireError
 
-__all__ = [
-    "STATUS_OF",
-    "Problem",
-    "error_of",
-    "problem_headers",
-    "problem_of",
-    "represent",
-    "status_of",
-    "warning_header",
-]
-
 STATUS_OF: Mapping[type[RendicomError], int] = MappingProxyType(
     {
         errors.BadRequestError: 400,

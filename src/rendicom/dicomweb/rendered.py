@@ -18,17 +18,6 @@ from rendicom.options import RenderOptions, parameters
 from rendicom.selection import Selection
 from rendicom.values import Viewport, Window
 
-__all__ = [
-    "MOST_VIEWPORT_PIXELS",
-    "THUMBNAIL_SIDE",
-    "QueryParameter",
-    "RenderedQuery",
-    "check_media_type",
-    "parse_rendered",
-    "rendered_parameters",
-    "thumbnail_parameters",
-]
-
 MOST_VIEWPORT_PIXELS = 2**26
 """Larger viewports are not supported, unless the server says otherwise."""
 THUMBNAIL_SIDE = 256

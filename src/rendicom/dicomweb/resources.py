@@ -8,14 +8,6 @@ from typing import Literal, NamedTuple
 
 from rendicom.errors import BadRequestError
 
-__all__ = [
-    "Level",
-    "Resource",
-    "check_uid",
-    "parse_frames",
-    "parse_resource",
-]
-
 Level = Literal["study", "series", "instance", "frames"]
 
 # Real files have components with leading zeros, which PS3.5 9.1 forbids.

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.pixeldata import Layout
     from rendicom.dicomweb.stored import StoredInstance
 
-__all__ = ["DICOM", "Retrieved", "Rewriting"]
-
 DICOM = "application/dicom"
 _SPOOLED = 32 << 20
 _LONGEST_VALUE = 0xFFFFFFFE

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["FLAGS", "SEARCH_PARAMETERS", "Pairs", "SearchParameter", "is_attribute"]
-
 Pairs = tuple[tuple[str, str], ...]
 """Decoded names and values of query parameters, in their order."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["KEY_LEVELS", "LEVELS", "REQUIRED_KEYS", "RETURNED_KEYS", "SearchLevel", "TagPath"]
-
 SearchLevel = Literal["studies", "series", "instances"]
 TagPath = tuple[int, ...]
 

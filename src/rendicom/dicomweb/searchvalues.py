@@ -5,8 +5,6 @@ from __future__ import annotations
 import calendar
 import re
 
-__all__ = ["matched_range", "read_number", "read_uid"]
-
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _TIME = re.compile(

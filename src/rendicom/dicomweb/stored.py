@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource, Readable
     from rendicom.dicom.elements import DataSet
 
-__all__ = ["StoredInstance", "open_stored", "opened"]
-
 _MAX_META_BYTES = 1 << 20
 
 

@@ -11,26 +11,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.jsonmodel import JsonModel
     from rendicom.errors import RendicomError
 
-__all__ = [
-    "CANNOT_UNDERSTAND",
-    "CLASS_MISMATCH",
-    "CLASS_NOT_SUPPORTED",
-    "COERCED",
-    "DATA_SET_MISMATCH",
-    "DUPLICATE",
-    "ELEMENTS_DISCARDED",
-    "NOT_AUTHORIZED",
-    "OUT_OF_RESOURCES",
-    "PROCESSING_FAILURE",
-    "REASONS",
-    "STUDY_MISMATCH",
-    "SYNTAX_NOT_SUPPORTED",
-    "StoreOutcome",
-    "reason_of",
-    "store_response",
-    "store_status",
-]
-
 PROCESSING_FAILURE = 0x0110
 DUPLICATE = 0x0111
 CLASS_NOT_SUPPORTED = 0x0122

@@ -25,8 +25,6 @@ from rendicom.values import Viewport, Window
 if TYPE_CHECKING:
     from rendicom.dicomweb.categories import Category
 
-__all__ = ["WADO_PARAMETERS", "WadoUri", "parse_wado_uri"]
-
 _REQUIRED = {"studyUID": "study", "seriesUID": "series", "objectUID": "instance"}
 _OF_OBJECTS = ("anonymize", "transferSyntax")
 _OF_PICTURES = (

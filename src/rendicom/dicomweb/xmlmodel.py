@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicomweb.jsonmodel import JsonModel
 
-__all__ = ["NAMESPACE", "from_native_xml", "to_native_xml"]
-
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NAME_PARTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")

@@ -7,8 +7,6 @@ from xml.parsers import expat
 
 from rendicom.errors import BadRequestError
 
-__all__ = ["model_from_xml"]
-
 _MAX_DEPTH = 256
 """Of XML elements: three to a level of sequences."""
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")

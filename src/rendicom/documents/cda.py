@@ -15,8 +15,6 @@ from rendicom.documents.dataset_reader import cleaned
 from rendicom.documents.document_model import Block
 from rendicom.errors import CorruptDataError
 
-__all__ = ["read_clinical_document"]
-
 _NAMESPACE = "urn:hl7-org:v3"
 _SEPARATOR = "}"
 _DEEPEST = 100

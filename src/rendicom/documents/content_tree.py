@@ -19,8 +19,6 @@ from rendicom.documents.document_model import (
     Value,
 )
 
-__all__ = ["DEEPEST", "Places", "read_reference", "read_tree"]
-
 DEEPEST = 64
 """Levels of the tree; templates of the standard have about fifteen."""
 

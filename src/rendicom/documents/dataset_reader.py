@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     Stored = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
     Source = Stored | Dataset | ByteSource
 
-__all__ = ["DatasetReader", "cleaned", "open_document"]
-
 _MOST_BYTES = 256 << 20
 _ITEM_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 _MOST_ITEMS = 500_000

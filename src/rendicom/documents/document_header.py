@@ -9,8 +9,6 @@ from rendicom.documents.content_tree import Places, read_reference
 from rendicom.documents.dataset_reader import DatasetReader
 from rendicom.documents.document_model import Document, Fact, ObjectReference, Person, Section
 
-__all__ = ["class_name", "read_header_of", "read_places"]
-
 _Row = tuple[str, str, Callable[[str], str]]
 
 

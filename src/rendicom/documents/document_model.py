@@ -5,27 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = [
-    "Attachment",
-    "Block",
-    "Code",
-    "Coordinates",
-    "Document",
-    "Fact",
-    "Item",
-    "Link",
-    "Number",
-    "ObjectReference",
-    "Objects",
-    "Person",
-    "Plain",
-    "RenderedDocument",
-    "Section",
-    "Table",
-    "TimePoints",
-    "Value",
-]
-
 
 class ObjectReference(NamedTuple):
     """A referenced instance; ``study`` and ``series`` are empty if unknown.

@@ -17,8 +17,6 @@ from rendicom.errors import NotAcceptableError
 if TYPE_CHECKING:
     from rendicom.documents.dataset_reader import Source
 
-__all__ = ["render"]
-
 _CHARSET = re.compile(
     r"utf-8|ascii|iso8859-[0-9]+|cp125[0-9]|koi8-r|gb2312|gbk|gb18030|big5|euc_kr|euc_jp|shift_jis"
 )

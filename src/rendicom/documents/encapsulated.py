@@ -9,8 +9,6 @@ from rendicom.documents.formats import PDF, XML
 from rendicom.documents.sop_classes import kind_of
 from rendicom.errors import CorruptDataError
 
-__all__ = ["read_attachment", "read_encapsulated"]
-
 _MEDIA_TYPES = {
     "pdf": PDF,
     "cda": XML,

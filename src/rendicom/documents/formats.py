@@ -4,17 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = [
-    "HTML",
-    "PDF",
-    "TEXT",
-    "XML",
-    "DocumentFormat",
-    "document_format_named",
-    "document_format_of_extension",
-    "document_formats",
-]
-
 HTML, TEXT, XML, PDF = "text/html", "text/plain", "text/xml", "application/pdf"
 
 

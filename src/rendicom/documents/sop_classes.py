@@ -7,8 +7,6 @@ from typing import Literal
 
 from rendicom.documents.formats import HTML, PDF, TEXT, XML
 
-__all__ = ["KEY_OBJECT_SELECTION", "Kind", "document_types", "is_document", "kind_of"]
-
 Kind = Literal["report", "pdf", "cda", "stl", "obj", "mtl"]
 
 KEY_OBJECT_SELECTION = "1.2.840.10008.5.1.4.1.1.88.59"

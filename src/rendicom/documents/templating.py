@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from rendicom.documents.document_model import Document, Item, Link, ObjectReference, Objects
 
-__all__ = ["style_source", "write_page", "write_plain", "write_xml"]
-
 _MOST_EMBEDDED = 32 << 20
 """Largest PDF that is embedded in a page without a link to it."""
 

@@ -8,8 +8,6 @@ from itertools import groupby
 
 from rendicom.errors import EncodeError
 
-__all__ = ["timed_sequence"]
-
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts")
 
 

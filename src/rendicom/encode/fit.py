@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rendicom.encode.formats import Format
     from rendicom.values import DisplayImage
 
-__all__ = ["fit"]
-
 _UNSIGNED = {"int8": np.uint8, "int16": np.uint16}
 
 

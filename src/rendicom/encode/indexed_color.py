@@ -9,8 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["indexed"]
-
 _MOST_COLOURS = 256
 # Colors are counted in cells of 6 bits a channel.
 _CELLS = 1 << 18

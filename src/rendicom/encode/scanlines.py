@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     _Bytes = NDArray[np.uint8]
     _Way = Callable[[_Bytes, _Bytes, int, _Bytes], None]
 
-__all__ = ["compressed_scanlines", "header_chunks", "png_file"]
-
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BAND_BYTES = 1 << 19
 _TRIALS_FROM = 6

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-__all__ = ["seconds_fraction", "ticks"]
-
 
 def ticks(durations: Sequence[float], tick: float, *, least: int, most: int) -> list[int]:
     """Return durations in ticks of ``tick`` milliseconds, without accumulated rounding errors.

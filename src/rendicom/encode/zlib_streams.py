@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["crc32", "zlib_stream"]
-
 # ISA-L for levels 1 and 2: its level 3 is slower and not smaller on filtered samples. libdeflate,
 # which has levels up to 12, from level 3 on.
 _LIBDEFLATE_LEVELS = {3: 1, 4: 3, 5: 6, 6: 6, 7: 8, 8: 10, 9: 12}

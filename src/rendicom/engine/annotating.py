@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.plan import RenderPlan
     from rendicom.values import Patient
 
-__all__ = ["annotated"]
-
 
 def annotated(
     plan: RenderPlan,

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rendicom.engine.selections import Displayed
     from rendicom.options import RenderOptions
 
-__all__ = ["encoded", "settings_of"]
-
 
 def encoded(
     displayed: Displayed, request: PictureRequest, *, frame: int | None = None

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from rendicom.coded_warnings import CodedWarning
 
-__all__ = ["Explanation"]
-
 
 class Explanation(NamedTuple):
     """Description of a picture before it is rendered, for users.

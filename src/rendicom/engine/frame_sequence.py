@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header
     from rendicom.values import DisplayAttributes, Frame, Patient, PixelDescription
 
-__all__ = ["FrameSequence", "HeaderAttributes"]
-
 _DEFAULT_OPTIONS = RenderOptions()
 _SOP_INSTANCE_UID = 0x00080018
 

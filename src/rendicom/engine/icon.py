@@ -14,8 +14,6 @@ from rendicom.rendering.strokes import stroked
 from rendicom.rendering.typesetting import TextSize, set_line, shortened, width_of
 from rendicom.values import DisplayImage
 
-__all__ = ["render_icon"]
-
 _GROUND, _FRAME, _LETTERS = 32, 0.42, 0.86
 _LARGEST = 4096
 _SIDES_A_CAPITAL, _LEAST_CAPITAL = 7, 5

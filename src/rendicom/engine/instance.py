@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
     Layers = LayerSource | Sequence[Any]
 
-__all__ = ["Instance"]
-
 _DEFAULT_OPTIONS = RenderOptions()
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     _Fitted = tuple[DisplayImage, Displayed, tuple[CodedWarning, ...]]
 
-__all__ = ["render_loop", "render_sequence"]
-
 _MILLISECONDS = 200.0
 """Display time of a picture of a sequence."""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from rendicom.engine.instance import Instance
 
-__all__ = ["SHAPES", "MeasuredFrame", "Point"]
-
 Point = tuple[float, float]
 """x and y in pixels from the outer corner of the first pixel, whose center is at 0.5, 0.5."""
 

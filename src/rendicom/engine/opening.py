@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Dataset
 
-__all__ = ["open_instance", "open_presentation", "render"]
-
 _DEFAULT_OPTIONS = RenderOptions()
 _LARGEST_STATE = 256 << 20
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
-__all__ = ["ValueRanges"]
-
 
 class ValueRanges:
     """Ranges of the values of one instance, each measured once.

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from rendicom.values import DrawnLayer
 
-__all__ = ["RenderedImage"]
-
 _DECODERS = {
     "image/apng": "apng", "image/avif": "avif", "image/bmp": "bmp", "image/gif": "gif",
     "image/jls": "jpegls", "image/jp2": "jpeg2k", "image/jpeg": "jpeg8", "image/jxl": "jpegxl",

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 from rendicom.options import RenderOptions
 from rendicom.selection import Selection
 
-__all__ = ["InstanceLocation", "PictureRequest"]
-
 _DEFAULT_OPTIONS = RenderOptions()
 _FIRST_FRAME = Selection("frames", "1")
 

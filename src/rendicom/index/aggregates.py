@@ -12,8 +12,6 @@ from sqlalchemy import Connection, Table, delete, func, select, update
 from rendicom.index.locations import located, split
 from rendicom.index.schema import INSTANCE, file, folder, series, study
 
-__all__ = ["CHUNK", "ChangedSeries", "chunked", "drop_rows", "new_stamp"]
-
 _T = TypeVar("_T")
 
 CHUNK = 400

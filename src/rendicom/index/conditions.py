@@ -51,8 +51,6 @@ from rendicom.index.schema import (
 from rendicom.index.search_keys import KEYS, SHADOW, SHADOWED, VIRTUAL, Keys, name_of
 from rendicom.index.text_conditions import TIMES, Condition, TextConditions, check_number
 
-__all__ = ["Conditions"]
-
 _NUMBERS = frozenset(("DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"))
 
 _OF_STUDY = {tag: study.c[name] for name, tag in STUDY_TAGS.items()}

@@ -30,8 +30,6 @@ from rendicom.index.database_errors import (
 from rendicom.index.tables import prepare
 from rendicom.storage.temporary import TemporaryFolder
 
-__all__ = ["Database"]
-
 _T = TypeVar("_T")
 
 _log = logging.getLogger("rendicom.index")

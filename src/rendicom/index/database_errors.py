@@ -13,8 +13,6 @@ from rendicom.errors import (
     UnwritableOutputError,
 )
 
-__all__ = ["BROKEN", "FULL", "GONE", "is_sqlite_error", "reason", "silent", "translated"]
-
 _log = logging.getLogger("rendicom.index")
 
 GONE = ("SQLITE_READONLY_DBMOVED", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN")

@@ -18,19 +18,6 @@ from sqlalchemy import ColumnElement, and_, false, or_
 from rendicom.index.records import MatchKey
 from rendicom.index.search_keys import earliest, from_day_on, instant, latest
 
-__all__ = [
-    "TIMEZONE",
-    "Span",
-    "minutes_of",
-    "moment_in_zone",
-    "paired",
-    "span_of",
-    "time_of",
-    "within_clock",
-    "within_moments",
-    "within_span",
-]
-
 Condition = ColumnElement[bool]
 
 _PAIRS = {

@@ -9,8 +9,6 @@ from sqlalchemy import ColumnElement, String, cast, column, func, literal
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql.selectable import FromClause
 
-__all__ = ["Dialect", "dialect_of"]
-
 _GLOB_SPECIAL = re.compile(r"\[")
 _LIKE_SPECIAL = re.compile(r"[\\%_]")
 

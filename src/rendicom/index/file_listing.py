@@ -13,8 +13,6 @@ from rendicom.dicom.folder_walk import Folder, walk_folders
 from rendicom.errors import UnreadableSourceError
 from rendicom.index.locations import split
 
-__all__ = ["FileSeen", "Listing", "device_of", "walk"]
-
 _MOST_AT_ONCE = 1000
 
 

@@ -16,8 +16,6 @@ from rendicom.index.locations import is_below, split
 from rendicom.index.schema import BROKEN, INSTANCE, file, folder, root
 from rendicom.index.writing import remove
 
-__all__ = ["FileRecord", "FileRecords", "NumberSet"]
-
 _PAGE = 20_000
 _AT_ONCE = 500
 

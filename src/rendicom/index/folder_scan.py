@@ -21,8 +21,6 @@ from rendicom.index.reading import Chunk
 from rendicom.index.records import Indexed, Rejected, ScanProgress
 from rendicom.index.scan_state import LEASE_SECONDS, POLL_SECONDS, ScanState, error_name
 
-__all__ = ["FolderScan"]
-
 _log = logging.getLogger("rendicom.index")
 
 _IN_FLIGHT = 4

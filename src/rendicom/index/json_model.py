@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 from rendicom.index.records import Level
 from rendicom.index.search_keys import KEYS, RETURNED, VIRTUAL, Keys, name_of
 
-__all__ = ["COMMON", "Chosen", "ResponseAttribute", "counted", "model_of"]
-
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 COMMON: dict[str, Any] = {

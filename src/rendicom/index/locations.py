@@ -6,8 +6,6 @@ import os
 
 from rendicom.storage import is_uri, normalised
 
-__all__ = ["absolute", "is_below", "located", "split"]
-
 _PREFIX = "1.2.840.10008."
 _SHORT = "~"
 

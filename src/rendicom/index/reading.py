@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.elements import DataElement, DataSet
 
-__all__ = ["Chunk", "read_file", "read_files", "read_indexed"]
-
 _HEAD_BYTES = 32 << 10
 """Bytes read of a file at once; most headers lie in them."""
 

@@ -5,19 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-__all__ = [
-    "Counts",
-    "Entry",
-    "Indexed",
-    "Level",
-    "MatchKey",
-    "Rejected",
-    "ScanProgress",
-    "SearchQuery",
-    "SearchResult",
-    "Status",
-]
-
 Level = Literal["studies", "series", "instances"]
 Status = Literal["present", "deleted", "unknown"]
 

@@ -14,8 +14,6 @@ from rendicom.index.catalogue import Catalogue
 from rendicom.index.reading import Chunk, read_files
 from rendicom.index.records import ScanProgress
 
-__all__ = ["LEASE_SECONDS", "POLL_SECONDS", "REST_FACTOR", "ScanState", "error_name"]
-
 _log = logging.getLogger("rendicom.index")
 
 LEASE_SECONDS = 60.0

@@ -29,25 +29,6 @@ from sqlalchemy.types import TypeEngine
 
 from rendicom.storage.names import escaped, unescaped
 
-__all__ = [
-    "BROKEN",
-    "DELETED",
-    "FOREIGN",
-    "INSTANCE",
-    "NO_NUMBER",
-    "PERSON_COLUMNS",
-    "STUDY_TAGS",
-    "VERSION",
-    "deleted",
-    "file",
-    "folder",
-    "meta",
-    "metadata",
-    "root",
-    "series",
-    "study",
-]
-
 VERSION = 3
 """Version of the tables and of the attributes read into them. Older ones are rebuilt."""
 

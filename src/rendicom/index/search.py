@@ -18,8 +18,6 @@ from rendicom.index.records import Level, MatchKey, SearchQuery, SearchResult
 from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
 from rendicom.index.search_keys import LEVELS, level_of, name_of
 
-__all__ = ["search"]
-
 _MODALITIES, _CLASSES, _SERIES_COUNT, _INSTANCE_COUNT, _OF_SERIES_COUNT = (
     0x00080061, 0x00080062, 0x00201206, 0x00201208, 0x00201209,
 )  # fmt: skip

@@ -16,25 +16,6 @@ from typing import Any
 
 from rendicom.index.records import Level
 
-__all__ = [
-    "KEYS",
-    "LEVELS",
-    "RETURNED",
-    "SHADOW",
-    "SHADOWED",
-    "VIRTUAL",
-    "Keys",
-    "earliest",
-    "fold",
-    "from_day_on",
-    "instant",
-    "latest",
-    "level_of",
-    "name_of",
-    "shadow_of",
-    "without_case_or_accents",
-]
-
 Keys = dict[int, "str | Keys"]
 """VR of each attribute; for a sequence, the kept attributes of its items."""
 

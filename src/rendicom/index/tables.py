@@ -9,8 +9,6 @@ from sqlalchemy import Connection, inspect, select
 from rendicom.errors import OptionError
 from rendicom.index import schema
 
-__all__ = ["prepare"]
-
 _log = logging.getLogger("rendicom.index")
 
 

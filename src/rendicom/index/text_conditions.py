@@ -13,8 +13,6 @@ from rendicom.index.dialects import Dialect
 from rendicom.index.records import MatchKey
 from rendicom.index.search_keys import earliest, fold, latest, without_case_or_accents
 
-__all__ = ["TIMES", "Condition", "TextConditions", "check_number"]
-
 Condition = ColumnElement[bool]
 
 TIMES = frozenset(("TM", "DT"))

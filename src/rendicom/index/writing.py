@@ -33,8 +33,6 @@ from rendicom.index.schema import (
 )
 from rendicom.index.search_keys import fold, name_of
 
-__all__ = ["forget", "mark_deleted", "note", "put", "remove"]
-
 _LONGEST = 256
 """Most characters of a value in an indexed column."""
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.dicom.byte_source import ByteSource
 
-__all__ = ["Blending", "Superimposed", "Threshold", "read_blending"]
-
 _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _REFERENCED_SERIES, _IMAGES, _REFERENCED = 0x00081115, 0x00081140, 0x00081155
 _INSTANCES = 0x0008114A

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BURNED_IN_TAGS", "Labelled", "burned_in"]
-
 _IMAGE_TYPE, _FRAME_TYPE = 0x00080008, 0x00089007
 _BURNED_IN, _LABEL_IN_IMAGE = 0x00280301, 0x00480010
 _SLIDE_FRAME_TYPE = 0x00400710

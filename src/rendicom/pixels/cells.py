@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
     from rendicom.pixels.stored_frames import FrameBytes
 
-__all__ = ["interleaved", "native_cells", "stored_values", "within", "without_overshoot"]
-
 _WHOLE_CELLS = (8, 16, 32, 64)
 
 
-class CellLayout(Protocol):
+class _CellLayout(Protocol):
     """The layout of pixel cells: a `PixelDescription` or a `DecodeRequest`."""
 
     @property
@@ -45,7 +43,7 @@ class CellLayout(Protocol):
 
 
 def native_cells(
-    stored: FrameBytes, layout: CellLayout, *, strict: bool, frame_samples: int = 0
+    stored: FrameBytes, layout: _CellLayout, *, strict: bool, frame_samples: int = 0
 ) -> tuple[NDArray[Any], int, tuple[CodedWarning, ...]]:
     """Return the cells of a native frame, how many of them the file holds, and warnings.
 
@@ -86,7 +84,7 @@ def native_cells(
     return interleaved(planes), present, warnings
 
 
-def _clear_chroma(cells: NDArray[Any], present: int, layout: CellLayout, *, is_422: bool) -> None:
+def _clear_chroma(cells: NDArray[Any], present: int, layout: _CellLayout, *, is_422: bool) -> None:
     """Set chroma cells from ``present`` on to the neutral value."""
     places = np.arange(present, cells.size)
     if is_422:
@@ -104,7 +102,7 @@ def interleaved(planes: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
-def _samples_in(stored: FrameBytes, layout: CellLayout) -> int:
+def _samples_in(stored: FrameBytes, layout: _CellLayout) -> int:
     return native_samples(
         layout.rows,
         layout.columns,
@@ -142,7 +140,7 @@ def _whole(
 def _unpacked(
     data: bytes | memoryview | bytearray,
     count: int,
-    layout: CellLayout,
+    layout: _CellLayout,
     stored: FrameBytes,
 ) -> NDArray[Any]:
     """Return ``count`` cells in a row."""

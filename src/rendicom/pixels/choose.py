@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from rendicom.pixels.codecs import Codec, Decoded, DecodeRequest
     from rendicom.values import PixelDescription
 
-__all__ = ["Stream", "decode_stream", "in_tree_codecs", "sniff"]
-
 _ROOM = "rendicom.pixels.codecs"
 
 _KEPT_AS_THEY_ARE = (LimitExceededError, UnsupportedImageError, UnsupportedTransferSyntaxError)

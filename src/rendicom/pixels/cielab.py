@@ -6,8 +6,6 @@ so objects are written and shown with D65: the colors people see are followed.
 
 from __future__ import annotations
 
-__all__ = ["srgb_of_dicom_lab"]
-
 _D65 = (0.950456, 1.0, 1.088754)
 # XYZ over D65 to linear sRGB (IEC 61966-2-1).
 _TO_RGB = (

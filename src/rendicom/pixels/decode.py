@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rendicom.pixels.codecs import Decoded, DecodeRequest
     from rendicom.values import PixelDescription
 
-__all__ = ["decode_frame"]
-
 _NOT_COMPRESSED = CodedWarning(
     "stream-differs", "the pixel data is not compressed, though the transfer syntax says so"
 )

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header
     from rendicom.dicom.picture_tags import PixelElement
 
-__all__ = ["describe", "is_image"]
-
 _IMAGE_PIXEL_MACRO = (0x00280002, 0x00280004, 0x00280100)
 _LONGEST = 1e9
 """Milliseconds that a frame may be shown."""

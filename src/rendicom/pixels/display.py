@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header
     from rendicom.values import LookupTable, Palette, PixelDescription, Shutter
 
-__all__ = ["FrameGroups", "display_attributes", "pixel_size", "varies_by_frame", "windows_of"]
-
 _SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
 _RESCALE_MACRO, _VOI_MACRO, _PIXEL_MEASURES = 0x00289145, 0x00289132, 0x00289110
 _SLOPE, _INTERCEPT, _WINDOW_CENTER = 0x00281053, 0x00281052, 0x00281050

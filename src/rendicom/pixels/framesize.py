@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from rendicom.errors import LimitExceededError, UnsupportedImageError
 
-__all__ = ["check_filling", "check_frame", "is_subsampled", "native_samples"]
-
 _MOST_SAMPLES = 4
 """Samples per Pixel of the retired ARGB and CMYK; no image has more."""
 _MOST_BITS = 64

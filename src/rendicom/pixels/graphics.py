@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.attributes import Attributes
 
-__all__ = ["read_annotations", "read_layers"]
-
 _LAYERS, _LAYER, _ORDER = 0x00700060, 0x00700002, 0x00700062
 _LAYER_GRAY, _LAYER_RGB, _LAYER_COLOUR = 0x00700066, 0x00700067, 0x00700401
 _ANNOTATIONS, _TEXTS, _GRAPHICS = 0x00700001, 0x00700008, 0x00700009

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.attributes import Attributes
 
-__all__ = ["lookup_table", "palette_of", "well_known_palette"]
-
 _DESCRIPTOR, _DATA, _EXPLANATION = 0x00283002, 0x00283006, 0x00283003
 _PALETTE_UID = 0x00281199
 _NARROW = 12

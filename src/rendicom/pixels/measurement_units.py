@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header
     from rendicom.values import PixelDescription
 
-__all__ = ["PixelSize", "pixel_size_at", "position_of", "spacing_of", "unit_of"]
-
 _RESCALE_MACRO, _SLOPE, _INTERCEPT, _RESCALE_TYPE = 0x00289145, 0x00281053, 0x00281052, 0x00281054
 _COUNT_UNITS, _DOSE_UNITS = 0x00541001, 0x30040002
 _MAPPINGS, _MAPPED_SLOPE, _MAPPED_INTERCEPT = 0x00409096, 0x00409225, 0x00409224

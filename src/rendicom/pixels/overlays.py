@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.attributes import Attributes
 
-__all__ = ["overlay_planes"]
-
 _LARGEST_PLANE = 1 << 28
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.header import Header
 
-__all__ = ["read_patient"]
-
 _CHARACTER_SET = 0x00080005
 _NAME, _IDENTIFIER, _BIRTH_DATE, _SEX = 0x00100010, 0x00100020, 0x00100030, 0x00100040
 _LONGEST = 256

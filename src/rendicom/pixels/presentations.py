@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from rendicom.presentation import Kind
     from rendicom.values import LookupTable
 
-__all__ = [
-    "first_table",
-    "number_or",
-    "read_presentation",
-    "softcopy_vois",
-]
-
 _CLASSES = "1.2.840.10008.5.1.4.1.1.11."
 _KINDS: dict[str, Kind] = {
     f"{_CLASSES}1": "grayscale",

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.values import OverlayPlane
 
-__all__ = ["components", "ink_of", "read_shutter"]
-
 _SHAPE = 0x00181600
 _EDGES = (0x00181602, 0x00181604, 0x00181606, 0x00181608)
 _CENTER, _RADIUS, _VERTICES = 0x00181610, 0x00181612, 0x00181620

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header, PixelElement
     from rendicom.values import PixelDescription
 
-__all__ = ["FrameSource"]
-
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
 _SPLIT = (
     CodedWarning(

@@ -6,8 +6,6 @@ from typing import NamedTuple, Protocol
 
 from rendicom.coded_warnings import CodedWarning
 
-__all__ = ["FrameBytes", "FrameReader"]
-
 
 class FrameBytes(NamedTuple):
     """The stored bytes of one frame.

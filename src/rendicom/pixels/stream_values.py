@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rendicom.pixels.codecs import Decoded
     from rendicom.values import PixelDescription
 
-__all__ = ["colour_values", "gray_values"]
-
 _OVERSHOOT = CodedWarning(
     "values-clamped", "values of the lossy stream exceed Bits Stored: clamped"
 )

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.presentation import Scope
 
-__all__ = ["read_subtractions"]
-
 _ITEMS, _OPERATION, _RANGES, _MASKS = 0x00286100, 0x00286101, 0x00286102, 0x00286110
 _SHIFT, _OFFSET, _VISIBILITY, _MODE = 0x00286114, 0x00286120, 0x00289478, 0x00281090
 _AVERAGED = 0x00286112

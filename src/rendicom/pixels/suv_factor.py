@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
 
-__all__ = ["suv_factor"]
-
 _UNITS, _CORRECTED, _DECAY = 0x00541001, 0x00280051, 0x00541102
 _WEIGHT, _RADIOPHARMACEUTICALS = 0x00101030, 0x00540016
 _DOSE, _HALF_LIFE, _START_TIME, _START = 0x00181074, 0x00181075, 0x00181072, 0x00181078

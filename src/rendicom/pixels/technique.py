@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.dicom.header import Header
 
-__all__ = ["read_technique"]
-
 _LONGEST = 40
 
 

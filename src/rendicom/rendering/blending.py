@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from rendicom.values import Ink
 
-__all__ = ["as_colour", "blend", "blend_shares", "extent_of", "paintable"]
-
 
 def blend(
     picture: NDArray[Any],

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.plan import RenderPlan
     from rendicom.values import Patient, Technique
 
-__all__ = ["corners_of"]
-
 
 def corners_of(
     plan: RenderPlan,

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-__all__ = ["FontFile", "base_font", "font_at", "font_of", "has_glyph"]
-
 FontFile = str
 """Path of a TrueType or OpenType file."""
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rendicom.presentation import GraphicObject, Point
 
-__all__ = ["path_of"]
-
 _ROUND = 120
 """Points of a full circle."""
 _CURVE = 12

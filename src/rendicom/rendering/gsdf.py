@@ -12,8 +12,6 @@ from rendicom.values import LookupTable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["calibrated", "display_table", "driving_level", "jnd_index", "luminance"]
-
 # Coefficients of PS3.14 7.1, of ln(j) and log10(L), constant term first.
 _NUMERATOR = (-1.3011877, 8.0242636e-2, 1.3646699e-1, -2.5468404e-2, 1.3635334e-3)
 _DENOMINATOR = (1.0, -2.5840191e-2, -1.0320229e-1, 2.8745620e-2, -3.1978977e-3, 1.2992634e-4)

@@ -18,8 +18,6 @@ from rendicom.errors import OptionError
 if TYPE_CHECKING:
     from rendicom.options import IccMode
 
-__all__ = ["ColourManagement", "Conversion", "colour_management", "named_profile"]
-
 Vector = tuple[float, float, float]
 Matrix = Sequence[Sequence[float]]
 

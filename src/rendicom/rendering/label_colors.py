@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["label_colours"]
-
 _LABELS = 1 << 16
 _FIRST = (
     (255, 60, 0), (0, 200, 60), (60, 120, 255), (255, 220, 0), (230, 0, 230), (0, 220, 230),

@@ -19,19 +19,6 @@ if TYPE_CHECKING:
     from rendicom.presentation import Point
     from rendicom.values import DrawnLayer, PixelDescription
 
-__all__ = [
-    "ColourBar",
-    "IsoLines",
-    "LayerLabel",
-    "LayerMask",
-    "LayerPath",
-    "LayerSource",
-    "LayerStack",
-    "LayersOfFrame",
-    "LegendRow",
-    "ValueLayer",
-]
-
 Colour = tuple[float, float, float]
 
 

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 from rendicom.rendering.layers import ColourBar, LegendRow
 from rendicom.rendering.typesetting import TextSize, shortened, width_of
 
-__all__ = ["Legend", "PlacedRow", "laid_out"]
-
 _SIDES, _LEAST_LETTER = 40, 7
 _BAR, _LEAST_BAR, _LEAST_TEXT = 8, 2, 3
 """Widths in letters."""

@@ -19,8 +19,6 @@ from rendicom.rendering.voi import ramp
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LinearWindow", "linear_window"]
-
 _CHUNK = 1 << 17
 """Samples computed at a time. Each call of NumPy may switch threads, so that fewer are better."""
 

@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = [
-    "Modality",
-    "Tone",
-    "are_whole",
-    "chunks",
-    "look_up",
-    "stored_extent",
-    "tone_table",
-    "wrapped",
-]
-
 _CHUNK = 1 << 16
 """Samples computed at a time, so that intermediate values stay in the cache of the processor."""
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.plan import RenderPlan
     from rendicom.values import Frame
 
-__all__ = ["STAGES", "run"]
-
 
 def _modality(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
     if plan.modality is None:

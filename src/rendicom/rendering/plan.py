@@ -42,8 +42,6 @@ if TYPE_CHECKING:
         PixelDescription,
     )
 
-__all__ = ["RenderPlan", "compile_plan", "modality_of"]
-
 _X_RAY_PROJECTION = "1.2.840.10008.5.1.4.1.1.12."
 """X-Ray Angiographic (also the retired biplane class) and Radiofluoroscopic Image Storage, and
 their enhanced classes."""

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
     Mark = OverlayMark | PathMark | TextMark
 
-__all__ = ["PresentedFrame", "compile_presented", "refuse_clashes"]
-
 _FREE = frozenset((
     "annotation", "bit_depth", "compression", "fast", "gsdf", "icc", "isodose", "layer_items",
     "layer_labels", "layer_opacity", "layer_palette", "layer_style", "layer_window", "legend",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.values import DisplayAttributes, PixelDescription
 
-__all__ = ["halvings_allowed"]
-
 _NEARLY = 1.02
 """Sides of a picture are rounded: an eighth may be a little less than that."""
 

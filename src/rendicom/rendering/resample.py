@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     _Span = tuple[float, float]
     Spans = tuple[_Span, _Span]
 
-__all__ = ["nearest", "resample"]
-
 _BLOCK = 32
 """Output rows or columns computed by one matrix product."""
 _SUPPORT = 2.0

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.lut import Modality
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
-__all__ = ["modality_range"]
-
 _MOST_VALUES = 1 << 18
 """Values sampled from a frame for percentiles, if its values cannot be counted."""
 

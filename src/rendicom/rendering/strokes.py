@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from rendicom.presentation import Point
 
-__all__ = ["Coverage", "filled", "stroked"]
-
 _LONGEST = 48.0
 """Longer lines are drawn in pieces, so that few pixels are near each."""
 _SHORT, _MANY, _AT_ONCE, _THICKEST = 8.0, 8, 512, 8.0

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from rendicom.values import Frame
 
-__all__ = ["subtracted"]
-
 
 def subtracted(
     frames: Sequence[Frame], masks: Sequence[Frame], *, share: float, shift: tuple[float, float]

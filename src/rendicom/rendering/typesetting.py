@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from rendicom.rendering.fonts import FontFile
 
-__all__ = ["TextLine", "TextSize", "missing_letters", "set_line", "shortened", "width_of"]
-
 _CAPITAL_HEIGHT = 0.688
 """Height of a capital of the base font, in units of the font size."""
 _ASCENT, _DESCENT = 1.6, 0.7

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.lut import Modality
     from rendicom.values import DisplayAttributes
 
-__all__ = ["in_uptake"]
-
 
 def in_uptake(
     modality: Modality,

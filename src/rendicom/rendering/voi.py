@@ -11,8 +11,6 @@ from rendicom.values import LookupTable, Window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ValueRange", "VoiTransform", "levels", "ramp"]
-
 _FARTHEST = 8e307
 """Ends of a range are limited, so that their distance is finite."""
 _OUT_OF_REACH = 1e300

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.voi import VoiTransform
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
-__all__ = ["PlanRequest", "choose_voi", "frames_counted"]
-
 _LONGEST_EXPLANATION = 64
 _SAMPLED = 32
 

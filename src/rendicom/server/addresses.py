@@ -5,8 +5,6 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-__all__ = ["host_of", "is_loopback", "is_network", "is_origin"]
-
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host can be reached from this machine only."""

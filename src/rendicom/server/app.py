@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from rendicom.server.services import Services
     from rendicom.server.settings import Settings
 
-__all__ = ["create_app"]
-
 
 class _Application(Starlette):
     """Starlette without its middleware for unexpected errors: the `Observer` answers for them."""

@@ -23,8 +23,6 @@ from typing import Any
 
 from rendicom.errors import OptionError
 
-__all__ = ["Audit", "uids_of"]
-
 _log = logging.getLogger("rendicom.server")
 _LONGEST_QUEUE = 100_000
 _HANDFUL = 1000

@@ -21,8 +21,6 @@ from rendicom.server.tokens import Claims, Tokens
 if TYPE_CHECKING:
     from rendicom.server.settings import Settings
 
-__all__ = ["ANYBODY", "Authenticator", "Principal"]
-
 _log = logging.getLogger("rendicom.server")
 
 _LOOK_SECONDS = 1.0

@@ -6,8 +6,6 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
-__all__ = ["ByteCache"]
-
 _SHARE = 8
 """An entry may take this fraction of the cache, so that none displaces all others."""
 

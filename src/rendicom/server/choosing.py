@@ -21,18 +21,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.server.services import Services
 
-__all__ = [
-    "ShownFrame",
-    "ShownInstance",
-    "check_frames",
-    "choose_instances",
-    "choose_layers",
-    "images_about",
-    "is_base",
-    "superimposed",
-    "targets_of",
-]
-
 
 class ShownFrame(NamedTuple):
     """A frame of an image."""

@@ -13,8 +13,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rendicom.server.crowd import Crowd
 
-__all__ = ["HEAD_SECONDS", "Connection", "connection_class"]
-
 _MOST_HEADERS = 200
 _LARGEST_HEAD = 64 << 10
 """Bytes of a request line and its headers; the target alone may have a quarter."""

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Protocol
 
-__all__ = ["Crowd"]
-
 _log = logging.getLogger("rendicom.server")
 
 _NO_LIMIT = 1 << 31

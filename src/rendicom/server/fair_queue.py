@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rendicom.server.quarantine import Suspect
 
-__all__ = ["FairQueue", "PendingCall", "Requester", "requester"]
-
 
 @dataclass(eq=False, slots=True)
 class Requester:

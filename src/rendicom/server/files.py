@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicomweb.objects import Retrieved
 
-__all__ = ["SMALL", "Temporary", "byte_range", "send_bytes", "send_file", "stream"]
-
 SMALL = 2 << 20
 """Bytes up to which a body is read at once: cheaper than a thread for each piece."""
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)

@@ -21,8 +21,6 @@ from typing import Literal, NamedTuple, Self, cast
 
 from rendicom.errors import OptionError
 
-__all__ = ["ApiKey", "Scope", "add_key", "find_key", "parse_keys"]
-
 Scope = Literal["read", "write"]
 
 _MARK = "rendicom_"

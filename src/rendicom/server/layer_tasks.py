@@ -30,15 +30,6 @@ if TYPE_CHECKING:
     from rendicom.presentation import PresentationState
     from rendicom.values import DrawnItem
 
-__all__ = [
-    "count_pictures",
-    "find_targets",
-    "list_layers",
-    "list_references",
-    "render_layered",
-    "render_sequence",
-]
-
 _ANY = RenderOptions()
 _WITH_BAR = RenderOptions(legend=True)
 _OF_VOLUMES = ("blending", "image")

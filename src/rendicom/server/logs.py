@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rendicom.server.settings import Settings
 
-__all__ = ["be_quiet", "set_up_logs"]
-
 _OURS = ("rendicom", "uvicorn", "asyncio")
 _NOISE = (
     # Any client can make the server say these as often as it likes.

@@ -15,8 +15,6 @@ from rendicom.errors import DeletedResourceError, NoSuchResourceError
 if TYPE_CHECKING:
     from rendicom.index.catalogue import Catalogue, Entry
 
-__all__ = ["Lookup"]
-
 _T = TypeVar("_T")
 
 _SECONDS = 1.0

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rendicom.server.choosing import ShownInstance
     from rendicom.server.services import Services
 
-__all__ = ["AnswerPart", "negotiate"]
-
 
 class AnswerPart(NamedTuple):
     """One part of an answer, before it is made.

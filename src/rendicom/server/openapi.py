@@ -15,18 +15,6 @@ from rendicom.server.responses import BASE
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute
 
-__all__ = [
-    "LEVELS",
-    "RETRIEVE_STATUSES",
-    "LevelPath",
-    "describe",
-    "described",
-    "document",
-    "operation",
-    "path_parameters",
-    "problems",
-]
-
 
 class LevelPath(NamedTuple):
     """One level of the tree of resources."""

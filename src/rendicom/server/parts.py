@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.resources import Resource
     from rendicom.server.tasks import Picture
 
-__all__ = ["Content", "in_order", "send_array", "send_content", "send_parts"]
-
 _HELD = 8 << 20
 """Bytes that are made before sending starts: a short response can report failures in its head."""
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from rendicom.server.telemetry import Telemetry
     from rendicom.server.worker_pool import WorkerPool
 
-__all__ = ["Pictures", "other_types", "place_of", "request_for"]
-
 _STAGES = ("decode", "render", "encode")
 
 

@@ -12,8 +12,6 @@ from rendicom import storage
 from rendicom.engine import InstanceLocation, PictureRequest
 from rendicom.errors import RendicomError, WorkerDiedError
 
-__all__ = ["Quarantine", "Suspect", "suspect_of"]
-
 _log = logging.getLogger("rendicom.server")
 
 _SECONDS = 300.0

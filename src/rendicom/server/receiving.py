@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.composing import Composed, Made
     from rendicom.server.services import Services
 
-__all__ = ["Receiver", "location_of", "parts_of", "source_of", "spooled"]
-
 _MODELS = (DICOM_JSON, DICOM_XML)
 _STEP = 1 << 20
 

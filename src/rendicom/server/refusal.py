@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from rendicom.errors import RendicomError
 
-__all__ = ["refuse", "refuse_fault"]
-
 
 async def refuse(
     scope: Scope,

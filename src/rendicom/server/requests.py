@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from rendicom.server.services import Services
 
-__all__ = ["accepts_of", "check_number", "parameters_of", "resource_of", "services_of"]
-
 _SHORT = 500
 """Bytes of a query above which its result is not cached."""
 

@@ -15,18 +15,6 @@ from rendicom.dicomweb.problems import warning_header
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = [
-    "BASE",
-    "base_of",
-    "etag",
-    "header_of",
-    "headers_of",
-    "is_fresh",
-    "is_fresh_tag",
-    "not_modified",
-    "voi_header",
-]
-
 BASE = "/dicomweb"
 """Path of the DICOMweb services."""
 

@@ -20,8 +20,6 @@ from starlette.routing import Route, request_response
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["plain_router", "served_routes"]
-
 _Answer = Callable[[Request], Response | Awaitable[Response]]
 
 

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from rendicom.server.settings import Settings
 
-__all__ = ["serve"]
-
 _log = logging.getLogger("rendicom.server")
 
 _BACKLOG = 1024

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.resources import Resource
     from rendicom.server.negotiating import AnswerPart
 
-__all__ = ["send_rendered"]
-
 
 async def send_rendered(
     request: Request,

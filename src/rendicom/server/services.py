@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from rendicom.index.catalogue import Catalogue, Counts
     from rendicom.index.scan_scheduler import Scanner, ScanProgress
 
-__all__ = ["Services", "open_services"]
-
 _log = logging.getLogger("rendicom.server")
 
 _COUNT_SECONDS = 5.0

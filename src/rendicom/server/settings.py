@@ -18,8 +18,6 @@ from rendicom.options import RenderOptions
 from rendicom.server.addresses import host_of, is_loopback, is_network, is_origin
 from rendicom.workers.cpu_count import default_jobs
 
-__all__ = ["PREFIX", "Settings"]
-
 PREFIX = "RENDICOM_"
 _WORKER_BYTES = 1 << 30
 """Address space of an idle worker: interpreter and libraries, most of it never used."""

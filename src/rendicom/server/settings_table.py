@@ -11,8 +11,6 @@ from pydantic.fields import FieldInfo
 from rendicom.errors import OptionError
 from rendicom.server.settings import PREFIX, Settings
 
-__all__ = ["Setting", "load_settings", "settings_table"]
-
 
 class Setting(NamedTuple):
     """One setting.

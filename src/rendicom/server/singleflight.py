@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
-__all__ = ["SingleFlight"]
-
 _T = TypeVar("_T")
 
 

@@ -10,8 +10,6 @@ from rendicom.errors import UnwritableOutputError
 from rendicom.server.fair_queue import requester
 from rendicom.storage.temporary import TemporaryFolder
 
-__all__ = ["Spool", "remove_spooled"]
-
 _ATTEMPTS = 3
 
 

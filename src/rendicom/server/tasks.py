@@ -35,26 +35,6 @@ if TYPE_CHECKING:
     from rendicom.engine.measuring import MeasuredFrame, Point
     from rendicom.engine.rendered_image import RenderedImage
 
-__all__ = [
-    "IN_MEMORY",
-    "Picture",
-    "compose_instances",
-    "draw_icon",
-    "identify_instance",
-    "measure",
-    "open_image",
-    "read_bulk_data",
-    "read_frames",
-    "read_instance",
-    "read_metadata",
-    "read_metadata_xml",
-    "read_video",
-    "render_picture",
-    "travelling",
-    "warm_up",
-    "write_document",
-]
-
 IN_MEMORY = 4 << 20
 """Bytes of a store request that travel between processes; more go through temporary files."""
 _KEPT_OPEN = 64

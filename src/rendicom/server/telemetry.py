@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rendicom.server.singleflight import SingleFlight
     from rendicom.server.worker_pool import WorkerPool
 
-__all__ = ["CONTENT_TYPE", "Telemetry"]
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 

@@ -14,8 +14,6 @@ from typing import Any
 
 from rendicom.server.connections import HEAD_SECONDS, Connection
 
-__all__ = ["TlsListener"]
-
 _PAUSE = 1.0
 """Seconds before the next attempt where the system gives no socket: too many files are open."""
 

@@ -14,8 +14,6 @@ import jwt
 
 from rendicom.errors import OptionError, UnauthenticatedError
 
-__all__ = ["Claims", "Tokens"]
-
 _log = logging.getLogger("rendicom.server")
 
 _ALGORITHMS = (

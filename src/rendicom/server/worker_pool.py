@@ -14,8 +14,6 @@ from rendicom.server.logs import be_quiet
 from rendicom.server.quarantine import Quarantine, Suspect, refusal, suspect_of
 from rendicom.workers.async_worker import THREADS, AsyncWorker, processes
 
-__all__ = ["WorkerPool"]
-
 _LARGE = 4 << 20
 """Bytes above which a result is unpacked in a thread, to keep the loop free."""
 _PAUSES = (0.1, 0.5, 2.0, 5.0)

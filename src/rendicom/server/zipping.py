@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["ZIP", "send_zip"]
-
 ZIP = "application/zip"
 _MADE = (1980, 1, 1, 0, 0, 0)
 """The earliest time that an entry can have: the same study is the same archive."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["escaped", "unescaped"]
-
 # Compiled when they are first used: few names need them.
 _HALF = r"(\\*)([\ud800-\udfff])|(\\+)(?=ud[89a-f][0-9a-f]{2})"
 _ESCAPE = r"(\\+)(ud[89a-f][0-9a-f]{2})"

@@ -9,8 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["RangeFile"]
-
 _BLOCK = 1 << 20
 _BLOCKS_KEPT = 8
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["Existing", "Store", "Stored"]
-
 Existing = Literal["overwrite", "skip", "fail"]
 """Treatment of files that exist already."""
 

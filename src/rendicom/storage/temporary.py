@@ -13,8 +13,6 @@ from time import time
 
 from rendicom.errors import OptionError
 
-__all__ = ["TemporaryFolder"]
-
 _LOCK = "in-use"
 _ATTEMPTS = 5
 _PATIENCE = 10.0

@@ -29,8 +29,6 @@ from rendicom.errors import (
 from rendicom.pixels.codecs import Codec, Decoded, DecodeRequest
 from rendicom.testing.rle_streams import rle
 
-__all__ = ["CodecTests", "Example", "examples"]
-
 _STREAMS = frozenset(
     ("deflate", "htj2k", "jpeg", "jpeg-lossless", "jpeg-ls", "jpeg-xl", "jpeg2000", "rle", "video")
 )

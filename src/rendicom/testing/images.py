@@ -21,18 +21,6 @@ from rendicom.testing.writer import (
     sequence,
 )
 
-__all__ = [
-    "SECONDARY_CAPTURE",
-    "functional_groups",
-    "icc_profile",
-    "image",
-    "lookup_table",
-    "overlay",
-    "pack_bits",
-    "pack_cells",
-    "palette",
-]
-
 Array = NDArray[Any]
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"

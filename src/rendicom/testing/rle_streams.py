@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["rle"]
-
 
 def rle(frame: NDArray[Any], *, cross_rows: bool = True) -> bytes:
     """Return one frame as an RLE Lossless stream (PS3.5 G).

@@ -28,8 +28,6 @@ from rendicom.storage import Stored, is_uri, join
 if TYPE_CHECKING:
     from rendicom.storage import Store
 
-__all__ = ["AWKWARD_NAMES", "StoreTests"]
-
 AWKWARD_NAMES = (
     "100%/a%20b.dcm",
     "plus+minus-/~tilde.dcm",

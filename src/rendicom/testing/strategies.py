@@ -17,8 +17,6 @@ from rendicom.testing.writer import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["StoredImage", "damaged", "stored_images"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredImage:

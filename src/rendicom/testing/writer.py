@@ -17,21 +17,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = [
-    "BIG_ENDIAN",
-    "DEFLATED",
-    "EXPLICIT",
-    "IMPLICIT",
-    "UNDEFINED",
-    "Element",
-    "Encoding",
-    "dicom_file",
-    "element",
-    "encapsulate",
-    "sequence",
-    "write_elements",
-]
-
 Encoding = Literal["explicit-little", "implicit-little", "explicit-big"]
 Value = str | int | float | bytes
 

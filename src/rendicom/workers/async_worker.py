@@ -21,16 +21,6 @@ from rendicom.workers.deadline import REPORT
 from rendicom.workers.spawn import no_worker, spawn_options, worker_command
 from rendicom.workers.worker_process import GREETING
 
-__all__ = [
-    "THREADS",
-    "AsyncWorker",
-    "ProcessWorker",
-    "ThreadWorker",
-    "WorkerCallbacks",
-    "WorkerKind",
-    "processes",
-]
-
 _HEADER = 8
 _PIPE_BYTES = 1 << 20
 _SILENCE = 0.5

@@ -11,8 +11,6 @@ from typing import Any
 
 from rendicom.errors import out_of_memory
 
-__all__ = ["Call", "WorkerLostError", "WorkerTraceback", "pack", "perform", "unpack"]
-
 Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 _RESULT, _ERROR = b"\0", b"\1"

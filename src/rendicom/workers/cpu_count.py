@@ -7,8 +7,6 @@ import os
 from collections.abc import Iterator
 from functools import cache
 
-__all__ = ["default_jobs", "usable_cores"]
-
 _CGROUPS = "/sys/fs/cgroup"
 
 

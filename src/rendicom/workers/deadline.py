@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Self
 
-__all__ = ["REPORT", "TIMEOUT_EXIT", "RepeatedDeadline", "deadline", "report_to"]
-
 TIMEOUT_EXIT = 1
 """Exit code of a process whose time was over: faulthandler leaves no choice.
 

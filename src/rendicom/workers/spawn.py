@@ -10,8 +10,6 @@ from typing import Any
 
 from rendicom.errors import WorkerDiedError
 
-__all__ = ["WORKER_ENVIRONMENT", "no_worker", "spawn_options", "worker_command"]
-
 _COMMAND = (
     "import sys; sys.path[:] = sys.argv[1:]; "
     "from rendicom.workers.worker_process import main; main()"

@@ -27,8 +27,6 @@ from rendicom.workers.deadline import REPORT, TIMEOUT_EXIT
 from rendicom.workers.spawn import no_worker, spawn_options, worker_command
 from rendicom.workers.worker_process import GREETING
 
-__all__ = ["LocalExecutor"]
-
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
     from types import FrameType
 
-__all__ = ["GREETING", "main", "parent_is_gone"]
-
 GREETING = b"\0rendicom worker\0\n"
 """Follows whatever start-up files printed on the standard output."""
 

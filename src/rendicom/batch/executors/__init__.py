@@ -18,15 +18,6 @@ from rendicom.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "Engine",
-    "end_now",
-    "engines",
-    "is_worker_lost",
-    "open_executor",
-    "width",
-]
-
 _ROOM = "rendicom.batch.executors"
 
 

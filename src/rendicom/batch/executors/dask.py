@@ -21,8 +21,6 @@ from rendicom.extras import install_command
 from rendicom.workers.calls import WorkerLostError, pack, perform, unpack
 from rendicom.workers.spawn import WORKER_ENVIRONMENT
 
-__all__ = ["EXECUTOR", "DaskExecutor", "dask_setup"]
-
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 

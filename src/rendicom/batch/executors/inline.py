@@ -8,8 +8,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from rendicom.batch.executors import Engine
 
-__all__ = ["EXECUTOR", "InlineExecutor"]
-
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 

@@ -6,8 +6,6 @@ from concurrent.futures import Executor
 
 from rendicom.batch.executors import Engine
 
-__all__ = ["EXECUTOR"]
-
 
 def _open(*, jobs: int, address: str = "") -> Executor:  # noqa: ARG001
     from rendicom.workers.thread_pool import LocalExecutor

@@ -6,8 +6,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from rendicom.batch.executors import Engine
 
-__all__ = ["EXECUTOR"]
-
 
 def _open(*, jobs: int, address: str = "") -> Executor:  # noqa: ARG001
     return ThreadPoolExecutor(jobs, thread_name_prefix="rendicom-worker")

@@ -19,8 +19,6 @@ from rendicom.storage.names import escaped, unescaped
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["EarlierRecords", "RecordedPicture"]
-
 _COLUMNS = (
     "source", "output", "status", "frame", "bytes", "options", "pictures", "source_version",
     "recipe", "format",

@@ -7,8 +7,6 @@ import os
 
 from rendicom.errors import UnwritableOutputError
 
-__all__ = ["Journal", "unwritable"]
-
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 

@@ -14,8 +14,6 @@ from typing import BinaryIO
 
 from rendicom.batch.manifest.record_columns import COLUMNS, EMPTY, LISTS, NUMBERS, Record
 
-__all__ = ["dump", "is_manifest", "parse", "whole_length", "whole_lines"]
-
 _BEGINNING = f'{{"{COLUMNS[0]}":'.encode()
 _BLOCK = 1 << 16
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

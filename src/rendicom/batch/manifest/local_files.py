@@ -11,8 +11,6 @@ from rendicom.batch.manifest.journal import unwritable
 from rendicom.batch.manifest.lock import Lock
 from rendicom.errors import OutputExistsError, UnwritableOutputError
 
-__all__ = ["LocalFiles", "foreign"]
-
 
 class LocalFiles:
     """The JSON Lines and the table exported from them, in a folder that is made if missing.

@@ -7,8 +7,6 @@ import os
 
 from rendicom.errors import TargetInUseError, UnwritableOutputError
 
-__all__ = ["Lock"]
-
 _held: set[str] = set()
 """Files locked by this process: the system would grant the process its locks again."""
 

@@ -11,8 +11,6 @@ from rendicom.storage.names import escaped
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["PictureSizes"]
-
 
 class PictureSizes:
     """Sizes of pictures below a target.

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rendicom.batch.manifest.local_files import LocalFiles
     from rendicom.batch.manifest.remote_files import RemoteFiles
 
-__all__ = ["export_manifest", "open_files", "read_manifest", "write_table"]
-
 
 def read_manifest(location: str) -> Iterator[Record]:
     """Yield the records of a manifest, one at a time.

@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from rendicom.batch.pseudonyms import Pseudonyms
     from rendicom.batch.shard_names import ShardTemplate
 
-__all__ = [
-    "COLUMNS",
-    "EMPTY",
-    "LISTS",
-    "NO_PIXELS",
-    "NUMBERS",
-    "Record",
-    "Terms",
-    "below",
-    "records_of",
-]
-
 Record = dict[str, Any]
 
 NO_PIXELS = "no-pixels"

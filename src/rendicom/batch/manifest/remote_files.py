@@ -20,8 +20,6 @@ from rendicom.batch.manifest.journal import unwritable
 from rendicom.batch.manifest.local_files import foreign
 from rendicom.errors import UnreadableSourceError
 
-__all__ = ["RemoteFiles", "fetch", "send"]
-
 _SECONDS = 10.0
 """Between two uploads at least."""
 _SHARE = 20.0

@@ -16,8 +16,6 @@ from rendicom.storage.names import escaped
 if TYPE_CHECKING:
     from rendicom.batch.shard_names import ShardTemplate
 
-__all__ = ["Resume", "missing", "names_it"]
-
 
 class Resume:
     """Compares the units of this run with the records of earlier ones.

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
 
-__all__ = ["Manifest", "open_manifest"]
-
 _BUFFERED = 1 << 20
 """Bytes of records that wait for a flush at most."""
 

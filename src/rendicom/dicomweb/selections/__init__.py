@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.resources import Resource
     from rendicom.selection import Selection
 
-__all__ = ["SelectionForm", "address_of", "selection_forms"]
-
 
 class SelectionForm(Protocol):
     """The form of one kind of selection in a URL."""

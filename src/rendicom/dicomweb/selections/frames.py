@@ -9,8 +9,6 @@ from rendicom.selection import FrameSelection, Selection
 if TYPE_CHECKING:
     from rendicom.dicomweb.resources import Resource
 
-__all__ = ["FORM"]
-
 
 class _FrameForm:
     help = "Frames of a loop."

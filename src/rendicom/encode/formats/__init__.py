@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from rendicom.values import DisplayImage
 
-__all__ = ["EncodeSettings", "Format"]
-
 
 class EncodeSettings(NamedTuple):
     """Options of encoders.

@@ -9,8 +9,6 @@ from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.encode.timing import seconds_fraction
 from rendicom.values import DisplayImage
 
-__all__ = ["FORMAT"]
-
 
 def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
     return _encode_animation([image], [0.0], settings)

@@ -13,8 +13,6 @@ from rendicom.values import DisplayImage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FORMAT"]
-
 # A third of the time of libavif's default of 6, for the same size.
 _SPEED = 8
 _FULL_CHROMA_FROM = 75

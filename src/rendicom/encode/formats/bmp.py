@@ -8,8 +8,6 @@ from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.errors import EncodeError
 from rendicom.values import DisplayImage
 
-__all__ = ["FORMAT"]
-
 _HEADERS = 14 + 40
 
 

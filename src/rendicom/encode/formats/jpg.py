@@ -12,8 +12,6 @@ from rendicom.values import DisplayImage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FORMAT"]
-
 _ICC_LABEL = b"ICC_PROFILE\0"
 _ICC_BYTES = 65519
 _MOST_ICC_CHUNKS = 255

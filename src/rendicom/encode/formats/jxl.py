@@ -5,8 +5,6 @@ from __future__ import annotations
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.values import DisplayImage
 
-__all__ = ["FORMAT"]
-
 # Each higher effort takes two to six times as long for a few percent of the size.
 _FAST_EFFORT = 3
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.values import DisplayImage
 
-__all__ = ["FORMAT"]
-
 # A chunk's length is a 31-bit number; an image may need several IDAT.
 _IDAT_BYTES = 1 << 30
 

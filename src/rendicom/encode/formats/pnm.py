@@ -5,8 +5,6 @@ from __future__ import annotations
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.values import DisplayImage
 
-__all__ = ["FORMAT"]
-
 
 def _encode(image: DisplayImage, _settings: EncodeSettings) -> bytes:
     samples = image.samples

@@ -15,8 +15,6 @@ from rendicom.values import DisplayImage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FORMAT"]
-
 _STRIP_BYTES = 1 << 18
 _SHORT, _LONG, _RATIONAL, _UNDEFINED = 3, 4, 5, 7
 _TYPE_BYTES = {_SHORT: 2, _LONG: 4, _RATIONAL: 8, _UNDEFINED: 1}

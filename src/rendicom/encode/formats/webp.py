@@ -13,8 +13,6 @@ from rendicom.values import DisplayImage
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FORMAT"]
-
 _ICC_FLAG, _ANIMATION_FLAG = 0x20, 0x02
 _DO_NOT_BLEND = 0x02
 # Half the time of the library's default (4) at two percent more bytes.

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.plan import RenderPlan
     from rendicom.values import DisplayImage, DrawnLayer, PixelDescription
 
-__all__ = ["Displayed", "FrameDisplay", "SelectionKind", "selection_kind"]
-
 
 class Displayed(NamedTuple):
     """Samples ready to be encoded, and how they came about.

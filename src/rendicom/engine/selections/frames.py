@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rendicom.presentation import PresentationState
     from rendicom.values import PixelDescription
 
-__all__ = ["SELECTION", "read_number", "select_frame", "select_frames"]
-
 _DEFAULT_DURATION = 100.0
 """Milliseconds a frame is shown where the file does not give any timing."""
 

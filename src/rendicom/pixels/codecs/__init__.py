@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Codec", "DecodeRequest", "Decoded"]
-
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.codestreams import StreamInfo
     from rendicom.pixels.codecs import DecodeRequest
 
-__all__ = ["INSTALL", "allowed_halvings", "call", "checked", "version_of"]
-
 INSTALL = "pip install imagecodecs"
 
 

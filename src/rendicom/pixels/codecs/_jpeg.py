@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.codestream_info import StreamInfo
 
-__all__ = ["decode_jpeg"]
-
 _UNUSED_SYMBOLS = CodedWarning(
     "stream-repaired", "a Huffman table lists symbols that JPEG does not know: no code uses them"
 )

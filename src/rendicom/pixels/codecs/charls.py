@@ -14,8 +14,6 @@ from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CODEC"]
-
 _END_OF_IMAGE = b"\xff\xd9"
 
 

@@ -7,8 +7,6 @@ from rendicom.pixels.cells import native_cells
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.stored_frames import FrameBytes
 
-__all__ = ["CODEC"]
-
 
 class _Deflate:
     name = "zlib"

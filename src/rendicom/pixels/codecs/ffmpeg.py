@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-__all__ = ["CODEC", "VideoInfo", "probe"]
-
 _FORMATS = "mpeg,mpegts,mpegvideo,h264,hevc,mov"
 """Without playlists, which would make FFmpeg open any files and URLs they name."""
 _CODECS = ("mpeg1video", "mpeg2video", "h264", "hevc")

@@ -10,8 +10,6 @@ from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, checked, version_of
 from rendicom.pixels.codecs._jpeg import decode_jpeg
 
-__all__ = ["CODEC"]
-
 
 class _Lossless:
     name = "jpeg_sof3"

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.codestreams import StreamInfo
 
-__all__ = ["CODEC"]
-
 _SUBSAMPLED = CodedWarning(
     "color-model-replaced",
     "the chroma of the JPEG stream is subsampled, though the header says RGB: it is YCbCr",

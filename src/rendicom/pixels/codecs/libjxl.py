@@ -6,8 +6,6 @@ from rendicom.dicom.codestreams import parse_jpeg_xl
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
 
-__all__ = ["CODEC"]
-
 
 class _LibJXL:
     name = "libjxl"

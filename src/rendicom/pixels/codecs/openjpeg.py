@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.codestream_info import StreamInfo
 
-__all__ = ["CODEC"]
-
 _MOST_FOR_PILLOW = 1 << 26
 
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.codestream_info import StreamInfo
 
-__all__ = ["CODEC"]
-
 _ROWS_AT_ONCE = 64
 _WRAPPED_STEP = 192
 """Both neighbours lie within 32 of the two ends of a byte, or nearly so."""

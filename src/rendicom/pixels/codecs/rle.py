@@ -23,8 +23,6 @@ from rendicom.pixels.framesize import check_filling
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CODEC"]
-
 _HEADER_BYTES = 64
 _MAX_SEGMENTS = 15
 _NO_OPERATION = 128

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from rendicom.values import Corners
 
-__all__ = ["write_corners"]
-
 _LIGHT, _DARK, _OPACITY = 0.95, 0.0, 0.85
 _SIDES_A_CAPITAL = 56
 """Shorter side of the picture in heights of a capital."""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rendicom.presentation import DisplayedArea, Point, PresentationState
     from rendicom.values import Reduction
 
-__all__ = ["Affine", "Placement", "plan_placement", "quarter_turned"]
-
 _LONGEST_SIDE = 1 << 24
 
 

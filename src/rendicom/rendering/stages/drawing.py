@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from rendicom.rendering.strokes import Coverage
     from rendicom.values import Frame, OverlayPlane
 
-__all__ = [
-    "Drawing",
-    "OverlayMark",
-    "PathMark",
-    "TextMark",
-    "draw",
-    "draw_figure",
-    "draw_note",
-    "usual_thickness",
-]
-
 Colour = tuple[float, ...]
 """One gray value or three of sRGB, 0 to 1."""
 _SIDES_A_LINE = 420

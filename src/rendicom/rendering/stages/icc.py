@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from rendicom.rendering.icc_profiles import Conversion
 
-__all__ = ["apply_icc"]
-
 _RELATIVE_COLORIMETRIC = 1
 
 

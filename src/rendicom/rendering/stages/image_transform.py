@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.values import DisplayAttributes, Reduction, Viewport
 
-__all__ = ["Geometry", "apply_geometry", "plan_geometry"]
-
 _LONGEST_SIDE = 1 << 40
 
 

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     Placing = Geometry | Placement | None
 
-__all__ = ["draw_layers"]
-
 _WHITE = (1.0, 1.0, 1.0)
 
 

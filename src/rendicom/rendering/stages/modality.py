@@ -11,8 +11,6 @@ from rendicom.rendering.lut import Modality, chunks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["apply_modality"]
-
 
 def apply_modality(samples: NDArray[Any], modality: Modality) -> NDArray[np.float32]:
     """Return modality values, such as HU, as float32; NaN and infinity are kept."""

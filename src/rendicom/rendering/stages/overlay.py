@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rendicom.options import OverlayMode, RenderOptions
     from rendicom.values import DisplayAttributes, Frame, OverlayPlane
 
-__all__ = ["Overlays", "draw_overlays", "placed_bitmap", "plan_overlays"]
-
 _NEARLY_BLACK = 17
 """The brightest value in units of the largest value that counts as nearly black."""
 

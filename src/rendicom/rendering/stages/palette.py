@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from rendicom.values import LookupTable, Palette
 
-__all__ = ["ColourTable", "apply_palette", "first_mapped", "palette_entries", "spread_palette"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColourTable:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from rendicom.values import OverlayPlane, Reduction, Shutter
 
-__all__ = ["Covering", "apply_shutter"]
-
 
 class Covering(NamedTuple):
     """A shutter for an image with this vertical and horizontal pixel size.

@@ -14,8 +14,6 @@ from rendicom.rendering.lut import Tone, chunks, look_up, tone_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["apply_tone"]
-
 _LARGE = 1 << 20
 """Samples from which it pays to compare the arithmetic with the table."""
 _MEDIUM = 1 << 16

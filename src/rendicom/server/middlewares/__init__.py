@@ -13,8 +13,6 @@ from starlette.middleware import Middleware
 if TYPE_CHECKING:
     from rendicom.server.services import Services
 
-__all__ = ["middlewares"]
-
 _EXPOSED = (
     "Content-Location", "Content-Range", "ETag", "Warning", "Retry-After", "Link", "Rendicom-Voi",
 )  # fmt: skip

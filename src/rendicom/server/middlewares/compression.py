@@ -13,8 +13,6 @@ from rendicom.errors import BadRequestError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Compression"]
-
 _TEXT = ("text/", "image/svg+xml")
 _TEXT_SUBTYPES = ("json", "xml", "javascript")
 _GZIP_NAMES = ("gzip", "x-gzip", "*")

@@ -11,8 +11,6 @@ from rendicom.server.spool import remove_spooled
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Disconnect"]
-
 _GRACE = 0.02
 """Seconds before disconnects are watched for: most responses are shorter, and it costs a task."""
 _ROUTED = ("route", "endpoint", "path_params")

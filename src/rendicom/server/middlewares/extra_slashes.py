@@ -9,8 +9,6 @@ from rendicom.server.responses import BASE
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Paths"]
-
 
 class Paths:
     """Treats ``//studies`` and ``/studies/`` below the services as ``/studies``."""

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 
     from rendicom.server.settings import Settings
 
-__all__ = ["Forwarding"]
-
-
 _NAME_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]")
 _LONGEST = 8192
 

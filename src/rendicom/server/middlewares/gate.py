@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rendicom.server.auth import Principal
     from rendicom.server.services import Services
 
-__all__ = ["IDENTITY", "Gate"]
-
 IDENTITY = "rendicom.identity"
 """Key of a request's scope: the `rendicom.server.auth.Principal` of the client."""
 _KEPT_NAMES = 256

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from rendicom.server.services import Services
 
-__all__ = ["NOTES", "Observer"]
-
 _log = logging.getLogger("rendicom.server")
 
 NOTES = "rendicom.notes"

@@ -17,8 +17,6 @@ from rendicom.server.refusal import refuse
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["RequestLimits"]
-
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 1 << 20

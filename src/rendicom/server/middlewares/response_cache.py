@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rendicom.server.services import Services
     from rendicom.server.tasks import Picture
 
-__all__ = ["MADE_OF", "ResponseCache", "note"]
-
 MADE_OF = "rendicom.made-of"
 """Key of a request's scope: the source of the only picture in the response."""
 _ENDS = ("/rendered", "/thumbnail")

@@ -23,8 +23,6 @@ from rendicom.server.requests import accepts_of
 from rendicom.server.responses import BASE, base_of, etag, headers_of, is_fresh, not_modified
 from rendicom.server.routing import plain_router
 
-__all__ = ["router"]
-
 router = plain_router()
 
 _OFFERS = (Offer(WADL_XML), Offer(WADL_JSON), Offer("application/wadl+xml"))

@@ -12,8 +12,6 @@ from rendicom.server.openapi import document
 from rendicom.server.requests import services_of
 from rendicom.server.routing import plain_router
 
-__all__ = ["router"]
-
 router = plain_router(include_in_schema=False)
 
 _ASSETS = {

@@ -13,8 +13,6 @@ from rendicom.server.requests import services_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["is_landing", "landing_page"]
-
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from rendicom.index.catalogue import Entry
     from rendicom.server.services import Services
 
-__all__ = ["router"]
-
 router = plain_router()
 
 

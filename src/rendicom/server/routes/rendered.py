@@ -17,8 +17,6 @@ from rendicom.server.requests import accepts_of, parameters_of, resource_of, ser
 from rendicom.server.routing import plain_router
 from rendicom.server.sending import send_rendered
 
-__all__ = ["router"]
-
 router = plain_router()
 
 

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.mediatypes import Choice
     from rendicom.index.catalogue import Entry
 
-__all__ = ["router"]
-
 router = plain_router()
 
 _AS_STORED = "*"

@@ -23,8 +23,6 @@ from rendicom.server.requests import accepts_of, parameters_of, resource_of, ser
 from rendicom.server.responses import BASE, base_of, etag, headers_of, is_fresh, not_modified
 from rendicom.server.routing import plain_router
 
-__all__ = ["router"]
-
 router = plain_router()
 
 _OFFERS = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML, "multipart"))

@@ -10,8 +10,6 @@ from rendicom.server.requests import services_of
 from rendicom.server.routing import plain_router
 from rendicom.server.telemetry import CONTENT_TYPE
 
-__all__ = ["router"]
-
 router = plain_router(tags=["Service"])
 
 

@@ -28,8 +28,6 @@ from rendicom.server.requests import resource_of, services_of
 from rendicom.server.responses import BASE, base_of
 from rendicom.server.routing import plain_router
 
-__all__ = ["router"]
-
 router = plain_router()
 
 _OFFERS = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML))

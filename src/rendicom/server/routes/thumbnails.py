@@ -35,8 +35,6 @@ from rendicom.server.routing import plain_router
 from rendicom.server.services import Services
 from rendicom.server.tasks import Picture
 
-__all__ = ["router"]
-
 router = plain_router()
 
 _DEFAULT_THUMBNAIL = (128, 128)

@@ -18,8 +18,6 @@ from rendicom.server.requests import parameters_of, resource_of, services_of
 from rendicom.server.responses import BASE, etag, headers_of, is_fresh, not_modified
 from rendicom.server.routing import plain_router
 
-__all__ = ["router"]
-
 router = plain_router()
 
 _HELP = {

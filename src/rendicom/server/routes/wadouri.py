@@ -33,8 +33,6 @@ from rendicom.server.responses import (
 from rendicom.server.routes.landing import is_landing, landing_page
 from rendicom.server.routing import plain_router
 
-__all__ = ["router"]
-
 router = plain_router()
 
 PATHS = (BASE, f"{BASE}/", "/wado")

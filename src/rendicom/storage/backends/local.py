@@ -19,8 +19,6 @@ from rendicom.errors import (
 )
 from rendicom.storage.store import Existing, Stored
 
-__all__ = ["BACKEND"]
-
 _counter = itertools.count()
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NAMELESS = getattr(os, "O_TMPFILE", 0)

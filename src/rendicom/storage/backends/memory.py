@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
-__all__ = ["BACKEND"]
-
-
 class _Memory:
     schemes: tuple[str, ...] = ("memory",)
 

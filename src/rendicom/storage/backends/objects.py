@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
-__all__ = ["BACKEND"]
-
 _WHOLE = 8 << 20
 """An object of up to so many bytes comes in one answer."""
 _START = 1 << 20

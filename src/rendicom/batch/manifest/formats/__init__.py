@@ -12,8 +12,6 @@ from rendicom.batch.manifest.record_columns import Record
 from rendicom.errors import OptionError
 from rendicom.extras import install_command
 
-__all__ = ["TableFormat", "format_of", "lines_of"]
-
 _LINES = "jsonl"
 
 

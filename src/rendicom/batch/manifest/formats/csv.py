@@ -18,8 +18,6 @@ from rendicom.batch.manifest.formats import TableFormat
 from rendicom.batch.manifest.record_columns import COLUMNS, Record
 from rendicom.storage.names import escaped
 
-__all__ = ["TABLE"]
-
 _MARKED = ("=", "+", "-", "@", "\t", "\r", "'")
 _BETWEEN = " | "
 _BEGINNING = ",".join(COLUMNS[:3]).encode()

@@ -10,8 +10,6 @@ from rendicom.batch.manifest.formats import TableFormat
 from rendicom.batch.manifest.record_columns import COLUMNS, LISTS, NUMBERS, Record
 from rendicom.storage.names import escaped
 
-__all__ = ["TABLE"]
-
 _ROW_GROUP = 16384
 
 
