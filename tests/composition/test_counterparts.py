@@ -8,34 +8,17 @@ from scipy.spatial.transform import Rotation
 from skimage.draw import polygon2mask
 
 import rendicom
+from patientspace import affine, indices, oblique, xyz
 from phantoms import FRAME_OF_REFERENCE, PET, as_bytes, blended, dataset, segmentation, series
 
 FILL = rendicom.RenderOptions(layer_style="fill", layer_opacity=0.5)
-MATRIX = Rotation.from_euler("zyx", (25, -15, 40), degrees=True).as_matrix()
-ORIENTATION = (*MATRIX[:, 0], *MATRIX[:, 1])
+ORIENTATION = oblique(25, -15, 40)
+AXES = np.array([ORIENTATION[:3], ORIENTATION[3:], np.cross(ORIENTATION[:3], ORIENTATION[3:])])
 SPACING, POSITION, STEP = (1.3, 0.7), (11.0, -4.0, 25.0), -2.5
 SHAPE = (7, 32, 44)
 
 
-def affine(orientation, position, spacing, step):
-    """Return the matrix from slice, row, column to x, y, z."""
-    matrix = np.eye(4)
-    matrix[:3, 0] = np.cross(orientation[:3], orientation[3:]) * step
-    matrix[:3, 1] = np.multiply(orientation[3:], spacing[0])
-    matrix[:3, 2] = np.multiply(orientation[:3], spacing[1])
-    matrix[:3, 3] = position
-    return matrix
-
-
 OWN = affine(ORIENTATION, POSITION, SPACING, STEP)
-
-
-def indices(target, shape, index, source):
-    """Return slice, row and column in ``source`` of the pixels of a slice of ``target``."""
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    ones = np.ones(rows.shape)
-    points = np.stack([ones * index, rows, columns, ones]).reshape(4, -1)
-    return (np.linalg.inv(source) @ target @ points)[:3].reshape(3, *shape)
 
 
 def images(volume=None, **changes):
@@ -56,7 +39,7 @@ def drawn(image, layer, options=FILL):
 
 def moved(seg, by):
     """Return a segmentation whose frames lie ``by`` (mm along rows, columns, normal) elsewhere."""
-    shift = MATRIX @ np.asarray(by)
+    shift = by @ AXES
     for item in seg.PerFrameFunctionalGroupsSequence:
         place = item.PlanePositionSequence[0]
         place.ImagePositionPatient = [
@@ -79,7 +62,7 @@ def test_masks_of_as_many_pixels_at_another_place_are_by_position(kind, by, refe
         del seg.ReferencedSeriesSequence
     moved(seg, by)
     source = OWN.copy()
-    source[:3, 3] += MATRIX @ by
+    source[:3, 3] += by @ AXES
     for index in (0, 2, 4, 5):
         places = indices(OWN, SHAPE[1:], index, source)
         expected = map_coordinates(masks, places, order=0) > 0
@@ -199,19 +182,13 @@ def contours(kind, *paths, source=None, frame=None):
     return ds
 
 
-def in_patient(points, index):
-    points = np.asarray(points, float)
-    ones = np.ones(len(points))
-    return (OWN @ np.stack([ones * index, points[:, 1], points[:, 0], ones]))[:3].T
-
-
 @pytest.mark.parametrize("refers", [True, False])
 def test_a_keyhole_leaves_a_hole(refers):
     made = images()
     outer = np.array([[4.3, 3.2], [38.7, 3.4], [37.9, 28.6], [5.1, 27.8]])
     inner = np.array([[15.2, 10.3], [14.8, 20.6], [27.3, 21.4], [28.1, 9.7]])
     path = np.concatenate([outer, outer[:1], inner, inner[:1]])
-    layer = contours("CLOSED_PLANAR", in_patient(path, 3), source=made[3] if refers else None)
+    layer = contours("CLOSED_PLANAR", xyz(OWN, path, 3), source=made[3] if refers else None)
     expected = polygon2mask(SHAPE[1:], outer[:, ::-1]) & ~polygon2mask(SHAPE[1:], inner[:, ::-1])
     picture, _ = drawn(made[3], layer)
     np.testing.assert_array_equal((picture != 60).any(axis=-1), expected)

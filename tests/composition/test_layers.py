@@ -367,11 +367,44 @@ def test_uptake_is_by_body_weight_and_decayed_dose(attributes, seconds):
     np.testing.assert_allclose(gray.ravel(), expected, atol=0.51)
 
 
-@pytest.mark.parametrize("missing", [{"PatientWeight": None}, {"CorrectedImage": ["ATTN"]},
-                                     {"Units": "CNTS"}, {"DecayCorrection": "NONE"}])  # fmt: skip
+@pytest.mark.parametrize("missing", [
+    {"PatientWeight": None}, {"PatientWeight": "0"}, {"CorrectedImage": ["ATTN"]},
+    {"Units": "CNTS"}, {"DecayCorrection": "NONE"}, {"DecayCorrection": "FIRST"},
+])  # fmt: skip
 def test_without_what_an_uptake_is_made_of_there_is_none(missing):
     with pytest.raises(rendicom.OptionError, match="standardized uptake"):
         rendicom.open_instance(pet_slice(**missing)).display(1, rendicom.RenderOptions(suv=True))
+
+
+def uptake(ds):
+    """Return the uptake of one count."""
+    values = rendicom.RenderOptions(suv=True, values="modality")
+    return rendicom.open_instance(as_bytes(ds)).display(1, values)[7, 7] / (63 * 400)
+
+
+def test_uptake_of_what_is_not_corrected_is_by_the_dose_left_at_its_time():
+    plain = {"DecayCorrection": "NONE", "CorrectedImage": ["ATTN"], "AcquisitionTime": "102000"}
+    for more, seconds in (({}, 3749.5 + 300), ({"FrameReferenceTime": "90500"}, 3749.5 + 90.5)):
+        factor = 80000 / (3.0e8 * 2 ** (-seconds / 6586.2))
+        assert uptake(pet_slice(**plain, **more)) == pytest.approx(factor, rel=1e-6)
+
+
+def test_uptake_of_counts_is_by_the_factors_of_their_scanner():
+    def counted(creator="Philips PET Private Group", **factors):
+        ds = pet_slice(Units="CNTS")
+        block = ds.private_block(0x7053, creator, create=True)
+        for name, value in factors.items():
+            block.add_new({"suv": 0x00, "activity": 0x09}[name], "DS", value)
+        return ds
+
+    of_activity = 80000 / (3.0e8 * 2 ** (-3749.5 / 6586.2))
+    assert uptake(counted(suv="0.00125", activity="3.5")) == pytest.approx(0.00125, rel=1e-6)
+    for factors in ({"activity": "3.5"}, {"suv": "0", "activity": "3.5"}):
+        assert uptake(counted(**factors)) == pytest.approx(3.5 * of_activity, rel=1e-6)
+    assert uptake(pet_slice(Units="GML", PatientWeight=None)) == 1
+    for ds in (counted(), counted("SOMEONE", suv="0.00125")):
+        with pytest.raises(rendicom.OptionError, match="standardized uptake"):
+            uptake(ds)
 
 
 def test_the_bar_of_a_series_has_the_unit_of_its_values():

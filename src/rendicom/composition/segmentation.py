@@ -257,14 +257,13 @@ class SegmentationLayer:
                 row, column = np.argwhere(amounts > 0)[0].tolist()
                 text = f"{number} {name}".strip()
                 pieces.append(LayerLabel(text, (column + 0.5, row + 0.5), colour))
-        warning = "" if self._has_wanted(options) else "none of its segments is requested"
+        warning = "" if self._has_wanted(masks, options) else "none of its segments is requested"
         return Contribution(tuple(pieces), tuple(items), _legend(items), warning)
 
-    def _has_wanted(self, options: LayerOptions) -> bool:
-        numbers = {frame.segment for frame in self._segment_frames} | set(self._names)
-        return self._is_labelmap or any(
-            is_wanted(number, self._names.get(number, ""), options) for number in numbers
-        )
+    def _has_wanted(self, masks: Mapping[int, NDArray[Any]], options: LayerOptions) -> bool:
+        """Tell whether a segment is wanted, here or on another image."""
+        numbers = {*self._names, *masks, *(frame.segment for frame in self._segment_frames)}
+        return any(is_wanted(number, self._names.get(number, ""), options) for number in numbers)
 
 
 def _legend(items: Iterable[DrawnItem]) -> tuple[LegendRow, ...]:

@@ -360,6 +360,10 @@ WANTED: dict[int, str] = {
     0x00181078: "DT",  # Radiopharmaceutical Start DateTime
     0x00280051: "CS",  # Corrected Image
     0x00541102: "CS",  # Decay Correction
+    0x00541300: "DS",  # Frame Reference Time
     0x00541321: "DS",  # Decay Factor
+    0x70530010: "LO",  # Private Creator: Philips PET Private Group
+    0x70531000: "DS",  # SUV Factor
+    0x70531009: "DS",  # Activity Concentration Factor
     **_overlays(),
 }

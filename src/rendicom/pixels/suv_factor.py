@@ -12,47 +12,84 @@ _UNITS, _CORRECTED, _DECAY = 0x00541001, 0x00280051, 0x00541102
 _WEIGHT, _RADIOPHARMACEUTICALS = 0x00101030, 0x00540016
 _DOSE, _HALF_LIFE, _START_TIME, _START = 0x00181074, 0x00181075, 0x00181072, 0x00181078
 _SERIES, _ACQUISITION = (0x00080021, 0x00080031), (0x00080022, 0x00080032)
+_REFERENCE_TIME = 0x00541300
+_PRIVATE_CREATOR, _SUV_OF_COUNTS, _ACTIVITY_OF_COUNTS = 0x70530010, 0x70531000, 0x70531009
+_LONGEST = 1e9
+"""Milliseconds that an image may be later than its series: eleven days."""
+_PHILIPS = "PHILIPS PET PRIVATE GROUP"
 
 
 def suv_factor(attributes: Attributes) -> float | None:
-    """Return the factor from Bq/ml to an SUV in g/ml, or None if it is unknown.
+    """Return the factor from modality values to an SUV in g/ml, or None if it is unknown.
 
-    Activity that is corrected to the start of the scan (DECY, START) is compared with the dose
-    that was left then; one that is corrected to the injection (ADMIN) with the whole dose.
+    Values are an SUV already (GML), activities in Bq/ml (BQML), or counts (CNTS), for which
+    scanners of Philips give the factor to an SUV or to Bq/ml.
     """
     units = attributes.text(_UNITS).upper()
     if units == "GML":
         return 1.0
-    weight = attributes.number(_WEIGHT)
+    if units == "BQML":
+        return _of_activity(attributes)
+    if units != "CNTS" or attributes.text(_PRIVATE_CREATOR).upper() != _PHILIPS:
+        return None
+    factor = _positive(attributes, _SUV_OF_COUNTS)
+    if factor is not None:
+        return factor
+    activity, of_activity = _positive(attributes, _ACTIVITY_OF_COUNTS), _of_activity(attributes)
+    return activity * of_activity if activity is not None and of_activity is not None else None
+
+
+def _of_activity(attributes: Attributes) -> float | None:
+    """Return the factor from Bq/ml to an SUV: grams of the body for each Bq of the dose.
+
+    Activity that is corrected to the start of the scan (START) is compared with the dose that was
+    left then; one that is corrected to the injection (ADMIN) with the whole dose; one that is not
+    corrected (NONE) with the dose that was left when the values of the image occurred (PS3.3
+    C.8.9.1.1.5, C.8.9.4.1.5).
+    """
+    weight = _positive(attributes, _WEIGHT)
     items = attributes.items(_RADIOPHARMACEUTICALS)
-    if units != "BQML" or not weight or weight <= 0 or not items:
-        return None
-    if "DECY" not in (value.upper() for value in attributes.texts(_CORRECTED)):
-        return None
-    dose, half_life = items[0].number(_DOSE), items[0].number(_HALF_LIFE)
-    if not dose or dose <= 0:
+    dose = _positive(items[0], _DOSE) if items else None
+    if weight is None or dose is None:
         return None
     correction = attributes.text(_DECAY).upper()
+    is_corrected = "DECY" in (value.upper() for value in attributes.texts(_CORRECTED))
+    if is_corrected == (correction == "NONE"):
+        return None
     if correction == "ADMIN":
         return weight * 1000 / dose
-    elapsed = _elapsed(attributes, items[0])
-    if correction != "START" or elapsed is None or not half_life or half_life <= 0:
+    half_life = _positive(items[0], _HALF_LIFE)
+    elapsed = _elapsed(attributes, items[0], is_corrected=is_corrected)
+    if correction not in ("START", "NONE") or elapsed is None or half_life is None:
         return None
     left = dose * 2 ** (-elapsed / half_life)
     return weight * 1000 / left if left > 0 else None
 
 
-def _elapsed(attributes: Attributes, item: Attributes) -> float | None:
-    """Return the seconds from the injection to the start of the scan.
+def _positive(attributes: Attributes, tag: int) -> float | None:
+    value = attributes.number(tag)
+    return value if value is not None and value > 0 else None
 
-    That is the time of the series, or that of the acquisition where the series' is later: then
-    it is a series that was made afterwards.
+
+def _elapsed(attributes: Attributes, item: Attributes, *, is_corrected: bool) -> float | None:
+    """Return the seconds from the injection to the moment that the values are of.
+
+    Values are corrected to the time of the series, or to that of the acquisition where the series'
+    is later: then it is a series that was made afterwards. Those that are not corrected are of the
+    Frame Reference Time, which counts from the series, or of the acquisition.
     """
     times = [_moment(*(attributes.text(tag) for tag in pair)) for pair in (_SERIES, _ACQUISITION)]
     scans = [time for time in times if time is not None]
     if not scans:
         return None
     scan = min(scans)
+    if not is_corrected:
+        offset = attributes.number(_REFERENCE_TIME)
+        begun, acquired = times
+        if offset is not None and begun is not None and abs(offset) < _LONGEST:
+            scan = begun + timedelta(milliseconds=offset)
+        else:
+            scan = acquired or scan
     start = _moment(item.text(_START)[:8], item.text(_START)[8:].split("+")[0].split("-")[0])
     if start is None:
         start = _moment(scan.strftime("%Y%m%d"), item.text(_START_TIME))
