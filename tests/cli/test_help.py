@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +54,21 @@ def test_help_fits_the_terminal_and_has_examples(name: str, help_of) -> None:
     assert len(wide.splitlines()) <= len(narrow.splitlines())
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_what_is_said_of_an_example_fits_the_terminal(name: str, columns: int, help_of) -> None:
+    text = help_of(name, columns).partition("Examples:\n")[2]
+    said = [line for line in text.splitlines() if "   " in line.strip() or line[4:5] == " "]
+    assert max(map(len, said), default=0) <= columns
+    words = [word for line in examples_of(name) for word in line.split()]
+    assert [word for word in words if word not in text] == []
+
+
+def test_a_group_alone_shows_its_help(run) -> None:
+    assert run("manifest").out == run("manifest", "--help").out
+    assert run("manifest").status == 0
+
+
 def test_wide_terminals_are_used(help_of) -> None:
     assert 120 < max(map(len, help_of("convert", 140).splitlines())) <= 140
 
@@ -64,6 +82,11 @@ def test_options_stand_under_headings(help_of) -> None:
         assert found, each.name
         titles = [line for line in heading.splitlines() if line.endswith(":") and line[0] != " "]
         assert titles[-1] == f"{each.group}:"
+
+
+def examples_of(name: str) -> list[str]:
+    epilog = (COMMANDS[name] if name else commands).epilog or ""
+    return [line.strip() for line in epilog.splitlines() if line.startswith("  ")]
 
 
 def examples() -> Iterator[str]:
@@ -151,6 +174,22 @@ def test_choices_and_commands_are_completed() -> None:
 ])  # fmt: skip
 def test_words_of_values_are_completed(option: str, typed: str, wanted: list[str]) -> None:
     assert completions("convert", "a.dcm", option, typed) == [("plain", each) for each in wanted]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+def test_fish_completes_values_and_help_with_commas(run, here: Path) -> None:
+    (here / "rendicom.fish").write_text(run("completion", "fish").out, encoding="utf-8")
+    (here / "a,b.dcm").touch()
+    program = Path(sys.executable).parent
+    asked = (
+        f"set PATH {program} $PATH; source rendicom.fish; complete -C 'rendicom convert --prese';"
+        "complete -C 'rendicom info a'"
+    )
+    found = subprocess.run(
+        ["fish", "--no-config", "-c", asked], cwd=here, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert "--preset\tCommon CT window, by name." in found
+    assert "a,b.dcm" in "\n".join(found)
 
 
 def test_help_and_version(run) -> None:

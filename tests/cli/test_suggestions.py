@@ -57,11 +57,11 @@ def test_advice_names_options_that_exist(option: str, run, samples) -> None:
 
 
 @pytest.mark.parametrize(("typed", "said"), [
-    (["convrt", "a"], "No such command 'convrt': did you mean convert?"),
-    (["Doctor"], "No such command 'Doctor': did you mean doctor?"),
-    (["dcm2jpg", "a.dcm"], "No such command 'dcm2jpg': use rendicom convert"),
-    (["version"], "No such command 'version': use rendicom --version"),
-    (["xyzzy"], "No such command 'xyzzy' (see"),
+    (["convrt", "a"], "No such command or file 'convrt': did you mean convert?"),
+    (["Doctor"], "No such command or file 'Doctor': did you mean doctor?"),
+    (["dcm2jpg", "a.dcm"], "No such command or file 'dcm2jpg': use rendicom convert"),
+    (["version"], "No such command or file 'version': use rendicom --version"),
+    (["xyzzy"], "No such command or file 'xyzzy' (see"),
     (["convert", "a.dcm", "--presett", "lung"], "option: --presett: did you mean --preset?"),
     (["convert", "a.dcm", "--Max-Size=5"], "option: --Max-Size: did you mean --max-size?"),
     (["convert", "a.dcm", "--zzz"], "No such option: --zzz (see"),
@@ -74,6 +74,13 @@ def test_advice_names_options_that_exist(option: str, run, samples) -> None:
     (["get", "http://localhost", "out", "--windowCenter", "40"], "use --window CENTER,WIDTH"),
     (["--json", "doctor"], "No such option: --json"),
     (["convert", "a.dcm", "--window", "2"], "did you mean --voi window:2?"),
+    (["convert", "a.dcm", "--window", "lng"], "did you mean --preset lung?"),
+    (["convert", "a.dcm", "--window", "soft-tissue"], "did you mean --preset soft-tissue?"),
+    (["convert", "a.dcm", "--window", "40,400,linaer"], "did you mean linear?"),
+    (["convert", "a.dcm", "--annotation", "pateint"], "did you mean patient?"),
+    (["convert", "a.dcm", "--layer-style", "outlin"], "did you mean outline?"),
+    (["convert", "--overlays", "FFFF", "a.dcm"], "--overlays takes no value"),
+    (["convert", "a.dcm", "--preset"], "requires an argument. (see rendicom convert --help)"),
 ])  # fmt: skip
 def test_what_is_misspelt(typed: list[str], said: str, run) -> None:
     result = run(*typed)

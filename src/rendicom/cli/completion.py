@@ -31,7 +31,9 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(kind(commands, {}, "rendicom", "_RENDICOM_COMPLETE").source())
+    script = kind(commands, {}, "rendicom", "_RENDICOM_COMPLETE").source()
+    # click's own script for fish cuts values and help at every comma.
+    click.echo(script.replace('string split "," $', 'string split --max 1 "," $'))
 
 
 command = FlagCommand(

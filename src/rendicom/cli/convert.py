@@ -44,18 +44,18 @@ _OBJECTS, _MESSAGES = "Other objects", "Messages"
 _EXAMPLES = """\
 \b
 Examples:
-  rendicom convert ct.dcm                              ct.jpg in the current folder
+  rendicom convert ct.dcm                          write ct.jpg here
   rendicom convert ct.dcm lung.png --preset lung
   rendicom convert ct.dcm small.jpg --window 40,400 --max-size 512
-  rendicom convert study/ pictures/ --format png       every frame of every file
+  rendicom convert study/ pictures/ --format png   every frame of every file
   rendicom convert cine.dcm loop.gif --frames 1-30
-  rendicom convert archive/ pictures/ --resume         continue an earlier run
+  rendicom convert archive/ pictures/ --resume     continue an earlier run
   rendicom convert scans.zip s3://bucket/out/ --layout {SOPInstanceUID}.{ext}
   rendicom convert xray.dcm xray.png --bit-depth 16
   rendicom convert mr.dcm mr.png --presentation-state state.dcm
   rendicom convert ct.dcm ct.png --layer seg.dcm --layer dose.dcm
-  rendicom convert seg.dcm pictures/ --on ct/          the images it refers to
-  rendicom convert report.dcm report.html              also txt, xml, and pdf if it contains one
+  rendicom convert seg.dcm pictures/ --on ct/      the images it refers to
+  rendicom convert report.dcm report.html          also .txt and .xml
   rendicom convert ct.dcm hu.tiff --values modality
   curl -s URL | rendicom convert - - --format png > picture.png
 """

@@ -11,7 +11,7 @@ import click
 
 from rendicom.cli.choices import NearestChoice, completed_forms, completed_paths
 from rendicom.errors import OptionError
-from rendicom.options import Parameter, RenderOptions, parameters
+from rendicom.options import PRESETS, Parameter, RenderOptions, parameters
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Not compiled until a command line needs it, as it delays each start.
 _LIKE_A_VALUE = (
     r"(?i)[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)%?|yes|no|true|false|on|off|#[0-9a-f]{3,8}"
+    r"|(?-i:[0-9A-F]{4})"
 )
 _FRACTION = r"[+-]?[0-9]*[.,][0-9]+%?"
 
@@ -67,7 +68,12 @@ class FlagCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take in the arguments; refuse values of switches, and options of other programs."""
         self._refuse_values_of_switches(ctx, args)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            # click leaves it out where an option lacks its value.
+            error.ctx = error.ctx or ctx
+            raise
 
     def _refuse_values_of_switches(self, context: click.Context, args: list[str]) -> None:
         """Raise a usage error for ``-q 0.9``: the number would be taken for a path."""
@@ -102,6 +108,37 @@ class FlagCommand(click.Command):
         for title, records in sections.items():
             with formatter.section(title or "Options"):
                 formatter.write_dl(records, col_max=max(30, formatter.width // 3))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples."""
+        write_examples(self.epilog, formatter)
+
+
+class FlagGroup(click.Group):
+    """A group of commands that shows its help if none of them is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take in the arguments; without any, ask for the help."""
+        return super().parse_args(ctx, args or ["--help"])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples."""
+        write_examples(self.epilog, formatter)
+
+
+def write_examples(epilog: str | None, formatter: click.HelpFormatter) -> None:
+    """Write commands as they are; what is said of them goes below where a line is too short."""
+    lines = (epilog or "").removeprefix("\b\n").splitlines()
+    formatter.write_paragraph()
+    with formatter.indentation():
+        parts = [re.split(_GAP, line, maxsplit=1) for line in lines]
+        room = formatter.width - formatter.current_indent
+        if any(len(part) > 1 and len(line) > room for part, line in zip(parts, lines, strict=True)):
+            lines = [f"\n{' ' * 6}".join(part) for part in parts]
+        formatter.write_text("\n".join(("\b", *lines)))
+
+
+_GAP = r"(?<=\S) {3,}"
 
 
 def _refuse_foreign(typed: str, context: click.Context) -> None:
@@ -173,10 +210,21 @@ def rendering_options(given: Mapping[str, str | bool | None]) -> RenderOptions:
     try:
         return RenderOptions.parse(texts)
     except OptionError as error:
-        # With dcm2jpg, --window 2 is the second window of the file.
-        number = texts.get("window", "")
-        meant = f": did you mean --voi window:{number}?" if number.isdecimal() else ""
-        raise click.UsageError(f"{error}{meant}") from None
+        meant = _meant(str(error), texts.get("window", ""))
+        raise click.UsageError(f"{error}{f': did you mean {meant}?' if meant else ''}") from None
+
+
+def _meant(message: str, window: str) -> str:
+    """Return what was probably meant by a refused value, or an empty text."""
+    from rendicom.cli.suggestions import nearest
+
+    if window.isdecimal():  # with dcm2jpg the second window of the file is --window 2
+        return f"--voi window:{window}"
+    preset = nearest(window, PRESETS) if window.replace("-", "").isalpha() else ""
+    if preset:
+        return f"--preset {preset}"
+    refused = re.fullmatch(r".*'(.*)' is not one (?:or both )?of (.*)", message)
+    return nearest(refused[1], refused[2].split(", ")) if refused else ""
 
 
 def _text(value: str | bool) -> str:

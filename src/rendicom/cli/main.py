@@ -55,8 +55,14 @@ class _Commands(click.Group):
             from rendicom.cli.suggestions import advice_on_command
 
             advice = advice_on_command(args[0], _COMMANDS)
-            ctx.fail(f"No such command '{args[0]}'{f': {advice}' if advice else ''}")
+            ctx.fail(f"No such command or file '{args[0]}'{f': {advice}' if advice else ''}")
         return super().resolve_command(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the examples."""
+        from rendicom.cli.flags import write_examples
+
+        write_examples(self.epilog, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return commands, and files where no command starts so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rendicom.cli.flags import FlagCommand
+from rendicom.cli.flags import FlagCommand, FlagGroup
 
 _HELP = """\
 Export MANIFEST, the JSON Lines of a run, to TABLE: .csv or .parquet.
@@ -27,9 +27,9 @@ def export(manifest: str, table: str) -> None:
 
 
 _PATH = click.Path(path_type=str, readable=False)
-command = click.Group(
+command = FlagGroup(
     "manifest",
-    help="Work with the manifest of a run over many files.",
+    help="Work with the manifest of a run.",
     epilog=_EXAMPLES,
     commands=[
         FlagCommand(

@@ -29,8 +29,8 @@ Exit status: 0 after a normal stop, 1 if it could not start, 2 if an option is w
 _EXAMPLES = """\
 \b
 Examples:
-  rendicom serve studies/ --open                        view a folder in the browser
-  rendicom serve studies/ --data index/ --writable      keep the index, and let clients store
+  rendicom serve studies/ --open                     view it in the browser
+  rendicom serve studies/ --data index/ --writable   keep the index, take uploads
   rendicom serve s3://bucket/archive/ --data index/
   rendicom serve studies/ --host 0.0.0.0 --api-key-file keys.txt
 """

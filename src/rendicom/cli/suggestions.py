@@ -122,7 +122,12 @@ _OPTIONS = {
     "--output": "TARGET, the last path",
     "-r": "leave it out: a folder is read with all its subfolders",
     "--recursive": "leave it out: a folder is read with all its subfolders",
+    "--height": "--max-size N, or --viewport W,H",
     "--resize": "--max-size N, or --viewport W,H",
+    "--size": "--max-size N, or --viewport W,H",
+    "--width": "--max-size N, or --viewport W,H",
+    "-d": "-v",
+    "--debug": "-v",
 }
 """Options of other programs, and their equivalents here."""
 
