@@ -10,8 +10,8 @@ import pytest
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, as_bytes, dataset, segmentation, series
 from rendicom.composition.opening import open_located
-from rendicom.composition.polygons import thinned
 from rendicom.engine import Instance
+from rendicom.rendering.polygons import thinned
 
 DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 

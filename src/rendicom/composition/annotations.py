@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 
 from rendicom.composition.base import OTHER_IMAGES, Contribution, as_share, is_wanted
-from rendicom.composition.polygons import polygon_mask, thinned
 from rendicom.composition.references import references_in
 from rendicom.pixels.cielab import srgb_of_dicom_lab
 from rendicom.presentation import GraphicObject, GraphicType
 from rendicom.rendering.graphic_paths import path_of
-from rendicom.rendering.label_colors import label_colours
+from rendicom.rendering.label_colors import default_colours
 from rendicom.rendering.layers import LayerMask, LayerPath, LegendRow
+from rendicom.rendering.polygons import polygon_mask, thinned
 from rendicom.values import DrawnItem
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class AnnotationLayer:
             near = _near(group.kind, placed, group.starts, base.shape)
             if not near.size:
                 continue
-            colour = group.colour or self._default_colours[group.number % 256]
+            colour = group.colour or default_colours()[group.number % 256]
             items.append(DrawnItem(group.number, group.label, colour))
             mask = np.zeros(base.shape, np.bool_)
             for index in near.tolist():
@@ -112,11 +112,6 @@ class AnnotationLayer:
             column, row = (0, 0) if self._is_of_frame else base.tile or (0, 0)
             return group.points[:, :2] - (column, row)
         return base.plane.to_pixels(group.points)[:, :2] + 0.5
-
-    @cached_property
-    def _default_colours(self) -> list[tuple[int, int, int]]:
-        table = label_colours({}, bits=8, bit_depth=8)
-        return [(red, green, blue) for red, green, blue in table.tolist()]
 
     @cached_property
     def _groups(self) -> tuple[_Group, ...]:

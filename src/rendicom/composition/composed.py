@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom import engine
 from rendicom.composition.blank import blank_image
@@ -72,10 +72,8 @@ class ComposedObject(HeaderAttributes):
                 frame_durations=(),
             )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Close the object that it was made from."""
         self._said.close()
 
     def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:  # noqa: ARG002

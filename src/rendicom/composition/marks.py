@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple, cast, get_args
 import numpy as np
 
 from rendicom.composition.base import OTHER_IMAGES, Contribution, as_share, is_wanted
-from rendicom.composition.polygons import thinned
 from rendicom.composition.references import references_in
 from rendicom.presentation import GraphicObject, GraphicType
 from rendicom.rendering.graphic_paths import path_of
-from rendicom.rendering.label_colors import label_colours
+from rendicom.rendering.label_colors import default_colours
 from rendicom.rendering.layers import LayerLabel, LayerPath, LegendRow
+from rendicom.rendering.polygons import thinned
 from rendicom.values import DrawnItem
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ReportLayer:
                 return Contribution(
                     tuple(pieces), tuple(items), warning="it has too many points: not all are drawn"
                 )
-            red, green, blue = self._colours[min(mark.number, len(self._colours) - 1)]
+            red, green, blue = default_colours()[min(mark.number, 255)]
             colour = as_share((red, green, blue))
             pieces += [LayerPath(tuple(path), colour) for path in paths]
             if options.has_labels:
@@ -111,11 +111,6 @@ class ReportLayer:
     def frames_of_reference(self) -> set[str]:
         """Return the coordinate systems of marks in patient space."""
         return {mark.frame_of_reference for mark in self._marks} - {""}
-
-    @cached_property
-    def _colours(self) -> list[tuple[int, int, int]]:
-        table = label_colours({}, bits=8, bit_depth=8)
-        return [(red, green, blue) for red, green, blue in table.tolist()]
 
     @cached_property
     def _marks(self) -> tuple[_Mark, ...]:

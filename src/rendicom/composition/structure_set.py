@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rendicom.composition.base import Contribution, as_share, is_wanted
-from rendicom.composition.polygons import polygon_mask, thinned
 from rendicom.composition.references import references_in
 from rendicom.rendering.label_colors import label_colours
 from rendicom.rendering.layers import LayerLabel, LayerMask, LayerPath, LegendRow
+from rendicom.rendering.polygons import polygon_mask, thinned
 from rendicom.values import DrawnItem
 
 if TYPE_CHECKING:

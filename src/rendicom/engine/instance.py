@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.engine.explanation import Explanation
@@ -90,12 +90,6 @@ class Instance(FrameSequence):
         self._given_frames, self._open_layers = frames, open_layers
         self.threads = threads
         self._plan: tuple[tuple[Any, ...], RenderPlan] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file, if the instance opened one."""

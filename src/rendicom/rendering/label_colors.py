@@ -49,6 +49,13 @@ def label_colours(
 
 
 @cache
+def default_colours() -> tuple[tuple[int, int, int], ...]:
+    """Return 256 colors for objects without their own, by number; 0 is black."""
+    table = label_colours({}, bits=8, bit_depth=8)
+    return tuple((red, green, blue) for red, green, blue in table.tolist())
+
+
+@cache
 def _found_by_code() -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
     """Return the listed colors as sorted numbers, and the place of each in the list."""
     codes = _listed() @ _WEIGHTS

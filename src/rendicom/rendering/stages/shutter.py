@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rendicom.rendering.blending import as_colour, paintable
+from rendicom.rendering.polygons import polygon_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,47 +68,11 @@ def _open(shape: tuple[int, ...], covering: Covering) -> NDArray[np.bool_]:
         stretch = pixel_size[0] / pixel_size[1]
         is_open &= ((rows - row) * stretch) ** 2 + (columns - column) ** 2 <= radius**2
     if shutter.polygon:
-        is_open &= _inside(shape, shutter.polygon)
+        corners = np.array(shutter.polygon, np.float64)[:, ::-1] - 1
+        is_open &= polygon_mask(corners, (shape[0], shape[1]))
     if shutter.bitmap is not None:
         is_open &= ~_plane(shape, shutter.bitmap)
     return is_open
-
-
-def _inside(shape: tuple[int, ...], vertices: tuple[tuple[float, float], ...]) -> NDArray[np.bool_]:
-    """Return the pixels inside a polygon of row, column pairs, its edges included."""
-    ends = np.array(vertices, np.float64)
-    starts = np.roll(ends, 1, axis=0)
-    inside = np.zeros(shape, np.bool_)
-    for row in range(1, shape[0] + 1):
-        places = _crossings(starts, ends, row)
-        spans = [*zip(places[::2], places[1::2], strict=False), *_touched(starts, ends, row)]
-        for low, high in spans:
-            first, last = np.ceil(low - 1e-9), np.floor(high + 1e-9)
-            inside[row - 1, max(0, int(first) - 1) : max(0, int(last))] = True
-    return inside
-
-
-def _crossings(starts: NDArray[np.float64], ends: NDArray[np.float64], row: float) -> list[float]:
-    """Return the columns where the outline crosses a row, in ascending order."""
-    crosses = (starts[:, 0] <= row) != (ends[:, 0] <= row)
-    (row0, column0), (row1, column1) = starts[crosses].T, ends[crosses].T
-    places: list[float] = np.sort(
-        column0 + (row - row0) / (row1 - row0) * (column1 - column0)
-    ).tolist()
-    return places
-
-
-def _touched(
-    starts: NDArray[np.float64], ends: NDArray[np.float64], row: float
-) -> list[tuple[float, float]]:
-    """Return horizontal edges and vertices of the outline in a row."""
-    return [
-        (min(column, ends[index, 1]), max(column, ends[index, 1]))
-        if ends[index, 0] == row
-        else (column, column)
-        for index, (at, column) in enumerate(starts)
-        if at == row
-    ]
 
 
 def _plane(shape: tuple[int, ...], plane: OverlayPlane) -> NDArray[np.bool_]:
