@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rendicom.client.response_models import values
+from rendicom.dicom.person_names import NAME_GROUPS
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, dict):
         # A name is shown in the letters most can read; a sequence has no place in a row.
-        names = (value.get(each) for each in ("Alphabetic", "Ideographic", "Phonetic"))
+        names = (value.get(each) for each in NAME_GROUPS)
         return next((name for name in names if isinstance(name, str) and name), "")
     if isinstance(value, float) and value.is_integer():
         value = int(value)

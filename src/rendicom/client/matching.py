@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rendicom.client.response_models import Model, values
+from rendicom.dicom.person_names import name_of_model
 from rendicom.dicomweb.query import Match, Query, parse_path, parse_query
 from rendicom.dicomweb.search_parameters import FLAGS, Pairs
 from rendicom.dicomweb.searchkeys import RETURNED_KEYS, SearchLevel
@@ -299,8 +300,7 @@ def _verdict(model: Model, match: Match) -> bool | None:
 def _text(value: Any) -> str:
     """Return a value as text; the groups of a name with equals signs between."""
     if isinstance(value, Mapping):
-        groups = (value.get(name, "") for name in ("Alphabetic", "Ideographic", "Phonetic"))
-        return "=".join(str(group or "") for group in groups)
+        return name_of_model(value)
     return "" if value is None else str(value)
 
 

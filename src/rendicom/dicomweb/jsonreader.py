@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
+from rendicom.dicom.person_names import NAME_GROUPS
 from rendicom.dicom.pydicom_calls import pydicom_raises, quiet_pydicom
 from rendicom.dicomweb.jsonvalues import BINARY_VRS, BULK_VRS, values_of
 from rendicom.errors import BadRequestError
@@ -29,7 +30,6 @@ _FLOATS = frozenset(("FD", "FL"))
 _DIGITS = frozenset(("DS", "IS"))
 _VRS = frozenset((*_TEXT, *BINARY_VRS, *_RANGES, *_FLOATS, *_DIGITS, "AT", "PN", "SQ"))
 _NO_NUMBERS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
 _DECIMAL_BYTES = 16
 _UTF8 = "ISO_IR 192"
@@ -225,7 +225,7 @@ def _person_name(name: str, value: Any) -> str:
         return value  # of servers before the 2014 edition
     if not isinstance(value, dict):
         raise BadRequestError(f"a value of attribute {name} is not a person name")
-    groups = [value.get(group) or "" for group in _NAME_GROUPS]
+    groups = [value.get(group) or "" for group in NAME_GROUPS]
     if not all(isinstance(group, str) and _is_unicode(group) for group in groups):
         raise BadRequestError(f"a value of attribute {name} is not a person name")
     return "=".join(groups).rstrip("=")

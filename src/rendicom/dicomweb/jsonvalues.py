@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from rendicom.dicom.person_names import name_model
+
 BINARY_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 BULK_VRS = BINARY_VRS | frozenset(
     ("DS", "FD", "FL", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV")
@@ -17,7 +19,6 @@ _ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
 _TRAILING_ONLY = frozenset(("LT", "ST", "UC", "UR", "UT"))
 _EXACT = 1 << 53
 """Beyond it a JSON number may lose its last digits."""
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _PADDING = " \0"
 
 
@@ -36,22 +37,14 @@ def read_text(vr: str, text: str) -> list[Any]:
         text = text.strip(_PADDING) if vr not in _TRAILING_ONLY else text.rstrip(_PADDING)
         if not text:
             return []
-        return [_person_name(text)] if vr == "PN" else [text]
+        return [name_model(text)] if vr == "PN" else [text]
     texts = [
         each.strip(_PADDING) if vr not in _TRAILING_ONLY else each.rstrip(_PADDING)
         for each in text.split("\\")
     ]
     if vr == "PN":
-        return [_person_name(each) if each else None for each in texts]
+        return [name_model(each) if each else None for each in texts]
     return [each or None for each in texts]
-
-
-def _person_name(text: str) -> dict[str, str] | None:
-    """Return the component groups that are there (PS3.5 6.2.1)."""
-    if "=" not in text:
-        return {"Alphabetic": text}
-    groups = zip(_NAME_GROUPS, text.split("="), strict=False)
-    return {name: group.strip(" ") for name, group in groups if group.strip(" ")} or None
 
 
 # --- readers of VRs that know no character set -------------------------------------------------

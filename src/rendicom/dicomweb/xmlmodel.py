@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
+from rendicom.dicom.person_names import NAME_GROUPS, NAME_PARTS
 from rendicom.dicomweb.jsonreader import read_model
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.jsonmodel import JsonModel
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_NAME_PARTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, whatever they are written as."""
 _HEAD = f'<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel xmlns="{NAMESPACE}"'
@@ -96,9 +95,9 @@ def _content(vr: str, attribute: JsonModel) -> Iterator[str]:
 
 def _person_name(number: int, value: JsonModel) -> Iterator[str]:
     yield f'<PersonName number="{number}">\n'
-    for group in _NAME_GROUPS:
+    for group in NAME_GROUPS:
         if group in value:
-            parts = zip(_NAME_PARTS, value[group].split("^"), strict=False)
+            parts = zip(NAME_PARTS, value[group].split("^"), strict=False)
             named = "".join(f"<{name}>{_text(part)}</{name}>" for name, part in parts if part)
             yield f"<{group}>{named}</{group}>\n"
     yield "</PersonName>\n"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, NoReturn
 from xml.parsers import expat
 
+from rendicom.dicom.person_names import NAME_GROUPS, NAME_PARTS
 from rendicom.errors import BadRequestError
 
 _MAX_DEPTH = 256
 """Of XML elements: three to a level of sequences."""
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_NAME_PARTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 _GAP = 1000
 """More empty values in a row than any list needs."""
 _CHILDREN = {
@@ -18,10 +17,10 @@ _CHILDREN = {
     "NativeDicomModel": frozenset(("DicomAttribute",)),
     "Item": frozenset(("DicomAttribute",)),
     "DicomAttribute": frozenset(("Value", "Item", "PersonName", "InlineBinary", "BulkData")),
-    "PersonName": frozenset(_NAME_GROUPS),
-    **dict.fromkeys(_NAME_GROUPS, frozenset(_NAME_PARTS)),
+    "PersonName": frozenset(NAME_GROUPS),
+    **dict.fromkeys(NAME_GROUPS, frozenset(NAME_PARTS)),
 }
-_WITH_TEXT = frozenset(("Value", "InlineBinary", *_NAME_PARTS))
+_WITH_TEXT = frozenset(("Value", "InlineBinary", *NAME_PARTS))
 _FIRST_BLOCK, _LAST_BLOCK = 0x10, 0xFF
 
 
@@ -81,7 +80,7 @@ class _Reader:
                 self._items.append(_Item())
             elif name == "PersonName":
                 self._person = {}
-        elif name in _NAME_GROUPS:
+        elif name in NAME_GROUPS:
             self._parts = {}
         elif name == "BulkData":
             self._attributes[-1].set("BulkDataURI", attributes.get("uri", ""))
@@ -105,10 +104,10 @@ class _Reader:
             self._attributes[-1].put(self._numbers.pop(), self._person)
         elif name == "InlineBinary":
             self._attributes[-1].set(name, "".join(text.split()))
-        elif name in _NAME_GROUPS:
-            parts = [self._parts.get(part, "") for part in _NAME_PARTS]
+        elif name in NAME_GROUPS:
+            parts = [self._parts.get(part, "") for part in NAME_PARTS]
             self._person[name] = "^".join(parts).rstrip("^")
-        elif name in _NAME_PARTS:
+        elif name in NAME_PARTS:
             self._parts[name] = text
         self._text = []
 

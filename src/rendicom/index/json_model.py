@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from rendicom.dicom.person_names import name_model
 from rendicom.index.records import Level
 from rendicom.index.search_keys import KEYS, RETURNED, VIRTUAL, Keys, name_of
-
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 COMMON: dict[str, Any] = {
     "00080005": {"vr": "CS", "Value": ["ISO_IR 192"]},  # Specific Character Set
@@ -79,17 +78,12 @@ def element(below: str | Keys, values: Sequence[Any]) -> dict[str, Any]:
         ]
         return {"vr": "SQ", "Value": [model_of(item, parts) for item in values]}
     if below == "PN":
-        values = [_person_name(value) if isinstance(value, str) else None for value in values]
+        values = [name_model(value) if isinstance(value, str) else None for value in values]
     return (
         {"vr": below, "Value": list(values)}
         if any(v is not None for v in values)
         else {"vr": below}
     )
-
-
-def _person_name(text: str) -> dict[str, str] | None:
-    groups = zip(_NAME_GROUPS, text.split("="), strict=False)
-    return {name: group.strip() for name, group in groups if group.strip()} or None
 
 
 def counted(tag: int, values: Sequence[Any]) -> dict[str, Any]:

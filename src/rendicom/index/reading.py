@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from rendicom import storage
 from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.file_kind import HEAD_LENGTH, kind_of_head, version_of
+from rendicom.dicom.person_names import name_of_model
 from rendicom.dicom.picture_tags import PIXEL_KEYWORDS
 from rendicom.errors import RendicomError, UnreadableSourceError
 from rendicom.index.records import Indexed, Rejected
@@ -256,7 +257,7 @@ def _kept(model: Mapping[str, Any], keys: Keys) -> dict[str, list[Any]]:
 def _plain(value: Any, vr: str) -> Any:
     """Return a value as it is kept: names as text, dates and times without their old marks."""
     if isinstance(value, dict):
-        value = "=".join(str(value.get(group, "")) for group in _NAME_GROUPS).rstrip("=")
+        value = name_of_model(value)
     if not isinstance(value, str):
         return value if isinstance(value, int | float) else None
     text = value.replace("\0", "").encode("utf-8", "replace").decode()
@@ -267,9 +268,6 @@ def _plain(value: Any, vr: str) -> Any:
     elif vr == "TM":
         text = text.replace(":", "")
     return text.strip() or None
-
-
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 def _first(model: Mapping[str, Any], tag: str) -> Any:
