@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rendicom.workers import worker_process
-from rendicom.workers.deadline import deadline
+from rendicom.workers.deadline import RepeatedDeadline
 from rendicom.workers.worker_process import parent_is_gone
 
 
@@ -95,12 +95,12 @@ def leave(code: int) -> NoReturn:
 
 def hang_with_lock(seconds: float | None) -> None:
     """Sleep in C without giving up the interpreter: no Python code runs in this worker_process."""
-    with deadline(seconds):
+    with RepeatedDeadline(seconds):
         ctypes.PyDLL(None).sleep(60)
 
 
 def hang_without_lock(seconds: float) -> None:
-    with deadline(seconds):
+    with RepeatedDeadline(seconds):
         time.sleep(60)
 
 
@@ -112,18 +112,18 @@ def outstay(seconds: float) -> None:
 
 def hang_in_a_thread(seconds: float) -> str:
     """Keep the deadlines of other threads, and miss one in the middle."""
-    with deadline(60):
+    with RepeatedDeadline(60):
         thread = threading.Thread(target=hang_without_lock, args=(seconds,), daemon=True)
         thread.start()
         for _ in range(100):
-            with deadline(0.5):
+            with RepeatedDeadline(0.5):
                 time.sleep(0.1)
     return "not reached"
 
 
 def keep_deadlines(count: int) -> int:
     for _ in range(count):
-        with deadline(0.2):
+        with RepeatedDeadline(0.2):
             time.sleep(0.01)
     time.sleep(0.4)
     return count

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rendicom.workers.deadline import REPORT, TIMEOUT_EXIT, RepeatedDeadline, deadline
+from rendicom.workers.deadline import REPORT, TIMEOUT_EXIT, RepeatedDeadline
 
 
 def run(task: str) -> tuple[int, float, str]:
@@ -51,23 +51,23 @@ def test_deadlines_that_are_met() -> None:
 
 
 def test_no_deadline_and_one_beyond_all_clocks() -> None:
-    with deadline(None):
+    with RepeatedDeadline(None):
         pass
-    with deadline(1e300), deadline(float("inf")), deadline(50):
+    with RepeatedDeadline(1e300), RepeatedDeadline(float("inf")), RepeatedDeadline(50):
         pass
 
 
 def test_a_deadline_goes_when_its_block_is_left_by_an_error() -> None:
     code = (
-        "import time; from rendicom.workers.deadline import deadline\n"
-        "try:\n with deadline(0.3): raise KeyError\n"
+        "import time; from rendicom.workers.deadline import RepeatedDeadline\n"
+        "try:\n with RepeatedDeadline(0.3): raise KeyError\n"
         "except KeyError: time.sleep(0.6)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def script(text: str) -> int:
-    head = "import time; from rendicom.workers.deadline import RepeatedDeadline, deadline\n"
+    head = "import time; from rendicom.workers.deadline import RepeatedDeadline\n"
     return subprocess.run([sys.executable, "-c", head + text], timeout=60).returncode
 
 
@@ -98,8 +98,8 @@ def test_a_watch_without_a_limit_sets_none() -> None:
 
 def test_the_report_begins_as_faulthandler_writes_it() -> None:
     code = (
-        "import time; from rendicom.workers.deadline import deadline, report_to\n"
-        "report_to(1)\nwith deadline(0.1): time.sleep(60)"
+        "import time; from rendicom.workers.deadline import RepeatedDeadline, report_to\n"
+        "report_to(1)\nwith RepeatedDeadline(0.1): time.sleep(60)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
     assert done.stdout.startswith(REPORT)
@@ -110,7 +110,7 @@ def test_a_deadline_costs_little() -> None:
     def cost() -> float:
         began = time.perf_counter()
         for _ in range(100):
-            with deadline(60):
+            with RepeatedDeadline(60):
                 pass
         return (time.perf_counter() - began) / 100
 

@@ -26,7 +26,6 @@ class RangeFile(io.RawIOBase):
         self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.Lock()
-        self.bytes_fetched = len(start)
 
     def readable(self) -> bool:
         """Return True."""
@@ -82,7 +81,7 @@ class RangeFile(io.RawIOBase):
         if end <= len(self._start):
             return self._start[first:end]
         if end - first >= _BLOCK:
-            return self._fetched(first, end)
+            return self._fetch(first, end)
         numbers = range(first // _BLOCK, (end - 1) // _BLOCK + 1)
         data = b"".join(map(self._block, numbers))
         skipped = first - numbers[0] * _BLOCK
@@ -93,13 +92,8 @@ class RangeFile(io.RawIOBase):
         if end <= len(self._start):
             return self._start[first:end]
         if number not in self._blocks:
-            self._blocks[number] = self._fetched(first, end)
+            self._blocks[number] = self._fetch(first, end)
             if len(self._blocks) > _BLOCKS_KEPT:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(number)
         return self._blocks[number]
-
-    def _fetched(self, first: int, end: int) -> bytes:
-        data = self._fetch(first, end)
-        self.bytes_fetched += len(data)
-        return data

@@ -20,7 +20,7 @@ class WorkerLostError(Exception):
     """A worker process ended before it returned the result of its task.
 
     ``exit_code`` is as in `subprocess.Popen.returncode`, negative for a signal, None where unknown.
-    ``timed_out`` says that a `rendicom.workers.deadline.deadline` ended it; the exit code is then
+    ``timed_out`` says that a deadline ended it; the exit code is then
     `rendicom.workers.deadline.TIMEOUT_EXIT`.
     """
 

@@ -8,8 +8,6 @@ lock; there is one for the whole process, so it is always set to the deadline th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 from typing import Self
 
@@ -75,32 +73,17 @@ def report_to(descriptor: int) -> None:
     _timer.report = descriptor
 
 
-@contextmanager
-def deadline(seconds: float | None) -> Iterator[None]:
-    """Give the block ``seconds``; after that the whole process ends at once, with `TIMEOUT_EXIT`.
-
-    Nothing is cleaned up, so it is for worker processes only. Threads of a process may have
-    separate deadlines; the first that is missed ends them all. None sets no deadline. Takes
-    over the one timer of `faulthandler.dump_traceback_later`; costs about 50 microseconds.
-    """
-    if seconds is None:
-        yield
-        return
-    token = object()
-    _timer.add(token, monotonic() + min(seconds, _LONGEST))
-    try:
-        yield
-    finally:
-        _timer.remove(token)
-
-
 _SLACK = 0.1
 
 
 class RepeatedDeadline:
     """A deadline for each of many pictures, one after the other.
 
-    Setting the timer starts a thread, which a picture of three milliseconds would feel. So a
+    A missed one ends the whole process at once, with `TIMEOUT_EXIT`; nothing is cleaned up, so it
+    is for worker processes only. Threads may have separate deadlines. Takes over the one timer of
+    `faulthandler.dump_traceback_later`.
+
+    Setting the timer starts a thread, which takes long for a picture of three milliseconds. So a
     picture gets up to a tenth more than ``seconds``, and the timer is set again when that tenth is
     used up.
 
