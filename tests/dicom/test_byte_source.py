@@ -109,7 +109,10 @@ def test_a_file_cut_short_while_open_gives_less(tmp_path: Path) -> None:
     source = open_source(path)
     os.truncate(path, 4_200_000)
     assert len(source.read(4_199_990, 100)) == 10
+    assert source.view(1000, 1 << 40) == LARGE[1000:4_200_000]
     source.close()
+    with pytest.raises(UnreadableSourceError, match="closed"):
+        source.view(1000, 1 << 40)
 
 
 def test_files_without_pread_are_read_under_a_lock(

@@ -232,7 +232,8 @@ class FrameSource:
             raise CorruptDataError("the pixel data holds no fragment")
         if any(fragment.truncated for fragment in fragments):
             notes += (CodedWarning("incomplete-data", "the file ends inside the pixel data"),)
-        parts = [self._source.view(fragment.offset, fragment.length) for fragment in fragments]
+        # Codecs want bytes.
+        parts = [self._source.read(fragment.offset, fragment.length) for fragment in fragments]
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         return FrameBytes(data, encapsulated=True, warnings=notes)
 
