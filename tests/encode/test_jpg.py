@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 
+import av
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
 
 from rendicom.encode import EncodeSettings, encode, format_named
+from rendicom.encode.formats import jpg
 from rendicom.errors import EncodeError
 from rendicom.values import DisplayImage
 
@@ -24,6 +28,12 @@ def segments(data: bytes) -> list[tuple[int, bytes]]:
         found.append((data[at + 1], data[at + 4 : at + 2 + length]))
         at += 2 + length
     return found
+
+
+def by_ffmpeg(data: bytes) -> np.ndarray:
+    """Return the samples as the decoder of FFmpeg reads them, which does not use libjpeg."""
+    with av.open(io.BytesIO(data), format="mjpeg") as container:
+        return next(container.decode(video=0)).to_ndarray()
 
 
 def written(image: DisplayImage, quality: int) -> bytes:
@@ -80,3 +90,29 @@ def test_profile_too_big(samples, rgb_profile):
     profile = rgb_profile.ljust(65519 * 255 + 1, b"\0")
     with pytest.raises(EncodeError, match="ICC profile is too big"):
         written(DisplayImage(samples((9, 9, 3), "uint8"), profile), 90)
+
+
+@pytest.mark.parametrize(("shape", "quality"), [((1500, 1004), 90), ((1030, 1100, 3), 60)])
+def test_a_large_picture_in_strips_has_the_pixels_of_one_piece(shape, quality, samples):
+    written = samples(shape, "uint8", "smooth") ^ (samples(shape, "uint8") & 7)
+    streams = {
+        encode(DisplayImage(written), format_named("jpg"), EncodeSettings(quality, threads=threads))
+        for threads in (1, 2, 5)
+    }
+    (data,) = streams
+    chroma = {"subsampling": "420"} if written.ndim == 3 else {}
+    whole = imagecodecs.jpeg8_encode(written, quality, **chroma)
+    assert np.array_equal(imagecodecs.jpeg8_decode(data), imagecodecs.jpeg8_decode(whole))
+    assert np.array_equal(by_ffmpeg(data), by_ffmpeg(whole))
+    # Between strips, and there alone, is a restart marker; they are numbered.
+    assert re.findall(rb"\xff[\xd0-\xd7]", data) == [b"\xff\xd0", b"\xff\xd1"]
+
+
+def test_a_strip_has_no_more_blocks_than_its_marker_can_say(samples, monkeypatch):
+    monkeypatch.setattr(jpg, "_MOST_UNITS", 300)
+    written = samples((1100, 1004), "uint8", "smooth")
+    data = encode(DisplayImage(written), format_named("jpg"), EncodeSettings(threads=2))
+    at = data.index(b"\xff\xdd\x00\x04")
+    assert int.from_bytes(data[at + 4 : at + 6]) == 2 * 126  # rows of blocks
+    whole = imagecodecs.jpeg8_encode(written, 90)
+    assert np.array_equal(imagecodecs.jpeg8_decode(data), imagecodecs.jpeg8_decode(whole))

@@ -173,3 +173,23 @@ def test_the_bytes_do_not_depend_on_addresses_in_memory() -> None:
         held.append(np.empty(70_000, np.uint8))
     (stream,) = found
     assert zlib.decompress(stream) == rows.tobytes()
+
+
+@pytest.mark.parametrize("compression", [None, 2])
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((1500, 1003), "uint8"), ((1100, 1030), "uint16"), ((1030, 1100, 3), "uint8")],
+)
+def test_any_number_of_threads_writes_the_same_large_picture(shape, dtype, compression, samples):
+    written = samples(shape, dtype, "smooth") ^ (samples(shape, dtype) & 7)
+    streams = {
+        encode(DisplayImage(written), format_named("png"), EncodeSettings(90, compression, threads))
+        for threads in (1, 2, 5)
+    }
+    (data,) = streams
+    # zlib checks the combined checksum.
+    row = 1 + written[0].nbytes
+    assert len(
+        zlib.decompress(b"".join(body for kind, body in chunks(data) if kind == b"IDAT"))
+    ) == (row * shape[0])
+    assert np.array_equal(imagecodecs.png_decode(data), written)

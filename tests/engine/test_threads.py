@@ -127,3 +127,37 @@ def test_the_command_takes_the_number_for_one_picture_only(tmp_path: Path) -> No
     refused = CliRunner().invoke(command, [str(source), str(tmp_path / "out"), "--threads", "2"])
     assert refused.exit_code == 2
     assert "--jobs" in refused.output
+
+
+def large(side: int) -> bytes:
+    y, x = np.mgrid[:side, : side + 4]
+    noise = np.random.default_rng(side).integers(0, 64, x.shape)
+    samples = (2000 + 1500 * np.sin(x / 37) * np.cos(y / 23) + noise).astype(np.uint16)
+    return image(samples.tobytes(), rows=side, columns=side + 4, bits_allocated=16, bits_stored=12)
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/jpeg"])
+def test_large_native_pictures_made_at_the_same_time_do_not_mix(
+    tmp_path: Path, media_type: str
+) -> None:
+    paths = []
+    for side in (1100, 1500, 600, 64):
+        path = tmp_path / f"{side}.dcm"
+        path.write_bytes(large(side))
+        paths.append(path)
+    alone = [rendicom.render(path, media_type=media_type, threads=1).data for path in paths]
+    found: list[tuple[int, bytes]] = []
+
+    def work(start: int) -> None:
+        for turn in range(8):
+            at = (start + turn) % len(paths)
+            picture = rendicom.render(paths[at], media_type=media_type, threads=1 + turn % 3)
+            found.append((at, picture.data))
+
+    workers = [threading.Thread(target=work, args=(start,)) for start in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(found) == 32
+    assert all(data == alone[at] for at, data in found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,6 +73,23 @@ def test_large_images_look_like_their_parts(
     bits = info.bits
     assert large.size >= 1 << 20
     assert np.array_equal(apply_tone(large, tone, bits=bits)[256], apply_tone(row, tone, bits=bits))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", "float32"])
+@pytest.mark.parametrize("function", ["linear", "sigmoid"])
+def test_any_number_of_threads_gives_the_same_values(dtype: str, function: Any) -> None:
+    values = np.random.default_rng(5).integers(-2000, 6000, (1025, 1031))
+    samples = values.astype(dtype)
+    tone = Tone(Modality(1.0, -100.0), Window(410, 1517, function), padding=(7, 9))
+    one = apply_tone(samples, tone, bits=8 * samples.dtype.itemsize)
+    assert one.shape == samples.shape
+    # Row by row there is nothing to share.
+    rows = [tone.display(row) for row in samples]
+    assert np.array_equal(one, rows)
+    for threads in (2, 3, 50):
+        several = apply_tone(samples, tone, bits=8 * samples.dtype.itemsize, threads=threads)
+        assert several.dtype == one.dtype
+        assert np.array_equal(several, one)
 
 
 @pytest.mark.parametrize("size", [(300, 300), (40, 40)])

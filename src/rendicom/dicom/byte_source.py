@@ -139,7 +139,7 @@ class _FileSource:
             return self.read(offset, length)
         import numpy as np
 
-        data, filled = np.empty(length, np.uint8), 0
+        data, filled = np.empty(length, np.uint8).data, 0
         try:
             while filled < length:
                 self._check_open()
@@ -150,7 +150,7 @@ class _FileSource:
                 self.bytes_read += count
         except OSError as error:
             raise _unreadable(error) from None
-        return memoryview(data)[:filled]
+        return data[:filled]
 
     def _fetch(self, offset: int, length: int) -> bytes:
         parts: list[bytes] = []

@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.encode.zlib_streams import crc32, zlib_stream
+from rendicom.encode.zlib_streams import crc32, is_splittable, split_stream, zlib_stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BAND_BYTES = 1 << 19
+_LARGE = 1 << 20
+"""Pixels from which bands are compressed each for itself, which several threads may do."""
 _TRIALS_FROM = 6
 
 
@@ -49,13 +52,18 @@ def header_chunks(image: DisplayImage) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def compressed_scanlines(samples: NDArray[Any], compression: int | None) -> bytes:
+def compressed_scanlines(samples: NDArray[Any], compression: int | None, threads: int = 1) -> bytes:
     """Return the zlib stream of an image's filtered scanlines, 8 or 16 bit, gray or RGB.
 
     One filter for all rows (``up``) is fastest. From ``compression`` 6 on, three filter methods are
-    tried with the fast compressor, and the best one is used with the slow compressor.
+    tried with the fast compressor, and the best one is used with the slow compressor. With the fast
+    compressor, large images are written by up to ``threads`` threads, to the same bytes as by one.
     """
     if compression is None or compression < _TRIALS_FROM:
+        level = 1 if compression is None else compression
+        if samples.shape[0] * samples.shape[1] > _LARGE and is_splittable(level):
+            make = partial(_band, samples, way=_up)
+            return split_stream(make, _starts(samples), level, threads)
         return zlib_stream(_filtered(samples, _up), compression)
     ways = (_none, _up, _adaptive)
     best = min(ways, key=lambda way: len(zlib_stream(_filtered(samples, way), 1)))
@@ -70,14 +78,21 @@ def _rows(samples: NDArray[Any]) -> _Bytes:
 
 def _filtered(samples: NDArray[Any], way: _Way) -> Iterator[_Bytes]:
     """Yield bands of filtered rows, each row preceded by its filter type."""
-    above = np.zeros((1, samples[0].nbytes), np.uint8)
-    step = max(1, _BAND_BYTES // above.size)
-    for start in range(0, len(samples), step):
-        rows = _rows(samples[start : start + step])
-        band = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
-        way(rows, above, samples[0, 0].nbytes, band)
-        yield band
-        above = rows[-1:]
+    return (_band(samples, start, way=way) for start in _starts(samples))
+
+
+def _starts(samples: NDArray[Any]) -> range:
+    """Return the first row of each band."""
+    return range(0, len(samples), max(1, _BAND_BYTES // samples[0].nbytes))
+
+
+def _band(samples: NDArray[Any], start: int, *, way: _Way) -> _Bytes:
+    """Return the filtered rows of the band that begins with a row."""
+    rows = _rows(samples[start : start + _starts(samples).step])
+    above = _rows(samples[start - 1 : start]) if start else np.zeros((1, rows.shape[1]), np.uint8)
+    band = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    way(rows, above, samples[0, 0].nbytes, band)
+    return band
 
 
 def _none(rows: _Bytes, _above: _Bytes, _pixel_bytes: int, band: _Bytes) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from rendicom.workers.parallel import in_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_ADLER_BASE = 65521
+_FASTEST, _FAST = 1, 2
 
 # ISA-L for levels 1 and 2: its level 3 is slower and not smaller on filtered samples. libdeflate,
 # which has levels up to 12, from level 3 on.
@@ -29,7 +34,7 @@ def zlib_stream(bands: Iterable[NDArray[Any]], compression: int | None) -> bytes
     if level == 0:
         stored = zlib.compressobj(0)
         return b"".join([*(stored.compress(band.data) for band in bands), stored.flush()])
-    if level <= 2:
+    if level <= _FAST:
         try:
             return _isal_stream(bands, level)
         except ImportError:  # no wheel for this machine
@@ -47,11 +52,15 @@ def crc32(data: bytes, start: int = 0) -> int:
 
 
 def _isal_stream(bands: Iterable[NDArray[Any]], level: int) -> bytes:
-    """Compress the first byte on its own.
+    return b"".join(_isal_parts(bands, level))
 
-    Where the main loop of ISA-L 2.31 begins a stream, it hashes the third byte from an address in
-    memory, so that the matches it finds vary between processes. Where it continues one, it does
-    not.
+
+def _isal_parts(bands: Iterable[NDArray[Any]], level: int, *, flush: bool = False) -> list[bytes]:
+    """Return what the compressor writes for the bands, and at the end.
+
+    The first byte is compressed on its own: where the main loop of ISA-L 2.31 begins a stream, it
+    hashes the third byte from an address in memory, so that the matches it finds vary between
+    processes. Where it continues one, it does not.
     """
     from isal.isal_zlib import Z_SYNC_FLUSH, compressobj
 
@@ -63,7 +72,48 @@ def _isal_stream(bands: Iterable[NDArray[Any]], level: int) -> bytes:
             parts += [compressor.compress(data[:1]), compressor.flush(Z_SYNC_FLUSH)]
             data = data[1:]
         parts.append(compressor.compress(data))
-    return b"".join([*parts, compressor.flush()])
+    if flush:
+        parts.append(compressor.flush(Z_SYNC_FLUSH))
+    return [*parts, compressor.flush()]
+
+
+def is_splittable(level: int) -> bool:
+    """Tell whether `split_stream` has a compressor for a level."""
+    if not _FASTEST <= level <= _FAST:
+        return False
+    try:
+        import isal.isal_zlib  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def split_stream(
+    make: Callable[[int], NDArray[Any]], starts: Sequence[int], level: int, threads: int
+) -> bytes:
+    """Return one zlib stream of ``make(start)`` of each start, compressed independently.
+
+    Matches do not reach across the parts: they cost some bytes more each, and several threads may
+    make them.
+    """
+
+    def compressed(start: int) -> tuple[bytes, int, bytes]:
+        band = make(start)
+        *parts, end = _isal_parts([band], level, flush=True)
+        return b"".join(parts), band.nbytes, end
+
+    found = in_threads(compressed, starts, threads)
+    # Each is a stream with a header of two bytes, and ends with an empty block and the checksum.
+    low, high = 1, 0
+    for _, size, end in found:
+        checksum = int.from_bytes(end[-4:])
+        high = (high + (checksum >> 16) + size * (low - 1)) % _ADLER_BASE
+        low = (low + (checksum & 0xFFFF) - 1) % _ADLER_BASE
+    header, last = found[0][0][:2], found[-1][2][:-4]
+    return b"".join(
+        (header, *(memoryview(data)[2:] for data, _, _ in found), last,
+         (high << 16 | low).to_bytes(4))
+    )  # fmt: skip
 
 
 def _libdeflate(bands: Iterable[NDArray[Any]], level: int) -> bytes:

@@ -9,6 +9,7 @@ from rendicom.encode import encode, format_of_media_type
 from rendicom.encode.fit import fit
 from rendicom.encode.formats import EncodeSettings
 from rendicom.engine.rendered_image import RenderedImage
+from rendicom.workers.cpu_count import usable_cores
 
 if TYPE_CHECKING:
     from rendicom.engine.request import PictureRequest
@@ -17,14 +18,23 @@ if TYPE_CHECKING:
 
 
 def encoded(
-    displayed: Displayed, request: PictureRequest, *, frame: int | None = None
+    displayed: Displayed,
+    request: PictureRequest,
+    *,
+    frame: int | None = None,
+    threads: int | None = 1,
 ) -> RenderedImage:
-    """Return the picture; ``frame`` is its number if it shows one frame."""
+    """Return the picture; ``frame`` is its number if it shows one frame.
+
+    Large ones are encoded by up to ``threads`` threads; None for as many as this process may use
+    processors.
+    """
     file_format = format_of_media_type(request.media_type)
     start = perf_counter()
     image, fit_notes = fit(displayed.image, file_format)
     middle = perf_counter()
-    data = encode(image, file_format, settings_of(request.options))
+    settings = settings_of(request.options)._replace(threads=threads or usable_cores())
+    data = encode(image, file_format, settings)
     height, width = image.samples.shape[:2]
     *before, rendering = displayed.seconds or (0.0, 0.0)
     return RenderedImage(

@@ -193,7 +193,7 @@ class Instance(FrameSequence):
                 raise OptionError(f"layers cannot be drawn on {options.values} values")
             over = layers.of_frame(self.header, self.description, number, options)
             plan = plan._replace(layers=over.stack, warnings=(*plan.warnings, *over.warnings))
-        image = run(frame, plan)
+        image = run(frame, plan, threads=self.threads)
         seconds = (decoded - start, perf_counter() - decoded)
         drawn = () if over is None else over.drawn
         warnings = (*frame.warnings, *plan.warnings, *left_out(plan, image))

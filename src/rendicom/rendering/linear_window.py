@@ -19,7 +19,7 @@ from rendicom.rendering.voi import ramp
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CHUNK = 1 << 17
+_CHUNK = 1 << 18
 """Samples computed at a time. Each call of NumPy may switch threads, so that fewer are better."""
 
 

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_CHUNK = 1 << 16
+CHUNK = 1 << 16
 """Samples computed at a time, so that intermediate values stay in the cache of the processor."""
 
 _LOOK_UPS = 1 << 18
 """Look-ups in one call: each call may switch threads."""
 
 
-def chunks(size: int, step: int = _CHUNK) -> Iterator[slice]:
+def chunks(size: int, step: int = CHUNK) -> Iterator[slice]:
     """Yield slices that together cover ``size`` samples."""
     for start in range(0, size, step):
         yield slice(start, start + step)

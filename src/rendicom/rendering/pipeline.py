@@ -11,6 +11,7 @@ import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.values import DisplayImage
+from rendicom.workers.cpu_count import usable_cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from rendicom.values import Frame
 
 
-def _modality(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+def _modality(
+    samples: NDArray[Any], plan: RenderPlan, _frame: Frame, _threads: int
+) -> NDArray[Any]:
     if plan.modality is None:
         return samples
     from rendicom.rendering.stages.modality import apply_modality
@@ -27,15 +30,15 @@ def _modality(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray
     return apply_modality(samples, plan.modality)
 
 
-def _tone(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+def _tone(samples: NDArray[Any], plan: RenderPlan, _frame: Frame, threads: int) -> NDArray[Any]:
     if plan.tone is None:
         return samples
     from rendicom.rendering.stages.tone import apply_tone
 
-    return apply_tone(samples, plan.tone, bits=plan.bits)
+    return apply_tone(samples, plan.tone, bits=plan.bits, threads=threads)
 
 
-def _palette(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+def _palette(samples: NDArray[Any], plan: RenderPlan, _frame: Frame, _threads: int) -> NDArray[Any]:
     if plan.palette is None:
         return samples
     from rendicom.rendering.stages.palette import apply_palette
@@ -43,7 +46,7 @@ def _palette(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[
     return apply_palette(samples, plan.palette)
 
 
-def _icc(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+def _icc(samples: NDArray[Any], plan: RenderPlan, _frame: Frame, _threads: int) -> NDArray[Any]:
     if plan.icc is None:
         return samples
     from rendicom.rendering.stages.icc import apply_icc
@@ -51,7 +54,7 @@ def _icc(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]
     return apply_icc(samples, plan.icc)
 
 
-def _shutter(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
+def _shutter(samples: NDArray[Any], plan: RenderPlan, frame: Frame, _threads: int) -> NDArray[Any]:
     if plan.shutter is None:
         return samples
     from rendicom.rendering.stages.shutter import apply_shutter
@@ -59,7 +62,7 @@ def _shutter(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[A
     return apply_shutter(samples, plan.shutter, frame.reduction)
 
 
-def _overlays(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
+def _overlays(samples: NDArray[Any], plan: RenderPlan, frame: Frame, _threads: int) -> NDArray[Any]:
     if plan.overlays is None:
         return samples
     from rendicom.rendering.stages.overlay import draw_overlays
@@ -67,13 +70,13 @@ def _overlays(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[
     return draw_overlays(samples, plan.overlays, frame)
 
 
-def _geometry(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
+def _geometry(samples: NDArray[Any], plan: RenderPlan, frame: Frame, _threads: int) -> NDArray[Any]:
     if plan.geometry is None:
         return samples
     return plan.geometry.apply(samples, frame.reduction)
 
 
-def _layers(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+def _layers(samples: NDArray[Any], plan: RenderPlan, _frame: Frame, _threads: int) -> NDArray[Any]:
     if plan.layers is None:
         return samples
     from rendicom.rendering.stages.layers import draw_layers
@@ -81,7 +84,7 @@ def _layers(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[A
     return draw_layers(samples, plan.layers, plan.geometry)
 
 
-def _drawing(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[Any]:
+def _drawing(samples: NDArray[Any], plan: RenderPlan, frame: Frame, _threads: int) -> NDArray[Any]:
     if plan.drawing is None:
         return samples
     from rendicom.rendering.stages.drawing import draw
@@ -89,7 +92,9 @@ def _drawing(samples: NDArray[Any], plan: RenderPlan, frame: Frame) -> NDArray[A
     return draw(samples, plan.drawing, frame)
 
 
-def _annotation(samples: NDArray[Any], plan: RenderPlan, _frame: Frame) -> NDArray[Any]:
+def _annotation(
+    samples: NDArray[Any], plan: RenderPlan, _frame: Frame, _threads: int
+) -> NDArray[Any]:
     if plan.annotation is None:
         return samples
     from rendicom.rendering.stages.annotation import write_corners
@@ -101,17 +106,18 @@ STAGES = (
     _modality, _tone, _palette, _icc, _shutter, _overlays, _geometry, _layers, _drawing,
     _annotation,
 )  # fmt: skip
-"""Pure functions ``(samples, plan, frame) -> samples``."""
+"""Pure functions ``(samples, plan, frame, threads) -> samples``."""
 
 
-def run(frame: Frame, plan: RenderPlan) -> DisplayImage:
+def run(frame: Frame, plan: RenderPlan, *, threads: int | None = 1) -> DisplayImage:
     """Return the picture of a frame, whose samples are not modified.
 
-    The picture may share memory with the frame.
+    The picture may share memory with the frame. It is the same for any number of ``threads``; None
+    is as many as this process may use processors.
     """
-    samples = frame.samples
+    samples, threads = frame.samples, threads or usable_cores()
     for stage in STAGES:
-        samples = stage(samples, plan, frame)
+        samples = stage(samples, plan, frame, threads)
     return DisplayImage(np.ascontiguousarray(samples), plan.icc_profile)
 
 

@@ -16,11 +16,13 @@ class EncodeSettings(NamedTuple):
     """Options of encoders.
 
     ``quality`` is 1..100 for lossy formats; ``compression`` is 0..9 for lossless ones, ``None``
-    for the format's fast default.
+    for the format's fast default. Large pictures may be encoded by up to ``threads`` threads,
+    to the same bytes as by one.
     """
 
     quality: int = 90
     compression: int | None = None
+    threads: int = 1
 
 
 class Format(NamedTuple):

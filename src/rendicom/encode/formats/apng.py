@@ -25,7 +25,7 @@ def _encode_animation(
     sequence = 0
     for image, duration in zip(images, durations, strict=True):
         chunks.append((b"fcTL", _frame_control(sequence, image, duration)))
-        data = compressed_scanlines(image.samples, settings.compression)
+        data = compressed_scanlines(image.samples, settings.compression, settings.threads)
         if sequence == 0:
             chunks.append((b"IDAT", data))
             sequence = 1

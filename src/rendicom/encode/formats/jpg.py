@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any
 from rendicom.encode.formats import EncodeSettings, Format
 from rendicom.errors import EncodeError
 from rendicom.values import DisplayImage
+from rendicom.workers.parallel import in_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 _ICC_LABEL = b"ICC_PROFILE\0"
 _ICC_BYTES = 65519
 _MOST_ICC_CHUNKS = 255
+_LARGE = 1 << 20
+"""Pixels from which a picture is encoded in strips, which several threads may do."""
+_STRIP = 1 << 19
+_MOST_UNITS = 0xFFFF
+"""MCUs of a restart interval, whose number has 16 bits (T.81 B.2.4.4)."""
+_BEFORE_HEIGHT = 5
+_EOI = b"\xff\xd9"
 
 # Chroma subsampling blurs Doppler colors and burned-in text: for a color ultrasound its error
 # at quality 90 is that of full chroma at 75 to 80, which takes less space. Lower qualities
@@ -23,17 +33,62 @@ _FULL_CHROMA_FROM = 75
 
 
 def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
-    data = _codestream(image.samples, settings.quality)
+    data = _codestream(image.samples, settings)
     return data if image.icc_profile is None else _with_profile(data, image.icc_profile)
 
 
-def _codestream(samples: NDArray[Any], quality: int) -> bytes:
+def _codestream(samples: NDArray[Any], settings: EncodeSettings) -> bytes:
     import imagecodecs
 
-    if samples.ndim == 2:
-        return bytes(imagecodecs.jpeg8_encode(samples, quality))
-    subsampling = "444" if quality >= _FULL_CHROMA_FROM else "420"
-    return bytes(imagecodecs.jpeg8_encode(samples, quality, subsampling=subsampling))
+    how: dict[str, Any] = {"level": settings.quality}
+    unit = 8
+    if samples.ndim == 3:
+        is_full = settings.quality >= _FULL_CHROMA_FROM
+        how["subsampling"], unit = ("444", 8) if is_full else ("420", 16)
+
+    def encode(part: NDArray[Any]) -> bytes:
+        return bytes(imagecodecs.jpeg8_encode(part, **how))
+
+    height, width = samples.shape[:2]
+    units = -(-width // unit)
+    rows = unit * max(1, min(_STRIP // (width * unit), _MOST_UNITS // units))
+    if height * width <= _LARGE or height <= rows:
+        return encode(samples)
+    strips = [samples[top : top + rows] for top in range(0, height, rows)]
+    streams = in_threads(encode, strips, settings.threads)
+    return _joined(streams, height, interval=units * (rows // unit))
+
+
+def _joined(streams: Sequence[bytes], height: int, *, interval: int) -> bytes:
+    """Return one stream of those of strips, with a restart marker between two (T.81 E.1.4).
+
+    ``interval`` is the number of MCUs of a strip; the last one may have less. At a restart the
+    encoder begins anew, so that the coded data of the strips stay as they are.
+    """
+    sof, sos, start = _places(streams[0])
+    at = sof + _BEFORE_HEIGHT
+    parts: list[bytes | memoryview] = [
+        streams[0][:at], struct.pack(">H", height), streams[0][at + 2 : sos],
+        struct.pack(">HHH", 0xFFDD, 4, interval), streams[0][sos:start],
+    ]  # fmt: skip
+    for number, stream in enumerate(streams):
+        if number:
+            parts.append(bytes((0xFF, 0xD0 + (number - 1) % 8)))
+        parts.append(memoryview(stream)[start : -len(_EOI)])
+    return b"".join((*parts, _EOI))
+
+
+def _places(stream: bytes) -> tuple[int, int, int]:
+    """Return where SOF0 and SOS begin, and the coded data."""
+    at, sof = 2, 0
+    while True:
+        marker, length = struct.unpack_from(">HH", stream, at)
+        end = at + 2 + length
+        if marker == 0xFFDA:
+            return sof, at, end
+        if marker == 0xFFC0:
+            sof = at
+        at = end
 
 
 def _with_profile(data: bytes, profile: bytes) -> bytes:

@@ -15,7 +15,7 @@ _IDAT_BYTES = 1 << 30
 def _encode(image: DisplayImage, settings: EncodeSettings) -> bytes:
     from rendicom.encode.scanlines import compressed_scanlines, header_chunks, png_file
 
-    data = compressed_scanlines(image.samples, settings.compression)
+    data = compressed_scanlines(image.samples, settings.compression, settings.threads)
     chunks = header_chunks(image)
     if len(data) <= _IDAT_BYTES:
         chunks.append((b"IDAT", data))

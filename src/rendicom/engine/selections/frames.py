@@ -32,7 +32,7 @@ class _FrameKind:
         number = request.selection.frame
         if number is not None:
             displayed = instance.displayed(number, request.options, presentation)
-            return encoded(displayed, request, frame=number)
+            return encoded(displayed, request, frame=number, threads=instance.threads)
         chosen = FrameSelection.parse(request.selection.text)
         numbers = tuple(chosen.numbers(instance.description.number_of_frames))
         return _animation(

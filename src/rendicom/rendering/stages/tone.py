@@ -9,36 +9,57 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.rendering.lut import Tone, chunks, look_up, tone_table
+from rendicom.rendering.lut import CHUNK, Tone, chunks, look_up, tone_table
+from rendicom.workers.parallel import in_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 _LARGE = 1 << 20
 """Samples from which it pays to compare the arithmetic with the table."""
 _MEDIUM = 1 << 16
+_STRIP = 1 << 19
+"""Samples that one of several threads converts at a time."""
 _OFTEN = 12
 """Number of smaller images with the same transform from which it pays as well."""
 
 
-def apply_tone(samples: NDArray[Any], tone: Tone, *, bits: int) -> NDArray[Any]:
+def apply_tone(samples: NDArray[Any], tone: Tone, *, bits: int, threads: int = 1) -> NDArray[Any]:
     """Return display values, uint8 or uint16, shape of ``samples``.
 
-    Integers of 8 and 16 bits use a table or equal
-    arithmetic; others are computed in chunks, which limits the intermediate float64 values.
+    Integers of 8 and 16 bits use a table or equal arithmetic; others are computed in chunks, which
+    limits the intermediate float64 values. Large images are converted by up to ``threads`` threads.
     """
-    if samples.dtype.kind != "f" and samples.dtype.itemsize <= 2:
-        if samples.dtype.isnative and _is_worth_a_proof(samples, tone, bits):
-            from rendicom.rendering.linear_window import linear_window
-
-            if line := linear_window(tone, samples.dtype.name, bits):
-                return line.display(samples)
-        return look_up(samples, tone_table(tone, samples.dtype.name, bits))
+    convert, step = _conversion(samples, tone, bits)
+    if samples.size <= _LARGE:
+        threads = 1
+    if threads == 1 and step is None:
+        return convert(samples)
     flat = samples.reshape(-1)
     result = np.empty(flat.shape, np.uint8 if tone.bit_depth == 8 else np.uint16)
-    for part in chunks(flat.size):
-        result[part] = tone.display(flat[part])
+
+    def fill(part: slice) -> None:
+        result[part] = convert(flat[part])
+
+    in_threads(fill, chunks(flat.size, step or _STRIP), threads)
     return result.reshape(samples.shape)
+
+
+def _conversion(
+    samples: NDArray[Any], tone: Tone, bits: int
+) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], int | None]:
+    """Return a function of any samples, and how many it should get at a time, if that matters."""
+    if samples.dtype.kind == "f" or samples.dtype.itemsize > 2:
+        return tone.display, CHUNK
+    if samples.dtype.isnative and _is_worth_a_proof(samples, tone, bits):
+        from rendicom.rendering.linear_window import linear_window
+
+        if line := linear_window(tone, samples.dtype.name, bits):
+            return line.display, None
+    table = tone_table(tone, samples.dtype.name, bits)
+    return lambda part: look_up(part, table), None
 
 
 def _is_worth_a_proof(samples: NDArray[Any], tone: Tone, bits: int) -> bool:
