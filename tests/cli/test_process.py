@@ -185,3 +185,16 @@ def test_one_plain_file_imports_no_more_than_it_needs(here, samples, target) -> 
     assert not {name for name in imported if name.startswith("rendicom.pixels.codecs.")}
     others = {"rendicom.cli.info", "rendicom.cli.doctor", "rendicom.dicom.folder_walk"}
     assert not imported & {*others, "urllib.parse", "ipaddress", "unicodedata"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the threads of a process are listed there")
+def test_no_thread_is_started_for_one_plain_file(here, samples) -> None:
+    samples.gray("a.dcm")
+    script = "import os, sys; from rendicom.cli.main import main; status = main(sys.argv[1:]); "
+    script += "print(len(os.listdir('/proc/self/task'))); sys.exit(status)"
+    environment = {name: value for name, value in os.environ.items() if "_NUM_THREADS" not in name}
+    result = subprocess.run(
+        [sys.executable, "-c", script, "convert", "a.dcm", "x.jpg"],
+        capture_output=True, timeout=60, env=environment,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (0, b"1\n")

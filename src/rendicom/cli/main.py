@@ -16,6 +16,7 @@ import click
 
 from rendicom.cli import exitcodes
 from rendicom.errors import RendicomError, out_of_memory
+from rendicom.workers.environment import spare_threads
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -159,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     _spare_collections()
+    spare_threads()
     _open_missing_streams()
     _end_orderly_on_termination()
     try:

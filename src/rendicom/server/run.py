@@ -30,7 +30,7 @@ from rendicom.server.crowd import Crowd
 from rendicom.server.logs import set_up_logs
 from rendicom.server.services import Services, open_services
 from rendicom.server.tls import TlsListener
-from rendicom.workers.spawn import WORKER_ENVIRONMENT
+from rendicom.workers.environment import WORKER_ENVIRONMENT
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from rendicom.errors import WorkerDiedError
+from rendicom.workers.environment import WORKER_ENVIRONMENT
 
 _COMMAND = (
     "import sys; sys.path[:] = sys.argv[1:]; "
@@ -17,19 +18,6 @@ _COMMAND = (
 """Python's ``-c``: the arguments are the parent's ``sys.path``.
 
 Neither ``-m`` nor a file, which would run that module a second time under another name.
-"""
-
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-}
-"""Variables of worker processes, if the user does not set them.
-
-Several codecs free all memory after each frame. The C library would return it to the system and
-request it again page by page: a fifth to a third of the time of HTJ2K and JPEG Lossless pictures.
 """
 
 

@@ -19,7 +19,7 @@ from rendicom.batch.executors import Engine
 from rendicom.errors import OptionError, WorkerDiedError
 from rendicom.extras import install_command
 from rendicom.workers.calls import WorkerLostError, pack, perform, unpack
-from rendicom.workers.spawn import WORKER_ENVIRONMENT
+from rendicom.workers.environment import WORKER_ENVIRONMENT
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
