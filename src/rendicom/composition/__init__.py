@@ -1,1 +1,1 @@
-"""Draws what other objects say about an image on it: segments, contours, dose, marks, fusion."""
+"""Draws other objects on images: segments, contours, dose, marks and fused images."""

@@ -68,7 +68,7 @@ class AnnotationLayer:
         return references_in(self._attributes.items(_IMAGES))
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
-        """Return what lies on a tile, in ascending order of the groups."""
+        """Return the annotations on a tile, in ascending order of the groups."""
         if self._is_flat:
             if not any(each.includes(base.instance, base.frame) for each in self.references):
                 return Contribution(warning=OTHER_IMAGES)
@@ -140,7 +140,7 @@ class AnnotationLayer:
 
 
 def _points(item: Attributes, *, is_flat: bool) -> NDArray[np.float64] | None:
-    """Return coordinates, (n, 2) or (n, 3); None where they are damaged."""
+    """Return coordinates, (n, 2) or (n, 3); None if they are damaged."""
     raw = item.raw(_DOUBLE)
     numbers = np.frombuffer(raw[: len(raw) // 8 * 8], "<f8").astype(np.float64)
     if not raw:
@@ -159,7 +159,7 @@ def _points(item: Attributes, *, is_flat: bool) -> NDArray[np.float64] | None:
 def _near(
     kind: str, points: NDArray[np.float64], starts: NDArray[np.intp], shape: tuple[int, int]
 ) -> NDArray[np.intp]:
-    """Return which annotations may have something inside of an image, by their boxes."""
+    """Return the annotations whose bounding boxes overlap an image."""
     sizes = np.diff(starts)
     kept = np.flatnonzero(sizes > 0)
     if not kept.size:
@@ -167,7 +167,7 @@ def _near(
     low = np.minimum.reduceat(points, starts[:-1][kept])
     high = np.maximum.reduceat(points, starts[:-1][kept])
     if kind == "ELLIPSE":
-        # The ends of its axes are not its box: half of the longer one reaches everywhere.
+        # The ends of the axes do not bound an ellipse; half of the longer axis does.
         axes = points[starts[:-1][kept, np.newaxis] + np.arange(4)]
         lengths = np.linalg.norm(axes[:, 1::2] - axes[:, ::2], axis=2).max(axis=1)
         middle, half = axes.mean(axis=1), lengths[:, np.newaxis] / 2

@@ -1,4 +1,4 @@
-"""The image that layers are drawn on, and the contribution of a layer to it."""
+"""The image that layers are drawn on, and the contribution of one layer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Piece = LayerMask | ValueLayer | IsoLines | LayerPath | LayerLabel
 
 OTHER_IMAGES = "it refers to other images only"
-"""Warning of an object that names other images than this one."""
+"""Warning of an object that refers to other images than this one."""
 
 _INSTANCE, _SERIES = 0x00080018, 0x0020000E
 
@@ -44,7 +44,7 @@ class BaseFrame:
 
     @cached_property
     def plane(self) -> Plane | None:
-        """Return where the frame lies; None where it does not say, or not in a usable way."""
+        """Return the plane of the frame; None if its position is missing or unusable."""
         return self._planes.plane(self.frame)
 
     @cached_property
@@ -84,7 +84,7 @@ class Layer(Protocol):
 
 
 def is_wanted(number: int, name: str, options: LayerOptions) -> bool:
-    """Tell whether an item is among those asked for."""
+    """Tell whether an item was requested."""
     if options.items is None:
         return True
     wanted = {item.casefold() for item in options.items}

@@ -1,4 +1,4 @@
-"""Images at a position without a file: to draw on, or cut from a volume."""
+"""Makes images that no file holds: black ones to draw on, and planes cut from a volume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def blank_image(plane: Plane, pixels: NDArray[np.uint8] | None = None) -> Instance:
-    """Return an image that lies in a plane: of gray levels with its shape, or black."""
+    """Return an image in a plane, with the given gray levels or black."""
     from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian

@@ -72,7 +72,7 @@ class BlendingLayer:
 def _superimposed(
     base: BaseFrame, above: Superimposed, members: list[SeriesMember]
 ) -> ValueLayer | None:
-    """Return the colors at the pixels of ``base``; where there is no value they are not seen."""
+    """Return the colors at the pixels of ``base``; transparent where there is no value."""
     if base.plane is None:
         return None
 
@@ -106,7 +106,7 @@ def _superimposed(
         sampled, covered = found
         near = stack.members_near(base.plane) or stack.members[:1]
         if any(seen(index) is not None for index in near):
-            # Values beside padding are the mean of those that are values.
+            # Next to padding, the mean is taken of the valid values only.
             valid = stack.sample(base.plane, amounts, linear=True)
             share = valid[0] if valid is not None else np.ones(base.shape)
             covered = covered & (share >= _HALF)
@@ -138,7 +138,7 @@ def _modality(state: PresentationState, member: SeriesMember) -> Modality:
 def _colours(
     values: NDArray[np.float64], state: PresentationState, member: SeriesMember
 ) -> NDArray[Any]:
-    """Return the colors of modality values as the presentation state has them."""
+    """Return the colors that the presentation state assigns to modality values."""
     voi = next((v for v in state.vois if v.scope.includes(member.instance, member.frame)), None)
     transform: Any = None
     if voi is not None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class _Page(NamedTuple):
-    """One frame of an image that is shown; ``name`` is the stem of its file, or empty."""
+    """One frame of a shown image; ``name`` is the stem of its file, or empty."""
 
     open: Callable[[], Instance]
     frame: int
@@ -77,7 +77,7 @@ class ComposedObject(HeaderAttributes):
         self._said.close()
 
     def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:  # noqa: ARG002
-        """Return no overlay planes: those of the images are left out without a word."""
+        """Return no overlay planes: those of the images are left out without a warning."""
         return ()
 
     def name(self, frame: int) -> str:
@@ -91,7 +91,7 @@ class ComposedObject(HeaderAttributes):
         presentation: Any = None,  # noqa: ARG002
         layers: Any = None,  # noqa: ARG002
     ) -> RenderedImage:
-        """Return the picture of one frame, or a loop; the object decides on the layers."""
+        """Return the picture of one frame, or a loop; the object determines the layers."""
         options = request.options
         number = request.selection.frame
         if number is not None:
@@ -118,26 +118,26 @@ class ComposedObject(HeaderAttributes):
 def compose_object(
     said: Instance, source: str, among: FileIndex | None, options: RenderOptions
 ) -> ComposedObject | None:
-    """Return an object as the pictures of the images that it is about.
+    """Return an object as pictures of the images that it refers to.
 
-    Where none of these are there, a segmentation is shown in its colors on black, and a dose by
-    the slice of its maximum. None for an object that shows its own pixels.
+    If none of these are found, a segmentation is shown in its colors on black, and a dose by the
+    slice of its maximum. None for an object that shows its own pixels.
 
     Parameters
     ----------
     said
         The open object; it is closed with the result.
     source
-        Where it was read from.
+        Its path or address.
     among
-        Where its images may lie.
+        Index of the files that may contain its images.
     options
-        What of it is drawn.
+        Rendering options, such as the items to draw.
 
     Raises
     ------
     NoPixelDataError
-        There is nothing to show; the hint says which images it refers to.
+        None of its images was found; the hint names them.
     RendicomError
         It is damaged.
     """
@@ -213,7 +213,7 @@ def _frames(
     state: PresentationState | None,
     options: RenderOptions,
 ) -> list[int]:
-    """Return the frames of an image that the object says something about."""
+    """Return the frames of an image that the object applies to."""
     try:
         with engine.open_instance(readable(path)) as image:
             if state is not None:
@@ -234,7 +234,7 @@ def _blank(plane: Plane) -> Callable[[], Instance]:
 
 
 def _planes_of(said: Instance) -> list[Plane]:
-    """Return the places of the frames of a segmentation, each once, along their normal."""
+    """Return the distinct planes of the frames of a segmentation, in order along their normal."""
     found: dict[tuple[float, ...], Plane] = {}
     for plane in Planes(said.header, said.description).all():
         if plane is not None:

@@ -31,7 +31,7 @@ _STOPS = ((0, 0, 160), (0, 80, 255), (0, 220, 220), (0, 200, 0), (240, 240, 0), 
 
 
 def dose_colours(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the colors of shares of the maximum, 0 to 1: blue over green and yellow to red."""
+    """Return colors for fractions 0 to 1 of the maximum: blue, green, yellow, red."""
     places = np.linspace(0, 1, len(_STOPS))
     stops = np.array(_STOPS, np.float64)
     channels = [np.interp(shares, places, stops[:, channel]) for channel in range(3)]
@@ -65,7 +65,7 @@ class DoseLayer:
 
     @property
     def plane_of_maximum(self) -> Plane | None:
-        """Return where the frame with the greatest value lies."""
+        """Return the plane of the frame with the greatest value."""
         count = self._opened.description.number_of_frames
         frames = range(1, count + 1)
         return self._planes.plane(max(frames, key=lambda each: self._frames.samples(each).max()))
@@ -144,5 +144,5 @@ class DoseLayer:
             for item, amount in items
         ]
         drawn = tuple(item for item, amount in items if (values >= amount).any())
-        # The bar explains the color wash, a row each of the lines.
+        # A color bar for the color wash, and a row for each isodose line.
         return Contribution(tuple(pieces), drawn, (bar, *(rows if style != "fill" else ())))

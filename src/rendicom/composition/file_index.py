@@ -1,4 +1,4 @@
-"""Which instances lie in files and folders, found by their UIDs: headers are read when needed."""
+"""Finds instances in files and folders by their UIDs; headers are read when needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Known(NamedTuple):
 
 
 class FileIndex:
-    """The instances in files and folders. Files are opened once, and no more than are needed."""
+    """The instances in files and folders. Each file is opened once at most, and only if needed."""
 
     def __init__(self, places: Sequence[str]) -> None:
         self._unread = _read(places)
@@ -40,7 +40,7 @@ class FileIndex:
         Raises
         ------
         LimitExceededError
-            There are too many files to look for them.
+            There are too many files to search.
         """
         wanted = dict.fromkeys(uids)
         with self._lock:

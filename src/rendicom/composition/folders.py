@@ -1,4 +1,4 @@
-"""The objects in a folder: those that are drawn on images, and series of images."""
+"""Finds the objects in a folder that can be drawn on images."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def dicom_files(folder: str) -> Iterator[str]:
 
 
 class OpenFiles:
-    """Instances in files, the last ones used kept open."""
+    """Opens instances in files, and keeps those used last open."""
 
     def __init__(self) -> None:
         self._open: dict[str, Instance] = {}
         self._lock = Lock()
 
     def instance(self, path: str) -> Instance:
-        """Return the instance in a file; others may be closed for it."""
+        """Return the instance in a file; the one unused for longest may be closed."""
         with self._lock:
             found = self._open.pop(path, None) or engine.open_instance(readable(path))
             self._open[path] = found
@@ -54,7 +54,7 @@ class OpenFiles:
 
 
 def readable(source: Any) -> Any:
-    """Return a source that the engine opens: an address is read through its store."""
+    """Return a source that the engine can open: a path, or an open object of a store."""
     if isinstance(source, str) and "://" in source:
         from rendicom.storage import open_bytes
 
@@ -90,7 +90,7 @@ class Gathered:
     Attributes
     ----------
     instances
-        What was opened and is to be closed by the caller.
+        The instances that the caller closes.
     members
         The frames of the images, by SOP Instance UID.
     """
@@ -104,7 +104,7 @@ class Gathered:
         self._order: dict[str, str] = {}
 
     def add(self, instance: Instance, location: str, name: str = "", series_name: str = "") -> None:
-        """Add an instance that was opened at a location; without names UIDs stand for it.
+        """Add an open instance; UIDs replace the names of files unless ``has_names``.
 
         Raises
         ------
@@ -133,12 +133,12 @@ class Gathered:
         self.members[instance.sop_instance] = members
 
     def close(self) -> None:
-        """Close what was opened, where there will be no layers."""
+        """Close the opened instances if the layers are not used."""
         for instance in self.instances:
             instance.close()
 
     def layers(self, *, without: Container[str] = ()) -> dict[Layer, str]:
-        """Return the layers with their first files; images ``without`` (UIDs) are left out."""
+        """Return the layers with their first files, without images of the UIDs in ``without``."""
         from rendicom.composition.value_map import ValueLayerOfSeries
 
         found: dict[Layer, str] = {}

@@ -1,4 +1,4 @@
-"""Decoded frames of an instance, the last ones kept."""
+"""Caches decoded frames of an instance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_BYTES = 64 << 20
 
 
 class KeptFrames:
-    """Stored values of frames; those of the last ones asked for are kept, up to 64 MB."""
+    """Stored values of frames; those requested last are cached, up to 64 MB."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -24,7 +24,7 @@ class KeptFrames:
         self._lock = Lock()
 
     def samples(self, frame: int) -> NDArray[Any]:
-        """Return the stored values of a frame, counted from 1; not to be written to."""
+        """Return the stored values of a frame, counted from 1; the caller must not modify them."""
         with self._lock:
             if frame in self._kept:
                 self._kept.move_to_end(frame)

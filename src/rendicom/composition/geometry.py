@@ -26,7 +26,7 @@ _LEAST_LENGTH = 1e-3
 _LARGEST_SHEAR = 1e-3
 _FARTHEST = 1e7
 _PARALLEL, _ALIKE = 1e-7, 1e-4
-"""What cosines may differ: an angle of a tenth of a millimeter in 200, and of three in 200."""
+"""Tolerances of direction cosines: deviations of 0.1 mm and of 3 mm in 200 mm."""
 _ROUNDED = 0.05
 
 
@@ -49,7 +49,7 @@ class Plane:
     frame_of_reference
         UID of the coordinate system; empty where unknown.
     is_tile
-        Others lie beside it in the same plane.
+        The frame is one tile of a plane with several tiles.
     """
 
     position: Vector
@@ -79,7 +79,7 @@ class Plane:
         Raises
         ------
         CorruptDataError
-            The numbers describe no plane, or rows and columns that are not perpendicular.
+            The numbers do not describe a plane, or rows and columns are not perpendicular.
         """
         for name, numbers, count in (
             ("Image Position (Patient)", position, 3),
@@ -106,7 +106,7 @@ class Plane:
 
     @property
     def slice_spacing(self) -> float | None:
-        """Return the distance to its neighbors that the plane states."""
+        """Return the slice distance that the header states."""
         return self.gap or self.thickness
 
     @cached_property
@@ -131,7 +131,7 @@ class Plane:
 
     @property
     def distance(self) -> float:
-        """Return how far along its normal the plane lies from the origin."""
+        """Return the position of the plane along its normal."""
         return float(np.dot(self.normal, self.position))
 
     def to_patient(self, pixels: NDArray[Any]) -> NDArray[np.float64]:
@@ -145,7 +145,7 @@ class Plane:
         return result
 
     def overlaps(self, other: Plane) -> bool:
-        """Tell whether the other one lies over a part of this one, along its normal."""
+        """Tell whether the other plane overlaps this one in the projection along its normal."""
         rows, columns = other.shape
         corners = np.array([[0, 0], [columns, 0], [0, rows], [columns, rows]]) - 0.5
         found = self.to_pixels(other.to_patient(corners))[:, :2]
@@ -153,11 +153,11 @@ class Plane:
         return bool((found.max(axis=0) > -0.5).all() and (found.min(axis=0) < sizes).all())
 
     def is_parallel(self, other: Plane) -> bool:
-        """Tell whether all of one plane is equally far from the other."""
+        """Tell whether the planes are parallel."""
         return bool(abs(np.dot(self.normal, other.normal)) > 1 - _PARALLEL)
 
     def is_stacked(self, other: Plane) -> bool:
-        """Tell whether two planes may be slices of one stack; they may be a little tilted."""
+        """Tell whether two planes may be slices of one stack, with a small tilt."""
         return bool(abs(np.dot(self.normal, other.normal)) > 1 - _ALIKE)
 
     def is_aligned(self, other: Plane) -> bool:
@@ -168,13 +168,13 @@ class Plane:
         )
 
     def shares_frame_of_reference(self, other: Plane) -> bool:
-        """Tell whether both lie in one coordinate system; an unknown one counts as the same."""
+        """Tell whether both have the same frame of reference; an unknown one counts as the same."""
         uids = {self.frame_of_reference, other.frame_of_reference} - {""}
         return len(uids) <= 1
 
 
 def _written(numbers: Sequence[float]) -> str:
-    """Return numbers as DICOM writes them, for a message; no more than there should be."""
+    """Return numbers in DICOM notation for a message, at most the expected number of them."""
     return "\\".join(f"{number:.6g}" for number in numbers[:6])
 
 
@@ -187,7 +187,7 @@ def _unit(vector: Sequence[float]) -> Vector | None:
 
 
 def _length(value: float | None) -> float | None:
-    """Return a length that can be one, as it is written with either sign."""
+    """Return the absolute value of a plausible length; None for others."""
     if value is None or not math.isfinite(value) or not _LEAST_LENGTH <= abs(value) <= _FARTHEST:
         return None
     return abs(float(value))
@@ -197,8 +197,8 @@ def spacing_of(planes: Sequence[Plane], places: Sequence[float]) -> float | None
     """Return the slice spacing of parallel planes; None if unknown.
 
     The least distance of neighbors counts. Spacing Between Slices counts where slices are missing
-    in between: the distances are multiples of it. Some writers mean the gap between slices by it,
-    which is not used.
+    in between: the distances are multiples of it. Some writers store the gap between slices in it;
+    such values are ignored.
     """
     gaps = np.diff(np.sort(np.asarray(places, np.float64)))
     gaps = gaps[gaps > _LEAST_LENGTH]

@@ -37,7 +37,7 @@ class KeyObjectLayer:
         return tuple(dict.fromkeys(_references(self._attributes, 0)))
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:  # noqa: ARG002
-        """Tell whether ``base`` is one of the selected frames."""
+        """Tell whether ``base`` is a selected frame."""
         for number, reference in enumerate(self.references, 1):
             if reference.includes(base.instance, base.frame):
                 return Contribution(items=(DrawnItem(number, "", (255, 255, 255)),))

@@ -1,4 +1,4 @@
-"""Which kind of layer an object is."""
+"""Maps SOP classes to kinds of layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLANS = (f"{_STORAGE}481.5", f"{_STORAGE}481.8")
 
 
 def is_report(sop_class: str) -> bool:
-    """Tell whether an object is a structured report, but no key object selection."""
+    """Tell whether an object is a structured report other than a key object selection."""
     return sop_class.startswith(f"{_STORAGE}88.") and sop_class != KEY_OBJECTS
 
 
@@ -36,21 +36,21 @@ def is_drawable(sop_class: str, *, has_pixels: bool) -> bool:
 
 
 def is_about_images(sop_class: str) -> bool:
-    """Tell whether objects of a class say something about images, and are shown on them.
+    """Tell whether objects of a class annotate images and are shown on them.
 
-    Presentation states do as well, in another way.
+    Presentation states are not included.
     """
     classes = (*SEGMENTATIONS, STRUCTURE_SET, KEY_OBJECTS, ANNOTATIONS)
     return sop_class in classes or is_report(sop_class)
 
 
 def is_composed(sop_class: str) -> bool:
-    """Tell whether an object is shown on other images, or in colors, and not by its own pixels."""
+    """Tell whether an object is shown on other images or in colors instead of by its own pixels."""
     return is_about_images(sop_class) or sop_class == DOSE or is_presentation_state(sop_class)
 
 
 def is_value_map(instance: Instance) -> bool:
-    """Tell whether an object is an image that is laid over others by its values."""
+    """Tell whether an object is an image whose values can be drawn over other images."""
     header = instance.header
     return header.pixel is not None and header.sop_class not in (*SEGMENTATIONS, DOSE)
 

@@ -1,4 +1,4 @@
-"""What the rendering parameters say of one layer."""
+"""Selects the rendering parameters of one layer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LayerOptions(NamedTuple):
 
 
 def options_of(options: RenderOptions, number: int, count: int) -> LayerOptions:
-    """Return what options say of a layer, by its place from 0 among ``count``.
+    """Return the options of a layer, by its index among ``count`` layers.
 
     Raises
     ------
@@ -104,7 +104,7 @@ _OF_LAYERS = ("layer_opacity", "layer_style", "layer_items")
 
 
 def _is_of_layers(attribute: str, value: object) -> bool:
-    """Tell whether a value is one for each layer; items of a single layer are texts in a tuple."""
+    """Tell whether a value has an entry per layer; items of one layer are a tuple of texts."""
     if not isinstance(value, tuple):
         return False
     return attribute != "layer_items" or not isinstance(value[0], str)

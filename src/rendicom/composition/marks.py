@@ -52,7 +52,7 @@ class _Mark(NamedTuple):
 
 
 class ReportLayer:
-    """The marks of a structured report on the images they were made on, or at their place."""
+    """The marks of a structured report, on the referenced images or at their patient position."""
 
     kind = "report"
 
@@ -104,12 +104,12 @@ class ReportLayer:
 
     @cached_property
     def references(self) -> tuple[ImageReference, ...]:
-        """Return the images that marks were made on, in the order of the report."""
+        """Return the images that marks refer to, in the order of the report."""
         return tuple(dict.fromkeys(each for mark in self._marks for each in mark.references))
 
     @property
     def frames_of_reference(self) -> set[str]:
-        """Return the coordinate systems of marks in patient space."""
+        """Return the frames of reference of marks in patient space."""
         return {mark.frame_of_reference for mark in self._marks} - {""}
 
     @cached_property
@@ -136,7 +136,7 @@ class ReportLayer:
         return tuple(marks)
 
     def _images_of(self, item: Attributes) -> tuple[ImageReference, ...]:
-        """Return the images below an item, or those that it refers to by their place."""
+        """Return the images below an item, or those that it refers to by position in the tree."""
         found: list[ImageReference] = []
         for child in item.items(_CONTENT):
             path = child.integers(_BY_PATH) if _BY_PATH in child else ()
@@ -146,7 +146,7 @@ class ReportLayer:
         return tuple(found)
 
     def _at(self, path: Sequence[int]) -> Attributes | None:
-        """Return the item at a place; the root is 1 (PS3.3 C.17.3.2.5)."""
+        """Return the item at a position in the tree; the root is 1 (PS3.3 C.17.3.2.5)."""
         item = self._attributes
         for step in path[1:_DEEPEST]:
             items = item.items(_CONTENT)
@@ -210,7 +210,7 @@ def _paths(
 
 
 def _cut_paths(mark: _Mark, plane: Plane) -> Iterator[Sequence[tuple[float, float]]]:
-    """Yield the paths of what lies in the slice of a SCOORD3D."""
+    """Yield the paths of the part of a SCOORD3D that lies in the slice."""
     if mark.kind == "ELLIPSOID":
         yield from _cut_ellipsoid(mark.points, plane)
         return

@@ -41,7 +41,7 @@ class Layers:
         numbers: Sequence[int] = (0,),
         count: int = 1,
     ) -> None:
-        """Take layers; ``numbers`` are the places of theirs among the ``count`` sources."""
+        """Take layers; ``numbers`` are their indexes among the ``count`` sources."""
         self._layers, self._instances = tuple(layers), tuple(instances)
         self._numbers, self._count = tuple(numbers), count
         # Runs ask whether something is drawn before they draw it.
@@ -51,16 +51,16 @@ class Layers:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close what was opened for them."""
+        """Close the instances that were opened for the layers."""
         self.close()
 
     @property
     def state(self) -> PresentationState | None:
-        """Return how the image itself is shown, where a blending presentation state says so."""
+        """Return the presentation state for the image itself, if a blending state defines one."""
         return next((each.state for each in self._layers if hasattr(each, "state")), None)
 
     def close(self) -> None:
-        """Close what was opened for them."""
+        """Close the instances that were opened for the layers."""
         for instance in self._instances:
             instance.close()
 
@@ -100,7 +100,7 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
     ----------
     sources
         Each is what `rendicom.open_instance` takes, or a folder. An RT Plan is not drawn: beside a
-        dose that refers to it, per cent of isodose lines are of its prescription.
+        dose that refers to it, isodose levels in per cent are relative to its prescription.
     images
         Files and folders with the images that blending presentation states superimpose.
 

@@ -88,14 +88,14 @@ class PlanarView(NamedTuple):
 
 
 def read_planar_view(attributes: Attributes) -> PlanarView:
-    """Return what a planar MPR state shows; all of its attributes have to be at hand.
+    """Return the view of a planar MPR state; the header must hold all attributes.
 
     Raises
     ------
     UnsupportedImageError
-        It shows no plane, or crops or registers its volume.
+        It does not show a plane, or it crops or registers its volume.
     CorruptDataError
-        It does not say which rectangle, or of which images.
+        The rectangle or the referenced images are missing.
     """
     inputs = attributes.items(_INPUTS)
     if any(item.text(tag).upper() == "YES" for item in (attributes, *inputs) for tag in _CROPS):
@@ -130,7 +130,7 @@ def read_planar_view(attributes: Attributes) -> PlanarView:
 
 
 def _voi(attributes: Attributes) -> Any:
-    """Return the first VOI transform, which stands at an input, a component, or the top."""
+    """Return the first VOI transform: of an input, a component, or the top level."""
     notes: list[CodedWarning] = []
     for item in _places(attributes):
         for voi in softcopy_vois(item, notes, is_behind_lut=False):
@@ -149,8 +149,8 @@ def _places(attributes: Attributes) -> Iterator[Attributes]:
 def cut_image(view: PlanarView, members: Sequence[SeriesMember]) -> Instance:
     """Return the picture of a view through images, as an image of gray levels; black outside.
 
-    Its pixels are squares as large as those of the images, as far as the view allows. Values are
-    interpolated linearly; those across a slab lie as close as the pixels.
+    Its pixels are squares of the size of the images' pixels, if the view allows that. Values are
+    interpolated linearly; across a slab they are sampled as densely as the pixels.
 
     Raises
     ------

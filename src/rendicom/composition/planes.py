@@ -38,7 +38,7 @@ class _Measures(NamedTuple):
 
 
 class Planes:
-    """The planes of the frames of one instance, read when asked for."""
+    """The planes of the frames of one instance, read on demand."""
 
     def __init__(self, header: Header, description: PixelDescription) -> None:
         self._attributes = header.attributes
@@ -46,10 +46,10 @@ class Planes:
         self._known: dict[int, Plane | None] = {}
         self.frame_of_reference = self._attributes.text(_FRAME_OF_REFERENCE)
         self.problem = ""
-        """Why a plane that was asked for is not usable, though there are numbers for it."""
+        """Reason why the position of a requested plane is not usable."""
 
     def plane(self, frame: int) -> Plane | None:
-        """Return the plane of a frame, counted from 1; None where it has no usable one."""
+        """Return the plane of a frame, counted from 1; None if it has no usable position."""
         if frame not in self._known:
             try:
                 self._known[frame] = self._read(frame)
@@ -62,7 +62,7 @@ class Planes:
     def tile(self, frame: int) -> tuple[int, int] | None:
         """Return column and row of a tile in the matrix of a slide, from 0; None for others.
 
-        They are said for each frame, or the tiles are in the order of rows (PS3.3 C.7.6.17.3).
+        The header states them for each frame, or the tiles are ordered by rows (PS3.3 C.7.6.17.3).
         """
         groups = FrameGroups(self._attributes, frame)
         place = groups.macro(_SLIDE_MACRO, _TILE_COLUMN)
@@ -112,7 +112,7 @@ class Planes:
         )  # fmt: skip
 
     def _on_slide(self, frame: int, found: _Measures) -> _Measures | None:
-        """Return where a tile lies on its slide (PS3.3 C.8.12.2.1); focal planes are one."""
+        """Return the plane of a tile on its slide (PS3.3 C.8.12.2.1); focal planes count as one."""
         orientation = self._attributes.numbers(_SLIDE_ORIENTATION)
         tile = self.tile(frame)
         if len(orientation) != 6 or len(found.spacing) != 2 or tile is None:
@@ -127,7 +127,7 @@ class Planes:
         return found._replace(position=tuple(moved), orientation=orientation)
 
     def _offset(self, frame: int, plane: Plane) -> float:
-        """Return how far a frame lies from the first one along the normal."""
+        """Return the distance of a frame from the first one along the normal."""
         if _OFFSETS in self._attributes:
             return _grid_offset(self._attributes.numbers(_OFFSETS), frame, plane)
         if _SLICE_VECTOR in self._attributes and _POSITION_MACRO not in self._attributes:
@@ -163,7 +163,7 @@ def _detector(attributes: Attributes) -> _Measures | None:
 
 
 def _grid_offset(offsets: Sequence[float], frame: int, plane: Plane) -> float:
-    """Return the place of a plane of a dose grid (PS3.3 C.8.8.3.2).
+    """Return the position of a plane of a dose grid (PS3.3 C.8.8.3.2).
 
     Offsets begin with 0 and count from the first plane, or are z coordinates themselves.
     """

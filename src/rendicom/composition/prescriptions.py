@@ -1,4 +1,4 @@
-"""Plans beside doses: per cent of isodose lines are then of the prescription (PS3.3 C.8.8.10)."""
+"""Takes the reference dose of isodose lines from RT plans (PS3.3 C.8.8.10)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _REFERENCES, _TYPE, _PRESCRIBED = 0x300A0010, 0x300A0020, 0x300A0026
 
 
 def apply_plans(layers: Iterable[Layer], plans: Mapping[str, Instance]) -> None:
-    """Let per cent of doses be of the prescription of the plans that they refer to.
+    """Make isodose levels in per cent relative to the prescriptions of the plans.
 
     Parameters
     ----------
     layers
-        What is drawn; only doses count.
+        The layers; only doses are changed.
     plans
-        RT Plans and RT Ion Plans by the names that messages give them.
+        RT Plans and RT Ion Plans, by their names in messages.
 
     Raises
     ------
     OptionError
-        No dose refers to a plan, or it prescribes none.
+        No dose refers to a plan, or a plan has no prescribed dose.
     """
     doses = [layer for layer in layers if isinstance(layer, DoseLayer)]
     for name, plan in plans.items():

@@ -33,15 +33,15 @@ class Mentioned(NamedTuple):
     images
         In the order of the object.
     superimposed
-        SOP Instance UIDs of those that a blending presentation state lays over them.
+        SOP Instance UIDs of the images that a blending presentation state superimposes.
     frames_of_reference
-        UIDs of the coordinate systems in which it says something.
+        UIDs of the frames of reference that it uses.
     is_state
         It is a presentation state of single images.
     is_ordered
-        The order of the images means something.
+        The order of the images is significant.
     is_volume
-        The images are one volume, of which a picture is made.
+        The images form one volume, and the picture is a plane through it.
     """
 
     images: tuple[ImageReference, ...]
@@ -53,7 +53,7 @@ class Mentioned(NamedTuple):
 
     @property
     def told(self) -> str:
-        """Return which images it refers to, for a message."""
+        """Return the referenced images as words for a message."""
         uids = list(dict.fromkeys(each.instance for each in self.images))
         more = f" and {len(uids) - 3} more" if len(uids) > 3 else ""
         return ", ".join(uids[:3]) + more if uids else "no images"

@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20
 """Pixels worked on at a time."""
 _NEAR = 1e-6
-"""Share of a pixel or of a slice spacing that rounding may cost."""
+"""Tolerance for rounding, as a fraction of a pixel or of the slice spacing."""
 _STRAIGHT = 1e-9
-"""Pixels that rows may lean over the whole image and be straight."""
+"""Deviation in pixels over the whole image up to which rows count as parallel."""
 _WIDEST_GAP = 1.5
-"""Slices farther apart than so many spacings have one missing between them."""
+"""Number of spacings above which a slice is missing between two others."""
 
 
 class _Share(NamedTuple):
-    """How much one slice counts: for all pixels alike, or for each."""
+    """Weight of one slice: one number for all pixels, or an array."""
 
     slice: int
     weight: NDArray[np.float64] | float
 
 
 class Stack:
-    """Parallel slices in the order of their places along the normal.
+    """Parallel slices in order along the normal.
 
     Attributes
     ----------
     members
-        For each slice, where it comes in the sequence that the stack was made of.
+        For each slice, its index in the sequence that the stack was made from.
     planes
         Of the slices, in order.
     spacing
@@ -61,15 +61,15 @@ class Stack:
         *,
         linear: bool,
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
-        """Return values at the pixels of ``base``, and where there are any; None where nowhere.
+        """Return the values at the pixels of ``base`` and a mask of the valid ones, or None.
 
         Parameters
         ----------
         base
-            Where values are wanted.
+            The plane whose pixels get values.
         frame
-            Gives the pixels of a slice, by its number in the sequence that the stack was made of.
-            Only those that count are asked for, each once, in order.
+            Returns the pixels of a slice, by its index in the sequence that the stack was made
+            from. It is called once for each needed slice, in order.
         linear
             Interpolate between slices, rows and columns; else the nearest pixel of the nearest
             slice counts.
@@ -90,16 +90,16 @@ class Stack:
                 is_met = is_met or bool(share.any())
         if not is_met:
             return None
-        # What lies beside the edge of one slice and inside that of its neighbor is the neighbor's.
+        # Pixels outside one slice and inside its neighbor take the value of the neighbor.
         np.divide(total, covered, out=total, where=covered > _NEAR)
         return total, covered > _NEAR
 
     def members_near(self, base: Plane) -> list[int]:
-        """Return the slices that have something to say about ``base``, by their numbers."""
+        """Return the indexes of the slices that contribute to ``base``."""
         return [self.members[index] for index, _ in self._shares(base, linear=False)]
 
     def _shares(self, base: Plane, *, linear: bool) -> Iterator[_Share]:
-        """Yield the slices that count for ``base``, in order."""
+        """Yield the slices that contribute to ``base``, in order."""
         half = (self.spacing or base.slice_spacing or 2 * _NEAR) / 2
         places: NDArray[np.float64]
         if self.planes[0].is_parallel(base):
@@ -122,7 +122,7 @@ class Stack:
     def _neighbours(
         self, places: NDArray[np.float64], half: float, *, linear: bool
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-        """Return the slices below and above each place, -1 for none, and the upper one's share."""
+        """Return the slices below and above each position, -1 for none, and the upper's weight."""
         last = len(self._places) - 1
         above = np.clip(np.searchsorted(self._places, places), 1, max(last, 1))
         low, high = np.minimum(above - 1, last), np.minimum(above, last)
@@ -140,7 +140,7 @@ class Stack:
 
 
 def stacks_of(planes: Sequence[Plane | None]) -> list[Stack]:
-    """Return the stacks that slices make: one for each orientation."""
+    """Group slices into stacks, one for each orientation."""
     groups: list[list[int]] = []
     tiles: dict[tuple[float, ...], list[int]] = {}
     known = [plane for plane in planes if plane is not None]
@@ -172,11 +172,11 @@ def _blocks(shape: tuple[int, int]) -> Iterator[slice]:
 def _in_plane(
     base: Plane, plane: Plane, pixels: NDArray[Any], rows: slice, *, linear: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the values of a slice at some rows of ``base``, and where they lie inside it."""
+    """Return the values of a slice at some rows of ``base``, and a mask of the pixels inside it."""
     matrix = plane.inverse @ base.affine
     row, column = np.arange(rows.start, rows.stop)[:, np.newaxis], np.arange(base.shape[1])
     height, width = pixels.shape[:2]
-    # Rows and columns that run alike are interpolated one after the other, which is far less work.
+    # With parallel axes, rows and columns are interpolated one after the other: far less work.
     is_aligned = max(abs(matrix[0, 1]), abs(matrix[1, 0])) * max(base.shape) < _STRAIGHT
     u = matrix[0, 0] * column + (0.0 if is_aligned else matrix[0, 1] * row) + matrix[0, 3]
     v = (0.0 if is_aligned else matrix[1, 0] * column) + matrix[1, 1] * row + matrix[1, 3]

@@ -33,7 +33,7 @@ _SEGMENTS, _NUMBER, _LABEL = 0x00620002, 0x00620004, 0x00620005
 _DERIVATION, _SOURCE_IMAGES = 0x00089124, 0x00082112
 _REFERENCED_SERIES, _REFERENCED_INSTANCES = 0x00081115, 0x0008114A
 _SAME_PLACE = 0.1
-"""Millimeters, and shares of a pixel, that two planes may differ and be the same."""
+"""Tolerances for equal planes: millimeters, and fractions of a pixel."""
 
 
 class _SegmentFrame(NamedTuple):
@@ -98,7 +98,7 @@ class SegmentationLayer:
 
     @cached_property
     def _mentioned(self) -> frozenset[str]:
-        """Return the images that the object as a whole refers to."""
+        """Return the images that the top level of the object refers to."""
         attributes = self._opened.header.attributes
         items = [
             item
@@ -114,7 +114,7 @@ class SegmentationLayer:
         return self._mentioned | self._by_instance.keys()
 
     def _referenced(self, base: BaseFrame) -> dict[int, NDArray[Any]]:
-        """Return the masks of frames that were made of ``base`` and have its pixels."""
+        """Return the masks of frames that refer to ``base`` and have its pixel matrix."""
         if (self._description.rows, self._description.columns) != base.shape:
             return {}
         candidates = self._by_instance.get(base.instance, ())
@@ -131,10 +131,10 @@ class SegmentationLayer:
         return masks
 
     def _is_of(self, frame: _SegmentFrame, base: BaseFrame) -> bool:
-        """Tell whether the pixels of a frame are those of ``base``.
+        """Tell whether a frame has the pixel matrix of ``base``.
 
-        Where both lie in one frame of reference, a reference does not move pixels: a frame of
-        several images, or one that lies elsewhere, is taken by position.
+        If both have one frame of reference, position counts more than the reference: frames that
+        refer to several images, or that lie elsewhere, are placed by position.
         """
         is_named = [each.includes(base.instance, base.frame) for each in frame.references]
         if frame.references and not any(is_named):
@@ -167,12 +167,12 @@ class SegmentationLayer:
             planes = [every[number - 1] for number in numbers]
             stacks[segment] = [(stack, tuple(numbers)) for stack in stacks_of(planes)]
             for stack, _ in stacks[segment]:
-                # A segment may be in a few of the slices only.
+                # A segment may be present in a few slices only.
                 stack.spacing = spacings[id(stack.planes[0])]
         return stacks
 
     def _placed(self, base: BaseFrame) -> dict[int, NDArray[Any]] | None:
-        """Return masks by position, or None where none of the two says where it lies."""
+        """Return masks by position, or None if one of the two has no position."""
         if base.plane is None:
             return None
         is_comparable = False
@@ -229,7 +229,7 @@ class SegmentationLayer:
 
     @cached_property
     def _colours(self) -> NDArray[Any]:
-        """Return the color of every segment: its own, that of the palette, or one of the list."""
+        """Return the color of every segment: its own, that of the palette, or a default."""
         given = dict(self._display.segment_colours)
         palette = self._display.palette
         if palette is not None and self._is_labelmap:
@@ -261,7 +261,7 @@ class SegmentationLayer:
         return Contribution(tuple(pieces), tuple(items), _legend(items), warning)
 
     def _has_wanted(self, masks: Mapping[int, NDArray[Any]], options: LayerOptions) -> bool:
-        """Tell whether a segment is wanted, here or on another image."""
+        """Tell whether a segment was requested."""
         numbers = {*self._names, *masks, *(frame.segment for frame in self._segment_frames)}
         return any(is_wanted(number, self._names.get(number, ""), options) for number in numbers)
 
@@ -273,7 +273,7 @@ def _legend(items: Iterable[DrawnItem]) -> tuple[LegendRow, ...]:
 
 
 def _is_same_place(plane: Plane, base: Plane, reach: float) -> bool:
-    """Tell whether both have the same pixels, and planes less than ``reach`` mm apart."""
+    """Tell whether both have the same pixel matrix, in planes less than ``reach`` mm apart."""
     if not plane.is_aligned(base):
         return False
     rows, columns = base.shape

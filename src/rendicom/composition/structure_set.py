@@ -48,7 +48,7 @@ class _Roi(NamedTuple):
 
 
 class StructureSetLayer:
-    """The contours of a structure set on the images they were drawn on, or at their place."""
+    """The contours of a structure set, on the referenced images or at their patient position."""
 
     kind = "structure set"
 
@@ -88,7 +88,7 @@ class StructureSetLayer:
         return Contribution(tuple(pieces), tuple(items), legend, warning)
 
     def refers_to(self, instance: str) -> bool:
-        """Tell whether an image is among those referred to."""
+        """Tell whether the object refers to an image."""
         return instance in self.references
 
     @cached_property
@@ -162,7 +162,7 @@ class StructureSetLayer:
         return label_colours(known, bits=16, bit_depth=8)
 
     def _default_colour(self, number: int) -> tuple[int, int, int]:
-        # A number may be larger than the table, and 0 is that of the background.
+        # A number may exceed the table, and 0 is the background.
         red, green, blue = self._default_colours[max(1, number % len(self._default_colours))]
         return int(red), int(green), int(blue)
 
@@ -187,7 +187,7 @@ class StructureSetLayer:
     def _nearest(
         self, contours: list[_Contour], plane: Plane
     ) -> list[tuple[_Contour, NDArray[np.float64]]]:
-        """Return the contours in the plane that is nearest, if it is the same slice."""
+        """Return the contours in the nearest plane, if it belongs to the same slice."""
         reach = (self._spacing(plane) or plane.slice_spacing or 2 * _SAME) / 2 + _SAME
         near = []
         for contour in contours:
@@ -203,7 +203,7 @@ class StructureSetLayer:
         return [each for each in near if abs(float(each[1][0, 2]) - best) < reach / 10]
 
     def _spacing(self, plane: Plane) -> float | None:
-        """Return the least distance of two contours' planes along the normal of the image."""
+        """Return the smallest distance between planes of contours along the normal of the image."""
         key = tuple(np.round(plane.normal, 6))
         if key not in self._spacings:
             places = np.unique(

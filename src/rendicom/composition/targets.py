@@ -1,4 +1,4 @@
-"""Which images an object says something about, among those in files and folders."""
+"""Finds the images that an object refers to among files and folders."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _STRUCTURE_FRAMES, _ROIS, _OF_ROI = 0x30060010, 0x30060020, 0x30060024
 
 
 class Said(NamedTuple):
-    """What an object is about: ``images`` are paths; ``is_state`` says how they are shown.
+    """The images that an object refers to: ``images`` are paths.
 
-    ``is_volume`` says that they are one volume, and shown as such.
+    ``is_state``: the object is a presentation state for them. ``is_volume``: they form one volume.
     """
 
     images: tuple[str, ...]
@@ -50,16 +50,16 @@ class Said(NamedTuple):
 
 
 def images_of(location: str, places: Sequence[str]) -> Said:
-    """Return the images in files and folders that the object at ``location`` is about.
+    """Return the images in files and folders that the object at ``location`` refers to.
 
-    Those it refers to; where none of them is there, those in its frame of reference.
+    If none of these is found, those in its frame of reference are returned.
 
     Raises
     ------
     OptionError
         None were found.
     RendicomError
-        The object cannot be read, or is about no images.
+        The object cannot be read, or does not refer to images.
     """
     said = mentioned_by(location)
     images = FileIndex(places).images_for(said)
@@ -79,7 +79,7 @@ def mentioned_by(source: Any) -> Mentioned:
     Raises
     ------
     RendicomError
-        It cannot be read, or is about no images.
+        It cannot be read, or does not refer to images.
     """
     with engine.open_instance(readable(source)) as said:
         return mentioned_in(said, source)
@@ -126,7 +126,7 @@ def blending_at(source: Any) -> Blending:
 
 
 def frames_drawn_on(layers: LayerSource, image: Instance, options: RenderOptions) -> list[int]:
-    """Return the frames of an image on which layers draw or say something; pixels are not read."""
+    """Return the frames of an image that layers apply to; pixels are not read."""
     count = image.description.number_of_frames
     return [
         number

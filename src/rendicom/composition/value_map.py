@@ -39,7 +39,7 @@ _MODALITY, _SERIES = 0x00080060, 0x0020000E
 
 
 class SeriesMember(NamedTuple):
-    """One frame of a series: ``open`` gives its instance, which `release` may close again."""
+    """One frame of a series: ``open`` returns its instance, which `release` closes if possible."""
 
     open: Callable[[], Instance]
     frame: int
@@ -48,7 +48,7 @@ class SeriesMember(NamedTuple):
 
 
 def members_of(instance: Instance, open_again: Callable[[], Instance]) -> list[SeriesMember]:
-    """Return the frames of an instance that images are laid over with.
+    """Return the frames of an instance as members of a volume.
 
     Raises
     ------
@@ -191,7 +191,7 @@ class ValueLayerOfSeries:
         return values * (self._suv(index) or 1.0) if suv else values
 
     def _measured(self, suv: bool) -> tuple[float, float]:
-        """Return least and greatest value of the volume, or of some of many slices."""
+        """Return the least and the greatest value of the volume, or of a sample of many slices."""
         ends = []
         for number in frames_counted(Voi(), len(self._members)):
             try:
@@ -204,7 +204,7 @@ class ValueLayerOfSeries:
     # --- colors -------------------------------------------------------------------------------
 
     def shown(self, index: int, options: LayerOptions) -> _Shown:
-        """Return how the values are shown: by the window asked for, the file's, or all of them."""
+        """Return the window for the values: the requested one, the file's, or their whole range."""
         instance, display = self._display(index)
         factor = (self._suv(index) or 1.0) if options.suv else 1.0
         voi: VoiTransform
@@ -232,14 +232,14 @@ class ValueLayerOfSeries:
 
 
 class _Shown(NamedTuple):
-    """Window and palette of values; ``unit`` is the modality where the file tells none."""
+    """Window and palette of values; ``unit`` is the modality if the file has no unit."""
 
     voi: VoiTransform
     entries: NDArray[Any]
     unit: str
 
     def entry_of(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return which entry of the palette each value gets."""
+        """Return the palette entry of each value."""
         return np.floor(levels(values, self.voi, len(self.entries) - 1) + 0.5).astype(np.intp)
 
     @property
@@ -263,5 +263,5 @@ class _Shown(NamedTuple):
 
 
 def _figure(value: float) -> str:
-    """Return four digits of a number; those of counts up to a million without an exponent."""
+    """Return a number with four digits; counts up to a million have no exponent."""
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"
