@@ -451,7 +451,7 @@ class Unsteady:
 def test_a_worker_that_dies_costs_one_sheet(inline) -> None:
     plan = series_plan("1.1", "1.2", "1.3")
     said = write(plan, Unsteady(inline, [2]))
-    assert said == ["sheet-1.2.png could not be made: the worker that was at it died"]
+    assert said == ["sheet-1.2.png could not be made: its worker died"]
     assert sheets() == ["sheet-1.1.png", "sheet-1.3.png"]
 
 

@@ -23,7 +23,7 @@ _HELD = 10_000
 def archive_entries(path: str, take_home: Callable[[], str], *, extension: str) -> Iterator[Entry]:
     """Yield the entries of an archive; one without DICOM files is ignored as a whole.
 
-    ``take_home`` is asked for a folder when the first picture needs it.
+    ``take_home`` is called for a folder when the first picture needs one.
     """
     try:
         version = version_of(os.stat(path))

@@ -1,4 +1,4 @@
-"""One file for the pictures of a chunk: to make one takes longer than to make a small picture."""
+"""Bundles the pictures of a chunk in one file, as creating files takes long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rendicom.errors import UnwritableOutputError
 
 
 class Bundle:
-    """A new file in a folder, to which pictures are appended.
+    """A new file in a folder to which pictures are appended.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Bundle:
         self._file: BinaryIO | None = None
 
     def add(self, data: bytes) -> None:
-        """Append a picture: the whole of it, or nothing that counts.
+        """Append a picture completely; ``length`` does not change if this fails.
 
         Raises
         ------

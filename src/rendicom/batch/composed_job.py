@@ -1,4 +1,4 @@
-"""Opens objects that are about images as the pictures of these images."""
+"""Opens objects that refer to images as pictures of these images."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
-    """Return an object that is about images as their pictures, else the subject as it is.
+    """Return an object that refers to images as their pictures, other subjects unchanged.
 
-    So it is where a picture is wanted, nothing is said of frames (``is_asked``: it is) or values,
-    and the run draws nothing else.
+    This applies to pictures without a choice of frames (``is_asked``) or values, in runs without
+    layers.
 
     Raises
     ------
     NoPixelDataError
-        None of its images is there; the hint names them.
+        None of its images was found; the hint names them.
     RendicomError
         It is damaged.
     """
-    # Of --on only what shows a volume is left as the source.
+    # With --on, only objects that show a volume remain sources.
     places = job.on or job.among
     is_plain = not (is_asked or places is None or job.layers or job.presentation)
     if not (is_plain and is_composed(subject.sop_class) and isinstance(job.format, Format)):
@@ -54,7 +54,7 @@ def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
 
 
 def place_of_picture(subject: Subject, place: str, frames: tuple[int, ...]) -> str:
-    """Return the place of a picture of an object: named after the image that it shows."""
+    """Return the output path of a picture of an object, named after the image that it shows."""
     name = getattr(subject, "name", None)
     stem = cast("str", name(frames[0])) if name is not None and len(frames) == 1 else ""
     folder, slash, own = place.rpartition("/")

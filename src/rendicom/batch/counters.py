@@ -50,9 +50,9 @@ class Counters:
     done_before
         Sources that an earlier run completed; the caller counts them.
     written, skipped, planned
-        Pictures. One of an animated format counts once, whatever the number of its frames.
+        Pictures. An animation counts once, regardless of the number of its frames.
     files
-        Sources that gave pictures.
+        Sources with at least one picture.
     no_pixels, documents
         Sources that are not images, and those among them that can become documents.
     ignored
@@ -64,8 +64,8 @@ class Counters:
     bytes_read, bytes_written
         Sizes of the sources and of the pictures.
     has_members
-        A source was one of several in an archive: the number of files says nothing of the number
-        of sources.
+        A source was a member of an archive, so the number of files does not tell the number of
+        sources.
     """
 
     sources: int = 0
@@ -83,9 +83,9 @@ class Counters:
     bytes_written: int = 0
     has_members: bool = False
     _unfinished: dict[str, int] = field(default_factory=dict)
-    """Frames to come of long sources, which several workers share."""
+    """Frames left of long sources, which several workers share."""
     _giving: set[str] = field(default_factory=set)
-    """Those of them that gave a picture."""
+    """Long sources with at least one picture."""
     _first: _RateMark | None = None
     _marks: deque[_RateMark] = field(default_factory=deque)
 
@@ -129,7 +129,7 @@ class Counters:
         return not known
 
     def _count_giver(self, report: UnitReport) -> None:
-        """Count a source that gave a picture, unless an earlier report of it was counted."""
+        """Count a source with a picture, unless an earlier report of it was counted."""
         source = report.unit.source
         if any(isinstance(each, Written) for each in report.outcomes):
             self.files += source not in self._giving
@@ -139,12 +139,12 @@ class Counters:
 
     @property
     def pictures(self) -> int:
-        """Return the number of pictures made, or that would be."""
+        """Return the number of pictures made or, in a dry run, planned."""
         return self.written + self.planned
 
     @property
     def converted(self) -> int:
-        """Return the number of sources that were DICOM and wanted."""
+        """Return the number of DICOM sources that the filters kept."""
         return self.sources - self.ignored - self.filtered.total()
 
     # --- how fast -------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class Counters:
         mark = self._mark(now)
         self._first = self._first or mark
         self._marks.append(mark)
-        # The last one from before the window stays: it tells what a window with a gap began with.
+        # The last mark before the window stays, as the start of a window with a gap.
         while len(self._marks) > 1 and now - self._marks[1].time >= _WINDOW:
             self._marks.popleft()
 
@@ -174,7 +174,7 @@ class Counters:
     def time_left(self, now: float, total: int | None) -> float | None:
         """Return the estimated seconds until ``total`` sources are done; None where unknown.
 
-        Half by the rate of the moment and half by that of the whole run: sources come in all sizes.
+        The mean of two estimates, by the current rate and by that of the whole run: sizes vary.
         """
         if total is None or self._first is None or now - self._first.time < _ENOUGH:
             return None

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 def document_names(sop_class: str) -> tuple[str, ...]:
-    """Return the names of the formats that instances of a class can be written in, if any."""
+    """Return the names of the document formats for a class of objects."""
     able = document_types(sop_class)
     return tuple(each.name for each in document_formats().values() if each.media_type in able)
 
 
 def with_forms(error: NoPixelDataError, sop_class: str) -> NoPixelDataError:
-    """Return the error for an object without pixels; for a document it names the formats to use."""
+    """Return the error for an object without pixels; for a document its hint names formats."""
     names = document_names(sop_class)
     if not names or error.hint:
         return error
@@ -51,7 +51,7 @@ def without_pixels(source: str, instance: Subject) -> NoPixels:
     Raises
     ------
     RendicomError
-        Something else is wrong with it.
+        The object is invalid in another way.
     """
     error = NoPixelDataError("the object has no pixels")
     try:
@@ -80,7 +80,7 @@ def run_document_job(job: Job) -> Iterator[Outcome]:
 def convert_document(sop_class: str, source: Readable | ByteSource, job: Job) -> Outcome:
     """Convert one document; a RendicomError becomes a Failed outcome.
 
-    An object that cannot be a document is filtered in a run over many, and a failure elsewhere.
+    An object that is not a document is filtered in a run over many, and otherwise a failure.
     """
     if job.format.media_type not in document_types(sop_class):
         if not isinstance(job.output, OneFile):

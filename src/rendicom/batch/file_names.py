@@ -17,7 +17,7 @@ FRAME_MARK = "\0"
 """Placeholder of the frame number in a name; no file name can contain it."""
 
 DICOM_ENDINGS = (*DICOM_EXTENSIONS, ".img")
-"""The only endings that are taken off a source's name: a UID is a name full of dots, too."""
+"""The only endings removed from the name of a source: UIDs contain dots, too."""
 
 _FRAME_NUMBER = r"-[0-9]{4,}$"
 _WIDTH = 4
@@ -43,9 +43,9 @@ def picture_name(
 ) -> str:
     """Return the name of one picture.
 
-    ``frame`` is ``None`` for a picture that carries all frames. Frames of a multi-frame instance
-    are numbered with at least four digits, and enough for the last one. With `FRAME_MARK` in the
-    stem every picture gets its number there, one of all frames gets ``all``.
+    ``frame`` is ``None`` for a picture of all frames. Frames of a multi-frame instance
+    are numbered with at least four digits, and enough for the last one. `FRAME_MARK` in the stem is
+    replaced by the number, or by ``all`` for a picture of all frames.
 
     >>> picture_name("scan", ".png", frame=7, number_of_frames=20)
     'scan-0007.png'

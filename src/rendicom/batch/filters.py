@@ -16,17 +16,17 @@ _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)+")
 
 
 class Filters(NamedTuple):
-    """Which instances are left out.
+    """Filters of instances.
 
     Attributes
     ----------
     modalities
-        In capitals; only these are kept, all where empty.
+        In capitals; only these are kept; empty for all.
     series
-        Series Instance UIDs; only these are kept, all where empty.
+        Series Instance UIDs; only these are kept; empty for all.
     skip_burned_in
         Leave out images whose pixels may identify the patient, by
-        `rendicom.pixels.burnedin.burned_in`. A header that says nothing of it is kept.
+        `rendicom.pixels.burnedin.burned_in`. Images are kept if the header does not tell.
     only_images
         Leave out objects without pixels; an image whose pixel data are lost is kept, and fails.
     """

@@ -18,7 +18,7 @@ _STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
 _MODALITY, _SERIES_NUMBER, _INSTANCE_NUMBER = 0x00080060, 0x00200011, 0x00200013
 _CHARACTER_SET = 0x00080005
 _LONGEST_UID = 128
-"""Twice what PS3.5 9.1 allows, for those that are longer and still tell instances apart."""
+"""Twice the limit of PS3.5 9.1: some files have longer UIDs that still identify instances."""
 _LONGEST = 32
 _LONGEST_PATIENT_FIELD = 1024
 
@@ -26,9 +26,9 @@ _LONGEST_PATIENT_FIELD = 1024
 class InstanceSummary(NamedTuple):
     """Identifiers of an instance, for names, filters and the manifest.
 
-    UIDs, Modality, Series Number and Instance Number are text as in the file, empty where absent;
-    none is a patient's. ``burned_in`` is why the pixels may identify the patient, empty
-    where nothing says so. ``is_image`` is true of an image whose pixel data are lost, too.
+    UIDs, Modality, Series Number and Instance Number are text as in the file, empty if absent;
+    there are no data of patients. ``burned_in`` is the reason why the pixels may identify the
+    patient, or empty. ``is_image`` is also true for an image without its pixel data.
     """
 
     study: str = ""
@@ -44,8 +44,8 @@ class InstanceSummary(NamedTuple):
 def identity_of(instance: Subject) -> InstanceSummary:
     """Return the summary of an instance from its header; it holds no patient's data.
 
-    Of several values the first counts. Whatever a file holds there becomes printable ASCII of at
-    most 128 characters; a shortened one ends in a hash of the whole.
+    Of several values the first is taken. Values become printable ASCII of at most 128 characters;
+    shortened ones end in a hash of the whole.
     """
     text = instance.header.attributes.text
     return InstanceSummary(
@@ -61,10 +61,10 @@ def identity_of(instance: Subject) -> InstanceSummary:
 
 
 def patient_fields(source: Readable | ByteSource, keywords: Iterable[str]) -> dict[str, str]:
-    """Return the first value of each attribute of a file, empty where it has none.
+    """Return the first value of each attribute of a file, empty if absent.
 
-    These may be a patient's: for names only, and only if allowed by the user. The file is
-    read once more, since no other reading of a header touches them.
+    They may be data of a patient: used for names only, if the user allows it. The file is read
+    again for them, as other readings of headers leave them out.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The images of a run, which objects refer to: found by UID, and as small pictures."""
+"""Finds the images that objects of a run refer to, and makes small pictures of them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def images_in(places: tuple[str, ...]) -> FileIndex:
 
 
 def small_pictures(places: tuple[str, ...]) -> Link:
-    """Return what gives small pictures of references as ``data:`` addresses, for one document.
+    """Return a function from references to small pictures as ``data:`` URLs, for one document.
 
-    None for images that are not in ``places``, cannot be rendered, or may show a patient.
+    It returns None for images that are not in ``places``, cannot be rendered, or may show patient
+    data.
     """
     index = images_in(places)
     left = _MOST_PICTURES

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from rendicom.batch.units import Unit
 
 _MOST_AHEAD = 24
-"""Objects fetched at once: at 1 ms a picture, as many hide a delay of 20 ms."""
+"""Objects fetched at once: enough to hide a latency of 20 ms at 1 ms per picture."""
 
 
 class UnitOpener(Protocol):
-    """Opens the units of one chunk, which are asked for in their order."""
+    """Opens the units of one chunk, in their order."""
 
     def instance(self, unit: Unit) -> Subject:
         """Return the open instance, which the caller closes.
 
-        Its attribute ``rendering``, if there is one, says who renders the pictures, and why.
+        Its optional attribute ``rendering`` tells who renders the pictures, and why.
 
         Raises
         ------
@@ -39,7 +39,7 @@ class UnitOpener(Protocol):
         ...
 
     def summary(self, unit: Unit) -> Subject:
-        """Return an instance whose header is enough for names; it need not render."""
+        """Return an instance whose header suffices for names; it may be unable to render."""
         ...
 
     def content(self, unit: Unit) -> str | bytes | memoryview | BinaryIO:
@@ -52,10 +52,10 @@ class UnitOpener(Protocol):
 
 
 class InputSource(Protocol):
-    """Makes unit openers; travels to the workers, so it is small and can be pickled."""
+    """Makes unit openers; small and picklable, as it is sent to the workers."""
 
     def words(self) -> str:
-        """Return all that decides the pictures besides the options; ``--resume`` compares it."""
+        """Return what determines the pictures besides the options; ``--resume`` compares it."""
         ...
 
     def opening(self, units: Sequence[Unit], /) -> AbstractContextManager[UnitOpener]:
@@ -86,7 +86,7 @@ class _FileOpener:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Do nothing: instances are closed by those who opened them."""
+        """Do nothing: instances are closed by their users."""
 
     def instance(self, unit: Unit) -> Subject:
         from rendicom.engine import open_instance
@@ -106,16 +106,16 @@ class _FileOpener:
 
 
 class _Learned:
-    """Number of objects to fetch ahead, as this process has needed it so far."""
+    """Number of objects to fetch ahead, learned by this process so far."""
 
     ahead = 1
 
 
 class _FetchingOpener(_FileOpener):
-    """Fetches objects of a store while those before them are worked on.
+    """Fetches objects of a store ahead of their use.
 
-    It looks no further ahead than it has to, as each object takes memory: one more each time that
-    an object is not there when it is needed. What was learned holds for the process.
+    The number of objects ahead is as small as possible, as each takes memory: it grows by one each
+    time that an object is late, and is kept for the process.
     """
 
     def __init__(self, base: str, units: Sequence[Unit]) -> None:

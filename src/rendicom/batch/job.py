@@ -28,7 +28,7 @@ DEFAULT_TIMEOUT = 300.0
 
 
 class OutputFolder(NamedTuple):
-    """Pictures go into a folder, one a frame; an animated format or a document gets one for all.
+    """Pictures go into a folder, one per frame; an animation or a document is one file.
 
     ``place`` is `Unit.place`: the path below ``folder``, without frame number and extension.
     """
@@ -52,13 +52,12 @@ class Job(NamedTuple):
     """Source, output and options of one conversion.
 
     ``source`` is a path, or the name to use in messages when ``content`` is given. ``frames`` is
-    ``None`` for the choice that fits the output. ``presentation`` is where the presentation state
-    lies, or empty; ``layers`` is where objects lie that are drawn over the image; with
-    ``on``, files and folders of images, those that nothing is said of give no picture.
-    ``opened`` makes the instance where it is not a file. ``threads`` is as for
-    `rendicom.open_instance`. ``among`` are the sources of
-    the run, in which objects find the images that they are about. ``bundle`` takes the bytes in
-    place of the files that ``output`` names.
+    ``None`` for the choice that fits the output. ``presentation`` is the path of a presentation
+    state, or empty; ``layers`` are the paths of objects drawn over the image; with ``on`` (files
+    and folders of images), images without layers give no picture. ``opened`` makes the instance if
+    it is not in a file. ``threads`` is as for `rendicom.open_instance`. ``among`` are the sources
+    of the run, in which objects find the images that they refer to. ``bundle`` takes the bytes
+    instead of the files of ``output``.
     """
 
     source: str
@@ -80,11 +79,11 @@ class Job(NamedTuple):
 
 
 class OneFileError(OptionError):
-    """Several frames were asked for, the output is one file, the format holds one frame."""
+    """Several frames were requested, but the output is one file of a format for one frame."""
 
 
 def output_path(job: Job, *, frame: int | None, number_of_frames: int) -> str | None:
-    """Return where a picture goes; None when the caller takes the bytes."""
+    """Return the path or URI of a picture; None if the caller takes the bytes."""
     if isinstance(job.output, OneFile):
         return job.output.path
     name = picture_name(
@@ -100,7 +99,7 @@ def output_path(job: Job, *, frame: int | None, number_of_frames: int) -> str | 
 
 
 def put(job: Job, path: str, data: bytes) -> bool:
-    """Write a picture; False when something is in its place and stays.
+    """Write a picture; return False if an existing one is kept.
 
     Raises
     ------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def layers_at(locations: tuple[str, ...], images: tuple[str, ...] = ()) -> Layers:
     """Return the layers in files, folders or at URIs, opened once while they stay the same.
 
-    ``images`` are files and folders where they find other images.
+    ``images`` are files and folders with images that they refer to.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def layers_at(locations: tuple[str, ...], images: tuple[str, ...] = ()) -> Layer
 
 
 def nothing_said(number: int) -> RendicomError:
-    """Return the error for ``--on`` with images on none of which anything is drawn."""
+    """Return the error for ``--on`` if no image has anything to draw."""
     images = "the image" if number == 1 else f"any of {number} images"
     return OptionError(
         f"it does not refer to {images}", hint="--on names the images that it was made on"

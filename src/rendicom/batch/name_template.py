@@ -1,6 +1,6 @@
 """Names of pictures by a template, such as ``{Modality}/{SOPInstanceUID}.{ext}``.
 
-Values never make a folder, leave the target or hold what some system does not allow in a name.
+Values never create folders, leave the target or contain characters that a system forbids.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PATIENT_FIELDS = (
 _UNKNOWN = "unknown"
 _MOST_CHARACTERS = 100
 _MOST_BYTES = 200
-"""Of a value; together they leave room for text between them in the 255 of a name."""
+"""Most bytes of a value: several fit into the 255 of a name, with text between them."""
 _NOT_IN_NAMES = '<>:"|?*\\/'
 _NUMBERS = ("SeriesNumber", "InstanceNumber", _FRAME)
 _WIDTH = re.compile(r"0([1-9][0-9]?)")
@@ -86,7 +86,7 @@ class NameTemplate:
     text
         As typed.
     fields
-        Names of the fields in it, without ``ext``.
+        Names of its fields, without ``ext``.
     """
 
     text: str
@@ -105,15 +105,14 @@ class NameTemplate:
             Fields in braces, ``/`` between folders, ``{ext}`` at the end or nothing instead.
             Numbers take a width: ``{InstanceNumber:05}``.
         extensions
-            Of the output format, each with its dot; the first is the one that is written.
+            Those of the output format, each with its dot; the first is written.
         allow_phi
             Whether `PATIENT_FIELDS` may be used.
 
         Raises
         ------
         OptionError
-            The template cannot be understood, or would name pictures in a way that loses some or
-            that not every system has.
+            The template is malformed, its names would not be unique, or some systems forbid them.
         """
         pieces = _without_extension(_pieces(text, allow_phi=allow_phi), text, extensions)
         parts = tuple(_split(pieces))
@@ -136,9 +135,9 @@ class NameTemplate:
         Parameters
         ----------
         source
-            The place it would have without a layout.
+            Its output path without a layout.
         identity
-            Of the instance, with pseudonyms where those are wanted.
+            Summary of the instance, with pseudonyms if requested.
         patient
             Values of `patient_fields`.
         """
@@ -175,8 +174,8 @@ def claim(register: Register, unit: Unit) -> None:
 def safe_part(value: str, most: int = _MOST_BYTES) -> str:
     """Return a value as part of a name on any system: not empty, no folder, at most 100 letters.
 
-    ``most`` is how many bytes it may have; some file systems allow 255 in a name, whatever they
-    stand for. What is longer is cut and ends in a hash of the whole.
+    ``most`` limits its bytes; some file systems allow 255 in a name. A longer value is cut and ends
+    in a hash of the whole.
 
     >>> safe_part("a/b: c? "), safe_part(".."), safe_part("")
     ('a_b_ c_', 'unknown', 'unknown')
@@ -220,7 +219,7 @@ def _source_place(source: str) -> str:
 
 
 def _pieces(text: str, *, allow_phi: bool) -> list[_Piece]:
-    """Return text and fields by turns, two braces made one."""
+    """Return text and fields in turn, with doubled braces as single ones."""
     from string import Formatter
 
     pieces: list[_Piece] = []
@@ -267,7 +266,7 @@ def _suggestion(name: str, known: Sequence[str]) -> str:
 def _without_extension(
     pieces: Sequence[_Piece], text: str, extensions: Sequence[str]
 ) -> list[_Piece]:
-    """Return the pieces less what stands for the extension."""
+    """Return the pieces without the extension."""
     *others, last = pieces or [""]
     if _EXTENSION in _fields(others):
         raise _refused(text, "has {ext} before its end", _EXTENSION_HINT)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _KNOWN = 256
 """Folders whose names are cached."""
 _DOUBLES = 20
-"""So many sources of one name are numbered in turn; trying further numbers takes too long."""
+"""Number of sources of one name that are numbered in sequence; further numbers take too long."""
 _FOLDER, _SOURCE = "\0folder/", "\0source/"
 
 
@@ -25,8 +25,7 @@ def joined(folder: str, name: str) -> str:
 class Tree:
     """The output paths in use below one folder, kept in a register that may be on disk.
 
-    Folders keep their names unless a picture has it, or another folder whose name differs in case
-    only.
+    Folders keep their names unless a picture, or a folder that differs only in case, has it.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ class Tree:
     def place(self, parts: Sequence[str], *, number: int = 0) -> str:
         """Return the place for the source at ``parts``: folders, and the name as the last.
 
-        ``number`` is one no other source has, for names that are given again and again.
+        ``number`` is unique among sources, for names that occur very often.
         """
         folder = self.folder(parts[:-1])
         name = parts[-1]
@@ -89,7 +88,7 @@ class Tree:
         return place
 
     def claims_in(self, folder: str) -> ClaimedNames:
-        """Return the names given away in a folder that `folder` returned."""
+        """Return the names in use in a folder that `folder` returned."""
         claims = self._claims.get(folder)
         if claims is None:
             if len(self._claims) > _KNOWN:

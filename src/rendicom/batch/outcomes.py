@@ -1,4 +1,4 @@
-"""Outcomes of a conversion: one named tuple for each way it can end.
+"""Outcomes of a conversion, one named tuple for each kind.
 
 Named tuples and not dataclasses, which take seven times as long to define.
 """
@@ -28,8 +28,8 @@ __all__ = [
 class Written(NamedTuple):
     """One picture or document, written. ``output`` is None where ``data`` holds the bytes instead.
 
-    ``frame`` is None for an animation, and width and height are too for a document; ``size`` is in
-    bytes; ``digest`` is the BLAKE2b-256 of the bytes in hexadecimal digits where it was asked for.
+    ``frame`` is None for an animation; width and height are None for a document; ``size`` is in
+    bytes; ``digest`` is the BLAKE2b-256 of the bytes in hexadecimal digits, if requested.
     """
 
     source: str
@@ -54,7 +54,7 @@ class Skipped(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A source, or one frame of it, that gave no picture."""
+    """A failed source, or one failed frame of it."""
 
     source: str
     frame: int | None
@@ -72,7 +72,7 @@ class Notice(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A picture that would be written; ``exists`` tells whether something is there already."""
+    """A picture that would be written; ``exists`` tells whether its file exists already."""
 
     source: str
     output: str
@@ -83,7 +83,7 @@ class Planned(NamedTuple):
 class NoPixels(NamedTuple):
     """One of many sources that is not an image; ``is_document`` tells whether it can be a document.
 
-    ``code``, ``message`` and ``hint`` are those of the failure that it would be on its own.
+    ``code``, ``message`` and ``hint`` are those of the error if it were the only source.
     """
 
     source: str
@@ -113,5 +113,5 @@ def digest_of(data: bytes) -> str:
     """Return the BLAKE2b-256 of the bytes in hexadecimal digits."""
     import hashlib
 
-    # In a third of the time of SHA-256 where the processor has no instructions for that.
+    # Three times as fast as SHA-256 on processors without instructions for that.
     return hashlib.blake2b(data, digest_size=32).hexdigest()

@@ -1,6 +1,6 @@
 """Output formats: pictures and documents.
 
-The documents are loaded only where no picture has that name or ending.
+Document formats are loaded only for names and extensions that are not those of pictures.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def output_format_named(name: str) -> OutputFormat:
     Raises
     ------
     OptionError
-        None has it; the message names them all.
+        The name is unknown; the message lists all.
     """
     wanted = name.lower()
     try:

@@ -1,4 +1,4 @@
-"""Finds sources and gives each its output path before any is opened."""
+"""Finds sources and assigns each an output path before any is opened."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def find(
     """Yield the units of ``sources`` in a stable order, each with its place below ``target``.
 
     A folder, archive or DICOMDIR that is the only source is mirrored into ``target``; each of
-    several sources gets a folder of its own there. The same sources give the same places,
-    whatever lies in ``target`` already. A folder that is ``target`` is not entered.
+    several sources gets a folder of its own there. The same sources give the same output paths,
+    regardless of the content of ``target``. A folder that is ``target`` is not entered.
 
     Parameters
     ----------
     sources
-        Files are taken as they are, whatever they hold. ``-`` is standard input.
+        Files are taken regardless of their content. ``-`` is standard input.
     target
         Folder or URI of the pictures; need not exist.
     extension
@@ -84,7 +84,7 @@ class _Looked(NamedTuple):
 
 
 def _looked_at(source: str, *, is_alone: bool) -> _Looked:
-    """Return the kind of a source; one of several that cannot be read does not stop the others."""
+    """Return the kind of a source; an unreadable one of several does not stop the others."""
     try:
         path = local_path(source)
         return _Looked(path, kind_of_source(path))
@@ -95,7 +95,7 @@ def _looked_at(source: str, *, is_alone: bool) -> _Looked:
 
 
 def _sources_inside(sources: Sequence[str], target: str) -> Iterator[str]:
-    """Yield the names of sources in the target itself: no picture may get them."""
+    """Yield the names of sources inside the target, which pictures must not get."""
     real_target = os.path.realpath(target)
     for source in sources:
         folder, name = os.path.split(source)
@@ -114,14 +114,14 @@ def home_name(source: str, kind: SourceKind) -> str:
     """Return the preferred name of the folder for the pictures of a source."""
     if kind == "prefix":
         return safe_parts(source.partition("://")[2])[-1]
-    # abspath gives "." and ".." the name of the folder they stand for.
+    # abspath resolves "." and ".." to the name of the folder.
     path = os.path.abspath(source)
     if kind == "archive":
         from rendicom.archives import archive_stem
 
         return archive_stem(os.path.basename(path))
     if kind == "directory":
-        # All DICOMDIRs are called the same; the medium is what tells them apart.
+        # All DICOMDIRs have the same name; their folder distinguishes them.
         path = os.path.dirname(path)
     return os.path.basename(path) or "root"
 
@@ -168,7 +168,7 @@ def inside(
 ) -> Iterator[Entry]:
     """Yield the units of a source that holds many files, below the folder ``home``.
 
-    A folder that shares its place with other sources goes to ``parts`` in ``tree`` instead.
+    A folder that shares its output folder with other sources goes to ``parts`` in ``tree`` instead.
     """
     match kind:
         case "folder" if tree is not None:
@@ -316,7 +316,7 @@ def _stored(location: str, target: str, *, extension: str, home: str) -> Iterato
                     yield Unreadable(stored.location, _REMOTE_ARCHIVE)
                     continue
                 place = tree.place(safe_parts(stored.name))
-                # A look into each object from here would take longer than the pictures do.
+                # Reading each object here would take longer than making the pictures.
                 is_known = is_called_dicom(stored.name)
                 yield Unit(stored.location, place, stored.version, stored.size, is_known=is_known)
         except UnreadableSourceError as error:
@@ -324,7 +324,7 @@ def _stored(location: str, target: str, *, extension: str, home: str) -> Iterato
 
 
 def _is_remote_archive(location: str) -> bool:
-    """Tell whether an object is an archive; only those named like one are read."""
+    """Tell whether an object is an archive; only those with the name of one are read."""
     from rendicom.archives import archive_stem
     from rendicom.storage import head
 

@@ -1,4 +1,4 @@
-"""Converts one instance to pictures; what happened comes back as outcomes."""
+"""Converts one instance to pictures and returns outcomes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run_job(job: Job) -> Iterator[Outcome]:
     Raises
     ------
     OneFileError
-        The frames asked for do not fit the output.
+        The requested frames do not fit the output.
     """
     if not isinstance(job.format, Format):
         from rendicom.batch.document_job import run_document_job
@@ -76,7 +76,7 @@ def pictures(instance: Subject, job: Job) -> list[tuple[int, ...]]:
     Raises
     ------
     OneFileError
-        The frames asked for do not fit the output.
+        The requested frames do not fit the output.
     NoPixelDataError, NoSuchFrameError, CorruptDataError
     """
     try:
@@ -125,7 +125,7 @@ def notices(instance: Subject, job: Job, loops: list[tuple[int, ...]]) -> Iterat
 
 
 def rendering_notice(instance: Subject, job: Job) -> Iterator[Notice]:
-    """Yield a notice of who rendered the pictures, where a server may have."""
+    """Yield a notice of who rendered the pictures, if a server may have done so."""
     if said := getattr(instance, "rendering", ""):
         yield Notice(job.source, "rendering", said)
 

@@ -1,4 +1,4 @@
-"""Finds out which pictures of a run follow its presentation state."""
+"""Determines which pictures of a run follow its presentation state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def presentation_in(location: str) -> PresentationState:
     Raises
     ------
     RendicomError
-        It cannot be read, or is not of a kind that is rendered.
+        It cannot be read, or its kind is not supported.
     """
     return _presentation_in(location, version_of(location))
 
@@ -45,7 +45,7 @@ def missing_notice(
 
 
 def state_for(instance: Subject, job: Job, frames: tuple[int, ...]) -> PresentationState | None:
-    """Return how the frames are shown; in a folder, images it is not for are shown plain."""
+    """Return the presentation state for the frames; None for other images of a folder."""
     if not isinstance(job.output, OneFile) and not _is_meant(instance, job, frames):
         return None
     return presentation_in(job.presentation)

@@ -1,4 +1,4 @@
-"""Pseudonyms: keyed hashes in place of UIDs, which only the key relates to them."""
+"""Pseudonyms: keyed hashes in place of UIDs; only the key can relate them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ROOT = "2.25."
 _UID_RUN = re.compile(r"(?<![0-9])(?:2\.25\.[0-9]{16,}|[0-2](?:\.[0-9]+){3,})")
 """UIDs begin with 0, 1 or 2 (PS3.5 section 9.1), dates and most other numbers do not.
 
-Those made of a UUID have three components (PS3.5 B.2), as short versions have.
+UIDs made from a UUID have three components (PS3.5 B.2), as version numbers have.
 """
 
 
@@ -23,7 +23,7 @@ class Pseudonyms:
     Parameters
     ----------
     key
-        At least 16 bytes. It shows up in no text and travels to no other process.
+        At least 16 bytes. It never appears in texts and is not sent to other processes.
 
     Raises
     ------
@@ -81,8 +81,8 @@ class Pseudonyms:
     def text(self, text: str) -> str:
         """Return a path or sentence with `uid` of every UID in it.
 
-        What looks like one counts: at least four numbers with dots between them, or the
-        ``2.25.`` of a UUID with a long number. ``CT.`` before and ``.dcm`` behind stay.
+        UIDs are recognized by form: at least four numbers with dots between them, or ``2.25.`` with
+        a long number. Text around them, such as ``CT.`` and ``.dcm``, stays.
         """
         return _UID_RUN.sub(lambda run: self.uid(run[0]), text)
 

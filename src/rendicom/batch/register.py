@@ -1,4 +1,4 @@
-"""A register of names in use, for more names than memory should hold."""
+"""A register of names in use, mostly on disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OWNER = "SELECT owner FROM taken WHERE key = ?"
 
 
 class Register:
-    """A set of keys with their owners; most of a large one is on disk.
+    """A mapping of keys to owners; a large one is mostly on disk.
 
     For one thread; use it as a context manager, or call ``close``.
     """
@@ -40,14 +40,14 @@ class Register:
         self._database.close()
 
     def take(self, key: str, owner: str = "") -> bool:
-        """Give ``key`` to ``owner``; return False where it has an owner.
+        """Assign ``key`` to ``owner``; return False if it has an owner.
 
         Keys are compared as they are: fold them first where case makes no difference.
 
         Raises
         ------
         UnwritableOutputError
-            The disk with the temporary files is full.
+            The disk for temporary files is full.
         """
         return self._run(_TAKE, (_bytes(key), _bytes(owner))).rowcount == 1
 

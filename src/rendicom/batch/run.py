@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _FLUSH_SECONDS = 0.25
 _FAILED_WRITES = 10
-"""A run stops after so many pictures in a row that cannot be written."""
+"""Number of consecutive pictures that cannot be written after which a run stops."""
 
 
 @dataclass(slots=True)
@@ -42,9 +42,9 @@ class Run:
     Parameters
     ----------
     open_executor
-        Makes the executor.
+        Opens the executor.
     jobs
-        Workers behind it.
+        Number of its workers.
     on_report
         Receives a report for each source, in the order in which they finish; a long source
         comes in several reports.
@@ -53,7 +53,8 @@ class Run:
     chunk_seconds
         Target duration of the work that a worker gets at once.
     layout, register
-        How pictures are named, if not after their sources, and who has which name.
+        Template of the pictures' names, if they are not named after their sources, and the names in
+        use.
     shards
         Puts pictures into tar files; `Recipe.target` is its temporary folder then.
     """
@@ -127,7 +128,7 @@ class Run:
     def _named(self, units: Iterable[Unit], layout: NameTemplate) -> Iterator[Unit]:
         """Yield the units with the paths of the template; the first source keeps a name.
 
-        Sources that are done already are named as well: their names must not go to others.
+        Sources that are done get names as well: other sources must not get them.
         """
         assert self.register is not None  # noqa: S101
         for report in self._runner(survey_units, in_order=True).run(units):

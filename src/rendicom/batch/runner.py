@@ -1,8 +1,7 @@
 """Sends units to an executor in chunks and brings the reports back.
 
-What is in flight is bounded, whatever the number of files and frames. A worker that dies takes
-down no more than one chunk: its units are sent again one by one, and only the one that kills a
-worker twice on its own fails.
+The number of units in flight is bounded. If a worker dies, only its chunk is affected: the units
+are sent again one by one, and only a unit that kills a second worker on its own fails.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ _PIECE_SECONDS = 2.0
 class _SentChunk(NamedTuple):
     """A chunk that was sent.
 
-    ``sequence`` numbers its units; ``deaths`` counts the workers it cost for certain; a suspect is
-    a unit alone, after a death that it may have been the cause of.
+    ``sequence`` numbers its units; ``deaths`` counts the workers it certainly killed; a suspect is
+    a single unit that may have caused a death.
     """
 
     units: tuple[Unit, ...]
@@ -87,7 +86,7 @@ class Runner:
             self._fill(numbered)
             while self._in_flight:
                 done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
-                # In the order they were sent, as far as can be: wait() has none.
+                # In the order they were sent, as far as possible: wait() returns a set.
                 finished = [future for future in self._in_flight if future in done]
                 reports = [report for future in finished for report in self._collect(future)]
                 # Workers get the next chunk before their results are processed.
@@ -112,7 +111,7 @@ class Runner:
         if self._suspects and self.is_contained:
             return self._suspects.popleft()
         if self._suspects:
-            # A crash here would end all others, and its source would be unknown.
+            # A crash would end all workers, and its source would be unknown.
             return self._suspects.popleft() if not self._in_flight else None
         return self._fresh_chunk(numbered)
 
@@ -121,12 +120,12 @@ class Runner:
             return None
         wanted = self._chunk_size()
         slots = _CHUNKS_PER_WORKER * self.jobs
-        # What is taken ahead tells the end from afar; it must not grow with the workers.
+        # The lookahead detects the end early; it must not grow with the number of workers.
         ahead = max(wanted, min(wanted * slots, _MOST_UNITS)) if self._unit_seconds else wanted
         while len(self._ahead) < ahead:
             entry = next(numbered, None)
             if entry is None:
-                # Near the end smaller chunks keep all workers busy to the last.
+                # Near the end, smaller chunks keep all workers busy.
                 wanted = min(wanted, -(-len(self._ahead) // slots))
                 break
             self._ahead.append(entry)
@@ -179,7 +178,7 @@ class Runner:
         return self._ordered(list(answer.reports), chunk.sequence[:done])
 
     def _learn(self, seconds: float) -> None:
-        """Update the mean time of a unit: quickly upwards, since a long chunk hurts more."""
+        """Update the mean time of a unit; quickly upwards, since long chunks cost more."""
         known = self._unit_seconds or seconds
         weight = 0.3 if seconds > known else 0.05
         self._unit_seconds = max(1e-5, known + weight * (seconds - known))

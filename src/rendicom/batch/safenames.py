@@ -1,16 +1,16 @@
-"""Makes names that come from archives and addresses safe as paths below a target."""
+"""Makes names from archives and addresses safe as paths below a target."""
 
 from __future__ import annotations
 
 import re
 
 UNNAMED = "unnamed"
-"""Replaces a name of which nothing safe is left."""
+"""Replacement for a name without any safe character."""
 
 # Patterns are compiled when they are first used: most runs never need them.
 _SEPARATORS = r"[/\\]+"
 _DRIVE = r"\A[A-Za-z]:"
-# What Windows does not allow, controls, and halves of characters, which macOS does not allow.
+# Characters that Windows forbids, controls, and surrogates, which macOS forbids.
 _FORBIDDEN = '[<>:"|?*\\\\/\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]'
 _UNPRINTABLE = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 # Windows opens a device for these, whatever follows the first dot.
@@ -21,10 +21,10 @@ _LONGEST_PATH = 1000
 
 
 def safe_parts(name: str) -> tuple[str, ...]:
-    r"""Return the parts of a path that stays where it is put, on every system; never none.
+    r"""Return the parts of a path that stays inside its folder on every system; at least one.
 
-    Roots, drives and ``..`` are dropped, unsafe characters are replaced. Of a very long
-    path the end is kept.
+    Roots, drives and ``..`` are dropped, unsafe characters are replaced. Very long paths keep their
+    end.
 
     >>> safe_parts("../../etc/x"), safe_parts("C:\\a\\..\\b.dcm"), safe_parts("a//./CON.dcm ")
     (('etc', 'x'), ('a', 'b.dcm'), ('a', '_CON.dcm'))
@@ -49,9 +49,9 @@ def _safe(part: str) -> str:
 
 
 def shortened(part: str, most: int = _LONGEST_PART) -> str:
-    """Return part of a path in at most so many bytes of UTF-8; a shortened one ends in a hash.
+    """Return part of a path in a limited number of bytes of UTF-8; a shortened one ends in a hash.
 
-    The hash is of the whole, so that the same part gives the same name, and others give others.
+    The hash is of the whole part, so that different parts get different names.
     """
     if len(part) <= most and len(_bytes(part)) <= most:
         return part

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _CACHE_KIBIBYTES = 16 << 10
 _PRAGMAS = (
-    # Nothing in it outlives the process, so nothing has to be kept from harm.
+    # The database is temporary, so durability is off.
     "journal_mode = OFF",
     "synchronous = OFF",
     f"cache_size = -{_CACHE_KIBIBYTES}",
@@ -17,10 +17,9 @@ _PRAGMAS = (
 
 
 def scratch_database(*schema: str) -> sqlite3.Connection:
-    """Return an empty database with these tables, within one transaction that never ends.
+    """Return an empty database with these tables, in one transaction that is never committed.
 
-    What does not fit 16 MiB lies in a temporary file of SQLite's own, which has no name and is gone
-    with the process however that ends.
+    Data beyond 16 MiB go to an unnamed temporary file of SQLite, which ends with the process.
 
     Raises
     ------
@@ -29,7 +28,7 @@ def scratch_database(*schema: str) -> sqlite3.Connection:
     """
     import sqlite3
 
-    # An empty name is a database in memory that moves to a file as it grows.
+    # An empty name makes a database in memory that moves to a file as it grows.
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     for pragma in _PRAGMAS:
         database.execute(f"PRAGMA {pragma}")

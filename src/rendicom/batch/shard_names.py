@@ -14,7 +14,7 @@ from rendicom.storage import exists, head
 _FIELD = re.compile(r"\{shard(?::0?([1-9][0-9]?))?\}")
 _COUNT = re.compile(rb"comment=([0-9]{12}) samples\n")
 _UNDOTTED = "/image"
-"""WebDataset ends a key at the first dot of a name: behind a name with dots goes this one."""
+"""WebDataset ends a key at the first dot of a name: names with dots become folders of this one."""
 
 
 class ShardTemplate(NamedTuple):
@@ -23,7 +23,7 @@ class ShardTemplate(NamedTuple):
     Attributes
     ----------
     before, after
-        What stands around the number.
+        Text around the number.
     digits
         Least number of digits.
     """
@@ -60,7 +60,7 @@ class ShardTemplate(NamedTuple):
         return f"{self.before}{number:0{self.digits}}{self.after}"
 
     def split(self, output: str) -> tuple[int, str] | None:
-        """Return number of the shard and name in it of a recorded picture; None for others."""
+        """Return shard number and name in the shard of a recorded picture; None for others."""
         rest = output.removeprefix(self.before)
         number, mark, name = rest.partition(self.after + MEMBER_MARK)
         is_ours = mark and rest != output and number.isascii() and number.isdigit()
@@ -88,7 +88,7 @@ def _is_dotted(stem: str) -> bool:
 
 
 def samples_of(location: str) -> int:
-    """Return the number of samples that a shard states; -1 if it is not ours, or is gone."""
+    """Return the number of samples that a shard states; -1 if missing or of another program."""
     if not exists(location):
         return -1
     found = _COUNT.search(head(location, 2 * tarfile.BLOCKSIZE))

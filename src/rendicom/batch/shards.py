@@ -1,8 +1,8 @@
-"""Pictures in numbered tar files, in the layout of WebDataset: a picture and its JSON a sample.
+"""Pictures in numbered tar files in the layout of WebDataset: a sample is a picture and its JSON.
 
 Workers write the pictures of a chunk into one temporary file. The run copies them into a shard
-beside it, and the shard to its place when it is full: whole or not at all. The manifest gets the
-records of its pictures after that, so a kill loses the shard under way and no other.
+beside it, and the shard to its place when it is full: whole or not at all. Its records go to the
+manifest after that, so a kill loses only the current shard.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class ShardWriter:
     staging
         Folder that workers write into.
     terms
-        What the records of the samples share.
+        The common properties of the samples' records.
     """
 
     def __init__(self, template: ShardTemplate, size: int, staging: str, terms: Terms) -> None:
@@ -96,7 +96,7 @@ class ShardWriter:
         """
         unlisted = self.template.path(first)
         if is_resumed and samples_of(unlisted) >= 0:
-            # A kill left it without records: it is written again.
+            # An incomplete shard of a killed run: it is written again.
             unlisted = self.template.path(first + 1)
         if exists(unlisted):
             raise OutputExistsError(
@@ -126,7 +126,7 @@ class ShardWriter:
         return report._replace(outcomes=tuple(outcomes))
 
     def finish(self) -> None:
-        """Put the last shard in its place, if it has any picture.
+        """Publish the last shard, if it holds a picture.
 
         Raises
         ------
@@ -194,7 +194,7 @@ class ShardWriter:
 
 @contextmanager
 def _said() -> Iterator[None]:
-    """Say what to do where temporary files cannot be read or written."""
+    """Turn errors of temporary files into one with a hint."""
     try:
         yield
     except OSError as error:

@@ -71,10 +71,10 @@ class SheetPlan:
     Parameters
     ----------
     path
-        Of the sheet; with several series ``-SERIES`` comes before its ending. Where a picture has
-        that name the sheet is numbered.
+        Of the sheet; with several series ``-SERIES`` comes before its ending. If a picture has that
+        name, the sheet is numbered.
     pseudonyms
-        Stand for the UIDs in the names.
+        Replace the UIDs in the names.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class SheetPlan:
         if report.identity is None or not pictures:
             return
         made = [each.frame for each in pictures]
-        # A source of one frame has a number, too; an animation has none.
+        # Sources of one frame have a number as well; animations have none.
         frames = FrameSelection.of(sorted(frame for frame in made if frame is not None))
         self._remember(report.unit, report.identity, frames if frames.ranges else None)
 
@@ -129,7 +129,7 @@ class SheetPlan:
         self._database.execute("INSERT INTO done VALUES (?)", (pickle.dumps(unit),))
 
     def _avoid(self, name: str) -> None:
-        """Reserve the name of a picture, so that no sheet gets it."""
+        """Reserve the name of a picture against use by a sheet."""
         stem = _stem(name)
         is_like_ours = stem.startswith(self._start) and _OURS.fullmatch(stem, len(self._start))
         if is_like_ours or self._start.endswith(f"/{stem}"):
@@ -195,7 +195,7 @@ class SheetPlan:
         return f"{stem}-{safe_part(uid) if uid else _UNKNOWN}{extension}"
 
     def _free(self, name: str) -> str:
-        """Return the name, or a numbered one where a picture has it."""
+        """Return the name, or a numbered one if a picture has it."""
         stem, extension = os.path.splitext(name)
         numbered = (f"{stem}-{number}{extension}" for number in count_from(2))
         return next(each for each in chain([name], numbered) if not self._is_picture(each))
@@ -253,7 +253,7 @@ def _results(
 
 def _reason(error: Exception) -> str:
     if is_worker_lost(error):
-        return "the worker that was at it died"
+        return "its worker died"
     return error.message if isinstance(error, RendicomError) else type(error).__name__
 
 
@@ -274,14 +274,14 @@ def _count(frames: FrameSelection) -> int:
 
 
 def _spread(count: int) -> list[int]:
-    """Return all places of ``count``, or as many as a sheet holds, evenly and with both ends."""
+    """Return the indexes below ``count``, or as many as a sheet holds, evenly spread."""
     if count <= _MOST_TILES:
         return list(range(count))
     return [round(step * (count - 1) / (_MOST_TILES - 1)) for step in range(_MOST_TILES)]
 
 
 def _frames_at(text: str, places: Sequence[int]) -> tuple[int, ...]:
-    """Return the frames at these places, in rising order, of a selection in its text form."""
+    """Return the frames at these indexes, in ascending order, of a selection in its text form."""
     if not text:
         return (REPRESENTATIVE,)
     frames: list[int] = []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
 
 REPRESENTATIVE = 0
-"""The representative frame, where a picture shows all frames."""
+"""Stands for the representative frame of a picture of all frames."""
 
 _COLUMNS = 8
 _SIDE = 160
@@ -35,7 +35,7 @@ class Tile(NamedTuple):
 
 
 def make_sheet(recipe: Recipe, tiles: tuple[Tile, ...]) -> bytes:
-    """Return a PNG with the tiles in rows of up to eight; one that fails is a cross.
+    """Return a PNG with the tiles in rows of up to eight; a failed one is a cross.
 
     Each tile is 160 x 160 pixels with the picture in its middle, as ``recipe.options`` show it,
     and has a caption below.

@@ -28,12 +28,12 @@ _NUL = re.compile(rb"\0")
 
 
 def entries(lines: BinaryIO | Iterable[bytes] | Iterable[str]) -> Iterator[str]:
-    """Yield the entries of a list: NUL-separated where it begins so, else one a line.
+    """Yield the entries of a list: NUL-separated if its beginning is, else one per line.
 
     Raises
     ------
     OptionError
-        What should be an entry is too long for one.
+        An entry is too long.
     """
     for data in _pieces(_plain(_chunks(lines))):
         if data.strip():
@@ -41,7 +41,7 @@ def entries(lines: BinaryIO | Iterable[bytes] | Iterable[str]) -> Iterator[str]:
 
 
 def _chunks(lines: BinaryIO | Iterable[bytes] | Iterable[str]) -> Iterator[bytes]:
-    # Only the data a pipe has now: the work begins with the first line.
+    # Only the available data of a pipe, so that work begins with the first line.
     read = getattr(lines, "read1", None) or getattr(lines, "read", None)
     if read is not None:
         while chunk := read(_STEP):
@@ -91,15 +91,16 @@ def find_listed(
     extension: str,
     follow_links: bool = False,
 ) -> Iterator[Entry]:
-    """Yield the units of the sources in a list, one a line or NUL-separated.
+    """Yield the units of the sources in a list, one per line or NUL-separated.
 
-    A relative path keeps its folders below ``target``, an absolute one all but its root. Folders,
-    archives and DICOMDIRs in the list are walked, ``follow_links`` as in `output_paths.find`.
+    A relative path keeps its folders below ``target``, an absolute one all except its root.
+    Folders, archives and DICOMDIRs in the list are walked, ``follow_links`` as in
+    `output_paths.find`.
 
     Raises
     ------
     OptionError
-        It is not a list.
+        The file is not a list.
     """
     from rendicom.batch.register import Register
 
@@ -145,7 +146,7 @@ def _found(
 def _stored(
     source: str, tree: Tree, target: str, *, extension: str, number: int
 ) -> Iterator[Entry]:
-    """Yield the units of a URI: with a slash at its end it is a prefix; to ask takes too long."""
+    """Yield the units of a URI; with a trailing slash it is a prefix (no request is made)."""
     parts = safe_parts(source.partition("://")[2])
     if source.endswith("/"):
         home = tree.take_folder(parts)

@@ -30,7 +30,7 @@ def open_unit(unit: Unit, *, base: str = "") -> str | BinaryIO:
     Parameters
     ----------
     unit
-        Found here or in another process.
+        A unit, found in this process or in another one.
     base
         Folder that relative paths count from; empty for the current one.
 
@@ -148,8 +148,8 @@ def _kind_of_address(source: str) -> SourceKind:
 def count_files(sources: Iterable[str]) -> Iterator[int]:
     """Yield the number of files in the local ``sources``, updated with every folder.
 
-    For a guess at the time left: nothing is opened, links are not followed, an archive counts as
-    one file. Let a thread take it from here.
+    For estimates of the remaining time: nothing is opened, links are not followed, an archive
+    counts as one file. Meant to run in a thread.
     """
     total = 0
     pending: list[str] = []

@@ -22,22 +22,22 @@ class Unit(NamedTuple):
     Attributes
     ----------
     source
-        Path, URI, or ``ARCHIVE!/NAME``: as it is shown, and written to the manifest.
+        Path, URI, or ``ARCHIVE!/NAME``, as shown in messages and in the manifest.
     place
-        Where its pictures go: path below the target, ``/`` between its parts, without frame
-        number and extension. `FRAME_MARK` in it says where the frame number goes; without, an
-        instance of several frames gets ``-0001`` at the end.
+        Path of its pictures below the target, with ``/`` between its parts, without frame number
+        and extension. `FRAME_MARK` in it is replaced by the frame number; without a mark, ``-0001``
+        is appended for instances of several frames.
     version
         Changes when the source does: size and time, or the ETag; empty where unknown.
     size
         In bytes, 0 where unknown.
     member
-        Where in an archive it lies.
+        Its member of an archive.
     frames
-        Which frames, instead of those the recipe says: what was left over.
+        Frames to convert instead of those of the recipe: the remaining ones.
     is_known
-        Its first bytes were seen to be DICOM. Otherwise the worker looks, and what is not DICOM is
-        ignored, not a failure.
+        Its first bytes were recognized as DICOM. Otherwise the worker checks, and a file that is
+        not DICOM is ignored instead of failing.
     about
         Data for `Recipe.input_source`, empty for files.
     """

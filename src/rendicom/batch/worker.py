@@ -1,6 +1,6 @@
 """The tasks of workers: a chunk of units in, reports out.
 
-Any exception, also an unexpected one, becomes an outcome of its unit, and the next unit follows.
+Any exception, even an unexpected one, becomes an outcome of its unit; the next unit follows.
 """
 
 from __future__ import annotations

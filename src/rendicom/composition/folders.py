@@ -104,7 +104,7 @@ class Gathered:
         self._order: dict[str, str] = {}
 
     def add(self, instance: Instance, location: str, name: str = "", series_name: str = "") -> None:
-        """Add an open instance; UIDs replace the names of files unless ``has_names``.
+        """Add an open instance; UIDs are used instead of empty names.
 
         Raises
         ------

@@ -82,7 +82,7 @@ def create_app(services: Services) -> Starlette:
 
 
 def _routers(settings: Settings) -> Iterator[APIRouter]:
-    # Pictures are asked for most often, and routes are tried in their order.
+    # Routes are tried in order, and pictures are requested most often.
     for room in (
         rendered,
         thumbnails,
@@ -107,7 +107,7 @@ async def _answer_error(request: Request, error: Any) -> Response:
 
 
 async def _answer_status(request: Request, error: Any) -> Response:
-    """Answer for the router itself: no such path, or not with this method."""
+    """Answer requests that no route handles: unknown path, or wrong method."""
     code, headers = "no-such-path", dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         code, headers["Allow"] = "no-such-method", ", ".join(_allowed(request))
@@ -116,7 +116,7 @@ async def _answer_status(request: Request, error: Any) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """Return the methods of a path: each of its routes knows only its own (RFC 9110 10.2.1)."""
+    """Return the methods of a path, of all its routes (RFC 9110 10.2.1)."""
     methods: set[str] = set()
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:

@@ -5,8 +5,8 @@ A line holds::
     {"time", "who", "client", "method", "route", "study", "series", "instance", "frames", "status",
      "bytes", "seconds"}
 
-Keys that have no value are left out; more keys may come. Values of a query never get in: they are
-names, dates and numbers of patients.
+Keys that have no value are left out; more keys may come. Values of a query are never logged: they
+may be names, dates and IDs of patients.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMES = {"studyuid": "study", "seriesuid": "series", "objectuid": "instance"}
 
 
 class Audit:
-    """Appends lines to a file, from a thread; no request waits for the disk.
+    """Appends lines to a file in a thread; requests do not wait for the disk.
 
     The file is opened anew for each handful of lines, so it may be moved away at any time.
 
@@ -60,7 +60,7 @@ class Audit:
         return bool(self._location)
 
     def start(self) -> None:
-        """Try the file, and begin to write.
+        """Check that the file is writable, and start the thread.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class Audit:
                 self._lose(len(lines))
 
     def _handful(self) -> tuple[list[str], bool]:
-        """Wait for a line; return it and those behind it, and whether there will be no more."""
+        """Wait for a line; return it and those queued after it, and whether they are the last."""
         lines: list[str] = []
         line = self._lines.get()
         while line is not None:
@@ -137,7 +137,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def uids_of(path_params: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, str]:
-    """Return the UIDs and frames of a request, leaving out what does not look like them."""
+    """Return the UIDs and frames of a request; malformed values are left out."""
     found: dict[str, str] = {}
     for name in ("study", "series", "instance"):
         text = str(path_params.get(name, ""))

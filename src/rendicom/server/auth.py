@@ -31,7 +31,7 @@ _DELAY_SECONDS = 0.25
 
 
 class Principal(NamedTuple):
-    """The client: name of a key or subject of a token; no name where no key is required."""
+    """The client: name of a key or subject of a token; empty if no key is required."""
 
     name: str
     scopes: frozenset[Scope]
@@ -120,8 +120,8 @@ class Authenticator:
         Raises
         ------
         OptionError
-            It cannot be read, or a line is malformed. No key holds then: the line may be what
-            revokes one.
+            It cannot be read, or a line is malformed. All keys are rejected then: the line may
+            revoke one.
         """
         stamp, self._stamp = self._stamp, ()
         try:

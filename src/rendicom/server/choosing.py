@@ -30,21 +30,21 @@ class ShownFrame(NamedTuple):
 
 
 class ShownInstance(NamedTuple):
-    """An instance, or some of its frames, that an answer may show.
+    """An instance, or some of its frames, that a response may show.
 
     Attributes
     ----------
     frames
         Those that the request names.
     presentation
-        The presentation state that the image is shown by.
+        The presentation state applied to the image.
     layers
-        What is drawn on it.
+        The layers drawn on it.
     targets
-        The frames of images that the instance says something about: they are shown for it. Where
-        none are here, pictures of its own.
+        The frames of images that the instance annotates: they are shown in its place. If empty, its
+        own pictures are shown.
     is_state
-        The image is shown for a presentation state, which the request names.
+        The request names a presentation state, and this is an image it refers to.
     """
 
     entry: Entry
@@ -152,7 +152,7 @@ async def superimposed(services: Services, entry: Entry) -> list[Entry]:
 async def targets_of(
     services: Services, entry: Entry, options: RenderOptions
 ) -> tuple[ShownFrame, ...]:
-    """Return the frames of images that an object says something about."""
+    """Return the frames of images that an object annotates."""
     images = await images_about(services, entry)
     if not images:
         return ()
@@ -207,14 +207,14 @@ def is_base(entry: Entry) -> bool:
 
 
 def _wants_pictures(accepts: Accepts, entry: Entry) -> bool:
-    """Tell whether the client prefers pictures of an object to a document, if there is one."""
+    """Tell whether the client prefers pictures of an object to its document."""
     offers = document_types(entry.sop_class)
     choice = choose_rendered(accepts, "single-frame", offers=offers, is_single=True)
     return choice.media_type not in offers
 
 
 async def _presented(services: Services, state: Entry) -> list[ShownInstance]:
-    """Return the images that a presentation state refers to, a frame each (8.3.5.1.6)."""
+    """Return the images that a presentation state refers to, one entry per frame (8.3.5.1.6)."""
     mentioned = await services.pictures.mentioned(state)
     uids = tuple(each.instance for each in mentioned.images)
     images = {each.instance: each for each in await services.lookup.named(uids)}

@@ -22,7 +22,7 @@ HEAD_SECONDS = 10.0
 _FAREWELL_SECONDS = 0.2
 """Seconds in which a refused client may read the response."""
 _LAST_SECONDS = 0.5
-"""Seconds to wait for a request that a client may be sending while the server stops."""
+"""Seconds to wait, while the server stops, for a request that a client may be sending."""
 _CLOSE = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
 _TARGET_TOO_LONG = b"HTTP/1.1 414 URI Too Long\r\n" + _CLOSE
 _CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n" + _CLOSE
@@ -71,7 +71,7 @@ class Connection(HttpToolsProtocol):
             return
         self._has_request_ended = False
         super().data_received(data)
-        # Where data end another request, too, their share in this head is not known.
+        # If the data also end another request, their part of this head is unknown.
         if self._is_in_head and not self._has_request_ended and not self.transport.is_closing():
             self._head_bytes += len(data)
             if self._head_bytes > _LARGEST_HEAD:
@@ -160,7 +160,7 @@ class Connection(HttpToolsProtocol):
         is_in_head = self._is_in_head and self._head_bytes > 0
         if not (is_in_head or self._is_busy):
             self.transport.close()
-            # TLS waits for the client to close, too: nothing is left to send to one that does not.
+            # TLS waits for the client to close as well; a client that does not is cut off.
             self.loop.call_later(_LAST_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:

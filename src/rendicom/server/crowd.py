@@ -35,7 +35,7 @@ class Crowd:
     most_of_one
         Those of one address, or of one network of IPv6.
     unlimited
-        Networks that the second limit is not for: proxies, which speak for many clients.
+        Networks without the second limit: proxies, which forward for many clients.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Crowd:
     def admit(self, connection: _Connection, address: str) -> bool:
         """Tell whether there is room for a connection; `leave` must be called at its end.
 
-        There is room for one that was admitted before.
+        A connection that was admitted before is always admitted.
         """
         if connection in self._places:
             return True

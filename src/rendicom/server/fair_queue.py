@@ -1,4 +1,4 @@
-"""The calls that wait for a worker, in an order that is fair between requests."""
+"""A queue of the calls that wait for a worker, fair between requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Requester:
-    """The request that calls are made for, however many pictures it takes.
+    """The request that calls belong to; it may need many pictures.
 
     Attributes
     ----------

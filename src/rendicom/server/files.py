@@ -29,12 +29,12 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
 def byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
     """Return begin and end of the bytes asked for; None for all of them.
 
-    Several ranges, and those of a version that the client no longer has, mean all bytes.
+    All bytes are returned for several ranges, and if the client has another version.
 
     Raises
     ------
     ValueError
-        The range lies outside: status 416.
+        The range lies outside the file: status 416.
     """
     given = header_of(request, b"range")
     found = None if given is None else _RANGE.fullmatch(given.strip())

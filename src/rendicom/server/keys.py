@@ -2,9 +2,9 @@
 
 A line is ``NAME SCOPE EXPIRES HASH``: the scope ``read`` or ``write``, which includes reading; the
 day it expires at the end of (UTC) or ``-``; ``sha256:`` and 64 hexadecimal digits. Lines that begin
-with ``#`` are comments. A line taken out revokes its key.
+with ``#`` are comments. Removing a line revokes its key.
 
-A plain hash will do: a key is 32 random bytes, of which no dictionary knows any.
+A plain hash is enough: a key is 32 random bytes, which no dictionary contains.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def parse_keys(text: str, *, what: str) -> tuple[ApiKey, ...]:
 
 
 def find_key(keys: Sequence[ApiKey], text: str) -> ApiKey | None:
-    """Return the key that ``text`` is, expired or not; it takes as long for any text."""
+    """Return the entry of a key, expired or not; takes the same time for any text."""
     digest = _digest(text)
     found = None
     for key in keys:
@@ -105,9 +105,9 @@ def find_key(keys: Sequence[ApiKey], text: str) -> ApiKey | None:
 
 
 def add_key(path: str, *, name: str, scope: Scope, days: int | None = None) -> str:
-    """Add a new key to a file, which is made if it is not there, and return the key.
+    """Add a new key to a file, which is created if missing, and return the key.
 
-    It expires after so many ``days``; None for never.
+    It expires after ``days``; None for never.
 
     Raises
     ------

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _ANY = RenderOptions()
 _WITH_BAR = RenderOptions(legend=True)
 _OF_VOLUMES = ("blending", "image")
-"""Kinds that have something nearly everywhere: where first is enough to know."""
+"""Kinds that cover nearly all frames: only the first frame is looked for."""
 _BAR_COLOURS = 13
 
 
@@ -67,7 +67,7 @@ def render_sequence(requests: tuple[PictureRequest, ...]) -> Picture:
 
 
 def _is_alone(request: PictureRequest, instance: Instance) -> bool:
-    """Tell whether an object is drawn by itself: the images after it are its sources."""
+    """Tell whether an object is drawn as a whole: the images after it are its sources."""
     return is_composed(instance.sop_class) and request.layers[:1] == (request.instance,)
 
 
@@ -82,7 +82,7 @@ def _composed(place: InstanceLocation, *images: InstanceLocation) -> ComposedObj
 
 
 def count_pictures(place: InstanceLocation) -> int:
-    """Return how many pictures an object gives without its images; 0 where it has none."""
+    """Return the number of pictures of an object without its images; 0 if it has none."""
     try:
         return _composed(place).description.number_of_frames
     except NoPixelDataError:
@@ -96,21 +96,21 @@ def _over(request: PictureRequest, instance: Instance) -> dict[str, Any]:
     if request.presentation is not None:
         state = open_presentation(storage.open_bytes(request.presentation.location))
     elif layers is not None and layers.state is not None:
-        # The warning of a layer that does not refer to the image does not count.
+        # The warning of a layer that does not refer to the image is ignored.
         is_meant = layers.state.includes(instance.sop_instance, request.selection.frame or 1)
         state = layers.state if is_meant else None
     return {"presentation": state, "layers": layers}
 
 
 def _now(places: Sequence[InstanceLocation]) -> tuple[InstanceLocation, ...]:
-    """Return the places with the versions that the bytes have there now."""
+    """Return the locations with the current versions of their bytes."""
     return tuple(
         InstanceLocation(each.location, storage.version_of(each.location)) for each in places
     )
 
 
 def _version(request: PictureRequest, version: str) -> str:
-    """Return the version of the image, or another one where a layer is not as it was asked for."""
+    """Return the version of the image, or another one if a layer has changed."""
     return version if _now(request.layers) == request.layers else f"{version} with other layers"
 
 
@@ -127,7 +127,7 @@ def list_references(place: InstanceLocation) -> Mentioned:
 def find_targets(
     place: InstanceLocation, images: Sequence[InstanceLocation], options: RenderOptions
 ) -> list[tuple[int, int]]:
-    """Return the images that an object says something about: index in ``images``, and frame.
+    """Return the images that an object annotates: index in ``images``, and frame.
 
     Images that cannot be read are left out.
     """
@@ -152,7 +152,7 @@ def list_layers(
     Parameters
     ----------
     objects
-        The UID that the parameter ``layer`` names an object or series by, and its files.
+        For each object or series, its UID in the parameter ``layer``, and its files.
     images
         In the order in which ``first`` is looked for: index of an image, and frame.
     has_names
@@ -197,7 +197,7 @@ class _LayerOnImages:
         return self.kind in _OF_VOLUMES
 
     def told(self, uid: str, *, has_names: bool) -> dict[str, Any]:
-        # The levels of a dose tell nothing of the patient.
+        # The levels of a dose do not identify the patient.
         is_named = has_names or self.kind == "dose"
         items = [
             {
@@ -226,7 +226,7 @@ def _hexadecimal(colour: Sequence[int]) -> str:
 def _look(
     found: dict[str, _LayerOnImages], uid: str, layer: Layers, image: Instance, index: int
 ) -> None:
-    """Note the items that a layer draws on the frames of an image for the first time."""
+    """Record the items that a layer draws on the frames of an image for the first time."""
     for frame in range(1, image.description.number_of_frames + 1):
         known = found.get(uid)
         if known is not None and known.is_complete:

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 _OURS = ("rendicom", "uvicorn", "asyncio")
 _NOISE = (
-    # Any client can make the server say these as often as it likes.
+    # Any client can cause these messages as often as it likes.
     "Invalid HTTP request",
     "Exceeded concurrency limit",
     "Unsupported upgrade request",
     "No supported WebSocket",
-    # Their causes are reported in our own messages.
+    # Their causes are reported in messages of this program.
     "Traceback",
     "Application startup failed",
 )

@@ -1,4 +1,4 @@
-"""What the catalogue says, asked in threads and remembered for a moment."""
+"""Looks up instances in the catalogue, in threads, with a cache of about a second."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _SECONDS = 1.0
-"""How long an instance may be answered for after it was changed: less than a scan takes."""
+"""Seconds that a lookup stays valid after a change: less than a scan takes."""
 _MOST = 10_000
 _MOST_NAMED = 16
 
@@ -26,12 +26,12 @@ _MOST_NAMED = 16
 class Lookup:
     """Finds instances. For the event loop only.
 
-    What was found is remembered until the catalogue changes, which is checked once a second.
+    Results are cached until the catalogue changes, which is checked once a second.
 
     Parameters
     ----------
     catalogue
-        Where they are listed.
+        The catalogue that lists them.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -59,7 +59,7 @@ class Lookup:
         return found
 
     def recent(self, study: str, series: str, instance: str) -> Entry | None:
-        """Return an instance that was found before, if nothing had changed a second ago."""
+        """Return a cached instance, if the catalogue had not changed a second ago."""
         if monotonic() >= self._valid_until:
             return None
         return self._recent.get((study, series, instance))
@@ -136,7 +136,7 @@ class Lookup:
         return found
 
     async def stamp(self, resource: Resource) -> str:
-        """Return what changes whenever anything of the resource does."""
+        """Return a state that changes whenever an instance of the resource does."""
         return await asyncio.to_thread(
             self._catalogue.stamp, resource.study, resource.series, resource.instance
         )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class AnswerPart(NamedTuple):
     """One part of an answer, before it is made.
 
-    A document or a video has no ``requests``; several are those of a loop.
+    A document or a video has no ``requests``; a loop has several.
     """
 
     entry: Entry
@@ -103,7 +103,7 @@ def negotiate(
 
 
 def _of_files(options: RenderOptions, layers: Sequence[Sequence[Entry]]) -> RenderOptions:
-    """Return options for the files of layers; without any, those of layers say nothing."""
+    """Return options for the files of layers; without layers, their options are reset."""
     if not layers:
         return options
     try:
@@ -120,7 +120,7 @@ def _loop_of_state(
     instances: Sequence[ShownInstance],
     layers: Sequence[Sequence[Entry]],
 ) -> tuple[list[AnswerPart], Choice] | None:
-    """Return the images of a presentation state as a loop, where the client takes no parts."""
+    """Return the images of a presentation state as a loop, if the client accepts one part only."""
     if len({(each.entry.rows, each.entry.columns) for each in instances}) > 1:
         return None
     with suppress(NotAcceptableError):
@@ -191,7 +191,7 @@ def _parts(
 
 
 def _category_of_pictures(shown: ShownInstance) -> Category:
-    """Return the category of an instance, or of the images that are shown for it."""
+    """Return the category of an instance, or of the images shown in its place."""
     if not shown.targets:
         return shown.category
     return "single-frame" if len(shown.targets) == 1 else "multi-frame"
@@ -204,7 +204,7 @@ def _parts_for_targets(
     query: RenderedQuery,
     layers: Sequence[Sequence[Entry]],
 ) -> list[AnswerPart]:
-    """Return the pictures of the images that an object says something about, or a loop of them."""
+    """Return the pictures of the images that an object annotates, or a loop of them."""
     targets, media_type = shown.targets, choice.media_type
     if choice.is_representative:
         targets = (targets[len(targets) // 2],)

@@ -215,7 +215,7 @@ def _answer(status: str, content: Sequence[str]) -> dict[str, Any]:
 
 
 def path_parameters(variables: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Return what OpenAPI says of the variables of a path."""
+    """Return the OpenAPI description of the variables of a path."""
     return [
         {
             "name": name,
@@ -233,7 +233,7 @@ def path_parameters(variables: Sequence[str]) -> list[Mapping[str, Any]]:
 
 
 def problems(statuses: Sequence[str]) -> dict[str, Any]:
-    """Return what OpenAPI says of answers that are problem documents."""
+    """Return the OpenAPI description of responses that are problem documents."""
     content: dict[str, Any] = {each: {} for each in _PROBLEM_TYPES}
     content["application/problem+json"] = {"schema": {"type": "object"}}
     return {

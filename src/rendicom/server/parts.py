@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rendicom.server.tasks import Picture
 
 _HELD = 8 << 20
-"""Bytes that are made before sending starts: a short response can report failures in its head."""
+"""Bytes made before sending starts: short responses can report failures in their headers."""
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -150,13 +150,13 @@ async def send_parts(
 
     Without a ``media_type`` the message has that of its first part.
 
-    What cannot be made is left out of an answer that is short enough to be held back, with a
-    warning in its head. In a longer one a problem document stands in its place.
+    Items that cannot be made are left out of a response short enough to be held back, with a
+    warning in its headers. In a longer one, a problem document replaces each.
 
     Raises
     ------
     RendicomError
-        Nothing could be made: that of the first item.
+        No item could be made; the error is that of the first.
     """
     base = base_of(request)
     results = in_order(items, make, ahead=_ahead(request))
@@ -217,7 +217,7 @@ async def send_array(
     Raises
     ------
     RendicomError
-        Nothing could be made: that of the first item.
+        No item could be made; the error is that of the first.
     """
     results = in_order(items, make, ahead=_ahead(request))
     begun = await _begin(results, len)

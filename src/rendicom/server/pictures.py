@@ -37,7 +37,7 @@ _STAGES = ("decode", "render", "encode")
 
 
 class Pictures:
-    """Makes each picture once, in a worker, and keeps it as long as there is room.
+    """Makes each picture once, in a worker, and caches it.
 
     `rendicom.server.tasks` has the work itself.
     """
@@ -93,7 +93,7 @@ class Pictures:
     async def targets(
         self, entry: Entry, images: Sequence[Entry], options: RenderOptions
     ) -> list[tuple[int, int]]:
-        """Return the images an instance says something about, by number, each with a frame."""
+        """Return the images that an instance annotates, by index, each with a frame."""
         places = tuple(map(place_of, images))
         found: list[tuple[int, int]] = await self._known(
             layer_tasks.find_targets, place_of(entry), places, options
@@ -101,7 +101,7 @@ class Pictures:
         return found
 
     async def count(self, entry: Entry) -> int:
-        """Return how many pictures an instance gives without the images it is about."""
+        """Return the number of pictures of an instance without the images it refers to."""
         found: int = await self._known(layer_tasks.count_pictures, place_of(entry))
         return found
 
@@ -112,7 +112,7 @@ class Pictures:
         *,
         has_names: bool,
     ) -> list[dict[str, Any]]:
-        """Return what objects draw on images; see `rendicom.server.layer_tasks.list_layers`."""
+        """Return the layers of objects; see `rendicom.server.layer_tasks.list_layers`."""
         places = tuple((uid, tuple(map(place_of, entries))) for uid, entries in objects)
         found: list[dict[str, Any]] = await self._known(
             layer_tasks.list_layers, places, tuple(map(place_of, images)), has_names
@@ -192,7 +192,7 @@ def _limited(options: RenderOptions, max_pixels: int) -> RenderOptions:
 
 
 def _blamed(error: OptionError) -> BadRequestError:
-    """Return an error that only the image could tell, with the parameter that it is about."""
+    """Return an error found in the image, with the query parameter that caused it."""
     words = set(error.message.split())
     named = [each.name for each in rendered_parameters() if each.name in words]
     return BadRequestError(error.message, hint=error.hint, parameter=(named or [""])[0])
@@ -204,7 +204,7 @@ def place_of(entry: Entry) -> InstanceLocation:
 
 
 def other_types(entry: Entry, category: Category) -> tuple[str, ...]:
-    """Return the media types of an instance beside those of pictures, the default first."""
+    """Return the media types of an instance other than pictures, the default first."""
     if category == "video":
         return (frame_media_type(entry.transfer_syntax),)
     return document_types(entry.sop_class) if category == "text" else ()

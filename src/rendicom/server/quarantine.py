@@ -1,4 +1,4 @@
-"""Files that workers were lost to: not tried again for some time, unless they change."""
+"""Files that killed or hung workers: not tried again for some time, unless they change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = logging.getLogger("rendicom.server")
 
 _SECONDS = 300.0
 _LOSSES = 2
-"""The first worker may have died, or been slow, of another cause."""
+"""The first worker may have died, or been slow, for another reason."""
 _MOST = 1000
 
 
@@ -43,17 +43,17 @@ class _Held(NamedTuple):
 
 
 class Quarantine:
-    """Remembers files with the version they had when workers died or hung. For one event loop."""
+    """Records files, with their version, on which workers died or hung. For one event loop."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[Suspect, _Held] = OrderedDict()
 
     def __contains__(self, suspect: Suspect) -> bool:
-        """Tell whether a worker was lost to a file: then `check` it."""
+        """Tell whether a worker was lost on a file; if so, call `check`."""
         return suspect in self._held
 
     async def check(self, suspect: Suspect) -> None:
-        """Refuse a file that two workers were lost to and that has not changed since.
+        """Refuse a file that two workers were lost on and that has not changed since.
 
         Raises
         ------
@@ -96,7 +96,7 @@ async def _version_of(suspect: Suspect) -> str:
 
 
 def refusal() -> WorkerDiedError:
-    """Return the error for a file that workers were lost to."""
+    """Return the error for a file that workers were lost on."""
     return WorkerDiedError(
         "two workers died or hung on this file",
         hint=f"it is tried again when it has changed, or after {_SECONDS:.0f} s",

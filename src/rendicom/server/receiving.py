@@ -74,12 +74,12 @@ async def parts_of(request: Request, *, most: int, directory: str) -> AsyncItera
 
 
 async def _stream(request: Request) -> AsyncIterator[bytes]:
-    """Yield a body as it comes in.
+    """Yield a body as it arrives.
 
     Raises
     ------
     BadRequestError
-        The client went away.
+        The client disconnected.
     """
     try:
         async for data in request.stream():
@@ -133,7 +133,7 @@ class Receiver:
             self.fail(reason_of(error))
 
     async def take_made(self, made: Made) -> None:
-        """Store an instance that came as metadata and bulk data."""
+        """Store an instance sent as metadata and bulk data."""
         outcome = StoreOutcome(made.sop_class, made.instance)
         if made.composed is None:
             if made.error is not None:
@@ -191,7 +191,7 @@ class Receiver:
         if failure is None:
             services.lookup.forget()
         elif is_new:
-            # Otherwise a file remains that the client was told is not stored.
+            # Otherwise a file would remain although the client was told that it was not stored.
             await asyncio.to_thread(_take_back, location)
         return failure
 
@@ -219,7 +219,7 @@ def location_of(store: str, resource: Resource) -> str:
 
 @contextmanager
 def _bytes_of(part: Part) -> Iterator[Any]:
-    """Give the body as a buffer; a temporary file is mapped, not read."""
+    """Provide the body as a buffer; a temporary file is mapped, not read."""
     if isinstance(part.body, bytes):
         yield part.body
         return

@@ -23,7 +23,7 @@ _bases: dict[tuple[str, str, str], str] = {}
 """URLs by scheme, host and root path."""
 _WINDOW = re.compile(r"window [-+.,0-9e]+[a-z-]+", re.ASCII)
 _CACHE_CONTROL = "private, max-age=0, must-revalidate"
-"""Only the client may store it, and must revalidate: it is data of a patient."""
+"""Only the client may store it, and must revalidate: the data are a patient's."""
 
 
 def base_of(request: Request) -> str:
@@ -89,9 +89,9 @@ def headers_of(
 
 
 def voi_header(voi: str) -> dict[str, str]:
-    """Return the header that says which window a picture has, if it has one.
+    """Return the header with the window of a picture, if it has one.
 
-    Beyond the standard. Other texts about the transform may quote the file.
+    Not part of the standard. Other descriptions of the transform may quote the file.
     """
     found = _WINDOW.match(voi)
     return {"Rendicom-Voi": found[0]} if found is not None else {}

@@ -1,7 +1,7 @@
 """Routes: described with FastAPI for the OpenAPI document, served by Starlette alone.
 
-An endpoint takes the request and returns a response. What FastAPI does for a request beyond that
-(dependencies, its own telemetry and limits) costs a tenth of the time that one takes.
+An endpoint takes the request and returns a response. FastAPI's own handling of a request
+(dependencies, telemetry, limits) would take a tenth of its time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def plain_router(**more: Any) -> APIRouter:
 
 
 def served_routes(described: Iterable[APIRoute]) -> list[Route]:
-    """Return the routes that answer for those of a description."""
+    """Return the routes of a description."""
     return [
         Route(each.path, _Endpoint(each.endpoint), methods=each.methods, name=each.name)
         for each in described

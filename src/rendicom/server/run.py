@@ -1,4 +1,4 @@
-"""Brings a server up, says where it is, and takes it down in good order."""
+"""Starts a server, prints its address, and stops it gracefully."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _LAST_SECONDS = 1.0
 _ACCEPTING, _ACCEPTING_AT_MOST = 0.05, 5.0
 """Seconds in which waiting connections are accepted before the port is closed."""
 _COLLECTED = (20_000, 20, 20)
-"""New objects, and collections of the younger ones, that begin a collection of garbage."""
+"""Thresholds of the garbage collector: new objects, and collections of younger generations."""
 _OTHER_FILES = 512
 """Open files other than connections: databases, pipes, files being sent."""
 _MALLOPT = {"MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_MMAP_THRESHOLD_": -3}
@@ -133,11 +133,11 @@ class _Server(uvicorn.Server):
             self._tls.start(sockets or ())
         if self.should_exit:
             return
-        # What is there now stays: the collector need not look at it again and again.
+        # Objects of the start live as long as the server: the collector skips them.
         gc.collect()
         gc.freeze()
-        # A request leaves no circles behind. It makes some hundred objects: by default, each few
-        # requests would begin a search for circles.
+        # A request leaves no reference cycles. It makes some hundred objects: by default, every few
+        # requests would start a collection.
         gc.set_threshold(*_COLLECTED)
         _keep_freed_memory()
         print(self.announcement, flush=True)  # noqa: T201
@@ -182,7 +182,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop after all requests are answered, also those of connections not accepted yet."""
         for each in sockets or ():
-            # No more join those that wait, where the system takes that in.
+            # No further clients are queued, on systems that support this.
             with suppress(OSError):
                 each.listen(0)
         # The event loop accepts one at a time; the port is not closed before the last of them.
@@ -227,12 +227,12 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
 
 
 def _keep_freed_memory() -> None:
-    """Keep freed memory, as worker processes do: large pictures would be copied to new pages."""
+    """Keep freed memory, as worker processes do: large pictures would need new pages each time."""
     if sys.platform != "linux":
         return
     import ctypes
 
-    # Other C libraries than glibc have no mallopt, or one without effect.
+    # C libraries other than glibc have no mallopt, or one without effect.
     with suppress(AttributeError, OSError):
         set_option = ctypes.CDLL(None).mallopt
         for name, number in _MALLOPT.items():
@@ -279,7 +279,7 @@ def _listen(host: str, port: int) -> list[socket.socket]:
             try:
                 bound = _bound(family, (address[0], number, *address[2:]))
             except OSError as error:
-                # A name may have an IPv6 address on a machine without it.
+                # A name may resolve to IPv6 on a machine without it.
                 if error.errno not in _NOT_HERE:
                     raise _unusable(error, host, number) from None
                 missing = error
@@ -295,7 +295,7 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         if os.name == "nt":
-            # What POSIX calls reuse would share the port with another program there.
+            # On Windows, SO_REUSEADDR would share the port with another program.
             bound.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE"), 1)  # noqa: B009
         else:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The parts of a server, and their start and stop in order."""
+"""The components of a server, and their start and stop in order."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _COUNT_SECONDS = 5.0
 
 @dataclass
 class Services:
-    """All that routes work with; one for each application.
+    """The components that routes use; one set for each application.
 
     Attributes
     ----------
     is_draining
-        The server is about to end: it is not ready for more.
+        The server is stopping and not ready for requests.
     """
 
     settings: Settings
@@ -85,7 +85,7 @@ class Services:
         return True
 
     async def counts(self) -> Counts:
-        """Return how much the index holds, or held a few seconds ago."""
+        """Return the size of the index, at most a few seconds old."""
         if self._counts is None or monotonic() > self._counted + _COUNT_SECONDS:
             self._counts = await asyncio.to_thread(self.catalogue.counts)
             self._counted = monotonic()
@@ -99,7 +99,7 @@ class Services:
         )
 
     def scan_progress(self) -> ScanProgress:
-        """Return how far the look through the folders is."""
+        """Return the progress of the scan."""
         return self.scanner.progress()
 
     def abandon(self) -> None:
@@ -109,7 +109,7 @@ class Services:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Bring everything up, and in the end down again within the drain seconds."""
+        """Start all components; at the end, stop them within the drain seconds."""
         async with AsyncExitStack() as stack:
             stack.callback(self.catalogue.close)
             self.spool.open()
@@ -134,7 +134,7 @@ def open_services(settings: Settings) -> Services:
     Raises
     ------
     OptionError
-        A file that a setting names is malformed.
+        A file named in a setting is malformed.
     """
     from rendicom.index.catalogue import Catalogue
     from rendicom.index.scan_scheduler import Scanner
@@ -181,8 +181,8 @@ def _check_folders(settings: Settings) -> None:
             raise OptionError(f"there is no folder {folder}")
     if settings.data:
         store = settings.store_location
-        # The one below --data is made even if storing is not allowed: a missing folder would give a
-        # warning at every start, as a disk might not be mounted.
+        # The one below --data is created even if storing is not allowed: a missing folder would
+        # give a warning at every start, as a disk might not be mounted.
         is_own = settings.writable or not settings.store
         own = [store] if is_own and not storage.is_uri(store) else []
         try:

@@ -200,7 +200,7 @@ class Settings(BaseSettings):
         texts = [value] if isinstance(value, str) else value
         if not isinstance(texts, Sequence):
             return value
-        # A flag may be repeated, and hold several as well; a folder's name may hold anything.
+        # A flag may be repeated, and hold several values; the name of a folder may hold anything.
         if info.field_name == "folders" and not isinstance(value, str):
             return tuple(texts)
         mark = cls._lists[info.field_name]
@@ -210,7 +210,7 @@ class Settings(BaseSettings):
     @field_validator("port", mode="before")
     @classmethod
     def _not_of_kubernetes(cls, value: object) -> object:
-        """Take the default where Kubernetes describes a service named rendicom in our variable."""
+        """Use the default where Kubernetes sets the variable for a service named rendicom."""
         is_service = isinstance(value, str) and value.startswith("tcp://")
         return cls.model_fields["port"].default if is_service else value
 
@@ -262,7 +262,7 @@ class Settings(BaseSettings):
 
 
 def _problems(settings: Settings) -> Iterator[str]:
-    """Yield contradictions between settings that are valid one by one, as sentences."""
+    """Yield contradictions between settings that are valid on their own, as sentences."""
     yield from _auth_problems(settings)
     yield from _token_problems(settings)
     yield from _address_problems(settings)

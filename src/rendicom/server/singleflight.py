@@ -18,7 +18,7 @@ class _Flight:
 
 
 class SingleFlight:
-    """Does equal work once for all callers that ask meanwhile. For one event loop.
+    """Does equal work once for all callers that arrive meanwhile. For one event loop.
 
     Attributes
     ----------

@@ -14,10 +14,10 @@ _ATTEMPTS = 3
 
 
 class Spool:
-    """A temporary folder with one in it for each request that needs one.
+    """A temporary folder with a subfolder for each request that needs one.
 
-    Folders are made here and never by a worker: one that is still at it when its request is
-    over finds no place any more, and leaves nothing behind.
+    Folders are created here and never by a worker, so a worker that continues after its request has
+    ended finds no folder and leaves no files.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Spool:
             self._folder.remove()
 
     def place(self) -> str:
-        """Return the folder of the request under way; it is gone when that is over.
+        """Return the folder of the current request; it is removed when the request ends.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class Spool:
         return whose.spool
 
     def restore(self) -> None:
-        """Create the folder again if it was removed, as cleaners of old files do.
+        """Create the folder again if a cleaner of old files removed it.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class Spool:
 
 
 def remove_spooled(path: str) -> None:
-    """Remove the folder of a request, though a worker may just be putting something in it."""
+    """Remove the folder of a request, even while a worker writes to it."""
     for _ in range(_ATTEMPTS):
         shutil.rmtree(path, ignore_errors=True)
         if not Path(path).exists():

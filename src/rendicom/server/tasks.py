@@ -1,4 +1,4 @@
-"""Tasks of the worker processes. Texts and numbers come in, bytes go out.
+"""Tasks of the worker processes. Arguments are texts and numbers, results are bytes.
 
 A worker keeps the files it used last open: the second frame of a large file costs that frame.
 """
@@ -75,7 +75,7 @@ class _OpenFiles(threading.local, Generic[_T]):
         self._open: OrderedDict[InstanceLocation, _T] = OrderedDict()
 
     def at(self, place: InstanceLocation) -> tuple[_T, str]:
-        """Return the current content of the place, and its version."""
+        """Return the open file at a location, in its current version, and the version."""
         now = InstanceLocation(place.location, storage.version_of(place.location))
         found = self._open.get(now)
         if found is None:
@@ -105,7 +105,7 @@ class _Limits:
 
 
 def warm_up(max_pixels: int = _Limits.max_pixels) -> None:
-    """Import what nearly every picture needs, by making one; then keep to the limit."""
+    """Import the modules of nearly every picture by making one; then apply the limit."""
     _Limits.max_pixels = max_pixels
     sample = pydicom_data("test_files", "CT_small.dcm")
     if sample.exists():
@@ -118,7 +118,7 @@ def warm_up(max_pixels: int = _Limits.max_pixels) -> None:
 
 
 def render_picture(request: PictureRequest) -> Picture:
-    """Return the picture that a request asks for; see `rendicom.engine.Instance.picture`."""
+    """Return the requested picture; see `rendicom.engine.Instance.picture`."""
     instance, version = open_image(request)
     state = None
     if request.presentation is not None:
@@ -127,13 +127,13 @@ def render_picture(request: PictureRequest) -> Picture:
 
 
 def open_image(request: PictureRequest) -> tuple[Instance, str]:
-    """Return the instance that a request is about, and the version of its bytes."""
+    """Return the instance of a request, and the version of its bytes."""
     assert request.instance is not None  # noqa: S101 - the server makes no other requests
     return _images.at(request.instance)
 
 
 def travelling(picture: RenderedImage, version: str) -> Picture:
-    """Return a picture made of bytes of a version, as it travels from a worker."""
+    """Return a picture and the version of its bytes, as the result of a worker."""
     return Picture(
         picture.data,
         picture.media_type,
@@ -165,7 +165,7 @@ def write_document(place: InstanceLocation, media_type: str, base: str, charset:
 
 
 def draw_icon(label: str, size: tuple[int, int], media_type: str) -> Picture:
-    """Return what stands for an instance that has no picture, or none that may be shown."""
+    """Return the icon of an instance without a picture that may be shown."""
     from rendicom.engine import render_icon
 
     return travelling(render_icon(label, size, media_type), "")
@@ -183,7 +183,7 @@ class _LastMeasured(threading.local):
 
 _last_measured = _LastMeasured()
 _KEPT_VALUES = 64 << 20
-"""Bytes of the values of the last frame, if they are kept."""
+"""Largest size in bytes of values that are kept."""
 
 
 def measure(
@@ -292,7 +292,7 @@ def read_bulk_data(place: InstanceLocation, path: str, spool: str) -> Retrieved:
 
 
 def identify_instance(source: bytes | str) -> Identity | int:
-    """Return which instance a file is that was sent; see `rendicom.dicomweb.identifying`."""
+    """Return the identity of a received file; see `rendicom.dicomweb.identifying`."""
     from rendicom.dicomweb.identifying import identify
 
     return identify(source)
@@ -303,7 +303,7 @@ def compose_instances(
     bulk: Sequence[tuple[str, str, bytes | str]],
     spool: str,
 ) -> list[Made]:
-    """Return the files of instances that came as metadata and bulk data.
+    """Return the files of instances sent as metadata and bulk data.
 
     Bodies are bytes or paths. Files of more than `IN_MEMORY` bytes together are written to the
     folder ``spool``.

@@ -172,7 +172,7 @@ def _known_syntax(uid: str) -> str:
 
 
 class _Watched:
-    """Reads the counts of other objects when metrics are read."""
+    """Reads the counters of other objects when metrics are read."""
 
     def __init__(self, renderers: WorkerPool, cache: ByteCache, flights: SingleFlight) -> None:
         self._renderers, self._cache, self._flights = renderers, cache, flights

@@ -1,7 +1,7 @@
 """Accepts TLS clients, each counted and timed from the moment it connects.
 
-A TLS server of the event loop creates a connection when the handshake is over: before that there
-would be no limit per address, and a minute for each.
+A TLS server of the event loop creates a connection when the handshake is over: until then there is
+no limit per address, and each handshake may take a minute.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from rendicom.server.connections import HEAD_SECONDS, Connection
 
 _PAUSE = 1.0
-"""Seconds before the next attempt where the system gives no socket: too many files are open."""
+"""Seconds before the next attempt if the system has no free file descriptors."""
 
 
 class TlsListener:

@@ -1,4 +1,4 @@
-"""JSON Web Tokens of an OpenID provider, held against its published keys (RFC 7519, RFC 7517)."""
+"""Verifies JSON Web Tokens with the published keys of an OpenID provider (RFC 7519, RFC 7517)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _log = logging.getLogger("rendicom.server")
 _ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 )  # fmt: skip
-"""Signatures by a private key only: with HS256 the published key could sign."""
+"""Asymmetric algorithms only: with HS256 the published key could sign."""
 _VERIFY = ("verify",)
 _REFRESH_SECONDS = 600.0
 _REFETCH_SECONDS = 30.0
-"""Seconds between lookups of unknown keys, which anyone can invent."""
+"""Seconds between lookups of unknown key identifiers, which clients can invent."""
 _FETCH_SECONDS = 10.0
 _LARGEST = 1 << 20
 _LEEWAY_SECONDS = 30
@@ -51,9 +51,9 @@ class Tokens:
     Parameters
     ----------
     location
-        Where the keys are: a file or URL of a JSON Web Key Set.
+        File or URL of a JSON Web Key Set.
     audience, issuer
-        What a token must name; no issuer for any.
+        Required claims; an empty issuer accepts any.
     """
 
     def __init__(self, location: str, *, audience: str, issuer: str = "") -> None:
@@ -70,7 +70,7 @@ class Tokens:
         Raises
         ------
         OptionError
-            A file has none. A URL may come back later: that is only logged.
+            The file has no keys. An unreachable URL is only logged.
         """
         try:
             await self._fetch()
@@ -85,7 +85,7 @@ class Tokens:
         Raises
         ------
         UnauthenticatedError
-            It is malformed, expired, not for us, or not signed by a key of the provider.
+            It is malformed, expired, for another audience, or not signed by a key of the provider.
         """
         try:
             if len(token) > _LONGEST:
@@ -137,13 +137,13 @@ class Tokens:
         except (ValueError, TypeError, LookupError, RecursionError):
             raise OptionError(f"--jwks {self._location} is not a JSON Web Key Set") from None
         finally:
-            # After the response: a waiting request need not ask again.
+            # After the response, so that waiting requests do not fetch again.
             self._fetched = monotonic()
         self._keys = keys
 
 
 def _keys_of(members: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, _Key]]:
-    """Yield identifiers and keys, without those that are of no use here.
+    """Yield identifiers and keys, without those of unsupported kinds.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def _keys_of(members: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, _Key]]
         is_key_set = True
         is_for_us = member.get("use", "sig") == "sig" and "verify" in member.get("key_ops", _VERIFY)
         if is_for_us and key.algorithm_name in _ALGORITHMS:
-            # A key that names its algorithm is for no other one (RFC 7517 4.4).
+            # A key with an algorithm is for that one only (RFC 7517 4.4).
             algorithms = (key.algorithm_name,) if member.get("alg") else _ALGORITHMS
             yield str(member.get("kid") or ""), _Key(key.key, algorithms)
     if not is_key_set:
@@ -183,7 +183,7 @@ def _is_url(location: str) -> bool:
 
 
 def _scopes(payload: Mapping[str, Any]) -> frozenset[str]:
-    """Return the scopes, which providers give as a text or a list, under two names."""
+    """Return the scopes; providers send a text or a list, in one of two claims."""
     found: set[str] = set()
     for name in ("scope", "scp"):
         value = payload.get(name, ())

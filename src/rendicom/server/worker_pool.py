@@ -19,7 +19,7 @@ _LARGE = 4 << 20
 _PAUSES = (0.1, 0.5, 2.0, 5.0)
 """Seconds between attempts to replace a worker."""
 _ATTEMPTS = 2
-"""Workers that a call may lose: the first may have died for another reason."""
+"""Number of workers a call may lose: the first may have died for another reason."""
 _RECENT = 0.1
 """Weight of the last call in the mean duration."""
 _WARM_UP_SECONDS = 60.0
@@ -48,8 +48,7 @@ class WorkerPool:
     workers
         Number of calls that run at once.
     engine
-        ``local`` for processes: a crash loses no call and a hang loses one; ``threads`` for
-        threads.
+        ``local`` for processes (a crash loses no call, a hang loses one) or ``threads``.
     queue_size
         Number of calls that may wait.
     seconds
@@ -127,7 +126,7 @@ class WorkerPool:
         while self._is_awaited() and monotonic() < until:
             await asyncio.sleep(0.01)
         for task in self._starting:
-            # A second time would interrupt what ends its process.
+            # Cancelling it again would interrupt the end of its process.
             if not task.cancelling():
                 task.cancel()
         self._refuse_all("the server is shutting down")
@@ -166,7 +165,7 @@ class WorkerPool:
         TimedOutError
             The call took longer; its process is ended.
         WorkerDiedError
-            Two processes died during the call, or died or hung lately in such calls for its file.
+            Two processes died during the call, or recently died or hung on the same file.
         LimitExceededError
             The call needs more memory than its process may have.
         """
@@ -220,7 +219,7 @@ class WorkerPool:
             raise LimitExceededError("there is not enough memory for this", hint=hint) from None
 
     async def _blame(self, suspect: Suspect | None, lost: int) -> bool:
-        """Count a lost worker; where a file is refused for it, refuse the calls that wait too."""
+        """Count a lost worker; if its file is refused from now on, refuse waiting calls as well."""
         if suspect is None or not await self._quarantine.lost(suspect, lost):
             return False
         for job in [each for each in self._turns if each.suspect == suspect]:

@@ -1,4 +1,4 @@
-"""Answers of several instances as one ZIP archive, sent as they are read (PS3.18 8.6.1.3)."""
+"""Sends several instances as one ZIP archive while they are read (PS3.18 8.6.1.3)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 ZIP = "application/zip"
 _MADE = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that an entry can have: the same study is the same archive."""
+"""The earliest time of a ZIP entry: the same study gives the same archive."""
 _LEFT_OUT = "LEFT-OUT.txt"
 
 
 class _Sink(io.RawIOBase):
-    """Takes what `zipfile` writes; it cannot be seeked, so that nothing has to be kept."""
+    """Collects the output of `zipfile`; not seekable, so that no data has to be kept."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ async def send_zip(
 ) -> Response:
     """Return an archive with a file ``study/series/instance.dcm`` for each item, not compressed.
 
-    What cannot be read is listed in a file LEFT-OUT.txt at the end.
+    Unreadable instances are listed in a file LEFT-OUT.txt at the end.
 
     Raises
     ------

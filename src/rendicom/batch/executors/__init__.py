@@ -1,7 +1,6 @@
 """Executors: each module here opens a `concurrent.futures.Executor`.
 
-The death of a worker costs its own task only: that future fails with `WorkerLostError`, and the
-executor goes on.
+If a worker dies, only its own task fails, with `WorkerLostError`, and the executor continues.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ class Engine:
     Attributes
     ----------
     name
-        As it is typed.
+        Its name in ``--engine``.
     has_own_processes
-        False where a task that crashes, or that a deadline ends, takes the whole run with it.
+        False if a task that crashes or misses a deadline ends the whole run.
     open
-        Makes the executor.
+        Opens the executor.
     takes_address
-        ``NAME://HOST:PORT`` is understood, too.
+        ``NAME://HOST:PORT`` is supported as well.
     requires
-        Modules it cannot work without.
+        Modules that it requires.
     install
-        What to type when one of them is missing.
+        Command that installs them.
     """
 
     name: str
@@ -73,7 +72,7 @@ _LOST = frozenset(
 
 
 def is_worker_lost(error: BaseException) -> bool:
-    """Tell whether a future failed because its worker died, whatever executor it came from.
+    """Tell whether a future of any executor failed because its worker died.
 
     Classes are matched by name: the libraries that raise them need not be installed.
     """
@@ -95,7 +94,7 @@ def engines() -> Mapping[str, Engine]:
 
 
 def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
-    """Return what ``text`` names: ``local``, ``threads``, ``inline``, ``dask[://HOST:PORT]``.
+    """Return the engine of ``local``, ``threads``, ``inline`` or ``dask[://HOST:PORT]``.
 
     Raises
     ------
@@ -119,7 +118,7 @@ def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
 
 
 def _engine(name: str) -> Engine | None:
-    """Return the engine of that name; only for one of others all packages are looked through."""
+    """Return the engine of that name; installed packages are searched for unknown names only."""
     if name in registry.module_names(_ROOM):
         module = importlib.import_module(f"{_ROOM}.{name}")
         return getattr(module, "EXECUTOR", None)
@@ -127,12 +126,12 @@ def _engine(name: str) -> Engine | None:
 
 
 def width(executor: Executor, *, default: int) -> int:
-    """Return how many tasks an executor works on at once; ``default`` where it does not say."""
+    """Return how many tasks an executor runs at once; ``default`` if it does not tell."""
     return int(getattr(executor, "width", 0)) or default
 
 
 def end_now(executor: Executor) -> None:
-    """End an executor without waiting for the tasks it is at, and leave no process behind."""
+    """End an executor and its processes without waiting for running tasks."""
     kill = getattr(executor, "kill", None)
     if kill is not None:
         kill()

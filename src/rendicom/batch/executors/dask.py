@@ -1,8 +1,8 @@
 """Processes of other machines: an existing dask cluster, or a small local one.
 
-Tasks and answers travel as bytes that we pickle: dask looks into what it is given, tuples
-above all, for parts that might be tasks. Only names of functions, text and numbers travel, so the
-workers need this version of Rendicom, and the same view of the files.
+Tasks and results are pickled before dask gets them: dask searches arguments, tuples above all, for
+nested tasks. Only names of functions, text and numbers travel, so the workers need this version of
+Rendicom, and the same view of the files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CONNECT_SECONDS = 10.0
 _KILL_SECONDS = 1.0
 _LONGEST_GREETING = 1 << 20
 _DEATHS_ALLOWED = 1
-"""A task whose worker died is tried on one more; by default it would take four down."""
+"""A task whose worker died is tried on one other worker; dask's default is three more."""
 
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": _DEATHS_ALLOWED,
@@ -38,12 +38,12 @@ _SETTINGS = {
     "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
-    # None is left and none will come: an error, and not an endless wait.
+    # Without workers a task fails after this time instead of waiting for ever.
     "distributed.scheduler.no-workers-timeout": "120s",
-    # A worker that is down this long after it died, perhaps another time, would not come back.
+    # The nanny gives up a worker that is not back after this time.
     "distributed.deploy.lost-worker-timeout": "1000 days",
 }
-"""Of our own cluster. Some are read when a worker dies, so they hold for as long as it lives."""
+"""Settings of a local cluster, valid as long as it runs: some are read when a worker dies."""
 
 
 class DaskExecutor(Executor):
@@ -54,9 +54,10 @@ class DaskExecutor(Executor):
     client
         A `distributed.Client`, closed at shutdown.
     close_cluster
-        Called at shutdown, for a cluster that is ours; ``kill_workers`` before it, in a hurry.
+        Called at shutdown, for a local cluster; ``kill_workers`` is called before it without
+        waiting.
     jobs
-        How many tasks at once; 0 for as many threads as the workers have.
+        Number of concurrent tasks; 0 for the number of threads of the workers.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class DaskExecutor(Executor):
             if self._client.status == "closed":
                 raise self._no_scheduler()
             remote = self._remote[future] = self._tasks.submit(rendicom_task, task)
-        # Neither future may lead to the other and back: dask keeps results that anybody holds.
+        # The futures must not form a reference cycle: dask keeps results that are referenced.
         future.add_done_callback(self._drop)
         remote.add_done_callback(partial(self._settle, future))
         return future
@@ -108,7 +109,7 @@ class DaskExecutor(Executor):
             remote.cancel()
 
     def _settle(self, future: Future[Any], remote: Future[bytes]) -> None:
-        # Until here it counts as not begun, so that it can be cancelled at any time.
+        # It counts as pending until now, so that it can be cancelled at any time.
         if not future.set_running_or_notify_cancel():
             return
         try:
@@ -126,7 +127,7 @@ class DaskExecutor(Executor):
         return WorkerDiedError("the dask scheduler is gone", hint="--resume goes on from here")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more tasks and leave the cluster, or end it if it is ours.
+        """Take no more tasks and leave the cluster, or end a local one.
 
         No task counts as begun, so ``cancel_futures`` drops them all.
         """
@@ -142,7 +143,7 @@ class DaskExecutor(Executor):
             threading.Thread(target=self._close, name="rendicom-dask-close").start()
 
     def kill(self) -> None:
-        """Drop all tasks; end the workers if they are ours."""
+        """Drop all tasks; end the workers of a local cluster."""
         with self._lock:
             self._is_shut = True
             unsettled = list(self._remote)
@@ -171,7 +172,7 @@ def rendicom_task(call: bytes) -> bytes:
 def dask_setup(worker: object) -> None:  # noqa: ARG001
     """Prepare a worker process of the local cluster; dask calls it by this name.
 
-    The terminal's Ctrl-C is for the run to act upon.
+    Ctrl-C in the terminal is handled by the main process.
     """
     import signal
 
@@ -194,18 +195,18 @@ def _open(*, jobs: int, address: str = "") -> Executor:
 
 
 def _library() -> Any:
-    """Return the module, as untyped as most of it is."""
+    """Return the module without types."""
     import distributed
 
     return distributed
 
 
 def _start(jobs: int) -> Executor:
-    """Return an executor over worker processes of this machine, reached from this machine only."""
+    """Return an executor over local worker processes, which listen on this machine only."""
     import shutil
     import tempfile
 
-    # In this order: settings made before the library has its own would be all it has.
+    # After the import, which loads the defaults that these settings change.
     library = _library()
     import dask.config
 
@@ -231,12 +232,12 @@ def _cluster(library: Any, jobs: int, scratch: str) -> Any:
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
-            # Otherwise it knocks at the port of a dashboard, and warns when that is taken.
+            # Otherwise it opens the port of a dashboard, and warns if that is taken.
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             security=_security(library),
             silence_logs=logging.CRITICAL,
             local_directory=scratch,
-            # None, as for other engines: a worker over its limit would be paused or killed.
+            # No limit, as for other engines: dask pauses or kills workers above it.
             memory_limit=None,
         )
     except RuntimeError as error:
@@ -247,7 +248,7 @@ def _cluster(library: Any, jobs: int, scratch: str) -> Any:
 
 
 def _security(library: Any) -> Any:
-    """Return keys of this run's own: otherwise all users of the machine can send tasks."""
+    """Return new keys for this run: otherwise all users of the machine could send tasks."""
     from importlib.util import find_spec
 
     has_keys = find_spec("cryptography") is not None
@@ -286,10 +287,10 @@ def _connect(address: str) -> Executor:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError or ValueError unless something that may be a scheduler answers.
+    """Raise OSError or ValueError unless a server answers that may be a scheduler.
 
-    Dask would try a closed port for ten seconds, and wait for ever for a server
-    else's first word. A scheduler speaks first: it sends the length of its greeting.
+    Dask would try a closed port for ten seconds, and wait for ever for another kind of server. A
+    scheduler sends the length of its greeting first.
     """
     import socket
 
@@ -303,7 +304,7 @@ def _knock(address: str) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep dask from warning of versions that differ: what matters to us is checked by us."""
+    """Suppress dask's warnings of different versions: the relevant ones are checked here."""
     import warnings
 
     from distributed.versions import VersionMismatchWarning
@@ -314,7 +315,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _check_versions(client: Any) -> None:
-    """Raise OptionError if a worker has another Rendicom than this one, or none."""
+    """Raise OptionError if a worker has no Rendicom, or another version of it."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

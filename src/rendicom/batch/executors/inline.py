@@ -1,4 +1,4 @@
-"""The caller itself, one task after the other: for debugging, and for the smallest runs."""
+"""Runs tasks in the calling thread, one after the other: for debugging and very small runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class InlineExecutor(Executor):
-    """Runs a task in `submit`: the future that comes back is done."""
+    """Runs a task in `submit`, which returns a finished future."""
 
     width = 1
 

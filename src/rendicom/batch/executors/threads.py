@@ -1,4 +1,4 @@
-"""Threads of this process: nothing to start, but a crash or a hang takes the run with it."""
+"""Threads of this process: they start at once, but a crash or a hang ends the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifest: what became of every input of a run.
+"""The manifest: the outcome of every input of a run.
 
 One record for each picture, or for each source that gave none, in a file beside the output:
 ``.jsonl`` (JSON Lines), ``.csv`` or ``.parquet``, all with the same columns. Columns keep their
@@ -20,7 +20,7 @@ attribute.
 ``media_type``       Of the picture
 ``bytes``            Size of the picture
 ``voi``              The window or other VOI transform used
-``warnings``         What is not quite as it should be: a list, in CSV with `` | `` between
+``warnings``         Flaws of the source that were repaired: a list, in CSV with `` | `` between
 ``digest``           BLAKE2b-256 of the picture's bytes, in hexadecimal digits (``b2sum -l 256``)
 ``options``          `rendicom.RenderOptions.canonical`
 ``format``           Name of the picture's format

@@ -1,7 +1,6 @@
 """The records of earlier runs, for questions about one source.
 
-They may be millions, so they are in a scratch database. A source is a 64-bit number there, its hash
-in this process.
+They may be millions, so they are kept in a scratch database, with sources as 64-bit hashes.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ CREATE TABLE record (
 _STALE, _GOOD, _KEPT = range(3)
 _STATES = {"stale": _STALE, "good": _GOOD, "kept": _KEPT}
 
-# Of several records of one picture, as a kill may leave them, the last counts.
+# A kill may leave several records of one picture: the last counts.
 _DELETE_REPEATED = """
 DELETE FROM record WHERE number IN (
     SELECT number FROM (
@@ -48,9 +47,9 @@ DELETE FROM record WHERE number IN (
 
 
 class RecordedPicture(NamedTuple):
-    """A picture written with the options and the recipe of this run.
+    """A picture that was written with the options and the recipe of this run.
 
-    Without ``output`` it says that the source has none to write.
+    An empty ``output`` means that the source has no picture to write.
     """
 
     number: int
@@ -108,7 +107,7 @@ class EarlierRecords:
         return (unescaped(output) for (output,) in found)
 
     def keep(self, pictures: Iterable[RecordedPicture]) -> None:
-        """Keep these records, whatever comes of the rest of their source."""
+        """Keep these records, even if others of their source are dropped."""
         rows = ((_KEPT, picture.number) for picture in pictures)
         self._do_many("UPDATE record SET state = ? WHERE number = ?", rows)
 
@@ -170,7 +169,7 @@ def _no_room(error: Exception) -> UnwritableOutputError:
 
 
 def _has_none(record: Record, terms: Terms) -> bool:
-    """Tell whether a source has no pixels, so that this format has no output for it."""
+    """Tell whether a source has no pixels and thus no output in this format."""
     return bool(record["status"] == NO_PIXELS and record["format"] == terms.format)
 
 

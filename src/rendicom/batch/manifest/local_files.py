@@ -53,7 +53,7 @@ class LocalFiles:
         """Do nothing: what earlier runs wrote is here."""
 
     def begin(self, *, keep_lines: bool) -> None:
-        """Remove the table, and the lines of earlier runs: the first record is about to come."""
+        """Remove the table and the lines of earlier runs, before the first record."""
         paths = [] if keep_lines else [self.lines]
         if self.form is not None:
             paths.append(self._table)

@@ -16,10 +16,10 @@ _FAR = 1 << 30
 
 
 class Lock:
-    """The right to write a file, held until `release` or until the process ends, however it ends.
+    """The right to write a file, held until `release` or the end of the process.
 
-    A file ``PATH.lock`` stands for it and holds the number of the process. Where the file system
-    knows no locks, everybody gets in.
+    It is a lock on the file ``PATH.lock``, which holds the process ID. On file systems without
+    locks there is no protection.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class Lock:
             return False
 
     def release(self) -> None:
-        """Let others in; the file that stood for it goes."""
+        """Release the lock and remove its file."""
         if self._path not in _held:
             return
         _held.discard(self._path)

@@ -23,7 +23,7 @@ from rendicom.errors import UnreadableSourceError
 _SECONDS = 10.0
 """Between two uploads at least."""
 _SHARE = 20.0
-"""Pause before the next upload, in durations of the last one."""
+"""Pause before the next upload, as a multiple of the last one's duration."""
 _BLOCK = 1 << 20
 
 
@@ -49,19 +49,19 @@ class RemoteFiles:
             if not fetch(self._lines, self.lines):
                 from rendicom.storage import list_folder
 
-                # A missing bucket is an error now and not after the first pictures.
+                # A missing bucket is reported now, not after the first pictures.
                 with _naming(self._lines):
                     next(iter(list_folder(f"{self._lines}/")), None)
         except OSError as error:
             raise unwritable(self._lines, error) from error
 
     def begin(self, *, keep_lines: bool) -> None:  # noqa: ARG002
-        """Note that the first record is about to come; the first upload replaces an old one."""
+        """Prepare for the first record; the first upload replaces the old manifest."""
         self._is_table_stale = self.form is not None
         self.has_table = False
 
     def grown(self) -> None:
-        """Send the lines, unless that was done a moment ago."""
+        """Send the lines, unless they were sent recently."""
         began = monotonic()
         if began < self._due:
             return
@@ -116,13 +116,13 @@ def send(path: str, location: str) -> None:
     if not os.path.getsize(path):
         write(location, b"")
         return
-    # Pages of the file as they are needed, and not all of it in memory.
+    # Mapped, so that the file is not held in memory as a whole.
     with open(path, "rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as pages:
         write(location, cast("bytes", pages))
 
 
 def _is_own(location: str) -> bool:
-    """Tell whether there is a manifest; raise OutputExistsError for anything else."""
+    """Tell whether the object is a manifest; raise OutputExistsError for another object."""
     from rendicom.storage import exists, open_bytes
 
     form = format_of(location)
@@ -139,7 +139,7 @@ def _is_own(location: str) -> bool:
 
 @contextmanager
 def _naming(location: str) -> Iterator[None]:
-    """Say which object cannot be read: the store does not."""
+    """Add the location to the error: that of the store lacks it."""
     try:
         yield
     except UnreadableSourceError as error:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class Resume:
     """Compares the units of this run with the records of earlier ones.
 
-    A picture is done when it was written with the same options and the same recipe from the same
-    version of its source, goes by the name it would get now, and is there in its recorded size.
-    Whatever is in doubt is done again.
+    A picture is done if it was written with the same options and recipe from the same version of
+    its source, has the name it would get now, and exists with its recorded size. Uncertain ones are
+    made again.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Resume:
         """Number of the first shard that is not complete, with its records."""
 
     def left_to_do(self, unit: Unit) -> Unit | None:
-        """Return the unit, less the frames that are done; None where that is all of them."""
+        """Return the unit without the frames that are done; None if all are."""
         source = self._terms.text(unit.source)
         recorded = self.earlier.pictures(source)
         done = [picture for picture in recorded if self._is_done(unit, picture)]
@@ -87,7 +87,7 @@ class Resume:
             if (found := self._terms.shards.split(self._terms.path(output))) is not None
         )
         last = max(counts, default=-1)
-        # A kill may have come between two records of the last one.
+        # A kill may have separated the records of the last one.
         is_whole = counts and samples_of(self._terms.shards.path(last)) == counts[last]
         return last + 1 if is_whole else max(last, 0)
 
@@ -122,7 +122,7 @@ class Resume:
 
 
 def missing(done: list[RecordedPicture], frames: FrameSelection) -> FrameSelection | None:
-    """Return the frames of a source that are not done; None for none, all where in doubt."""
+    """Return the frames of a source that are not done; None for none, all if uncertain."""
     counts = {picture.pictures for picture in done}
     if len(counts) != 1:
         return FrameSelection()
@@ -140,7 +140,7 @@ def missing(done: list[RecordedPicture], frames: FrameSelection) -> FrameSelecti
 
 
 def names_it(place: str, stem: str, frame: int | None) -> bool:
-    r"""Tell whether `picture_name` makes a name, less its extension, of a `Unit.place`.
+    r"""Tell whether `picture_name` makes a name, without extension, from a `Unit.place`.
 
     >>> names_it("a/b", "a/b", 1), names_it("a/b", "a/b-0012", 12), names_it("a/b", "a/c", 1)
     (True, True, False)
@@ -152,7 +152,7 @@ def names_it(place: str, stem: str, frame: int | None) -> bool:
         dash, number = stem[len(place) : len(place) + 1], stem[len(place) + 1 :]
         is_numbered = dash == "-" and frame is not None and _is_frame(number, frame)
         return stem.startswith(place) and (not dash or is_numbered)
-    # One number stands in place of a run of marks.
+    # A run of marks is replaced by one number.
     after = after.lstrip(FRAME_MARK)
     number = stem[len(before) : len(stem) - len(after)]
     if f"{before}{number}{after}" != stem:

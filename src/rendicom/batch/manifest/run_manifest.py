@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from rendicom.selection import FrameSelection
 
 _BUFFERED = 1 << 20
-"""Bytes of records that wait for a flush at most."""
+"""Largest number of bytes of records before a flush."""
 
 
 class Manifest:
     """The manifest of a run, open from before its first unit until after its last.
 
-    Made by `open_manifest`; all calls come from one thread. A picture is on the disk before its
-    record is, so a kill loses the records of the last second and no more: those pictures are made
+    Made by `open_manifest`; all calls come from one thread. Pictures are on the disk before their
+    records, so a kill loses at most the records of the last second, and their pictures are made
     again.
     """
 
@@ -58,8 +58,8 @@ class Manifest:
     def left_to_do(self, unit: Unit) -> Unit | None:
         """Return the part of a unit that an earlier run left undone.
 
-        That is the unit itself; one with ``frames`` set where some of its pictures are there; or
-        None where all are.
+        That is the unit itself, one with ``frames`` if some of its pictures exist, or None if all
+        do.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class Manifest:
         return unit if self._resume is None else self._resume.left_to_do(unit)
 
     def add(self, report: UnitReport) -> None:
-        """Record what became of a unit, or of a piece of one.
+        """Record the outcome of a unit, or of a part of one.
 
         Raises
         ------
@@ -106,19 +106,18 @@ class Manifest:
                 self._waiting, self._waiting_size = [], 0
                 self._files.grown()
         except RendicomError:
-            # Said once; later records would leave a gap.
+            # Reported once; later records would leave a gap.
             self._has_failed = True
             raise
 
     def close(self, *, complete: bool = True) -> None:
-        """Export the table, if one was asked for, and let other runs in; later calls do nothing.
+        """Export the table, if requested, and release the lock; later calls do nothing.
 
         Parameters
         ----------
         complete
-            The run came to its end. Otherwise earlier records that no longer count stay until the
-            next run removes them, so that the user who stopped it need not wait. The later of two
-            records counts.
+            The run came to its end. After an interruption, replaced records stay until the next run
+            removes them, so that the user need not wait; the later of two records counts.
 
         Raises
         ------
@@ -208,8 +207,8 @@ def open_manifest(
     options, format
         How pictures are rendered, and the name of their format.
     recipe
-        All else that decides bytes and names of the pictures, as any text: a picture made by
-        another recipe is made again. A hash of it is written down.
+        What else determines bytes and names of the pictures, as any text: a picture made with
+        another recipe is made again. Only its hash is recorded.
     target
         Folder or URI that the pictures' paths begin with, as given.
     frames

@@ -1,7 +1,7 @@
 """Middlewares that every request and response passes.
 
-All of them are plain ASGI: the framework's own class for middlewares would copy each answer
-through a queue and hide it when a client goes away.
+All of them are plain ASGI: the framework's own base class copies each response through a queue and
+hides disconnects.
 """
 
 from __future__ import annotations

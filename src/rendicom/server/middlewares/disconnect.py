@@ -97,7 +97,7 @@ class _WatchedRequest:
         if not self._is_told:
             self._is_told = True
             return {"type": "http.request", "body": b"", "more_body": False}
-        # Made when it is needed: a picture is sent without waiting for this.
+        # Created on demand: most pictures are sent before it is needed.
         self._gone = self._gone or asyncio.Event()
         if not self._is_gone:
             await self._gone.wait()
@@ -115,7 +115,7 @@ class _WatchedRequest:
         if not self._is_head:
             await self._send(message)
             if has_more:
-                # Others have their turn, and the news that the client is gone can get here.
+                # Let other tasks run, so that a disconnect of the client is noticed.
                 await asyncio.sleep(0)
             return
         await self._send({"type": "http.response.body", "body": b""})

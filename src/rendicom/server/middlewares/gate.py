@@ -100,7 +100,7 @@ class Gate:
         if self._is_public(scope):
             return None
         identity = await self._authenticator.identify(_texts(scope))
-        # For the audit log also when it may not do this.
+        # Before the check, so that the audit log names refused clients.
         scope[IDENTITY] = identity
         identity.require("read" if scope["method"] in _SAFE else "write")
         return identity

@@ -56,7 +56,7 @@ class Observer:
             self._record(scope, watch)
 
     async def _refuse(self, scope: Scope, watch: _Watch, error: RendicomError | None) -> None:
-        # What has begun is left unfinished: the connection is closed, and the client notices.
+        # A started response is left unfinished: the connection is closed, and the client notices.
         if watch.status:
             return
         if error is None:
@@ -123,7 +123,7 @@ def _template(scope: Scope) -> str:
 def _place_of(error: BaseException) -> str:
     """Return the last line of this package in the traceback of an error, here or in a worker.
 
-    Nothing else of it: the message of a foreign exception may quote a value of the file.
+    The message is left out: that of a foreign exception may quote a value of the file.
     """
     from traceback import format_tb
 

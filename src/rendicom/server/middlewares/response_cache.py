@@ -39,7 +39,7 @@ class _CachedAnswer(NamedTuple):
 
 
 def note(scope: Scope, entry: Entry, picture: Picture) -> None:
-    """Note that the response is one picture of an instance, which is in the cache."""
+    """Record that the response is one picture of an instance, which is in the cache."""
     if picture.key is not None:
         scope[MADE_OF] = _Source(entry, picture.key)
 
@@ -99,7 +99,7 @@ class _Listener:
         headers = list(start["headers"])
         named = dict(headers)
         tag = named.get(b"etag", b"")
-        # What is kept is the body before it was compressed, and not for this client alone.
+        # The stored body is uncompressed, and serves all clients.
         if start["status"] != 200 or not tag or b"content-encoding" in named:
             return
         route, params = self._scope.get("route"), self._scope.get("path_params", {})
@@ -108,7 +108,7 @@ class _Listener:
 
 
 def _key(scope: Scope) -> tuple[Hashable, str | None] | None:
-    """Return the parts of a request that its response depends on, and the client's entity tags."""
+    """Return the parts of a request that determine its response, and the client's entity tags."""
     path = scope["path"]
     if not path.endswith(_ENDS):
         return None

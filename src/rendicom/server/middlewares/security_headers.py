@@ -20,8 +20,8 @@ _DOCUMENT = (
     b"default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; "
     b"form-action 'none'; sandbox allow-popups allow-same-origin"
 )
-"""Policy of documents: no scripts. For each response without its own policy: documents made of
-files are served at several paths."""
+"""Policy of documents: no scripts. For responses without their own policy: documents made from
+files have several paths."""
 _ACTIVE = (b"text/html", b"text/xml", b"application/xml")
 _IN_FRAMES = (b"application/pdf", b"text/plain")
 """Other documents that browsers show in frames. A sandbox would keep them from showing a PDF."""

@@ -1,4 +1,4 @@
-"""`/docs`: the description of the service to read and to try, without help from the network."""
+"""`/docs`: interactive documentation of the service; all files come from this server."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _START = """SwaggerUIBundle({
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> JSONResponse:
-    """Return the description of the service, with the URL that it was asked at."""
+    """Return the OpenAPI document of the service, with the URL of the request."""
     settings = services_of(request).settings
     described = document(
         request.app.state.openapi(), str(request.base_url), has_auth=settings.has_auth
@@ -65,7 +65,7 @@ async def docs(_request: Request) -> Response:
 
 @router.get("/docs/{name}")
 def asset(request: Request) -> Response:
-    """Return a file of the page; its package is never imported."""
+    """Return a file of the page, without importing its package."""
     name = request.path_params["name"]
     if name == "start.js":
         return Response(_START, media_type="text/javascript")

@@ -47,7 +47,7 @@ _LINKS = (
 
 
 def is_landing(request: Request) -> bool:
-    """Tell whether a person with a browser asks for nothing in particular."""
+    """Tell whether a browser requests the base URL without a query."""
     accepted = request.headers.get("accept", "")
     return not request.scope["query_string"] and "text/html" in accepted
 

@@ -70,7 +70,7 @@ def _switch(text: str) -> bool:
 
 
 async def _objects(services: Services, resource: Resource) -> list[tuple[str, list[Entry]]]:
-    """Return what of a study may lie on the images of a series; images by their series."""
+    """Return the objects of a study that may be drawn on a series; images are grouped by series."""
     found: dict[str, list[Entry]] = {}
     for entry in await services.lookup.entries(Resource(resource.study)):
         if entry.series == resource.series and is_base(entry):

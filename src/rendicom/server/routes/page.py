@@ -1,4 +1,4 @@
-"""The page that shows the served studies, and the data it needs."""
+"""The viewer page for the served studies, and its data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _HEADERS = {"Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
 
 @router.get("/")
 def index(_request: Request) -> Response:
-    """Return the page, with all its modules named: the browser need not find them one by one."""
+    """Return the page with links to all its modules, so that the browser loads them at once."""
     page = _file("index.html")
     links = "".join(f'  <link rel="modulepreload" href="static/{name}">\n' for name in _modules())
     body = bytes(page.body).replace(b"</head>", links.encode() + b"</head>", 1)
@@ -129,7 +129,7 @@ def asset(request: Request) -> Response:
 
 
 def _file(path: str) -> Response:
-    """Return a file of the package; names that lead out of its folder are not found."""
+    """Return a file of the package; names outside its folder are not found."""
     place = files("rendicom.server").joinpath(_STATIC)
     extension = path[path.rfind(".") :] if "." in path else ""
     parts = path.split("/")

@@ -170,7 +170,7 @@ async def _frames(request: Request) -> Response:
 
 
 def _frame_offers(entry: Entry, *, is_single: bool) -> tuple[Offer, ...]:
-    """Return frames as bytes, or in the codestream they are stored as (Table 8.7.3-5)."""
+    """Return frames as bytes, or as stored codestreams (Table 8.7.3-5)."""
     uid = entry.transfer_syntax
     packaging: Packaging = "either" if is_single else "multipart"
     plain = Offer(OCTET_STREAM, packaging, (EXPLICIT_LITTLE_ENDIAN, _AS_STORED))
@@ -192,7 +192,7 @@ async def _bulk_data(request: Request) -> Response:
 
 
 async def _pixel_data(request: Request) -> Response:
-    """Answer with the pixel data of all instances, each as a part (10.4.1.1.6)."""
+    """Answer with the pixel data of all instances, one part each (10.4.1.1.6)."""
     services, resource = services_of(request), resource_of(request)
     if resource.instance:
         return await _send_bulk(request, resource, _PIXEL_DATA)

@@ -56,7 +56,7 @@ async def _search(request: Request, level: SearchLevel) -> Response:
 
 
 def _capped(query: Query, most: int) -> tuple[Query, bool]:
-    """Return the query with a limit that this server keeps, and whether it is a lower one."""
+    """Return the query with at most the limit of this server, and whether it was lowered."""
     if query.limit is not None and query.limit <= most:
         return query, False
     return query._replace(limit=most), True

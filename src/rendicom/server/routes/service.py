@@ -21,7 +21,7 @@ async def healthz(_request: Request) -> JSONResponse:
 
 @router.get("/readyz", responses={503: {"description": "It is starting or about to end."}})
 async def readyz(request: Request) -> JSONResponse:
-    """Tell whether the server can render now: 200, or 503 while it starts or is about to end."""
+    """Tell whether the server can render now: 200, or 503 while it starts or stops."""
     services = services_of(request)
     checks = {
         "workers": services.renderers.is_ready,

@@ -92,7 +92,7 @@ def _essence(part: Part) -> str:
 
 
 async def _take_models(request: Request, receiver: Receiver, parts: list[Part]) -> None:
-    """Store instances that came as metadata and bulk data."""
+    """Store instances sent as metadata and bulk data."""
     models = [(_essence(part), source_of(part)) for part in parts if _essence(part) in _MODELS]
     others = [part for part in parts if _essence(part) not in _MODELS]
     if not models:

@@ -46,7 +46,7 @@ _MOST_ATTEMPTS = 6
 
 
 async def _thumbnail(request: Request) -> Response:
-    """Answer with one small picture without anything that identifies a patient (10.4.3.3.4)."""
+    """Answer with one small picture without data that identify a patient (10.4.3.3.4)."""
     services, resource = services_of(request), resource_of(request)
     accepts = accepts_of(request)
     query = parse_rendered(
@@ -127,7 +127,7 @@ async def _instead(
     query: RenderedQuery,
     choice: Choice,
 ) -> tuple[Entry, Picture]:
-    """Return the thumbnail of an instance near a broken one, or an icon where some fail too."""
+    """Return the thumbnail of an instance next to a broken one, or an icon if several fail."""
     entries = [each for each in await services.lookup.entries(resource) if _is_shown(each)]
     places = {each.instance: number for number, each in enumerate(entries)}
     middle = places.get(broken.instance, 0)

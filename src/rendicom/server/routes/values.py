@@ -49,7 +49,7 @@ async def _values(request: Request) -> Response:
 
 
 def _asked(parameters: Iterable[tuple[str, str]]) -> tuple[str, tuple[Point, ...]]:
-    """Return the one shape that is asked for, and its points."""
+    """Return the requested shape and its points."""
     given = [(name, text) for name, text in parameters if name in SHAPES]
     if len(given) != 1:
         raise BadRequestError(f"give one of {', '.join(SHAPES)}")

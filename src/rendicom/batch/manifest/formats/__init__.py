@@ -67,7 +67,7 @@ def format_of(location: str) -> TableFormat | None:
 
 
 def lines_of(location: str) -> str:
-    """Return where the JSON Lines of a manifest are: beside a table of another format.
+    """Return the path of the JSON Lines of a manifest, beside a table of another format.
 
     >>> lines_of("a/m.csv"), lines_of("a/m.jsonl")
     ('a/m.jsonl', 'a/m.jsonl')
