@@ -1,7 +1,7 @@
 """Files in zip and tar archives, without unpacking to disk.
 
-What is in an archive is looked at in its order, in one pass; a file in it is opened by its place,
-in any process. Nothing here grows with the number of files.
+An archive is listed in its order in one pass; a member is opened by its position, in any process.
+Memory does not grow with the number of files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ZIP_STARTS = (b"PK\3\4", b"PK\5\6", b"PK\7\10")
 
 
 def archive_stem(name: str) -> str:
-    """Return an archive's name less its ending in any case.
+    """Return the name of an archive without its ending, in any case.
 
     >>> archive_stem("scans.TAR.GZ"), archive_stem("a.b.zip"), archive_stem(".zip")
     ('scans', 'a.b', '.zip')
@@ -56,7 +56,7 @@ def _is_packed_tar(path: str, head: bytes) -> bool:
         with open_stream(path, packing_of(head)) as stream:
             return starts_tar(stream.read(HEAD_LENGTH))
     except DAMAGED:
-        # Something compressed is nothing to us, unless it was meant to be an archive.
+        # Other compressed files are ignored, unless their name is that of an archive.
         return archive_stem(path) != path
 
 

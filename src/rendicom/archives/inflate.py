@@ -20,8 +20,8 @@ _UNKNOWN_SIZE = b"\xff" * 8
 class Inflated(NamedTuple):
     """Result of decompressing a stream.
 
-    ``is_whole`` tells that its end was met; ``packed`` is the number of bytes up to there, and
-    ``size`` that of the bytes it holds.
+    ``is_whole`` tells that its end was reached; ``packed`` and ``size`` are its compressed and
+    decompressed sizes in bytes.
     """
 
     data: bytes
@@ -43,13 +43,13 @@ def inflate(
     Parameters
     ----------
     chunks
-        The stream; what follows its end is left alone.
+        The stream; bytes after its end are ignored.
     limit
         In bytes.
     method
-        How it is packed.
+        Compression method.
     keeps_data
-        Otherwise only the sizes are found out.
+        Otherwise only the sizes are determined.
 
     Raises
     ------

@@ -17,7 +17,7 @@ Packing = Literal["", "gzip", "bzip2", "xz"]
 
 _STEP = 1 << 18
 _IDLE = (os.cpu_count() or 1) + 2
-"""Streams that are kept open for the next chunk: one a thread."""
+"""Streams kept open for the next chunk: one per thread."""
 
 
 def _damaged() -> tuple[type[Exception], ...]:
@@ -50,7 +50,7 @@ def packing_of(head: bytes) -> Packing:
 def open_stream(path: str, packing: Packing) -> BinaryIO:
     """Open a file for reading decompressed bytes; seeking back in a compressed one is slow.
 
-    Reads raise one of `DAMAGED` where the bytes are.
+    Reads of damaged bytes raise one of `DAMAGED`.
     """
     if packing == "":
         return open(path, "rb")
@@ -73,7 +73,7 @@ def open_stream(path: str, packing: Packing) -> BinaryIO:
 
 
 class _OpenStreams:
-    """The compressed archives this process has open, each where the last member ended."""
+    """The open compressed archives of this process, each positioned after the last member."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class _OpenStreams:
         self.opened = 0
 
     def read(self, path: str, packing: Packing, *, offset: int, size: int) -> bytes:
-        """Return ``size`` bytes from ``offset`` of what ``path`` holds, fewer at its end."""
+        """Return ``size`` decompressed bytes of ``path`` from ``offset``, fewer at its end."""
         key = (path, version_of(os.stat(path)))
         stream = self._taken(key, offset) or self._open(path, packing)
         try:
@@ -102,7 +102,7 @@ class _OpenStreams:
         return open_stream(path, packing)
 
     def _taken(self, key: tuple[str, str], offset: int) -> BinaryIO | None:
-        """Return the stream that is nearest before ``offset``; no other thread has it meanwhile."""
+        """Take the open stream nearest before ``offset`` out of the pool."""
         with self._lock:
             if os.getpid() != self._process:
                 # After a fork the positions in the files are shared with the parent.

@@ -1,7 +1,7 @@
 """Lists a tar archive in one pass, compressed or not, in memory that does not grow.
 
-`tarfile` reads the headers. It takes damage for the end of the archive and follows a header that
-describes the next one to any length; here the first is reported and the second is limited.
+`tarfile` reads the headers. It treats damage as the end of the archive and reads extended headers
+of any length; here damage is reported and the length is limited.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rendicom.archives.streams import Packing
 
 _LONGEST_RECORD = 1 << 20
-"""Bytes of a long name or an extended header: more is an attack on our memory."""
+"""Limit in bytes on long names and extended headers."""
 _RECORDS = (
     tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
     tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
@@ -56,7 +56,7 @@ class _CheckedHeader(tarfile.TarInfo):
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             raise
         except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError):  # type: ignore[attr-defined]
-            # Also where the file ends in good order, without the block of zeros.
+            # Also raised for a complete file without the final block of zeros.
             raise _BrokenError(_CUT_SHORT) from None
         except tarfile.HeaderError:
             raise _BrokenError(_DAMAGED) from None
@@ -67,7 +67,7 @@ class _CheckedHeader(tarfile.TarInfo):
         return cast("Self", super()._proc_member(archive))  # type: ignore[misc]
 
     def _proc_sparse(self, archive: tarfile.TarFile) -> Self:
-        """Skip the map of the holes, which may have any length."""
+        """Skip the map of a sparse file, which may have any length."""
         file, is_continued = archive.fileobj, self._sparse_structs[1]  # type: ignore[attr-defined]
         assert file is not None  # noqa: S101
         while is_continued:
@@ -85,7 +85,7 @@ class _CheckedHeader(tarfile.TarInfo):
 def tar_members(path: str, packing: Packing) -> Iterator[Seen]:
     """Yield the files in a tar archive in their order; the last may say that it is broken.
 
-    A member is yielded when all of it was there.
+    Only complete members are yielded.
 
     Raises
     ------
@@ -144,8 +144,8 @@ def _seen(header: tarfile.TarInfo, member: Member, head: bytes, packing: Packing
 def open_tar_member(member: Member, path: str) -> BinaryIO:
     """Return the bytes of a member as a file.
 
-    Of an uncompressed archive only the requested bytes are read; a compressed one is
-    unpacked from where the last member of this process ended.
+    Only the requested bytes of an uncompressed archive are read; a compressed one is decompressed
+    from the end of the last member that this process read.
 
     Raises
     ------

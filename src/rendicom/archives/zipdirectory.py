@@ -1,4 +1,4 @@
-"""Reads the directory of a zip archive as a stream, and finds the files where it is missing.
+"""Reads the directory of a zip archive as a stream, or finds the files without it.
 
 The numbers are from PKWARE's APPNOTE 6.3.
 """
@@ -129,7 +129,7 @@ def _directory64(file: BinaryIO, end_at: int, said: int) -> tuple[int, tuple[int
 def _listed(file: BinaryIO, start: int, end: int, moved: int) -> Iterator[ZipEntry]:
     position = start
     while position < end:
-        # Others read from the file in between.
+        # The caller moves the position of the file in between.
         file.seek(position)
         block = file.read(min(_STEP, end - position))
         used = 0
@@ -233,7 +233,7 @@ def _measured(file: BinaryIO, start: int, entry: ZipEntry) -> ZipEntry:
 
 
 def _next_entry(file: BinaryIO, position: int) -> int:
-    """Return where the next local header starts: behind the sizes, if they come behind the data."""
+    """Return the start of the next local header, after sizes that follow the data."""
     file.seek(position)
     following = file.read(32)
     found = following.find(_LOCAL_MARK)

@@ -1,7 +1,7 @@
 """Lists the files of a zip archive and unpacks single ones.
 
-Not with `zipfile`, which needs the whole directory before the first file, in the run and in each
-worker: of 200,000 files 134 MB and three times as long. It also unpacks bzip2 and LZMA without a
+`zipfile` is not used: it reads the whole directory before the first file, in the run and in each
+worker (134 MB and three times as long for 200,000 files), and decompresses bzip2 and LZMA without a
 limit. Here the directory is read as a stream, and a worker needs only the offset of a file.
 """
 
@@ -37,7 +37,7 @@ from rendicom.dicom.file_kind import HEAD_LENGTH
 from rendicom.errors import CorruptDataError, LimitExceededError, RendicomError
 
 _HEAD_PACKED = 4096
-"""Compressed bytes that are read for the head; enough for any common encoder."""
+"""Compressed bytes to read for the head; enough for common encoders."""
 
 
 def zip_members(path: str) -> Iterator[Seen]:
@@ -84,13 +84,13 @@ def _head(file: BinaryIO, member: Member) -> bytes:
     if entry.method == STORED:
         file.seek(start)
         return file.read(length)
-    # bzip2 packs blocks of up to 900 kB, which give nothing before they are there as a whole.
+    # bzip2 decompresses whole blocks of up to 900 kB only.
     packed = _HEAD_PACKED if entry.method == DEFLATED else None
     return inflate(chunks(file, start, packed), limit=length, method=entry.method).data
 
 
 def open_zip_member(member: Member, path: str) -> BinaryIO:
-    """Return the bytes of a member as a file; a stored one is read in parts in place.
+    """Return the bytes of a member as a file; a stored member is read in place.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def open_zip_member(member: Member, path: str) -> BinaryIO:
 
 
 def _inflated(file: BinaryIO, start: int, entry: ZipEntry, size: int) -> bytes:
-    # One byte more than there should be tells whether the archive lies.
+    # One byte more than expected, to detect a wrong size.
     found = inflate(chunks(file, start), limit=size + 1, method=entry.method)
     if found.size > size:
         raise LimitExceededError("the file unpacks to more than the archive says")
@@ -121,7 +121,7 @@ def _inflated(file: BinaryIO, start: int, entry: ZipEntry, size: int) -> bytes:
 
 
 def _checksums(file: BinaryIO, end: int, entry: ZipEntry) -> tuple[int, ...]:
-    """Return the possible checksums: behind the data, the signature before it is optional."""
+    """Return the possible checksums: after the data, with an optional signature before it."""
     if not entry.flags & SIZES_FOLLOW:
         return (entry.crc,)
     file.seek(end)

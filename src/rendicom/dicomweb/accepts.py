@@ -51,7 +51,7 @@ class Range(NamedTuple):
 
     @property
     def is_wildcard(self) -> bool:
-        """Tell whether it stands for several media types."""
+        """Tell whether the range has a wildcard."""
         return self.essence.endswith("/*")
 
     @property
@@ -86,7 +86,7 @@ class Accepts(NamedTuple):
         query
             The query parameter, percent-decoded.
         is_lenient
-            Take a missing header for ``*/*``, and let one picture stand for several.
+            Treat a missing header as ``*/*``, and let one picture represent several.
         parameter
             Name of the query parameter, for errors.
 
@@ -158,12 +158,12 @@ def _is_dicom(each: Range) -> bool:
 
 
 def _is_rendered(each: Range) -> bool:
-    """Tell a rendered media type; one with a transfer syntax is of bulk data (8.7.3)."""
+    """Tell whether a media type is rendered, not bulk data in a transfer syntax (8.7.3)."""
     return each.essence.startswith(_RENDERED) and not each.is_wildcard and not each.transfer_syntax
 
 
 def _narrower(query: str, header: tuple[Range, ...], parameter: str) -> tuple[Range, ...]:
-    """Return the members of the query parameter; each has to go with the header."""
+    """Return the members of the query parameter; each must be compatible with the header."""
     ranges = _ranges(query, parameter)
     if any(each.is_wildcard for each in ranges):
         raise BadRequestError(
@@ -188,11 +188,11 @@ class Candidate(NamedTuple):
     transfer_syntax
         A UID, ``*`` for "as stored", or empty.
     is_default_syntax, is_stored_syntax
-        It is meant by a range without a transfer syntax, or with ``*``.
+        A range without a transfer syntax, or with ``*``, selects it.
     is_representative
         See `rendicom.dicomweb.mediatypes.Choice`.
     is_alternative
-        Parts of a single item: ``*/*`` does not match them.
+        A multipart form of a single item, which ``*/*`` does not match.
     """
 
     media_type: str
@@ -211,14 +211,14 @@ class Candidate(NamedTuple):
 
 
 def match(ranges: Iterable[Range], candidate: Candidate) -> Range | None:
-    """Return the most specific range that a candidate is in."""
+    """Return the most specific range that matches a candidate."""
     ranked = ((_specificity(each, candidate), each.q, each) for each in ranges)
     best = max(ranked, key=lambda item: item[:2], default=None)
     return best[2] if best is not None and best[0] > 0 else None
 
 
 def _specificity(each: Range, candidate: Candidate) -> int:
-    """Return how closely a range describes a candidate, 0 for not at all."""
+    """Return how specifically a range matches a candidate; 0 for no match."""
     if each.is_multipart != candidate.is_multipart:
         is_meant = candidate.is_multipart and not candidate.is_alternative
         return 1 if each.essence == _ANY and is_meant else 0

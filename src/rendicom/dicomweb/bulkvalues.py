@@ -22,7 +22,7 @@ class Bulk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StatedMatrix:
-    """The pixel matrix as the metadata state it; 0 or empty where they do not."""
+    """The pixel matrix according to the metadata; 0 or empty if missing."""
 
     rows: int = 0
     columns: int = 0
@@ -38,7 +38,7 @@ class StatedMatrix:
 
     @property
     def native_length(self) -> int:
-        """Return the bytes that all frames have when they are not compressed, 0 for unknown."""
+        """Return the uncompressed size of all frames in bytes; 0 if unknown."""
         samples = 2 if self.photometric.endswith("_422") else self.samples or 1
         bits = self.rows * self.columns * samples * self.allocated * (self.frames or 1)
         return -(-bits // 8)
@@ -68,9 +68,9 @@ class Coded:
     frames
         A codestream or the cells of each frame; of a video the one stream.
     attributes
-        Values of the Image Pixel module by keyword, as the stream says them.
+        Values of the Image Pixel module by keyword, according to the stream.
     method
-        Lossy Image Compression Method; empty where nothing was lost.
+        Lossy Image Compression Method; empty for lossless compression.
     """
 
     syntax: str
@@ -106,11 +106,11 @@ def depth_of(precision: int, said: StatedMatrix, *, is_exact: bool) -> dict[str,
 
 
 def container_of(bits: int) -> int:
-    """Return Bits Allocated for samples of so many bits."""
+    """Return Bits Allocated for a number of bits per sample."""
     return 8 if bits <= 8 else 16
 
 
 def gray_model(said: StatedMatrix) -> str:
-    """Return the Photometric Interpretation of one component: as stated, if it is of one."""
+    """Return the stated Photometric Interpretation if it has one component, else MONOCHROME2."""
     is_gray = said.photometric in ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
     return said.photometric if is_gray else "MONOCHROME2"

@@ -1,4 +1,4 @@
-"""Capabilities of a service, in WADL: XML, and JSON as PS3.18 Annex G has it (8.9, Annex H)."""
+"""Capabilities of a service in WADL: XML, and JSON as in PS3.18 Annex G (8.9, Annex H)."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ def wadl_xml(base: str, resources: Sequence[ServiceResource], *, title: str = ""
 
 
 def wadl_json(base: str, resources: Sequence[ServiceResource], *, title: str = "") -> bytes:
-    """Return it as JSON: attributes are members with ``@``, repeated elements are arrays."""
+    """Return the document as JSON: attributes have names with ``@``, repetitions are arrays."""
     return json.dumps({"application": _application(base, resources, title)}, indent=1).encode()
 
 
-# XML is written from the form of Annex G, so that both agree.
+# XML is written from the JSON form, so that both agree.
 
 _Element = dict[str, Any]
 

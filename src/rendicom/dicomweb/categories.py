@@ -15,7 +15,7 @@ _PRESENTATION_STATES = frozenset(
 
 
 def is_presentation_state(sop_class: str) -> bool:
-    """Tell whether a class is of presentation states."""
+    """Tell whether a class is one of presentation states."""
     return sop_class in _PRESENTATION_STATES
 
 
@@ -29,8 +29,8 @@ def category_of(
 ) -> Category:
     """Return the category of a request.
 
-    ``frames`` are those asked for: 1 where one of many was selected. ``is_document`` says that the
-    class holds a report or an encapsulated document.
+    ``frames`` is the number of requested frames: 1 if one of many was selected. ``is_document``
+    says that the class holds a report or an encapsulated document.
     """
     if is_document:
         return "text"

@@ -113,8 +113,8 @@ def _uid(model: Any, tag: str) -> str:
 def compose(model: JsonModel, bulk: Sequence[Bulk]) -> Composed:
     """Return the file of an instance, explicit VR little endian.
 
-    Compressed pixel data keep their coding where there is a transfer syntax for it, else they
-    are decoded; the Image Pixel module then describes the stream. Frames are parts whose
+    Compressed pixel data keep their coding if there is a transfer syntax for it, otherwise they are
+    decoded; the Image Pixel module is set to describe the stream. Frames are parts whose
     Content-Location is that of the pixel data, in their order, or names them: ``…/frames/2``.
 
     Parameters
@@ -129,7 +129,7 @@ def compose(model: JsonModel, bulk: Sequence[Bulk]) -> Composed:
     BadRequestError
         The model is invalid, names missing bulk data, or does not fit its pixel data.
     CorruptDataError, UnsupportedTransferSyntaxError, UnsupportedImageError, LimitExceededError
-        The compressed pixel data are damaged, or nothing in DICOM is made for them.
+        The compressed pixel data are damaged, or DICOM does not support them.
     """
     if not isinstance(model, dict):
         raise BadRequestError("a data set is not a JSON object")
@@ -224,7 +224,7 @@ def _written(dataset: Dataset, pixels: Coded | None) -> Composed:
     target = BytesIO()
     try:
         dataset.file_meta = _file_meta(dataset, syntax)
-        # Forced, as pydicom does not know all transfer syntaxes.
+        # With force, as pydicom does not know all transfer syntaxes.
         dcmwrite(target, dataset, implicit_vr=False, little_endian=True, force_encoding=True)
     except pydicom_raises() as error:
         raise BadRequestError("the metadata do not make an instance") from error
@@ -292,7 +292,7 @@ def _put_frame_time(dataset: Dataset, milliseconds: str) -> None:
 
 
 def _put_loss(dataset: Dataset, pixels: Coded) -> dict[str, Any]:
-    """Set Lossy Image Compression; return attributes that denied it (PS3.3 C.7.6.1.1.5)."""
+    """Set Lossy Image Compression; return attributes that contradicted it (C.7.6.1.1.5)."""
     if not pixels.method:
         return {}
     said = dataset.get("LossyImageCompression")

@@ -1,8 +1,7 @@
 """Pixel data received as compressed bulk data: its transfer syntax and description of the image.
 
-The bytes decide before the media type: a stream keeps its coding where a transfer syntax of DICOM
-is made for it. What has none (PNG, GIF, progressive JPEG) becomes native cells
-(PS3.18 10.5.2).
+The content counts more than the media type: a stream keeps its coding if DICOM has a transfer
+syntax for it. Others (PNG, GIF, progressive JPEG) become native cells (PS3.18 10.5.2).
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def coded(parts: Sequence[Bulk], said: StatedMatrix) -> Coded:
     parts
         In the order of the frames.
     said
-        What the metadata say of the image.
+        The pixel matrix according to the metadata.
 
     Raises
     ------
@@ -290,7 +289,7 @@ def _is_subsampled(data: bytes, info: StreamInfo) -> bool:
 
 
 def _rle(frames: Sequence[bytes], said: StatedMatrix) -> Coded:
-    """Return RLE frames; they do not say their size (PS3.5 G)."""
+    """Return RLE frames; their streams do not contain their size (PS3.5 G)."""
     said.check_frames(len(frames))
     if not (said.rows and said.columns and said.allocated):
         raise BadRequestError("RLE frames need Rows, Columns and Bits Allocated in the metadata")

@@ -25,7 +25,7 @@ _META_INSTANCE, _META_SYNTAX = 0x00020003, 0x00020010
 
 
 class Identity(NamedTuple):
-    """Identifiers of an instance, as its data set has them."""
+    """Identifiers of an instance, from its data set."""
 
     sop_class: str
     resource: Resource

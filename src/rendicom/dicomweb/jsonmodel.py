@@ -1,8 +1,8 @@
 """Data set to the DICOM JSON model and back (PS3.18 Annex F).
 
 Where pydicom's `Dataset.to_json_dict` differs, the standard is followed: an empty value among
-others is null, NaN and infinity are text (JSON has no such numbers), group 0002 and group
-lengths are left out, and the output is UTF-8, which Specific Character Set then says.
+others is null, NaN and infinity are text (JSON has no such numbers), group 0002 and group lengths
+are left out, and the output is UTF-8, as Specific Character Set then states.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 JsonModel = dict[str, Any]
 
 BULK_THRESHOLD = 1024
-"""Binary values longer than this are referred to rather than inlined, in bytes."""
+"""Size in bytes above which binary values are referred to instead of inlined."""
 _UNICODE = {"vr": "CS", "Value": ["ISO_IR 192"]}
 _CHARACTER_SET = 0x00080005
 _NOT_IN_MODEL = (0x0000, 0x0002)
@@ -44,11 +44,11 @@ def to_json_model(
     Parameters
     ----------
     dataset
-        What to represent; it is not changed.
+        The data set; it is not changed.
     bulk_uri
-        Given the place of a value (``7FE00010``, ``54000100/1/54001010`` with items counted
-        from 1), returns its BulkDataURI. Without it every value is inlined, and pixel data in
-        fragments, which cannot be, are left empty.
+        Returns the BulkDataURI of a value, given its path (``7FE00010``, ``54000100/1/54001010``
+        with items counted from 1). Without it every value is inlined, and pixel data in fragments,
+        which cannot be, are left empty.
     bulk_threshold
         Binary values longer than this, in bytes, become BulkDataURI; pixel data always do.
     """
@@ -91,7 +91,7 @@ class _Writer:
         place: str = "",
         repertoire: Repertoire | None = None,
     ) -> JsonModel:
-        """Return one data set or item; ``place`` ends with a slash where it is an item."""
+        """Return one data set or item; the ``place`` of an item ends with a slash."""
         repertoire = _repertoire(elements, repertoire)
         model: JsonModel = {}
         for element in sorted(elements, key=_tag_of):
@@ -128,7 +128,7 @@ class _Writer:
     def _other(
         self, element: DataElement, vr: str, place: str, repertoire: Repertoire
     ) -> JsonModel:
-        """Return an attribute whose value is binary, or too long to have been read."""
+        """Return an attribute with a value that is binary, or too long to have been read."""
         if element.length == 0:
             return {"vr": vr}
         if vr in BINARY_VRS or element.tag in PIXEL_KEYWORDS:

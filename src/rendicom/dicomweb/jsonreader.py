@@ -108,7 +108,7 @@ def _read_attribute(
     if len(kinds) > 1:
         raise BadRequestError(f"attribute {name} has more than one of {', '.join(kinds)}")
     if name[:4] == "0002" or name == "00080005":
-        vr = _known_vr(name)  # all other elements are read by them
+        vr = _known_vr(name)  # it determines the VR of other elements
     if not isinstance(vr, str) or vr not in _VRS:
         raise BadRequestError(f"attribute {name} has no VR that is known")
     if kinds in (["InlineBinary"], ["BulkDataURI"]):
@@ -186,7 +186,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _number(vr: str, value: Any) -> int | float | None:
-    """Return a number of a binary VR, or None if it is not one."""
+    """Return a number for a binary VR, or None if the value is not one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -222,7 +222,7 @@ def _digits(name: str, vr: str, value: str | float) -> str:
 def _person_name(name: str, value: Any) -> str:
     """Return the component groups joined (PS3.5 6.2.1)."""
     if isinstance(value, str):
-        return value  # of servers before the 2014 edition
+        return value  # sent by servers before the 2014 edition
     if not isinstance(value, dict):
         raise BadRequestError(f"a value of attribute {name} is not a person name")
     groups = [value.get(group) or "" for group in NAME_GROUPS]

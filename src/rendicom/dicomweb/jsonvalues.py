@@ -18,12 +18,12 @@ BULK_VRS = BINARY_VRS | frozenset(
 _ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
 _TRAILING_ONLY = frozenset(("LT", "ST", "UC", "UR", "UT"))
 _EXACT = 1 << 53
-"""Beyond it a JSON number may lose its last digits."""
+"""Largest integer that a JSON number represents exactly in all programs."""
 _PADDING = " \0"
 
 
 def values_of(vr: str, data: bytes) -> list[Any]:
-    """Return the values of an element that is neither binary nor a sequence, text as UTF-8."""
+    """Return the values of an element of numbers or text; text is UTF-8."""
     reader = READERS.get(vr)
     return reader(data) if reader is not None else read_text(vr, data.decode("utf-8", "replace"))
 
@@ -137,4 +137,4 @@ READERS: dict[str, Callable[[bytes], list[Any]]] = {
     "US": partial(_numbers, "H"),
     "UV": partial(_long_integers, "Q"),
 }
-"""Readers of VRs that are neither binary, nor a sequence, nor in a character set."""
+"""Readers for VRs of numbers and of text in the default repertoire."""

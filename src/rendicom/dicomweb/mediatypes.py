@@ -1,11 +1,12 @@
 """Negotiates the media type of a response (PS3.18 8.3.3.1, 8.7).
 
-What a client accepts stands in the Accept header. The query parameter ``accept`` may narrow it;
-its members win over the header's. Then, in this order:
+The Accept header lists what a client accepts. The query parameter ``accept`` may narrow it and has
+precedence. Then, in this order:
 
-- The most specific range that matches a media type says how much it is wanted; q=0 excludes it.
-- Of those wanted equally: what the standard demands of every server and the client names; the
-  default, which is offered first; what the client names; the others in the order of the offers.
+- The weight of a media type is that of the most specific range that matches it; q=0 excludes it.
+- Among equal weights: types that the standard requires of every server and the client names; the
+default, which is offered first; other types that the client names; the rest in the order of the
+offers.
 """
 
 from __future__ import annotations
@@ -58,18 +59,18 @@ _CHARSETS = frozenset(
     ("utf-8", "us-ascii", "tis-620", "gb18030", "gbk", "euc-kr", "shift_jis",
      *(f"iso-8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)))
 )  # fmt: skip
-"""IANA names of DICOM's character sets (PS3.18 Annex D), but for those that shift states."""
+"""IANA names of DICOM's character sets (PS3.18 Annex D), except stateful ones."""
 
 
 class Offer(NamedTuple):
-    """A media type that can be made of a resource.
+    """A media type in which a resource is available.
 
     Attributes
     ----------
     packaging
-        Whether it comes as a single part, in a multipart message, or as either.
+        As a single part, in a multipart message, or as either.
     transfer_syntaxes
-        Those it can be had in, the default first; ``*`` among them is "as stored".
+        Available ones, the default first; ``*`` among them is "as stored".
     """
 
     media_type: str
@@ -91,7 +92,7 @@ class Choice(NamedTuple):
     is_representative
         One picture stands for several frames or instances.
     is_syntax_asked
-        The client named the transfer syntax: it is not just the default.
+        The client named the transfer syntax.
     """
 
     media_type: str
@@ -128,30 +129,30 @@ def choose_rendered(
     is_thumbnail: bool = False,
     is_still: bool = False,
 ) -> Choice:
-    """Return how a resource is rendered (PS3.18 8.7.4, 8.7.8.1, 10.4.4).
+    """Return the representation of a rendered resource (PS3.18 8.7.4, 8.7.8.1, 10.4.4).
 
-    Pictures and loops are offered as `rendicom.encode` has them.
+    Pictures and loops are offered in the formats of `rendicom.encode`.
 
     Parameters
     ----------
     accepts
         What the client accepts.
     category
-        Of the resource, or of each instance where there are several.
+        Of the resource, or of each of several instances.
     offers
-        What else can be made of it, the default first: text of documents, streams of videos.
+        Other available types, the default first: text of documents, streams of videos.
     is_single
         The resource is one response item: an instance, or one frame. Several items come in
         parts, each frame as one.
     is_thumbnail
-        One picture is wanted, whatever the category.
+        One picture is requested, for any category.
     is_still
-        Single parts only, and one frame stands for all (PS3.18 9, WADO-URI).
+        Single parts only, with one frame representing all (PS3.18 9, WADO-URI).
 
     Raises
     ------
     NotAcceptableError
-        Nothing that the client accepts can be made; ``available`` lists what can.
+        The client accepts none of the available types, which ``available`` lists.
     """
     if is_thumbnail:
         category, is_single = "single-frame", True
@@ -183,7 +184,7 @@ def _choose_rendered(
 
 
 def _items(category: Category, offers: Sequence[str], *, is_single: bool) -> Iterator[Candidate]:
-    """Yield the media types of a resource: multipart, and single part where it is one item."""
+    """Yield the media types of a resource: multipart, and single part if it is one item."""
     has_frames = category not in ("text", "other")
     loops_only = category in ("multi-frame", "video")
     pictures = picture_types() if has_frames else ()
@@ -214,7 +215,7 @@ def _stills(
 
 
 def choose(accepts: Accepts, *, offers: Sequence[Offer]) -> Choice:
-    """Return which of the offers is sent: objects, metadata, bulk data, results of a search.
+    """Return the offer to send: objects, metadata, bulk data, results of a search.
 
     The first offer is the default. Without a transfer syntax in the request the first one of an
     offer is meant.
@@ -243,7 +244,7 @@ def _offered(offer: Offer) -> Iterator[Candidate]:
 
 
 def _chosen(accepts: Accepts, candidates: Sequence[Candidate]) -> Choice | None:
-    """Return the candidate that is wanted most: by the query if it wants any, or by the header."""
+    """Return the preferred candidate: by the query if it accepts any, else by the header."""
     for ranges in (accepts.query, accepts.header):
         wanted = []
         for order, candidate in enumerate(candidates):
@@ -257,7 +258,7 @@ def _chosen(accepts: Accepts, candidates: Sequence[Candidate]) -> Choice | None:
 
 
 def _is_excluded(accepts: Accepts, candidate: Candidate) -> bool:
-    """Tell whether the query says that a candidate is not wanted, whatever the header says."""
+    """Tell whether the query excludes a candidate with q=0."""
     found = match(accepts.query, candidate) if accepts.query else None
     return found is not None and found.q == 0
 

@@ -23,8 +23,7 @@ class Part(NamedTuple):
     headers
         Values by lower-case names; of a header given twice the first.
     body
-        The bytes, or a temporary file of them that stands at its begin and is the caller's to
-        close.
+        The bytes, or a temporary file of them, positioned at its start, which the caller closes.
     size
         Length of the body in bytes.
     """
@@ -35,16 +34,16 @@ class Part(NamedTuple):
 
     @property
     def content_type(self) -> str:
-        """Return Content-Type as it was sent; nothing when it was not."""
+        """Return Content-Type as it was sent, or an empty string."""
         return self.headers.get("content-type", "")
 
     @property
     def location(self) -> str:
-        """Return Content-Location as it was sent; nothing when it was not."""
+        """Return Content-Location as it was sent, or an empty string."""
         return self.headers.get("content-location", "")
 
     def read(self) -> bytes:
-        """Return the whole body; a file stands at its begin again afterwards."""
+        """Return the whole body; a file is positioned at its start afterwards."""
         if isinstance(self.body, bytes):
             return self.body
         self.body.seek(0)
@@ -84,15 +83,15 @@ class Limits:
 
 
 class PartBody:
-    """The body of the part that is being read, in memory as long as it is small.
+    """The body of the current part, in memory as long as it is small.
 
     Parameters
     ----------
     limits
-        How large it may be, and up to what size it stays in memory.
+        Its largest size, and the largest size that stays in memory.
     directory
-        Where the temporary file goes, under a name by which other processes can open it; a file
-        without a name, where the system puts it, if not given.
+        Folder of the temporary file, which other processes can open by its name; without it, the
+        file is an unnamed one of the system.
     """
 
     def __init__(self, limits: Limits, directory: str | None) -> None:
@@ -108,7 +107,7 @@ class PartBody:
         Raises
         ------
         TooLargeError
-            It is more than the limit allows.
+            The body exceeds the limit.
         UnwritableOutputError
             There is not enough space for the file.
         """

@@ -1,7 +1,7 @@
 """multipart/related messages, written and read a piece at a time (PS3.18 8.6.1.2, RFC 2046 5.1).
 
-The reader takes what sloppy programs send: line feeds without carriage returns, boundaries
-without their quotes, text before and after the parts.
+The reader accepts common deviations: line feeds without carriage returns, boundaries without
+quotes, text before and after the parts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MultipartWriter:
     type
         Media type of the parts, or of the first.
     boundary
-        What stands between them; one made up when it is not given.
+        Their separator; a random one by default.
     parameters
         More parameters of the whole, for example ``transfer-syntax``.
 
@@ -92,7 +92,7 @@ class MultipartWriter:
         *,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Return what stands before a body of ``size`` bytes: delimiter and headers."""
+        """Return the delimiter and headers for a body of ``size`` bytes."""
         fields = {"Content-Type": content_type, "Content-Length": str(size)}
         if location:
             fields["Content-Location"] = location
@@ -114,23 +114,23 @@ def _new_boundary() -> str:
 
 
 class MultipartReader:
-    """Reads the parts of a multipart/related message, fed with its bytes piece by piece.
+    """Reads the parts of a multipart/related message from its bytes, piece by piece.
 
     Parameters
     ----------
     content_type
         Content-Type of the message.
     limits
-        How much it may be.
+        Limits of the message.
     directory
-        Where temporary files go; where the system puts them if it is not given.
+        Folder for temporary files; that of the system by default.
 
     Raises
     ------
     UnsupportedMediaTypeError
         The message is not multipart/related.
     BadRequestError
-        Content-Type is malformed, or names no boundary.
+        Content-Type is malformed, or has no boundary.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class MultipartReader:
         BadRequestError
             The message is malformed.
         TooLargeError
-            It is more than the limits allow.
+            The message exceeds the limits.
         """
         parts: list[Part] = []
         if self.is_complete:
@@ -204,7 +204,7 @@ class MultipartReader:
         Raises
         ------
         BadRequestError
-            The closing delimiter was not seen.
+            The closing delimiter is missing.
         """
         was = self._state
         self.close()
@@ -220,7 +220,7 @@ class MultipartReader:
         self._buffer.clear()
 
     def _advance(self, parts: list[Part]) -> bool:
-        """Take the next step that the buffer allows; tell whether there was one."""
+        """Take the next step if the buffer suffices for it; tell whether it did."""
         if self._state == "epilogue":
             self._buffer.clear()
             return False
@@ -240,7 +240,7 @@ class MultipartReader:
         return True
 
     def _find_delimiter(self) -> _Delimiter:
-        """Return the next delimiter; or, not whole, where the earliest one can still begin."""
+        """Return the next delimiter, or where an incomplete one may begin."""
         start = 0
         while True:
             at = self._buffer.find(self._delimiter, start)
@@ -258,7 +258,7 @@ class MultipartReader:
             start = at + 1
 
     def _line_end_before(self, at: int) -> int:
-        """Return where the line end begins that belongs to a delimiter, and not to the body."""
+        """Return the start of the line end that belongs to a delimiter and not to the body."""
         has_return = at > self._borrowed and self._buffer[at - 1] == _RETURN
         return at - 1 if has_return and self._has_returns else at
 
@@ -276,7 +276,7 @@ class MultipartReader:
             )
 
     def _take_headers(self) -> bool:
-        """Read the headers of a part, once they are there up to the blank line."""
+        """Read the headers of a part once the buffer holds them up to the blank line."""
         found = _BLANK_LINE.search(self._buffer, max(0, self._searched - 2))
         self._searched = len(self._buffer)
         if (found.start() if found else self._searched) > self._limits.headers:
@@ -287,7 +287,7 @@ class MultipartReader:
         if self._count > self._limits.parts:
             raise TooLargeError(f"the body has more than {self._limits.parts} parts")
         self._headers = parse_headers(bytes(self._buffer[: found.start()]), part=self._count)
-        # The line that ended the headers may be the one before a delimiter.
+        # The line end after the headers may be that of a delimiter.
         self._drop(found.end() - 1)
         self._borrowed, self._searched, self._state = 1, 0, "body"
         return True

@@ -1,7 +1,7 @@
-"""Instances, frames, bulk data and metadata, out of stored files; runs in worker processes.
+"""Reads instances, frames, bulk data and metadata from stored files; runs in worker processes.
 
-No answer reads a large file whole: what goes out unchanged is named as a stretch of the stored
-file, which the sender reads.
+Large files are not read as a whole: unchanged parts are returned as stretches of the stored file,
+which the sender reads.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _MAX_BYTES = 4 << 30
 _NEVER_SENT = frozenset(
     (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN, DEFLATED_EXPLICIT, GE_PRIVATE, "")
 )
-"""Stored ones that become explicit VR little endian (PS3.18 8.7.3.5.2)."""
+"""Stored transfer syntaxes that are sent as explicit VR little endian (PS3.18 8.7.3.5.2)."""
 
 
 class FramePart(NamedTuple):
@@ -77,8 +77,8 @@ def metadata(
 ) -> JsonModel:
     """Return the DICOM JSON model of an instance, pixel data as BulkDataURI.
 
-    ``base_url`` is that of the instance, without a slash at the end: bulk data are at
-    ``/bulkdata/...`` below. Binary values longer than ``bulk_threshold`` bytes are there.
+    ``base_url`` is the URL of the instance, without a trailing slash: bulk data have URLs
+    ``/bulkdata/...`` below it. They are binary values longer than ``bulk_threshold`` bytes.
 
     Raises
     ------
@@ -96,19 +96,19 @@ def metadata(
 def frame_bytes(
     source: Readable | StoredInstance, frames: Sequence[int], transfer_syntax: str = ""
 ) -> list[FramePart]:
-    """Return frames, counted from 1, in the order asked for.
+    """Return frames, counted from 1, in the requested order.
 
-    With an empty ``transfer_syntax`` or Explicit VR Little Endian they are uncompressed, laid out
-    as the metadata say; with ``*`` as stored, each the bare codestream; with a UID the same where
-    it is the stored one. With ``*`` streams come uncompressed that do not fit the transfer
-    syntax, whose syntax has no media type, or that are unsigned though the header says signed.
-    Other frames with shared chroma or of partial range (video has both) come as RGB in
-    reversible JPEG 2000 with ``*``: viewers in browsers take such YBR for RGB.
+    With an empty ``transfer_syntax`` or Explicit VR Little Endian they are uncompressed, in the
+    layout of the metadata. With ``*`` they are bare codestreams as stored, and also with the UID of
+    the stored transfer syntax. With ``*``, streams are decompressed if they do not fit the transfer
+    syntax, if that has no media type, or if they are unsigned although the header says signed.
+    Uncompressed frames with subsampled chroma or partial range are sent with ``*`` as RGB in
+    reversible JPEG 2000, since viewers in browsers take such YBR for RGB.
 
     Raises
     ------
     NotAcceptableError
-        The frames are not stored so; ``available`` has media types.
+        The frames have another transfer syntax; ``available`` lists media types.
     NoPixelDataError, NoSuchFrameError, CorruptDataError, UnsupportedTransferSyntaxError,
     UnsupportedImageError, LimitExceededError
     """
@@ -170,28 +170,28 @@ def instance_bytes(
     spool_folder: str | None = None,
     max_bytes: int = _MAX_BYTES,
 ) -> Retrieved:
-    """Return an instance as a DICOM file with the transfer syntax asked for.
+    """Return an instance as a DICOM file with the requested transfer syntax.
 
     Parameters
     ----------
     source
         The stored file.
     transfer_syntax
-        Empty: Explicit VR Little Endian, or as stored where that is compressed with loss.
-        ``*``: as stored. A UID: that one, Explicit VR Little Endian by decoding. Implicit VR,
-        big endian and deflated files always become Explicit VR Little Endian.
+        Empty: Explicit VR Little Endian, or as stored if that is lossy.
+        ``*``: as stored. A UID: the stored one, or Explicit VR Little Endian, which is decoded.
+        Implicit VR, big endian and deflated files always become Explicit VR Little Endian.
     uids
-        UIDs by tag that the file must have; what differs is changed.
+        UIDs by tag that the file must have; other values are replaced.
     spool_folder
-        Where decoded pixel data of more than 32 MiB go, in a temporary file; by default where
-        the system keeps such.
+        Folder for the temporary file of decoded pixel data above 32 MiB; that of the system by
+        default.
     max_bytes
-        More decoded bytes than this are refused.
+        Limit on decoded bytes.
 
     Raises
     ------
     NotAcceptableError
-        The transfer syntax can be had neither by keeping nor by decoding.
+        The transfer syntax is not the stored one and cannot be made by decoding.
     TooLargeError
         It would be longer than ``max_bytes`` when decoded.
     NotDicomError, CorruptDataError, UnsupportedTransferSyntaxError, UnsupportedImageError,
@@ -220,7 +220,7 @@ def instance_bytes(
 
 
 def _uid_changes(stored: StoredInstance, uids: Mapping[int, str]) -> dict[int, tuple[str, bytes]]:
-    """Return the elements to change; none of a file that cannot be read to its end."""
+    """Return the elements to change; none for a truncated file."""
     changes = {}
     for tag, uid in uids.items():
         try:
@@ -253,14 +253,14 @@ def bulk_data(
 ) -> Retrieved:
     """Return the value that a BulkDataURI refers to, little endian.
 
-    Pixel data in fragments come decoded, all frames one after the other; a video as its stream.
+    Pixel data in fragments are decoded, all frames concatenated; a video is its stream.
 
     Parameters
     ----------
     source
         The stored file.
     path
-        What follows ``/bulkdata/``: ``7FE00010``, ``54000100/1/54001010``.
+        The path after ``/bulkdata/``: ``7FE00010``, ``54000100/1/54001010``.
     spool_folder, max_bytes
         As for `instance_bytes`.
 

@@ -1,4 +1,4 @@
-"""Reading query parameters: each once, each by its own grammar (PS3.18 8.3.4, 8.3.5)."""
+"""Reads query parameters, each once and by its own grammar (PS3.18 8.3.4, 8.3.5)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEYWORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class Keywords(NamedTuple):
-    """Annotations asked for, as canonical text, and warnings of those that are unknown."""
+    """The requested annotations as canonical text, and warnings of unknown ones."""
 
     text: str | None = None
     warnings: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ def given(pairs: Sequence[tuple[str, str]], names: Container[str]) -> dict[str, 
     Raises
     ------
     BadRequestError
-        A parameter is given twice, or is longer than any that is meant.
+        A parameter is given twice, or is too long.
     """
     texts: dict[str, str] = {}
     for name, text in pairs:
@@ -46,7 +46,7 @@ def given(pairs: Sequence[tuple[str, str]], names: Container[str]) -> dict[str, 
 
 
 def read(name: str, reader: Callable[[str], _T], text: str) -> _T:
-    """Return a value as read by a reader; its OptionError becomes one that names ``name``."""
+    """Return the value that a reader returns; its OptionError gets the ``name`` added."""
     try:
         return reader(text)
     except OptionError as error:
@@ -54,12 +54,12 @@ def read(name: str, reader: Callable[[str], _T], text: str) -> _T:
 
 
 def read_decimals(text: str, *, what: str) -> tuple[float | None, ...]:
-    """Return finite decimals with commas between them; one left out is ``None``.
+    """Return comma-separated finite decimals; ``None`` for an empty one.
 
     Raises
     ------
     OptionError
-        One is not written as a decimal, or is too large to be held.
+        One is not a decimal number, or is too large.
     """
     return tuple(_decimal(part, what) if part else None for part in text.split(","))
 

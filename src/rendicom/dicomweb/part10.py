@@ -1,6 +1,6 @@
 """Writes a data set as a DICOM file, explicit VR little endian (PS3.10 7).
 
-What can be taken from the stored file unchanged is not read: it is named as a stretch of it.
+Unchanged parts of the stored file are not read, but returned as stretches of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SHORT_LIMIT = 0xFFFF
 _SOP_INSTANCE = 0x00080018
 _ITEM = b"\xfe\xff\x00\xe0"
 _INLINE = 256 << 10
-"""A shorter stretch of the file is copied rather than named, in bytes."""
+"""Size in bytes below which a stretch is copied."""
 
 
 class Stretch(NamedTuple):
@@ -41,7 +41,7 @@ Piece = bytes | Stretch
 def file_meta(
     dataset: DataSet, transfer_syntax: str, instance: tuple[str, bytes] | None = None
 ) -> bytes:
-    """Return preamble, DICM and file meta information for what we have written.
+    """Return preamble, DICM and file meta information of a file written here.
 
     ``instance`` is VR and value of a new SOP Instance UID.
     """
@@ -78,7 +78,7 @@ def element_header(tag: int, vr: str, length: int) -> bytes:
 
 
 def element_bytes(tag: int, vr: str, value: bytes) -> bytes:
-    """Return a whole element; an odd value is padded as its VR asks (PS3.5 6.2)."""
+    """Return a whole element; a value of odd length is padded according to its VR (PS3.5 6.2)."""
     if len(value) % 2:
         value += b"\0" if vr in ("UI", "OB", "UN") else b" "
     return element_header(tag, vr, len(value)) + value
@@ -98,11 +98,11 @@ def written(
     dataset
         Read with ``up_to_pixels=False``, for nothing to be left out.
     transfer_syntax
-        What the file meta information says: explicit VR little endian, compressed or not.
+        Transfer Syntax UID: explicit VR little endian, compressed or not.
     changes
-        Elements of the top level to put in, or with None to leave out.
+        Elements of the top level to replace; None removes one.
     pixels
-        The value of the pixel data, whole length even; without it the stored one.
+        The value of the pixel data, of even length; the stored one by default.
     """
     pieces: list[Piece] = [file_meta(dataset, transfer_syntax, changes.get(_SOP_INSTANCE))]
     added = dict(changes)
@@ -137,7 +137,7 @@ def _changed(tag: int, change: tuple[str, bytes] | None) -> list[Piece]:
 
 
 def _pieces(dataset: DataSet, element: DataElement) -> list[Piece]:
-    """Return an element as it is stored, or put into explicit VR little endian."""
+    """Return an element as stored, or converted to explicit VR little endian."""
     if dataset.is_verbatim and element.start >= 0:
         end = min(element.end, dataset.source.size)
         return [_stretch(dataset, element.start, end - element.start)]
@@ -175,7 +175,7 @@ def piece_length(piece: Piece) -> int:
 
 
 def merged(pieces: Iterable[Piece]) -> list[Piece]:
-    """Return the pieces with neighbours put together."""
+    """Return the pieces with adjacent ones merged."""
     out: list[Piece] = []
     texts: list[bytes] = []
     for piece in pieces:

@@ -1,7 +1,7 @@
-"""Frames as a client may have them: uncompressed, or the stored codestream (PS3.18 8.7.3.3).
+"""Frames for clients: uncompressed, or as stored codestreams (PS3.18 8.7.3.3).
 
-Uncompressed frames are laid out as the metadata say, so that both fit together: the only
-exceptions are YBR_RCT, YBR_ICT and XYB, which exist inside codestreams only and come out as RGB.
+Uncompressed frames have the layout of the metadata; the only exceptions are YBR_RCT, YBR_ICT and
+XYB, which exist inside codestreams only and become RGB.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ LOSSY = frozenset(
     f"1.2.840.10008.1.2.4.{last}"
     for last in ("50", "51", "53", "55", "81", "91", "93", "111", "112", "203")
 )
-"""Transfer syntaxes that information may have been lost with."""
+"""Lossy transfer syntaxes."""
 
 _KINDS = {_JLS: "jpeg-ls", _J2K: "jpeg2000", "image/jpx": "jpeg2000", "image/jxl": "jpeg-xl",
           "image/jphc": "htj2k", "image/dicom-rle": "rle"}  # fmt: skip
@@ -83,16 +83,16 @@ class Cells(NamedTuple):
 
 
 def stored_layout(description: PixelDescription) -> Layout:
-    """Return the layout that the stored header says."""
+    """Return the layout of the stored header."""
     planar = description.planar_configuration if description.samples_per_pixel > 1 else 0
     return Layout(description.photometric_interpretation, planar)
 
 
 def retrieval_layout(description: PixelDescription, *, is_self_contained: bool) -> Layout:
-    """Return the layout that uncompressed frames get.
+    """Return the layout of uncompressed frames.
 
-    ``is_self_contained``: a header that says the layout goes with them, so that colours with
-    shared chroma may become plain RGB. Otherwise the stored metadata must stay true.
+    ``is_self_contained``: a header with the layout is sent with them, so that colors with
+    subsampled chroma may become RGB. Otherwise the stored metadata must remain true.
     """
     layout = stored_layout(description)
     if layout.photometric in _STREAM_MODELS:
@@ -109,7 +109,7 @@ class PixelFrames:
     Attributes
     ----------
     max_pixels
-        Of one frame; more are refused before anything is read or decoded.
+        Limit for one frame, checked before reading and decoding.
     """
 
     def __init__(self, header: Header, *, max_pixels: int = MAX_PIXELS) -> None:
@@ -124,12 +124,12 @@ class PixelFrames:
         return self._frames.is_encapsulated
 
     def stored(self, number: int, *, is_named: bool = True) -> bytes | None:
-        """Return the codestream of a frame, without box, padding or anything behind its end.
+        """Return the codestream of a frame, without boxes, padding or trailing bytes.
 
-        None if it does not fit the transfer syntax, or that has no media type: the response could
-        not say how to read it. None also if the transfer syntax was not asked for by name,
-        ``is_named``, and the values are unsigned though Pixel Representation says signed:
-        viewers take the bits for other numbers, and show noise.
+        None if it does not fit the transfer syntax, or if that has no media type, as a response
+        could not describe it. Unless the request named the transfer syntax (``is_named``), also
+        None if the values are unsigned although Pixel Representation says signed: viewers would
+        show noise.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class PixelFrames:
         return bytes(self._frames.frame(1).data)
 
     def uncompressed(self, number: int, layout: Layout) -> Cells:
-        """Return a frame's cells, 1-bit ones from the first bit on.
+        """Return the cells of a frame; 1-bit cells start at the first bit.
 
         Raises
         ------
@@ -172,7 +172,7 @@ class PixelFrames:
 
     @property
     def is_taken_for_rgb(self) -> bool:
-        """Tell whether viewers show uncompressed cells wrongly: YBR that is 4:2:2 or partial."""
+        """Tell whether viewers show uncompressed cells wrongly: YBR with 4:2:2 or partial range."""
         description = self.description
         if description.samples_per_pixel != 3:
             return False
@@ -194,7 +194,7 @@ class PixelFrames:
         return bytes(stream), frame.warnings
 
     def bits(self, number: int) -> NDArray[np.uint8]:
-        """Return the pixels of a 1-bit frame, one in a byte."""
+        """Return the pixels of a 1-bit frame, one per byte."""
         frame = decode_frame(
             self._frames.frame(number), self.description, max_pixels=self.max_pixels, frame=number
         )
@@ -211,7 +211,7 @@ class PixelFrames:
         model = description.photometric_interpretation
         reads_as = description
         if model in YBR_MODELS and layout.photometric != "RGB" and not _comes_as_rgb(stream):
-            # The samples of the stream are those of the layout: no conversion there and back.
+            # The stream has the layout already: it is not converted back and forth.
             reads_as = description._replace(photometric_interpretation="RGB")
             model = layout.photometric
         else:
@@ -265,7 +265,7 @@ def _comes_as_rgb(stream: Stream) -> bool:
 
 
 def _as_cells(samples: NDArray[Any], description: PixelDescription) -> NDArray[Any]:
-    """Return values of color where High Bit says they lie: the metadata have it too."""
+    """Return color values shifted to the position of High Bit, as the metadata state it."""
     shift = description.high_bit + 1 - description.bits_stored
     if shift <= 0:
         return samples
@@ -294,7 +294,7 @@ def packed_bits(frames: Iterable[NDArray[np.uint8]]) -> bytes:
 
 
 def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
-    """Return the cells of a native frame as they lie, little endian, from the first bit on."""
+    """Return the cells of a native frame unchanged, little endian, starting at the first bit."""
     data: bytes | memoryview = stored.data
     bits = description.frame_bits
     notes = stored.warnings
@@ -319,7 +319,7 @@ def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
 
 
 def _shifted(data: bytes | memoryview, offset: int) -> bytes:
-    """Return bits from ``offset`` of the first byte on, least significant first."""
+    """Return the bits from bit ``offset`` of the first byte on, least significant first."""
     number = int.from_bytes(data, "little") >> offset
     return number.to_bytes(max(1, len(data)), "little")
 
@@ -335,7 +335,7 @@ def _rgb_to_ybr(samples: NDArray[Any], *, model: str, bits: int) -> NDArray[Any]
 
 
 def _subsampled_422(samples: NDArray[Any]) -> NDArray[Any]:
-    """Return Y1 Y2 Cb Cr of each two pixels, chroma their mean."""
+    """Return Y1 Y2 Cb Cr of each two pixels, with the mean of their chroma."""
     rows, columns, _ = samples.shape
     if columns % 2:
         samples = np.concatenate((samples, samples[:, -1:]), axis=1)

@@ -41,7 +41,7 @@ STATUS_OF: Mapping[type[RendicomError], int] = MappingProxyType(
         errors.UnwritableOutputError: 507,
     }
 )
-"""The one table of statuses; of two classes with the same one, the first stands for it."""
+"""The one table of statuses; if classes share a status, the first represents it."""
 
 JSON = "application/problem+json"
 HTML = "text/html"
@@ -56,15 +56,15 @@ class Problem(NamedTuple):
     title
         Name of the status.
     detail
-        What is wrong, in one sentence.
+        The fault, in one sentence.
     code
-        That of the error: scripts match on it.
+        Code of the error, for scripts.
     parameter
-        The parameter to blame.
+        The parameter at fault.
     frame
-        The frame to blame, counted from 1.
+        The frame at fault, counted from 1.
     available
-        Media types that there are.
+        Available media types.
     """
 
     status: int
@@ -121,7 +121,7 @@ class Problem(NamedTuple):
 
 
 def status_of(error: RendicomError) -> int:
-    """Return the status that says what an error says."""
+    """Return the status of an error."""
     return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
 
 
@@ -152,10 +152,10 @@ def problem_headers(error: RendicomError) -> dict[str, str]:
 
 
 def represent(problem: Problem, accept: str | None) -> tuple[bytes, str]:
-    """Return a problem document as the client can read it, and its media type.
+    """Return a problem document in a form that the client accepts, and its media type.
 
-    HTML for clients that name it, and for those that accept no text at all (PS3.18 8.6.3); plain
-    text for clients that name it and not HTML; JSON for all others.
+    HTML for clients that name it or accept no text (PS3.18 8.6.3); plain text for clients that name
+    it but not HTML; JSON for all others.
     """
     wanted = _wanted(accept)
     if wanted == JSON:
@@ -233,10 +233,10 @@ _MOST_WARNINGS = 5
 
 
 def warning_header(texts: Iterable[str], *, service: str) -> str:
-    """Return the value of a Warning header: ``299 service: text``, as PS3.18 8.3.5.1.1 has it.
+    """Return the value of a Warning header: ``299 service: text`` (PS3.18 8.3.5.1.1).
 
-    ``service`` is the base URI of the services. Each text stands once; what is too much for a
-    header is left out.
+    ``service`` is the base URI of the services. Repeated texts, and those too long for a header,
+    are left out.
     """
     known = list(dict.fromkeys(map(_plain, texts)))
     if len(known) > _MOST_WARNINGS:
@@ -245,7 +245,7 @@ def warning_header(texts: Iterable[str], *, service: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text as a header can carry it: one line of ASCII."""
+    """Return a text as one line of ASCII, for a header."""
     line = " ".join(text.split()).encode("ascii", "replace").decode()
     plain = "".join(letter if letter.isprintable() else "?" for letter in line)
     return plain if len(plain) <= _LONGEST_WARNING else plain[: _LONGEST_WARNING - 3] + "..."

@@ -43,11 +43,11 @@ class Match(NamedTuple):
     ``values`` depend on ``kind``:
 
     - ``single``: one value, to be equal. Names are compared without case.
-    - ``list``: several, one of which is to be equal; with wildcards where the VR allows them.
+    - ``list``: several, one of which must be equal; with wildcards if the VR allows them.
     - ``wildcard``: one, with ``*`` for any characters and ``?`` for one.
     - ``range``: first and last of dates or times, inclusive; an empty one leaves the end open.
-    - ``universal``, ``empty``: none. Universal matches whatever is there, also nothing; empty
-      matches what has no value.
+    - ``universal``, ``empty``: none. Universal matches everything, even a missing attribute; empty
+    matches a missing value.
     """
 
     path: TagPath
@@ -59,7 +59,7 @@ class Match(NamedTuple):
 class Query(NamedTuple):
     """A parsed search.
 
-    ``include`` has the attributes to return besides those that always are, or is ``"all"``.
+    ``include`` has the attributes to return in addition to the default ones, or is ``"all"``.
     ``flags`` names the parameters that are true (see `search_parameters.FLAGS`).
     ``order`` has the tags to sort by, the first first, each with whether it is descending.
     ``timezone`` is the offset from UTC in which dates and times are meant, such as ``+0100``.
@@ -77,7 +77,7 @@ class Query(NamedTuple):
 
     @property
     def fuzzy(self) -> bool:
-        """Tell whether names that are spelt otherwise match, too."""
+        """Tell whether similar names match, too."""
         return "fuzzymatching" in self.flags
 
 
@@ -128,7 +128,7 @@ def parse_query(pairs: Iterable[tuple[str, str]], *, level: SearchLevel) -> Quer
 def parse_path(text: str) -> TagPath | None:
     """Return the tags of an attribute by keyword, 8 hexadecimal digits or a dotted path.
 
-    None where a part is not an attribute, or one before the last is not a sequence.
+    None if a part is not an attribute, or one before the last is not a sequence.
 
     >>> parse_path("RequestAttributesSequence.00401001")
     (4194933, 4198401)
@@ -140,7 +140,7 @@ def parse_path(text: str) -> TagPath | None:
     path = tuple(tag for tag in tags if tag is not None)
     if len(path) < len(parts) or any(tag >> 16 <= 2 for tag in path):
         return None
-    # Private sequences have no VR here: they are taken on trust.
+    # The VR of private sequences is unknown here: they are accepted.
     return path if all(standard_vr(tag) in ("SQ", "") for tag in path[:-1]) else None
 
 
@@ -170,7 +170,7 @@ class _How:
             raise _twice(self._name)
         value = "\\".join(values)
         if "\0" in value:
-            # No attribute has one but to make its length even, and databases refuse it.
+            # NUL is only padding in attributes, and databases refuse it.
             raise self._bad("contains a NUL", "")
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             raise self._bad("is not text", "its bytes do not form characters")
@@ -191,8 +191,8 @@ class _How:
     def _several(self, vr: str, value: str) -> list[str]:
         """Return the values of a list.
 
-        A comma separates UIDs, and codes too: neither may contain one. So does a backslash,
-        which separates other values only where the client says so.
+        A comma separates UIDs, and codes too: neither may contain one. So does a backslash, which
+        separates other values only if the client requests it.
         """
         if vr in ("UI", "CS"):
             return [text for text in re.split(r"[\\,]", value) if text.strip()] or [value]
@@ -239,7 +239,7 @@ def _is_wildcard(vr: str, text: str) -> bool:
 
 
 def _include(values: Sequence[str]) -> tuple[TagPath, ...] | Literal["all"]:
-    """Return the attributes of all includefield parameters; those not known are ignored."""
+    """Return the attributes of all includefield parameters; unknown ones are ignored."""
     names = [name.strip() for value in values for name in value.split(",")]
     if _ALL in names:
         return "all"

@@ -1,6 +1,6 @@
 """Query parameters of rendered resources and thumbnails (PS3.18 8.3.5, Table 10.4.1-5).
 
-They are those of `RenderOptions`, with the narrower grammar of the standard where it has one.
+They are those of `RenderOptions`, with the narrower grammar of the standard if it defines one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rendicom.selection import Selection
 from rendicom.values import Viewport, Window
 
 MOST_VIEWPORT_PIXELS = 2**26
-"""Larger viewports are not supported, unless the server says otherwise."""
+"""Default limit of viewports, in pixels."""
 THUMBNAIL_SIDE = 256
-"""Longest side of a thumbnail that is asked for without a viewport."""
+"""Longest side of a thumbnail without a viewport in the request."""
 
-# Limits are for the server to set.
+# The server sets limits.
 _NOT_FOR_CLIENTS = frozenset(("max-pixels",))
 _URL_NAMES = {"icc": "iccprofile"}
 _STANDARD = frozenset(
@@ -31,7 +31,7 @@ _STANDARD = frozenset(
 )
 _OF_THUMBNAILS = frozenset(("accept", "charset", "viewport"))
 _MOST_LAYERS = 16
-# Parameters that a presentation state decides (8.3.5.1.6; the standard knows of window only).
+# Parameters that a presentation state determines (8.3.5.1.6, where only window is listed).
 _DECIDED_BY_STATES = ("window", "voi", "preset")
 
 
@@ -41,11 +41,11 @@ class RenderedQuery(NamedTuple):
     Attributes
     ----------
     warnings
-        What was asked for and is left out, one sentence each.
+        Requested features that are left out, one sentence each.
     charset
-        As it was given; see `rendicom.dicomweb.mediatypes.choose_charset`.
+        As in the request; see `rendicom.dicomweb.mediatypes.choose_charset`.
     selection
-        What of the instance is wanted, if a query parameter says so.
+        The selection of frames, if a query parameter has one.
     layers
         SOP Instance or Series Instance UIDs of objects drawn on the images, the lowest first.
     """
@@ -75,24 +75,24 @@ def parse_rendered(
     is_presentation_state: bool = False,
     max_viewport_pixels: int = MOST_VIEWPORT_PIXELS,
 ) -> RenderedQuery:
-    """Return the request that the query parameters of a rendered resource make.
+    """Return the request in the query parameters of a rendered resource.
 
     Parameters
     ----------
     pairs
-        Names and values, taken out of their percent signs. Other names are ignored (8.3).
+        Percent-decoded names and values. Other names are ignored (8.3).
     is_thumbnail
         Only ``viewport`` without a region counts; without one the picture is small.
     is_presentation_state
-        The target is a presentation state: it decides of windows and regions itself.
+        The target is a presentation state: it determines windows and regions itself.
     max_viewport_pixels
         Largest viewport to support.
 
     Raises
     ------
     BadRequestError
-        A value is malformed, or does not go with the target or with another parameter;
-        ``parameter`` names it.
+        A value is malformed, or contradicts the target or another parameter; ``parameter`` names
+        it.
     """
     texts = given(pairs, _names(is_thumbnail=is_thumbnail))
     return _parsed(
@@ -117,7 +117,7 @@ def _parsed(
     is_presentation_state: bool,
     max_viewport_pixels: int,
 ) -> RenderedQuery:
-    """Do so for names that are known, each given once; one client asks much the same often."""
+    """Parse known names, each given once; cached, as clients repeat requests."""
     texts = dict(pairs)
     if is_presentation_state:
         _refuse_decided(texts)
@@ -146,7 +146,7 @@ def _parsed(
 
 
 def _selection(texts: Mapping[str, str]) -> Selection | None:
-    """Return the selection that the parameters ask for; two exclude each other."""
+    """Return the requested selection; two exclude each other."""
     asked = [(name, form) for name, form in selection_forms().items() if texts.get(name)]
     if len(asked) > 1:
         names = " and ".join(name for name, _ in asked)
@@ -186,7 +186,7 @@ def _check_viewport(viewport: Viewport | None, *, has_region: bool, most: int) -
 
 
 def _options(attributes: Mapping[str, Any], texts: Mapping[str, str]) -> RenderOptions:
-    """Return the options; what asks for two things is put down to the extension, if there is."""
+    """Return the options; contradictions are attributed to an extension parameter, if any."""
     try:
         return RenderOptions(**attributes)
     except OptionError as error:
@@ -267,7 +267,7 @@ def check_media_type(options: RenderOptions, media_type: str) -> None:
     Raises
     ------
     BadRequestError
-        An ICC profile is asked for, and the media type has no place for one.
+        An ICC profile is requested, and the media type cannot embed one.
     """
     if options.icc in (None, "no"):
         return

@@ -13,7 +13,7 @@ Level = Literal["study", "series", "instance", "frames"]
 # Real files have components with leading zeros, which PS3.5 9.1 forbids.
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 _UID_LENGTH = 64
-# Number of Frames is an IS: it ends at 2**31 - 1.
+# Number of Frames is an IS, at most 2**31 - 1.
 _FRAME = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 _COLLECTIONS = ("studies", "series", "instances", "frames")
@@ -57,7 +57,7 @@ class Resource(NamedTuple):
 
     @property
     def parent(self) -> Resource:
-        """Return the resource one level up; a study is its own."""
+        """Return the resource one level up; for a study, the study."""
         if self.frames:
             return Resource(*self[:3])
         if self.instance:
@@ -69,17 +69,17 @@ class Resource(NamedTuple):
         return Resource(self.study, self.series, self.instance, (number,))
 
     def url(self, base: str) -> str:
-        """Return the address below a base URI: what Content-Location and RetrieveURL say."""
+        """Return the URL below a base URI, as in Content-Location and RetrieveURL."""
         return base.rstrip("/") + self.path
 
 
 def check_uid(text: str, *, what: str) -> str:
-    """Return ``text`` when it is a UID (PS3.5 9.1; leading zeros are let pass).
+    """Return ``text`` if it is a UID (PS3.5 9.1; leading zeros are allowed).
 
     Raises
     ------
     BadRequestError
-        It is not a UID; ``parameter`` is ``what``.
+        It is not a UID; the error's ``parameter`` is ``what``.
     """
     if len(text) > _UID_LENGTH or not _UID.fullmatch(text):
         raise BadRequestError(
@@ -116,7 +116,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
 
 
 def parse_resource(path: str) -> Resource:
-    """Return what a path or URL names; what stands before ``/studies`` is its base URI.
+    """Return the resource of a path or URL; the part before ``/studies`` is the base URI.
 
     Raises
     ------

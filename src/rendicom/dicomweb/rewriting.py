@@ -1,4 +1,4 @@
-"""Puts a stored instance, or its pixel data alone, into explicit VR little endian."""
+"""Converts a stored instance, or its pixel data alone, to explicit VR little endian."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Rewriting:
             changes[0x00280004] = ("CS", layout.photometric.encode())
             changes[0x00280006] = _number(layout.planar)
         elif self._first is not None and not description.is_float:
-            # Streams that hold more bits than the header says, or signs: the stream is right.
+            # If a stream has more bits than the header says, or signed values, the stream is right.
             if self._first.bits_stored > description.bits_stored:
                 changes[0x00280101] = _number(self._first.bits_stored)
                 changes[0x00280102] = _number(self._first.bits_stored - 1)
@@ -114,7 +114,7 @@ class Rewriting:
         Raises
         ------
         TooLargeError
-            It would be longer than allowed.
+            It would exceed the limit.
         """
         if not self._must_convert(element):
             return self._unchanged(element)

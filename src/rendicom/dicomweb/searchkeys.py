@@ -1,4 +1,4 @@
-"""Which attributes every search matches and which it returns (PS3.18 10.6.1 and 10.6.3)."""
+"""The attributes that searches match and return (PS3.18 10.6.1 and 10.6.3)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REQUIRED_KEYS: dict[SearchLevel, tuple[TagPath, ...]] = {
         (0x00200013,),  # Instance Number
     ),
 }
-"""Attributes a server must match by, on each level (Table 10.6.1-5)."""
+"""Attributes that a server must match, for each level (Table 10.6.1-5)."""
 
 RETURNED_KEYS: dict[SearchLevel, tuple[int, ...]] = {
     "studies": (
@@ -85,7 +85,7 @@ RETURNED_KEYS: dict[SearchLevel, tuple[int, ...]] = {
         0x00280100,  # Bits Allocated
     ),
 }
-"""Attributes a server returns unasked, on each level (Tables 10.6.3-3 to 10.6.3-5)."""
+"""Attributes that a server returns by default, for each level (Tables 10.6.3-3 to 10.6.3-5)."""
 
 KEY_LEVELS: dict[int, SearchLevel] = {
     **{path[0]: level for level, paths in REQUIRED_KEYS.items() for path in paths},
@@ -96,4 +96,4 @@ KEY_LEVELS: dict[int, SearchLevel] = {
         if tag not in (0x00080005, 0x00080056, 0x00080201, 0x00081190)
     },
 }
-"""Level of each of these attributes; the ones that are on every level left out."""
+"""Level of each of these attributes, except those of every level."""

@@ -1,4 +1,4 @@
-"""Values of a search: UIDs, numbers, dates and times, checked and put into one form."""
+"""Values of a search: UIDs, numbers, dates and times, checked and normalized."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ def read_number(text: str) -> str | None:
 
 
 def matched_range(vr: str, text: str) -> tuple[str, ...] | None:
-    """Return one date or time, or the two ends of a range; None where it is neither.
+    """Return one date or time, or the two ends of a range; None for other texts.
 
-    Ends are inclusive, an empty one is open (PS3.4 C.2.2.2.5). The separators of ACR-NEMA are
-    taken out.
+    Ends are inclusive, an empty one is open (PS3.4 C.2.2.2.5). Separators of ACR-NEMA are removed.
     """
     if vr == "DT":
         return _date_time_range(text)
@@ -65,7 +64,7 @@ def _time(text: str) -> str | None:
 def _date_time_range(text: str) -> tuple[str, ...] | None:
     """Return a date and time or a range of them.
 
-    Four digits behind a hyphen are an offset from UTC as long as they can be one.
+    Four digits after a hyphen are an offset from UTC if they are a valid one.
     """
     if _DATE_TIME.fullmatch(text):
         return (text,)

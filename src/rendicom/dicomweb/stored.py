@@ -1,4 +1,4 @@
-"""One stored file, opened once for all that is asked of it."""
+"""A stored file that is opened once for several requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_META_BYTES = 1 << 20
 def open_stored(source: Readable, *, max_pixels: int = MAX_PIXELS) -> StoredInstance:
     """Return the instance in a path, bytes or binary file object; its header is read when used.
 
-    A frame of more than ``max_pixels`` pixels is refused when it is asked for.
+    A frame of more than ``max_pixels`` pixels is refused when requested.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def open_stored(source: Readable, *, max_pixels: int = MAX_PIXELS) -> StoredInst
 
 
 class StoredInstance:
-    """One stored file, kept open as long as several things are asked of it."""
+    """A stored file that is kept open for several requests."""
 
     def __init__(self, source: ByteSource, max_pixels: int = MAX_PIXELS) -> None:
         self.source = source
@@ -55,7 +55,7 @@ class StoredInstance:
 
     @cached_property
     def whole_dataset(self) -> DataSet:
-        """Return the data set, also what follows the pixel data."""
+        """Return the data set, including the elements after the pixel data."""
         return read_dataset(self.source, up_to_pixels=False)
 
     @cached_property
@@ -78,12 +78,12 @@ class StoredInstance:
 
     @property
     def transfer_syntax(self) -> str:
-        """Return the Transfer Syntax UID of the stored file, guessed where it does not say."""
+        """Return the Transfer Syntax UID of the stored file, guessed if missing."""
         return self.said_transfer_syntax or self.dataset.transfer_syntax
 
 
 class opened:  # noqa: N801 - used like a function
-    """Opens a source for a while; leaves one open that its owner opened."""
+    """Opens a source for the block; a source that is open already stays open."""
 
     def __init__(self, source: Readable | StoredInstance) -> None:
         self._is_ours = not isinstance(source, StoredInstance)

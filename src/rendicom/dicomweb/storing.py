@@ -45,8 +45,7 @@ class StoreOutcome(NamedTuple):
     """The result for one instance that was sent.
 
     ``failure`` and ``warning`` are reasons (0008,1197) and (0008,1196); None for none.
-    ``sop_class`` and ``instance`` are empty where the part could not be read that far. ``note`` is
-    for a person.
+    ``sop_class`` and ``instance`` are empty if they could not be read. ``note`` is for people.
     """
 
     sop_class: str = ""
@@ -58,7 +57,7 @@ class StoreOutcome(NamedTuple):
 
 
 def reason_of(error: RendicomError) -> int:
-    """Return the Failure Reason that says what an error says."""
+    """Return the Failure Reason of an error."""
     if isinstance(error, errors.UnsupportedTransferSyntaxError | errors.UnsupportedImageError):
         return SYNTAX_NOT_SUPPORTED
     if isinstance(error, errors.UnwritableOutputError):
@@ -85,8 +84,8 @@ def store_status(outcomes: Sequence[StoreOutcome]) -> int:
 def store_response(outcomes: Iterable[StoreOutcome], *, retrieve_url: str = "") -> JsonModel:
     """Return the Store Instances Response Module in the DICOM JSON model.
 
-    ``retrieve_url`` is that of the study, where all instances are of one. An instance that could
-    not even be identified is in Other Failures Sequence.
+    ``retrieve_url`` is that of the study, if all instances belong to one. Instances that could not
+    be identified are in Other Failures Sequence.
     """
     stored, failed, others = [], [], []
     for outcome in outcomes:

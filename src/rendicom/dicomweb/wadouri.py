@@ -38,7 +38,7 @@ _TOGETHER = (("windowCenter", "windowWidth"), ("presentationSeriesUID", "present
 WADO_PARAMETERS = (
     "requestType", *_REQUIRED, "contentType", "charset", *_OF_OBJECTS, *_OF_PICTURES
 )  # fmt: skip
-"""Every parameter that is read, by its name in the query."""
+"""Every supported parameter, by its name in the query."""
 
 AS_STORED = "*"
 _POSITIVE = re.compile(r"0*[1-9][0-9]{0,9}", re.ASCII)
@@ -53,26 +53,25 @@ class WadoUri(NamedTuple):
     resource
         The instance, or one frame of it.
     wants_dicom
-        The object itself is asked for, not a picture of it.
+        The object itself is requested, not a picture of it.
     accepts
         Media types that are accepted.
     transfer_syntax
-        Of the object; ``*`` is "as stored", which viewers ask for
-        though the standard has it not.
+        Of the object; ``*`` is "as stored", an extension that viewers use.
     is_anonymous
-        The object is to be without what tells who the patient is.
+        The object must not identify the patient.
     charset
         As it was given.
     options
-        How the picture is rendered, but for its size.
+        Rendering options, without the size.
     rows, columns
-        The most that the picture may have of them.
+        Largest numbers of rows and columns of the picture.
     region
         Left, top, right and bottom as fractions of the image.
     presentation
-        The presentation state that says how the image is shown; it lies in the same study.
+        The presentation state to apply; it is in the same study.
     warnings
-        What was asked for and is left out.
+        Requested features that are left out.
     """
 
     resource: Resource
@@ -104,7 +103,7 @@ class WadoUri(NamedTuple):
                 )
 
     def choose(self, category: Category, *, offers: Sequence[str] = ()) -> Choice:
-        """Return the media type of the picture; one frame stands for all but in a loop.
+        """Return the media type of the picture; one frame represents all, except in a loop.
 
         Parameters are as for `rendicom.dicomweb.mediatypes.choose_rendered`.
 
@@ -115,12 +114,12 @@ class WadoUri(NamedTuple):
         return choose_rendered(self.accepts, category, offers=offers, is_single=True, is_still=True)
 
     def viewport(self, image_rows: int, image_columns: int) -> Viewport | None:
-        """Return region and size for an image of so many pixels; ``None`` to leave it whole.
+        """Return region and size for an image of the given size; ``None`` for the whole image.
 
         Raises
         ------
         BadRequestError
-            The picture would be larger than is supported.
+            The picture would be too large.
         """
         if self.region is None and self.rows is None and self.columns is None:
             return None
@@ -131,7 +130,7 @@ class WadoUri(NamedTuple):
             limit / size for limit, size in ((self.columns, width), (self.rows, height)) if limit
         ]
         scale = min(bounds, default=1.0)
-        # The side that is left open must not be what bounds the other one.
+        # An unspecified side must not limit the other one.
         size = (self.columns or math.ceil(width * scale), self.rows or math.ceil(height * scale))
         if size[0] * size[1] > MOST_VIEWPORT_PIXELS:
             name = "columns" if self.columns else "rows"
@@ -140,7 +139,7 @@ class WadoUri(NamedTuple):
 
 
 def _interval(low: float, high: float, size: int) -> tuple[int, int]:
-    """Return the first pixel of a region and how many they are, one at least."""
+    """Return the first pixel of a region and its length, at least one."""
     first = min(math.floor(low * size + 0.5), size - 1)
     return first, max(1, math.floor(high * size + 0.5) - first)
 
@@ -153,19 +152,19 @@ def parse_wado_uri(
     Parameters
     ----------
     pairs
-        Names and values, taken out of their percent signs. Other names are ignored.
+        Percent-decoded names and values. Other names are ignored.
     accept
         The Accept header.
     is_lenient
-        Take a missing header for ``*/*``, contentType for what counts, and the transfer syntax
-        ``*`` for "as stored".
+        Treat a missing header as ``*/*``, give contentType precedence, and accept the transfer
+        syntax ``*`` for "as stored".
 
     Raises
     ------
     BadRequestError
-        A parameter is missing, malformed or does not go with the others; ``parameter`` names it.
+        A parameter is missing, malformed or contradicts others; ``parameter`` names it.
     NotAcceptableError
-        Media type or transfer syntax are sound, but none that there are.
+        Media type or transfer syntax are valid, but not available.
     """
     texts = given(pairs, WADO_PARAMETERS)
     resource = _resource(texts)
@@ -203,10 +202,10 @@ def _resource(texts: Mapping[str, str]) -> Resource:
 
 
 def _accepts(texts: Mapping[str, str], accept: str | None, *, is_lenient: bool) -> Accepts:
-    """Return what contentType and the Accept header ask for (9.5.1.1.1)."""
+    """Return the media types of contentType and the Accept header (9.5.1.1.1)."""
     name = "contentType"
     if is_lenient and name in texts:
-        # Viewers set Accept for all that they ask, and mean what stands in the query.
+        # Viewers send the same Accept header with all requests, and mean the query.
         accept = "*/*"
     accepts = Accepts.parse(accept, texts.get(name), is_lenient=is_lenient, parameter=name)
     for each in accepts.query:
@@ -243,7 +242,7 @@ def _check_kind(texts: Mapping[str, str], *, wants_dicom: bool) -> None:
 
 
 def _check_company(texts: Mapping[str, str]) -> None:
-    """Refuse half of a pair, and parameters that the presentation state decides."""
+    """Refuse half of a pair, and parameters that the presentation state determines."""
     for pair in _TOGETHER:
         missing = [name for name in pair if name not in texts]
         if len(missing) == 1:
@@ -275,7 +274,7 @@ def _positive(texts: Mapping[str, str], name: str) -> int | None:
 
 
 def _annotation(texts: Mapping[str, str]) -> Keywords:
-    """Return the keywords; the tables of the standard disagree about the parameter's name."""
+    """Return the keywords; the standard has two names for the parameter."""
     names = [name for name in ("annotation", "imageAnnotation") if name in texts]
     if len(names) > 1:
         raise BadRequestError("annotation is given twice", parameter=names[1])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold, whatever they are written as."""
+"""Characters that XML 1.0 cannot hold, even escaped."""
 _HEAD = f'<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel xmlns="{NAMESPACE}"'
 
 
@@ -34,8 +34,8 @@ def to_native_xml(model: JsonModel) -> bytes:
 def from_native_xml(data: bytes, *, bulk: Callable[[str], bytes] | None = None) -> Dataset:
     """Return the data set of a Native DICOM Model, with or without its namespace.
 
-    Given the URI of a BulkData element, ``bulk`` returns the bytes. Document types and entities
-    are refused, and so is too deep nesting.
+    Given the URI of a BulkData element, ``bulk`` returns the bytes. Document types, entities and
+    too deep nesting are refused.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def _attributes(model: JsonModel) -> Iterator[str]:
 
 
 def _creator(model: JsonModel, name: str) -> str:
-    """Return the private creator of an element, empty for the element that names one itself."""
+    """Return the private creator of an element, empty for a private creator element itself."""
     if name[4:6] == "00":
         return ""
     values = model.get(f"{name[:4]}00{name[4:6]}", {}).get("Value") or [""]
@@ -82,7 +82,7 @@ def _content(vr: str, attribute: JsonModel) -> Iterator[str]:
         yield f"<BulkData uri={_quoted(attribute['BulkDataURI'])}/>\n"
     for number, value in enumerate(attribute.get("Value", ()), start=1):
         if value is None:
-            continue  # the numbers of the others tell
+            continue  # the numbers of the other values show the gap
         if vr == "SQ":
             yield f'<Item number="{number}">\n'
             yield from _attributes(value)

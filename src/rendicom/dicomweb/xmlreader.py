@@ -9,9 +9,9 @@ from rendicom.dicom.person_names import NAME_GROUPS, NAME_PARTS
 from rendicom.errors import BadRequestError
 
 _MAX_DEPTH = 256
-"""Of XML elements: three to a level of sequences."""
+"""Depth of XML elements, three for each level of sequences."""
 _GAP = 1000
-"""More empty values in a row than any list needs."""
+"""Limit on consecutive empty values."""
 _CHILDREN = {
     "": frozenset(("NativeDicomModel",)),
     "NativeDicomModel": frozenset(("DicomAttribute",)),
@@ -121,7 +121,7 @@ class _Attribute:
         self.content: dict[str, Any] = {"vr": attributes.get("vr", "")}
 
     def put(self, number: int, value: Any) -> None:
-        """Put a value at its number, empty ones before it."""
+        """Store a value at its number, after empty ones if necessary."""
         values = self.content.setdefault("Value", [])
         if number <= len(values) or number > len(values) + _GAP:
             raise BadRequestError("the values of an attribute are not numbered in order")
@@ -149,7 +149,7 @@ class _Item:
         self.model[tag] = attribute.content
 
     def _block(self, group: str, creator: str) -> int:
-        """Return the block that a private creator has, or gets (PS3.5 7.8.1)."""
+        """Return the block of a private creator, a new one if necessary (PS3.5 7.8.1)."""
         for block in range(_FIRST_BLOCK, _LAST_BLOCK + 1):
             reserved = self.model.setdefault(
                 f"{group}00{block:02X}", {"vr": "LO", "Value": [creator]}

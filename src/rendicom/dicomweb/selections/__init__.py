@@ -1,7 +1,7 @@
 """Selections in URLs: one kind per file; each defines ``FORM``.
 
-The name of the module is the kind, and the name of its query parameter. What a kind means is one
-file with the same name in ``rendicom.engine.selections``.
+The name of the module is the kind, and the name of its query parameter. The kind is implemented in
+the file of the same name in ``rendicom.engine.selections``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SelectionForm(Protocol):
     def write(
         self, selection: Selection, instance: Resource, *, number_of_frames: int
     ) -> tuple[Resource, str]:
-        """Return the resource to ask for, and the value of the query parameter, if any."""
+        """Return the resource to request, and the value of the query parameter, if any."""
         ...
 
 
@@ -47,7 +47,7 @@ def selection_forms() -> Mapping[str, SelectionForm]:
 def address_of(
     selection: Selection, instance: Resource, *, number_of_frames: int
 ) -> tuple[Resource, tuple[tuple[str, str], ...]]:
-    """Return the resource and the query parameters that ask for a selection of an instance."""
+    """Return the resource and the query parameters of a request for a selection."""
     form = selection_forms()[selection.kind]
     resource, text = form.write(selection, instance, number_of_frames=number_of_frames)
     return resource, ((selection.kind, text),) if text else ()

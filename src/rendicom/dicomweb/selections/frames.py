@@ -1,4 +1,4 @@
-"""Frames: in the path where it is one, else in the query parameter ``frames``, an extension."""
+"""Frames: a single one in the path, several in the query parameter ``frames``, an extension."""
 
 from __future__ import annotations
 
