@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from rendicom.batch.kept_objects import KeptObjects
 from rendicom.composition.kinds import is_composed
 from rendicom.encode.formats import Format
-from rendicom.errors import NoPixelDataError, UnreadableSourceError, UnsupportedImageError
+from rendicom.errors import NoPixelDataError, UnsupportedImageError
 
 if TYPE_CHECKING:
     from rendicom.batch.job import Job
     from rendicom.batch.subject import Subject
+    from rendicom.composition.composed import ObjectOnImages, Pages
 
 
-def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
+_objects: KeptObjects[ObjectOnImages] = KeptObjects(2)
+
+
+def composed(subject: Subject, job: Job, *, is_asked: bool, pages: Pages | None = None) -> Subject:
     """Return an object that refers to images as their pictures, other subjects unchanged.
 
     This applies to pictures without a choice of frames (``is_asked``) or values, in runs without
-    layers.
+    layers. ``pages`` are its images if they were found before.
 
     Raises
     ------
@@ -32,18 +37,16 @@ def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
     if not (is_plain and is_composed(subject.sop_class) and isinstance(job.format, Format)):
         return subject
     from rendicom.batch.document_job import document_names
-    from rendicom.batch.image_index import images_in
-    from rendicom.composition.composed import compose_object
     from rendicom.engine import Instance
 
     if not isinstance(subject, Instance) or job.options.values != "display":
         return subject
 
     try:
-        among = images_in(places) if places else None
-        found = compose_object(subject, job.source, among, job.options)
-    except (UnreadableSourceError, UnsupportedImageError):
-        # A member of an archive cannot be read again; some presentation states are not rendered.
+        kept = _objects.get(job.run, (job.source, places), lambda: _opened(job, places or ()))
+        found = kept.composed(job.options, pages)
+    except UnsupportedImageError:
+        # Some presentation states are not rendered.
         return subject
     except NoPixelDataError as error:
         if not (names := document_names(subject.sop_class)):
@@ -51,6 +54,23 @@ def composed(subject: Subject, job: Job, *, is_asked: bool) -> Subject:
         hint = f"formats for it: {', '.join(names)}; {error.hint}"
         raise NoPixelDataError(error.message, hint=hint) from None
     return subject if found is None else found
+
+
+def _opened(job: Job, places: tuple[str, ...]) -> ObjectOnImages:
+    """Return an object opened anew, which stays open longer than the subject of one chunk."""
+    from rendicom.batch.image_index import images_in
+    from rendicom.composition.composed import ObjectOnImages
+    from rendicom.composition.folders import readable
+    from rendicom.engine import open_instance
+
+    def reopen() -> object:
+        if job.reopen is not None:
+            return job.reopen()
+        return job.source if job.content is None else job.content
+
+    said = open_instance(readable(reopen()), threads=job.threads)
+    among = images_in(job.run, places) if places else None
+    return ObjectOnImages(said, job.source.rpartition("/")[2], reopen, among)
 
 
 def place_of_picture(subject: Subject, place: str, frames: tuple[int, ...]) -> str:

@@ -93,7 +93,7 @@ def convert_document(sop_class: str, source: Readable | ByteSource, job: Job) ->
         if path is not None and job.is_rehearsal:
             return Planned(job.source, path, None, exists(path))
         places = job.on or job.among
-        picture = small_pictures(places) if places else None
+        picture = small_pictures(job.run, places) if places else None
         document = render_document(source, job.format.media_type, picture=picture)
         if path is not None and not put(job, path, document.data):
             return Skipped(job.source, path, None)

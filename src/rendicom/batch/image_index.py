@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rendicom import engine
+from rendicom.batch.kept_objects import KeptObjects
 from rendicom.composition.file_index import FileIndex
+from rendicom.composition.folders import readable
 from rendicom.errors import RendicomError
 from rendicom.options import RenderOptions
 from rendicom.pixels.burnedin import burned_in
@@ -19,19 +20,21 @@ _SMALL = RenderOptions(max_size=128)
 _MOST_PICTURES = 500
 
 
-@lru_cache(maxsize=1)
-def images_in(places: tuple[str, ...]) -> FileIndex:
-    """Return the instances in files and folders; headers are read when needed."""
-    return FileIndex(places)
+_indexes: KeptObjects[FileIndex] = KeptObjects(1)
 
 
-def small_pictures(places: tuple[str, ...]) -> Link:
+def images_in(run: str, places: tuple[str, ...]) -> FileIndex:
+    """Return the instances in files and folders, for one run; headers are read when needed."""
+    return _indexes.get(run, places, lambda: FileIndex(places))
+
+
+def small_pictures(run: str, places: tuple[str, ...]) -> Link:
     """Return a function from references to small pictures as ``data:`` URLs, for one document.
 
     It returns None for images that are not in ``places``, cannot be rendered, or may show patient
     data.
     """
-    index = images_in(places)
+    index = images_in(run, places)
     left = _MOST_PICTURES
 
     def picture(reference: ObjectReference) -> str | None:
@@ -41,7 +44,7 @@ def small_pictures(places: tuple[str, ...]) -> Link:
             return None
         left -= 1
         try:
-            with engine.open_instance(path) as image:
+            with engine.open_instance(readable(path)) as image:
                 if burned_in(image.header.attributes):
                     return None
                 frame = next(iter(reference.frames), image.description.representative_frame)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from rendicom.batch.file_names import picture_name
 from rendicom.errors import OptionError
@@ -57,7 +57,8 @@ class Job(NamedTuple):
     and folders of images), images without layers give no picture. ``opened`` makes the instance if
     it is not in a file. ``threads`` is as for `rendicom.open_instance`. ``among`` are the sources
     of the run, in which objects find the images that they refer to. ``bundle`` takes the bytes
-    instead of the files of ``output``.
+    instead of the files of ``output``. ``reopen`` gives the source of the instance once more.
+    ``run`` is the name of the run; objects stay open under it.
     """
 
     source: str
@@ -76,6 +77,8 @@ class Job(NamedTuple):
     threads: int | None = None
     among: tuple[str, ...] | None = ()
     bundle: Bundle | None = None
+    reopen: Callable[[], Any] | None = None
+    run: str = ""
 
 
 class OneFileError(OptionError):

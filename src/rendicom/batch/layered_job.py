@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from rendicom.batch.kept_objects import KeptObjects
 from rendicom.errors import OptionError
 from rendicom.storage import version_of
 
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from rendicom.errors import RendicomError
 
 
-def layers_at(locations: tuple[str, ...], images: tuple[str, ...] = ()) -> Layers:
-    """Return the layers in files, folders or at URIs, opened once while they stay the same.
+_layers: KeptObjects[Layers] = KeptObjects(1)
+
+
+def layers_at(run: str, locations: tuple[str, ...], images: tuple[str, ...] = ()) -> Layers:
+    """Return the layers in files, folders or at URIs, opened once for a run.
 
     ``images`` are files and folders with images that they refer to.
 
@@ -23,7 +26,9 @@ def layers_at(locations: tuple[str, ...], images: tuple[str, ...] = ()) -> Layer
     RendicomError
         One of them cannot be read, or cannot be drawn on an image.
     """
-    return _layers_at(locations, images, version_of_layers(locations))
+    from rendicom.composition.opening import open_layers
+
+    return _layers.get(run, (locations, images), lambda: open_layers(locations, images=images))
 
 
 def nothing_said(number: int) -> RendicomError:
@@ -37,14 +42,3 @@ def nothing_said(number: int) -> RendicomError:
 def version_of_layers(locations: tuple[str, ...]) -> str:
     """Return a text that changes when one of the files does."""
     return " ".join(f"{each} {version_of(each)}" for each in locations)
-
-
-@lru_cache(maxsize=1)
-def _layers_at(
-    locations: tuple[str, ...],
-    images: tuple[str, ...],
-    version: str,  # noqa: ARG001
-) -> Layers:
-    from rendicom.composition.opening import open_layers
-
-    return open_layers(locations, images=images)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rendicom.batch.composed_job import composed, place_of_picture
 from rendicom.batch.job import Job, OneFile, OneFileError, OutputFolder, output_path, put
+from rendicom.batch.kept_objects import forget, new_run
 from rendicom.batch.outcomes import (
     Filtered,
     Notice,
@@ -38,6 +39,14 @@ def run_job(job: Job) -> Iterator[Outcome]:
     OneFileError
         The requested frames do not fit the output.
     """
+    job = job._replace(run=job.run or new_run())
+    try:
+        yield from _outcomes(job)
+    finally:
+        forget(job.run)
+
+
+def _outcomes(job: Job) -> Iterator[Outcome]:
     if not isinstance(job.format, Format):
         from rendicom.batch.document_job import run_document_job
 
@@ -174,7 +183,7 @@ def _render(instance: Subject, job: Job, frames: tuple[int, ...]) -> RenderedIma
     if job.layers:
         from rendicom.batch.layered_job import layers_at
 
-        layers = more["layers"] = layers_at(job.layers, job.on)
+        layers = more["layers"] = layers_at(job.run, job.layers, job.on)
         state = layers.state
         if state is not None and not job.presentation:
             if job.on and not all(state.includes(instance.sop_instance, each) for each in frames):

@@ -11,11 +11,12 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from rendicom.batch.kept_objects import forget, new_run
 from rendicom.batch.name_template import claim
 from rendicom.batch.outcomes import Failed, Ignored, Written, failure
 from rendicom.batch.runner import CHUNK_SECONDS, Runner
 from rendicom.batch.units import Unit
-from rendicom.batch.worker import convert_units, survey_units
+from rendicom.batch.worker import LAST_CHUNK_LIMIT, convert_units, survey_units
 from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import OutputCollisionError, UnreadableSourceError, UnwritableOutputError
 
@@ -83,12 +84,20 @@ class Run:
         UnwritableOutputError
             The manifest or pictures can no longer be written; finished work is kept.
         """
-        units = self._wanted(entries)
+        self.recipe = self.recipe._replace(run=new_run())
+        try:
+            self._convert(self._wanted(entries))
+        finally:
+            forget(self.recipe.run)
+
+    def _convert(self, units: Iterator[Unit]) -> None:
         if self.shards is not None:
             self.shards.tell(partial(self._write_down, at_once=True))
         if self.layout is not None:
             units = self._named(units, self.layout)
-        for report in self._runner(convert_units).run(self._left_to_do(units)):
+        runner = self._runner(convert_units)
+        runner.last_limit = LAST_CHUNK_LIMIT
+        for report in runner.run(self._left_to_do(units)):
             self.record(report)
         if self.shards is not None:
             self.shards.finish()

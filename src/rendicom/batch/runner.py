@@ -19,8 +19,11 @@ from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
 from rendicom.errors import RendicomError, TimedOutError, WorkerDiedError
 from rendicom.selection import FrameSelection
 
-Task = Callable[[Recipe, tuple[Unit, ...]], ChunkReports]
-"""A function for workers, at the top level of a module, where they find it by its name."""
+Task = Callable[..., ChunkReports]
+"""A function of a recipe, units, and the seconds it may take where it is told.
+
+For workers, at the top level of a module, where they find it by its name.
+"""
 
 CHUNK_SECONDS = 0.4
 """Target duration of a chunk; sending one costs a few milliseconds, on a cluster tens."""
@@ -56,6 +59,8 @@ class Runner:
         Workers behind the executor.
     is_contained
         The death of a worker fails its own chunk only. Otherwise suspects run alone.
+    last_limit
+        Seconds that a chunk may take where no unit comes after it; None for no limit of its own.
     in_order
         Reports come in the order of the units, not as they are ready.
     """
@@ -67,12 +72,14 @@ class Runner:
     is_contained: bool = True
     in_order: bool = False
     chunk_seconds: float = CHUNK_SECONDS
+    last_limit: float | None = None
     _executor: Executor | None = None
     _in_flight: dict[Future[ChunkReports], _SentChunk] = field(default_factory=dict)
     _again: deque[_SentChunk] = field(default_factory=deque)
     _suspects: deque[_SentChunk] = field(default_factory=deque)
     _ahead: deque[tuple[int, Unit]] = field(default_factory=deque)
     _unit_seconds: float = 0.0
+    _has_more: bool = True
     _ready: dict[int, UnitReport] = field(default_factory=dict)
     _next_out: int = 0
 
@@ -122,13 +129,15 @@ class Runner:
         slots = _CHUNKS_PER_WORKER * self.jobs
         # The lookahead detects the end early; it must not grow with the number of workers.
         ahead = max(wanted, min(wanted * slots, _MOST_UNITS)) if self._unit_seconds else wanted
-        while len(self._ahead) < ahead:
+        while self._has_more and len(self._ahead) <= ahead:
             entry = next(numbered, None)
             if entry is None:
-                # Near the end, smaller chunks keep all workers busy.
-                wanted = min(wanted, -(-len(self._ahead) // slots))
+                self._has_more = False
                 break
             self._ahead.append(entry)
+        if not self._has_more:
+            # Near the end smaller chunks keep all workers busy to the last.
+            wanted = min(wanted, -(-len(self._ahead) // slots))
         if not self._ahead:
             return None
         taken = [self._ahead.popleft() for _ in range(min(wanted, len(self._ahead)))]
@@ -143,17 +152,23 @@ class Runner:
         return len(self._ready) > 2 * _CHUNKS_PER_WORKER * self.jobs * self._chunk_size()
 
     def _send(self, chunk: _SentChunk) -> None:
+        limit = () if self.last_limit is None or not self._is_last(chunk) else (self.last_limit,)
         for _ in range(2):
             if self._executor is None:
                 self._executor = self.open_executor()
             try:
-                future = self._executor.submit(self.task, self.recipe, chunk.units)
+                future = self._executor.submit(self.task, self.recipe, chunk.units, *limit)
             except BrokenExecutor:
                 self._executor = None
                 continue
             self._in_flight[future] = chunk
             return
         raise WorkerDiedError("the workers die as soon as they start")
+
+    def _is_last(self, chunk: _SentChunk) -> bool:
+        """Tell whether other workers may have nothing to do before a chunk of whole units ends."""
+        is_end = not (self._has_more or self._ahead or self._again) and self.jobs > 1
+        return is_end and all(unit.frames is None for unit in chunk.units)
 
     # --- back -----------------------------------------------------------------------------
 
@@ -169,7 +184,7 @@ class Runner:
     def _take(self, answer: ChunkReports, chunk: _SentChunk) -> list[UnitReport]:
         for report in answer.reports:
             if report.rest is not None:
-                self._again.extend(_pieces(report))
+                self._again.extend(_pieces(report, self.jobs))
             elif report.unit.frames is None:
                 self._learn(report.seconds)
         done = len(answer.reports)
@@ -208,15 +223,19 @@ class Runner:
         return out
 
 
-def _pieces(report: UnitReport) -> Iterator[_SentChunk]:
+def _pieces(report: UnitReport, jobs: int) -> Iterator[_SentChunk]:
     """Split the rest of a long source into pieces for all workers."""
     assert report.rest is not None  # noqa: S101
     frames = report.rest.resolve(max(high for _, high in report.rest.ranges))
-    each = report.seconds / max(1, len(report.outcomes))
-    size = max(1, round(_PIECE_SECONDS / max(each, 1e-5)), -(-len(frames) // _MOST_UNITS))
+    each = max(report.seconds / max(1, len(report.outcomes)), 1e-5)
+    # One for each worker and more, but none so small that opening it costs more than its pictures.
+    seconds = min(_PIECE_SECONDS, max(CHUNK_SECONDS, len(frames) * each / (2 * jobs)))
+    size = max(1, round(seconds / each), -(-len(frames) // _MOST_UNITS))
     for start in range(0, len(frames), size):
-        selection = FrameSelection.of(frames[start : start + size])
-        yield _SentChunk((report.unit._replace(frames=selection),), (-1,))
+        numbers = frames[start : start + size]
+        pages = report.pages.only(numbers) if report.pages is not None else None
+        unit = report.unit._replace(frames=FrameSelection.of(numbers), pages=pages)
+        yield _SentChunk((unit,), (-1,))
 
 
 def _cause(recipe: Recipe, error: BaseException | None, *, has_timed_out: bool) -> RendicomError:

@@ -9,6 +9,7 @@ from rendicom.selection import FrameSelection
 
 if TYPE_CHECKING:
     from rendicom.archives.entries import Member
+    from rendicom.composition.composed import Pages
 
 __all__ = ["FRAME_MARK", "MEMBER_MARK", "Unit"]
 
@@ -40,6 +41,8 @@ class Unit(NamedTuple):
         not DICOM is ignored instead of failing.
     about
         Data for `Recipe.input_source`, empty for files.
+    pages
+        The images that its pictures show, where it is about images and these are known.
     """
 
     source: str
@@ -50,3 +53,4 @@ class Unit(NamedTuple):
     frames: FrameSelection | None = None
     is_known: bool = True
     about: str = ""
+    pages: Pages | None = None

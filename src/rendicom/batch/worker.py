@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,13 @@ from rendicom.workers.deadline import RepeatedDeadline
 if TYPE_CHECKING:
     from rendicom.batch.input_source import UnitOpener
     from rendicom.batch.subject import Subject
+    from rendicom.composition.composed import Pages
+
 
 CHUNK_LIMIT = 5.0
 """Seconds after which a worker returns its reports, and the units it has not begun."""
+LAST_CHUNK_LIMIT = 1.0
+"""The same where no more units are to come: what is left of a long one is for all workers."""
 
 
 def convert_units(
@@ -195,9 +200,17 @@ class _ConversionTask(_UnitTask):
     ) -> None:
         super().__init__(recipe, unit, watch, opener)
         self.until, self.bundle, self.start = until, bundle, bundle.length
+        self.pages: Pages | None = None
+        self.spent = 0.0
 
     def _report(self) -> UnitReport:
-        return super()._report()._replace(bundle=(self.bundle.path, self.start))
+        report = super()._report()
+        return report._replace(
+            unit=self.unit._replace(pages=None),
+            seconds=report.seconds if self.rest is None else self.spent,
+            bundle=(self.bundle.path, self.start),
+            pages=self.pages,
+        )
 
     def work(self, instance: Subject) -> None:
         job = self._job()
@@ -205,23 +218,30 @@ class _ConversionTask(_UnitTask):
             self._write_document(instance, job)
             return
         shown = self._composed(instance, job)
+        began = monotonic()
         if shown is None or (shown is instance and self.has_no_pixels(instance)):
             return
         instance = shown
         loops = self._loops(instance, job)
         for position, frames in enumerate(loops):
             if position and monotonic() > self.until:
-                self.rest = FrameSelection.of(loop[0] for loop in loops[position:])
+                self._leave([loop[0] for loop in loops[position:]], instance, monotonic() - began)
                 return
             self.watch.restart()
             self.outcomes.append(self._shown(self._converted(instance, job, frames)))
         self.outcomes.extend(rendering_notice(instance, job))
 
+    def _leave(self, numbers: list[int], instance: Subject, seconds: float) -> None:
+        """Leave pictures for later; other workers need not look for their images."""
+        self.rest, self.spent = FrameSelection.of(numbers), seconds
+        pages = getattr(instance, "pages", None)
+        self.pages = pages.only(numbers) if pages is not None else None
+
     def _composed(self, instance: Subject, job: Job) -> Subject | None:
         """Return an object as its pictures; None where the outcomes say that its images lack."""
         is_asked = self.recipe.frames is not None
         try:
-            return composed(instance, job, is_asked=is_asked)
+            return composed(instance, job, is_asked=is_asked, pages=self.unit.pages)
         except RendicomError as error:
             if self.recipe.is_alone:
                 raise
@@ -273,6 +293,9 @@ class _ConversionTask(_UnitTask):
             layers=recipe.layers,
             on=recipe.on,
             bundle=self.bundle if recipe.is_bundled else None,
+            threads=1,
+            reopen=partial(self.opener.content, unit),
+            run=recipe.run,
         )
 
     def _folder(self) -> str:

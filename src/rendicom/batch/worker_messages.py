@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rendicom.batch.input_source import InputSource
     from rendicom.batch.outcomes import Outcome
     from rendicom.batch.units import Unit
+    from rendicom.composition.composed import Pages
     from rendicom.engine.picture_file import Existing
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
@@ -55,6 +56,8 @@ class Recipe(NamedTuple):
         where they are not to be shown on images.
     is_bundled
         The pictures of a chunk go into one file in ``target``, for the run to take them from.
+    run
+        Name of the run: what it keeps open in workers is its own.
     is_alone
         One source was asked for by its name: that it has no pixels is a failure.
     """
@@ -77,6 +80,7 @@ class Recipe(NamedTuple):
     layer_words: str = ""
     on: tuple[str, ...] = ()
     among: tuple[str, ...] | None = None
+    run: str = ""
 
 
 class UnitReport(NamedTuple):
@@ -91,12 +95,14 @@ class UnitReport(NamedTuple):
     rest
         Frames not done because the worker's time was up: to be sent again.
     seconds
-        Time it took.
+        Time it took; where there is a rest, that of the pictures alone.
     bundle
         Path of the file that holds the pictures, one after the other, and where the first begins;
         empty where they have files of their own.
     patient
         Values of `Recipe.patient_fields`, for names only: never for the manifest or a message.
+    pages
+        The images that the rest shows, of an object that is about images.
     """
 
     unit: Unit
@@ -107,6 +113,7 @@ class UnitReport(NamedTuple):
     seconds: float = 0.0
     patient: Mapping[str, str] = {}
     bundle: tuple[str, int] = ("", 0)
+    pages: Pages | None = None
 
 
 class ChunkReports(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rendicom.batch.job import Job, OneFile, OneFileError
+from rendicom.batch.kept_objects import new_run
 from rendicom.batch.outcomes import Filtered, Outcome, failure
 from rendicom.batch.picture_job import run_job
 from rendicom.cli import exitcodes
@@ -156,7 +157,8 @@ def convert(
     silenced = frozenset({"overlays"} if more.get("overlays") is False else ())
     if presentation:
         presentation = _checked_presentation(presentation, options, target.format)
-    layers = check_layers(layers, on, options, target.format)
+    run = new_run()
+    layers = check_layers(run, layers, on, options, target.format)
     thing = "picture" if isinstance(target.format, Format) else "document"
     console = Console(
         is_json, is_verbose, is_quiet, silenced, thing=thing, is_telling=is_told(target)
@@ -181,7 +183,7 @@ def convert(
     source = target.sources[0]
     job = Job(
         source, output, target.format, options, frames, existing, _content(source),
-        presentation=presentation, layers=layers, on=on, threads=threads,
+        presentation=presentation, layers=layers, on=on, threads=threads, run=run,
     )  # fmt: skip
     for outcome in outcomes(job, is_verbose=is_verbose):
         if on and isinstance(outcome, Filtered):
@@ -293,12 +295,13 @@ def _checked_presentation(location: str, options: RenderOptions, file_format: Ou
 
 
 def check_layers(
+    run: str,
     locations: tuple[str, ...],
     on: tuple[str, ...],
     options: RenderOptions,
     file_format: OutputFormat,
 ) -> tuple[str, ...]:
-    """Return the absolute locations of the layers, after checking them."""
+    """Return the absolute locations of the layers, after checking them; the run keeps them."""
     if not locations:
         return ()
     from rendicom.batch.layered_job import layers_at
@@ -317,7 +320,7 @@ def check_layers(
     except OptionError as error:
         raise click.UsageError(f"--{error}") from None
     try:
-        layers_at(absolute, on)
+        layers_at(run, absolute, on)
     except RendicomError as error:
         raise click.UsageError(f"--layer: {error}") from None
     return absolute

@@ -137,7 +137,7 @@ def get(
     retrieved = ExitStack()
     try:
         drawn = _layers(layers, connection, wanted, retrieved)
-        check_layers(drawn.paths, (), options, target.format)
+        check_layers(drawn.run, drawn.paths, (), options, target.format)
         if target.is_folder:
             status = _get_folder(
                 source, target, options, folder, frames, existing, console, drawn
@@ -154,10 +154,11 @@ def get(
 
 
 class _DrawnLayers(NamedTuple):
-    """Files drawn on the images, and a text that changes with their content."""
+    """Files drawn on the images, a text that changes with their content, and who keeps them."""
 
     paths: tuple[str, ...] = ()
     words: str = ""
+    run: str = ""
 
 
 def _layers(
@@ -172,6 +173,7 @@ def _layers(
     """
     if not asked:
         return _DrawnLayers()
+    from rendicom.batch.kept_objects import new_run
     from rendicom.batch.layered_job import version_of_layers
     from rendicom.client.layer_retrieval import is_uid, retrieve_layer
     from rendicom.client.server import Server
@@ -191,7 +193,7 @@ def _layers(
             raise click.UsageError(f"--layer {each}: {error}") from None
         paths.append(path)
         words.append(said)
-    return _DrawnLayers(tuple(paths), " ".join(words))
+    return _DrawnLayers(tuple(paths), " ".join(words), new_run())
 
 
 def _options(address: Address, given: dict[str, Any]) -> RenderOptions:
@@ -358,7 +360,9 @@ def _get_one(
         with source.remote.opening((unit,)) as supply:
             job = Job(unit.source, output, target.format, options, frames, existing)
             if isinstance(target.format, Format):
-                job = job._replace(opened=lambda: supply.instance(unit), layers=drawn.paths)
+                job = job._replace(
+                    opened=lambda: supply.instance(unit), layers=drawn.paths, run=drawn.run
+                )
             else:
                 job = job._replace(content=supply.content(unit))
             for outcome in outcomes(job, is_verbose=console.is_verbose):

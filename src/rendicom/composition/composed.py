@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePath
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom import engine
 from rendicom.composition.blank import blank_image
 from rendicom.composition.blending import BlendingLayer
 from rendicom.composition.dose import DoseLayer
-from rendicom.composition.folders import readable
-from rendicom.composition.kinds import DOSE, SEGMENTATIONS, layer_of
+from rendicom.composition.folders import readable, stem_of
+from rendicom.composition.geometry import Plane
+from rendicom.composition.kinds import DOSE, SEGMENTATIONS, is_presentation_state, layer_of
 from rendicom.composition.layer_options import check_values
 from rendicom.composition.opening import Layers
 from rendicom.composition.planar_view import cut_image
@@ -28,12 +29,11 @@ from rendicom.engine.encoding import encoded
 from rendicom.engine.frame_sequence import HeaderAttributes
 from rendicom.engine.loop import render_sequence
 from rendicom.errors import NoPixelDataError, NoSuchFrameError, RendicomError
-from rendicom.pixels.state_classes import BLENDING_CLASSES
+from rendicom.pixels.state_classes import BLENDING_CLASSES, PLANAR_VIEW
 from rendicom.selection import FrameSelection
 
 if TYPE_CHECKING:
     from rendicom.composition.file_index import FileIndex
-    from rendicom.composition.geometry import Plane
     from rendicom.composition.references import Mentioned
     from rendicom.engine import Instance, PictureRequest
     from rendicom.engine.rendered_image import RenderedImage
@@ -44,31 +44,62 @@ if TYPE_CHECKING:
 
 
 class _Page(NamedTuple):
-    """One frame of a shown image; ``name`` is the stem of its file, or empty."""
+    """One frame of an image that is shown.
 
-    open: Callable[[], Instance]
+    ``image`` is where it lies, a plane for a black one, or the image itself; ``name`` is the stem
+    of a picture's file, or empty.
+    """
+
+    image: Any
     frame: int
     name: str = ""
 
+    def open(self) -> Instance:
+        """Open the image."""
+        if isinstance(self.image, Plane):
+            return blank_image(self.image)
+        if isinstance(self.image, engine.Instance):
+            return self.image
+        return engine.open_instance(readable(self.image))
+
+
+class Pages(NamedTuple):
+    """The images that the pictures of an object show; all of it travels between processes.
+
+    Attributes
+    ----------
+    total
+        Number of the pictures of the object.
+    shown
+        Some of them, by number.
+    """
+
+    total: int
+    shown: Mapping[int, _Page]
+
+    def only(self, numbers: Sequence[int]) -> Pages:
+        """Return those of some pictures."""
+        return Pages(self.total, {each: self.shown[each] for each in numbers})
+
 
 class ComposedObject(HeaderAttributes):
-    """An object as its pictures, which are numbered like frames. Made by `compose_object`."""
+    """An object as its pictures, which are numbered like frames. Made by `ObjectOnImages`."""
 
     def __init__(
         self,
         said: Instance,
-        pages: Sequence[_Page],
+        pages: Pages,
         layers: Layers | None,
         state: PresentationState | None,
         changes: dict[str, Any],
     ) -> None:
         self.header = said.header
-        self._said, self._pages = said, tuple(pages)
+        self._said, self.pages = said, pages
         self._layers, self._state, self._changes = layers, state, changes
-        with pages[0].open() as image:
+        with next(iter(pages.shown.values())).open() as image:
             self.description: PixelDescription = image.description._replace(
-                number_of_frames=len(pages),
-                representative_frame=len(pages) // 2 + 1,
+                number_of_frames=pages.total,
+                representative_frame=pages.total // 2 + 1,
                 frame_durations=(),
             )
 
@@ -82,7 +113,7 @@ class ComposedObject(HeaderAttributes):
 
     def name(self, frame: int) -> str:
         """Return the stem of the file that a picture shows; empty where it shows none."""
-        return self._pages[frame - 1].name
+        return self.pages.shown[frame].name
 
     def picture(
         self,
@@ -96,7 +127,7 @@ class ComposedObject(HeaderAttributes):
         number = request.selection.frame
         if number is not None:
             return encoded(self.displayed(number, options), request, frame=number)
-        chosen = FrameSelection.parse(request.selection.text).numbers(len(self._pages))
+        chosen = FrameSelection.parse(request.selection.text).numbers(self.pages.total)
         numbers = list(chosen)
         return render_sequence(
             lambda index: self.displayed(numbers[index], options),
@@ -107,66 +138,111 @@ class ComposedObject(HeaderAttributes):
 
     def displayed(self, number: int, options: RenderOptions) -> Displayed:
         """Return one picture, not encoded."""
-        if not 1 <= number <= len(self._pages):
+        page = self.pages.shown.get(number)
+        if page is None:
             raise NoSuchFrameError(f"there is no picture {number}")
-        page = self._pages[number - 1]
         with page.open() as image:
             changed = replace(options, **self._changes)
             return image.displayed(page.frame, changed, self._state, self._layers)
 
 
-def compose_object(
-    said: Instance, source: str, among: FileIndex | None, options: RenderOptions
-) -> ComposedObject | None:
-    """Return an object as pictures of the images that it refers to.
+class ObjectOnImages:
+    """An object and what it draws, made once for all of its pictures. Threads may share it.
 
-    If none of these are found, a segmentation is shown in its colors on black, and a dose by the
-    slice of its maximum. None for an object that shows its own pixels.
-
-    Parameters
-    ----------
-    said
-        The open object; it is closed with the result.
-    source
-        Its path or address.
-    among
-        Index of the files that may contain its images.
-    options
-        Rendering options, such as the items to draw.
-
-    Raises
-    ------
-    NoPixelDataError
-        None of its images was found; the hint names them.
-    RendicomError
-        It is damaged.
+    Where none of its images are there, a segmentation is shown in its colors on black, and a dose
+    by the slice of its maximum.
     """
-    check_values(options, 1)
-    mentioned = mentioned_in(said, source)
-    if mentioned.is_volume:
-        return _cut(said, source, mentioned, among)
-    layers, state = _what_is_drawn(said, source, mentioned, among)
-    paths = among.images_for(mentioned) if among is not None else ()
-    pages = [
-        _Page(_opening(path), frame, PurePath(path).stem)
-        for path in paths
-        for frame in _frames(path, layers, state, options)
-    ]
-    if pages:
-        return ComposedObject(said, pages, layers, state, {})
-    if said.sop_class in SEGMENTATIONS:
-        planes = _planes_of(said)
-        blank = [_Page(_blank(plane), 1) for plane in planes]
-        return ComposedObject(said, blank, layers, None, {"layer_opacity": 1.0}) if blank else None
-    if said.sop_class == DOSE:
-        plane = DoseLayer(said, "").plane_of_maximum
-        if plane is None:
+
+    def __init__(
+        self,
+        said: Instance,
+        name: str,
+        reopen: Callable[[], Any],
+        among: FileIndex | None = None,
+    ) -> None:
+        """Take the open object.
+
+        Parameters
+        ----------
+        said
+            It is closed with its pictures.
+        name
+            For messages.
+        reopen
+            Gives the object once more: what `rendicom.open_instance` takes, or an address.
+        among
+            Where its images may lie.
+
+        Raises
+        ------
+        RendicomError
+            It is damaged.
+        """
+        self._said, self._name, self._reopen, self._among = said, name, reopen, among
+
+    def composed(self, options: RenderOptions, pages: Pages | None = None) -> ComposedObject | None:
+        """Return the object as pictures; None for one that shows its own pixels.
+
+        Parameters
+        ----------
+        options
+            What of it is drawn.
+        pages
+            The images, where another process has looked for them already.
+
+        Raises
+        ------
+        NoPixelDataError
+            There is nothing to show; the hint says which images it refers to.
+        RendicomError
+            It is damaged.
+        """
+        check_values(options, 1)
+        if pages is None:
+            pages = self._pages(options)
+        if pages is None:
             return None
-        changes = {"layer_opacity": 1.0, "layer_style": "fill", "legend": True}
-        return ComposedObject(said, [_Page(_blank(plane), 1)], layers, None, changes)
-    if not (mentioned.images or mentioned.frames_of_reference):
-        return None
-    raise _missing(mentioned)
+        is_black = any(isinstance(page.image, Plane) for page in pages.shown.values())
+        changes: dict[str, Any] = {"layer_opacity": 1.0} if is_black else {}
+        if is_black and self._said.sop_class == DOSE:
+            changes |= {"layer_style": "fill", "legend": True}
+        is_volume = self._said.sop_class == PLANAR_VIEW
+        layers, state = (None, None) if is_volume else self._drawn
+        return ComposedObject(self._said, pages, layers, state, changes)
+
+    @cached_property
+    def _mentioned(self) -> Mentioned:
+        return mentioned_in(self._said, self._reopen)
+
+    @cached_property
+    def _drawn(self) -> tuple[Layers | None, PresentationState | None]:
+        """Return what is drawn on the images, and how they are shown."""
+        said, among = self._said, self._among
+        if said.sop_class in BLENDING_CLASSES:
+            blending = blending_at(self._reopen())
+            above = among.paths_of(blending.superimposed) if among is not None else {}
+            layer = BlendingLayer(blending, blending.instance, members_in(tuple(above.values())))
+            return Layers([layer], ()), layer.state
+        if is_presentation_state(said.sop_class):
+            return None, engine.open_presentation(readable(self._reopen()))
+        return Layers([layer_of(said, self._name)], ()), None
+
+    def _pages(self, options: RenderOptions) -> Pages | None:
+        mentioned, said = self._mentioned, self._said
+        paths = self._among.images_for(mentioned) if self._among is not None else ()
+        if mentioned.is_volume:
+            image = _cut(paths, self._reopen(), mentioned)
+            return Pages(1, {1: _Page(image, 1)})
+        layers, state = self._drawn
+        pages = [page for path in paths for page in _pages_of(path, layers, state, options)]
+        if not pages:
+            pages = [_Page(plane, 1) for plane in _black_planes(said)]
+        if pages:
+            return Pages(len(pages), dict(enumerate(_named_apart(pages), 1)))
+        is_own = not (mentioned.images or mentioned.frames_of_reference)
+        if is_own or said.sop_class in (*SEGMENTATIONS, DOSE):
+            return None
+        raise _missing(mentioned)
 
 
 def _missing(mentioned: Mentioned) -> NoPixelDataError:
@@ -176,11 +252,8 @@ def _missing(mentioned: Mentioned) -> NoPixelDataError:
     )
 
 
-def _cut(
-    said: Instance, source: str, mentioned: Mentioned, among: FileIndex | None
-) -> ComposedObject:
+def _cut(paths: Sequence[Any], source: Any, mentioned: Mentioned) -> Instance:
     """Return the picture of a plane through the images that a planar MPR state refers to."""
-    paths = among.images_for(mentioned) if among is not None else ()
     frames = {each.instance: each for each in mentioned.images}
     members = [
         member
@@ -190,51 +263,48 @@ def _cut(
     ]
     if not members:
         raise _missing(mentioned)
-    image = cut_image(planar_view_at(source), members)
-    return ComposedObject(said, [_Page(lambda: image, 1)], None, None, {})
+    return cut_image(planar_view_at(source), members)
 
 
-def _what_is_drawn(
-    said: Instance, source: str, mentioned: Mentioned, among: FileIndex | None
-) -> tuple[Layers | None, PresentationState | None]:
-    if mentioned.is_state:
-        return None, engine.open_presentation(source)
-    if said.sop_class in BLENDING_CLASSES:
-        above = among.paths_of(mentioned.superimposed) if among is not None else {}
-        blending = blending_at(source)
-        layer = BlendingLayer(blending, blending.instance, members_in(tuple(above.values())))
-        return Layers([layer], ()), layer.state
-    return Layers([layer_of(said, PurePath(source).name)], ()), None
-
-
-def _frames(
-    path: str,
+def _pages_of(
+    path: Any,
     layers: Layers | None,
     state: PresentationState | None,
     options: RenderOptions,
-) -> list[int]:
-    """Return the frames of an image that the object applies to."""
+) -> list[_Page]:
+    """Return the frames of an image that the object says something about."""
+    frames: list[int] = []
     try:
         with engine.open_instance(readable(path)) as image:
+            count = image.description.number_of_frames
             if state is not None:
-                count = image.description.number_of_frames
                 uid = image.sop_instance
-                return [each for each in range(1, count + 1) if state.includes(uid, each)]
-            return frames_drawn_on(layers, image, options) if layers is not None else []
+                frames = [each for each in range(1, count + 1) if state.includes(uid, each)]
+            elif layers is not None:
+                frames = frames_drawn_on(layers, image, options)
     except RendicomError:
         return []
+    stem, width = stem_of(path), max(4, len(str(count)))
+    return [_Page(path, each, f"{stem}-{each:0{width}}" if count > 1 else stem) for each in frames]
 
 
-def _opening(path: str) -> Callable[[], Instance]:
-    return lambda: engine.open_instance(readable(path))
+def _named_apart(pages: Sequence[_Page]) -> Iterator[_Page]:
+    """Yield the pages, each with a name of its own: files of two folders may have the same."""
+    used: set[str] = set()
+    for page in pages:
+        names = (page.name, *(f"{page.name}-{number}" for number in range(2, len(pages) + 2)))
+        name = next(each for each in names if not each or each.casefold() not in used)
+        used.add(name.casefold())
+        yield page._replace(name=name)
 
 
-def _blank(plane: Plane) -> Callable[[], Instance]:
-    return lambda: blank_image(plane)
-
-
-def _planes_of(said: Instance) -> list[Plane]:
-    """Return the distinct planes of the frames of a segmentation, in order along their normal."""
+def _black_planes(said: Instance) -> list[Plane]:
+    """Return where an object is shown without its images, along the normal."""
+    if said.sop_class == DOSE:
+        plane = DoseLayer(said, "").plane_of_maximum
+        return [plane] if plane is not None else []
+    if said.sop_class not in SEGMENTATIONS:
+        return []
     found: dict[tuple[float, ...], Plane] = {}
     for plane in Planes(said.header, said.description).all():
         if plane is not None:

@@ -1,4 +1,4 @@
-"""Finds instances in files and folders by their UIDs; headers are read when needed."""
+"""The instances in files, folders and archives by their UIDs: headers are read when needed."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom import engine
-from rendicom.composition.folders import dicom_files, is_folder, readable
+from rendicom.composition.folders import ArchivedFile, files_in, readable
 from rendicom.composition.kinds import is_value_map
 from rendicom.errors import LimitExceededError, RendicomError
 
 if TYPE_CHECKING:
     from rendicom.composition.references import Mentioned
 
+
 _FRAME_OF_REFERENCE = 0x00200052
 _MOST_FILES = 100_000
 
 
 class _Known(NamedTuple):
-    path: str
+    path: str | ArchivedFile
     instance: str
     frame_of_reference: str
     is_image: bool
 
 
 class FileIndex:
-    """The instances in files and folders. Each file is opened once at most, and only if needed."""
+    """The instances in files, folders and archives: opened once, and no more than are needed."""
 
     def __init__(self, places: Sequence[str]) -> None:
         self._unread = _read(places)
         self._known: list[_Known] = []
-        self._paths: dict[str, str] = {}
+        self._paths: dict[str, str | ArchivedFile] = {}
         self._lock = Lock()
 
-    def paths_of(self, uids: Iterable[str]) -> dict[str, str]:
+    def paths_of(self, uids: Iterable[str]) -> dict[str, str | ArchivedFile]:
         """Return the paths of instances, by SOP Instance UID, in the order of ``uids``.
 
         Raises
@@ -49,11 +50,11 @@ class FileIndex:
                 missing.discard(found.instance)
         return {uid: self._paths[uid] for uid in wanted if uid in self._paths}
 
-    def images_for(self, said: Mentioned) -> tuple[str, ...]:
+    def images_for(self, said: Mentioned) -> tuple[str | ArchivedFile, ...]:
         """Return the images that an object refers to, or else those in its frame of reference."""
         found = tuple(self.paths_of(each.instance for each in said.images).values())
         if found:
-            return found if said.is_ordered else tuple(sorted(found))
+            return found if said.is_ordered else tuple(sorted(found, key=_order))
         if not said.frames_of_reference:
             return ()
         with self._lock:
@@ -73,6 +74,11 @@ class FileIndex:
         return found
 
 
+def _order(path: str | ArchivedFile) -> tuple[str, int]:
+    """Return what files are in order of: their paths, and those of archives their places."""
+    return (path, 0) if isinstance(path, str) else (path.archive, path.number)
+
+
 def _read(places: Sequence[str]) -> Iterator[_Known]:
     for number, path in enumerate(files_in(places)):
         if number >= _MOST_FILES:
@@ -90,12 +96,3 @@ def _read(places: Sequence[str]) -> Iterator[_Known]:
                 )
         except RendicomError:
             continue
-
-
-def files_in(places: Iterable[str]) -> Iterator[str]:
-    """Yield the paths of files, and those of the DICOM files in folders."""
-    for place in places:
-        if is_folder(place):
-            yield from dicom_files(place)
-        else:
-            yield place

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import partial
+from pathlib import PurePath
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom import engine
+from rendicom.archives import is_archive, members, open_member
+from rendicom.archives.entries import Inside
 from rendicom.composition.kinds import is_value_map, layer_of
 from rendicom.dicom.folder_walk import Found, walk
 from rendicom.errors import RendicomError, UnsupportedImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
+    from rendicom.archives.entries import Member
     from rendicom.composition.base import Layer
     from rendicom.composition.value_map import SeriesMember
     from rendicom.engine import Instance
+
 
 _SERIES = 0x0020000E
 _MOST_OPEN = 8
@@ -40,11 +45,11 @@ class OpenFiles:
     """Opens instances in files, and keeps those used last open."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Instance] = {}
+        self._open: dict[str | ArchivedFile, Instance] = {}
         self._lock = Lock()
 
-    def instance(self, path: str) -> Instance:
-        """Return the instance in a file; the one unused for longest may be closed."""
+    def instance(self, path: str | ArchivedFile) -> Instance:
+        """Return the instance in a file; others may be closed for it."""
         with self._lock:
             found = self._open.pop(path, None) or engine.open_instance(readable(path))
             self._open[path] = found
@@ -53,8 +58,45 @@ class OpenFiles:
         return found
 
 
+class ArchivedFile(NamedTuple):
+    """A file in an archive: where it lies, and its name there. They sort by their places."""
+
+    archive: str
+    number: int
+    member: Member
+    name: str
+
+
+def files_in(places: Iterable[str]) -> Iterator[str | ArchivedFile]:
+    """Yield the paths of files, and the DICOM files in folders and archives."""
+    for place in places:
+        if is_folder(place):
+            yield from dicom_files(place)
+        elif _is_archive(place):
+            for each in members(place):
+                if isinstance(each, Inside):
+                    yield ArchivedFile(place, each.member.number, each.member, each.name)
+        else:
+            yield place
+
+
+def _is_archive(path: str) -> bool:
+    try:
+        return "://" not in path and is_archive(path)
+    except OSError:
+        return False
+
+
+def stem_of(location: str | ArchivedFile) -> str:
+    """Return the name of a file without its extension."""
+    name = location.name if isinstance(location, ArchivedFile) else location
+    return PurePath(name.replace("\\", "/")).stem
+
+
 def readable(source: Any) -> Any:
-    """Return a source that the engine can open: a path, or an open object of a store."""
+    """Return a source that the engine opens: files of stores and archives as file objects."""
+    if isinstance(source, ArchivedFile):
+        return open_member(source.member, source.archive)
     if isinstance(source, str) and "://" in source:
         from rendicom.storage import open_bytes
 

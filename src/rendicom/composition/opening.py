@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rendicom import engine
 from rendicom.coded_warnings import CodedWarning
 from rendicom.composition.base import BaseFrame
-from rendicom.composition.folders import Gathered, folder_layers, is_folder, readable
+from rendicom.composition.folders import Gathered, files_in, folder_layers, is_folder, readable
 from rendicom.composition.kinds import PLANS, layer_of
 from rendicom.composition.layer_options import options_of
 from rendicom.errors import OptionError
@@ -141,7 +141,7 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
                 plans[name] = instance
                 continue
             if instance.sop_class in BLENDING_CLASSES:
-                found = members_in(images)
+                found = members_in(files_in(images))
                 layers.append(BlendingLayer(blending_at(source), name, found))
                 continue
             layers.append(layer_of(instance, name))

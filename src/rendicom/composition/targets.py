@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom import engine
-from rendicom.composition.file_index import FileIndex, files_in
-from rendicom.composition.folders import OpenFiles, readable
+from rendicom.composition.file_index import FileIndex
+from rendicom.composition.folders import ArchivedFile, OpenFiles, readable
 from rendicom.composition.kinds import (
     DOSE,
     KEY_OBJECTS,
@@ -62,7 +62,7 @@ def images_of(location: str, places: Sequence[str]) -> Said:
         The object cannot be read, or does not refer to images.
     """
     said = mentioned_by(location)
-    images = FileIndex(places).images_for(said)
+    images = tuple(each for each in FileIndex(places).images_for(said) if isinstance(each, str))
     if not images:
         raise OptionError("none of its images was found", hint=f"it refers to {said.told}")
     return Said(images, said.is_state, said.is_volume)
@@ -82,19 +82,19 @@ def mentioned_by(source: Any) -> Mentioned:
         It cannot be read, or does not refer to images.
     """
     with engine.open_instance(readable(source)) as said:
-        return mentioned_in(said, source)
+        return mentioned_in(said, lambda: source)
 
 
-def mentioned_in(said: Instance, source: Any) -> Mentioned:
-    """Return the images that an open object refers to; ``source`` is where it was read from."""
+def mentioned_in(said: Instance, reopen: Callable[[], Any]) -> Mentioned:
+    """Return the images that an open object refers to; ``reopen`` gives its source once more."""
     if said.sop_class in BLENDING_CLASSES:
-        blending = blending_at(source)
+        blending = blending_at(reopen())
         images = tuple(ImageReference(each.instance) for each in blending.base.references)
         return Mentioned(images, blending.superimposed, is_ordered=True)
     if said.sop_class == PLANAR_VIEW:
-        return Mentioned(planar_view_at(source).references, is_volume=True)
+        return Mentioned(planar_view_at(reopen()).references, is_volume=True)
     if is_presentation_state(said.sop_class):
-        state = engine.open_presentation(readable(source))
+        state = engine.open_presentation(readable(reopen()))
         images = tuple(ImageReference(each.instance, each.frames) for each in state.references)
         return Mentioned(images, is_state=True, is_ordered=True)
     references: Iterable[ImageReference | str] = ()
@@ -145,13 +145,13 @@ def _frames_of_reference(said: Instance) -> set[str]:
     return found - {""}
 
 
-def members_in(places: Sequence[str]) -> dict[str, list[SeriesMember]]:
-    """Return the frames of the images in files and folders, by SOP Instance UID."""
+def members_in(places: Iterable[str | ArchivedFile]) -> dict[str, list[SeriesMember]]:
+    """Return the frames of the images in files (``places``), by SOP Instance UID."""
     from rendicom.composition.value_map import members_of
 
     files = OpenFiles()
     found: dict[str, list[SeriesMember]] = {}
-    for path in files_in(places):
+    for path in places:
         try:
             with engine.open_instance(readable(path)) as instance:
                 if is_value_map(instance):

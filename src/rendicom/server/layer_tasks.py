@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rendicom import storage
-from rendicom.composition.composed import ComposedObject, compose_object
+from rendicom.composition.composed import ComposedObject, ObjectOnImages
 from rendicom.composition.dose import DEFAULT_LEVELS
 from rendicom.composition.file_index import FileIndex
 from rendicom.composition.kinds import is_composed
@@ -75,7 +75,8 @@ def _is_alone(request: PictureRequest, instance: Instance) -> bool:
 def _composed(place: InstanceLocation, *images: InstanceLocation) -> ComposedObject:
     said = open_instance(storage.open_bytes(place.location))
     among = FileIndex([each.location for each in images]) if images else None
-    found = compose_object(said, place.location, among, _ANY)
+    name = place.location.rpartition("/")[2]
+    found = ObjectOnImages(said, name, lambda: place.location, among).composed(_ANY)
     if found is None:
         raise NoPixelDataError("the object does not say where its frames lie")
     return found
