@@ -124,10 +124,10 @@ class UnreadableSourceError(RendicomError):
 
     Examples
     --------
-    >>> rendicom.render("missing.dcm")
+    >>> rendicom.render(None)
     Traceback (most recent call last):
         ...
-    rendicom.errors.UnreadableSourceError: there is no such file
+    rendicom.errors.UnreadableSourceError: a source of type NoneType cannot be read: give a...
     """
 
     code = "cannot-read"
@@ -166,7 +166,7 @@ class NoSuchFrameError(RendicomError):
 
     Examples
     --------
-    >>> rendicom.render("ct.dcm", 2)
+    >>> rendicom.render(pathlib.Path("ct.dcm").read_bytes(), 2)
     Traceback (most recent call last):
         ...
     rendicom.errors.NoSuchFrameError: there is no frame 2: the instance has 1 frame

@@ -332,6 +332,15 @@ class RenderOptions(_Hashed):
             **{known[name].attribute: known[name].parse(text) for name, text in texts.items()}
         )
 
+    def _changed(self) -> list[Parameter]:
+        known = parameters().values()
+        return [each for each in known if getattr(self, each.attribute) != each.default]
+
+    def __repr__(self) -> str:
+        """Return the call that makes them, with the fields that differ from the defaults."""
+        given = (f"{each.attribute}={getattr(self, each.attribute)!r}" for each in self._changed())
+        return f"RenderOptions({', '.join(given)})"
+
     def canonical(self) -> str:
         """Return what differs from the defaults as the query part of a URL.
 
@@ -339,11 +348,7 @@ class RenderOptions(_Hashed):
         """
         from urllib.parse import quote, urlencode
 
-        pairs = [
-            (parameter.name, _text(getattr(self, parameter.attribute)))
-            for parameter in parameters().values()
-            if getattr(self, parameter.attribute) != parameter.default
-        ]
+        pairs = [(each.name, _text(getattr(self, each.attribute))) for each in self._changed()]
         return urlencode(pairs, safe=",:", quote_via=quote)
 
     def cache_key(self) -> str:

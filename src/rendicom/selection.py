@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rendicom.errors import NoSuchFrameError, OptionError
+from rendicom.views import shown
 
 
 class Selection(NamedTuple):
@@ -54,6 +55,8 @@ class FrameSelection:
     @classmethod
     def parse(cls, text: str) -> FrameSelection:
         """Read the text form; raise OptionError on anything else."""
+        if not isinstance(text, str):
+            raise OptionError(f"frames {shown(text)} are not text such as '7', '1-10,15' or 'all'")
         if text == "all":
             return cls()
         return cls(tuple(_range(part, text) for part in text.split(",")))

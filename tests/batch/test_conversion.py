@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,13 @@ def test_the_command_goes_on_where_the_library_was(archive: Path, tmp_path: Path
     ({"engine": "inline", "timeout": 3.0}, "timeout"),
     ({"manifest": None, "resume": True}, "resume"),
     ({"manifest": "table.xls"}, "table.xls"),
+    ({"existing": "ask"}, "existing 'ask' is not one of overwrite, skip, fail"),
+    ({"timeout": 0}, "timeout 0 is not"), ({"timeout": -1}, "timeout -1 is not"),
+    ({"timeout": "soon"}, "timeout: 'soon' is not a number"),
+    ({"jobs": 0}, "jobs 0 is not"), ({"jobs": "2"}, "jobs '2' is not"),
+    ({"jobs": 1.5}, "jobs 1.5 is not"), ({"frames": 1}, "frames 1 are not text"),
+    ({"format": None}, "format None is not one of"), ({"options": {}}, "type dict are not"),
+    ({"on_result": 3}, "on_result 3 cannot be called"), ({"series": "one"}, "series 'one'"),
 ])  # fmt: skip
 def test_wrong_arguments_convert_nothing(
     archive: Path, tmp_path: Path, arguments: dict[str, object], word: str
@@ -100,6 +108,26 @@ def test_wrong_arguments_convert_nothing(
     with pytest.raises(rendicom.RendicomError, match=word):
         rendicom.convert(archive, tmp_path / "out", **arguments)  # type: ignore[arg-type]
     assert pictures(tmp_path / "out") == {}
+
+
+@pytest.mark.parametrize("call", [
+    lambda: rendicom.convert(None, "out"),  # type: ignore[arg-type]
+    lambda: rendicom.convert("archive", None),  # type: ignore[arg-type]
+    lambda: rendicom.convert("archive", ["out"]),  # type: ignore[arg-type]
+    lambda: rendicom.convert(["archive", 3], "out"),  # type: ignore[list-item]
+    lambda: rendicom.dataset(None),  # type: ignore[arg-type]
+    lambda: rendicom.dataset("archive", options={}),  # type: ignore[arg-type]
+])  # fmt: skip
+def test_what_is_no_path_is_an_option_error(call: Callable[[], object]) -> None:
+    with pytest.raises(rendicom.OptionError, match=r"path|RenderOptions"):
+        call()
+
+
+def test_one_modality_may_be_a_text(archive: Path, tmp_path: Path) -> None:
+    (archive / "three.dcm").write_bytes(image(FRAME, modality="MR"))
+    made = rendicom.convert(archive, tmp_path / "out", modality="MR", engine="inline")
+    assert made.written == 1
+    assert len(rendicom.dataset(archive, modality="MR")) == 1
 
 
 def test_the_name_of_one_picture_is_no_folder(archive: Path, tmp_path: Path) -> None:

@@ -44,6 +44,14 @@ def test_items_in_order(archive: Path) -> None:
             frames[wrong]
 
 
+@pytest.mark.parametrize("values", ["display", "stored", "modality"])
+def test_arrays_may_be_written_to(archive: Path, values: str) -> None:
+    frames = rendicom.dataset(archive / "a.dcm", values=values)
+    kept = frames[0][0].copy()
+    frames[0][0][...] = 0
+    assert np.array_equal(frames[0][0], kept)
+
+
 def test_values_and_options(archive: Path) -> None:
     (units, _), *_ = rendicom.dataset(archive / "a.dcm", values="modality")
     assert units.dtype == np.float32
@@ -72,6 +80,6 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert (len(frames), list(frames)) == (0, [])
     missing = rendicom.dataset(tmp_path / "missing")
     assert (len(missing), len(missing.failures)) == (0, 1)
-    assert "1 sources failed" in repr(missing)
+    assert "1 not listed" in repr(missing)
     with pytest.raises(rendicom.OptionError):
         rendicom.dataset(tmp_path, modality=["no modality at all"])

@@ -54,7 +54,7 @@ def test_what_is_no_engine(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["local", "threads", "inline", "dask"])
 def test_no_jobs(name: str) -> None:
-    with pytest.raises(OptionError, match="jobs 0 is not a number from 1"):
+    with pytest.raises(OptionError, match="jobs 0 is not a whole number from 1"):
         open_executor(name, jobs=0)
 
 

@@ -197,8 +197,9 @@ def test_a_forbidden_file_is_unreadable(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_is_no_binary_file_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(UnreadableSourceError, match="binary"):
         open_source(io.StringIO("text"))  # type: ignore[arg-type]
-    with pytest.raises(UnreadableSourceError, match="neither"):
-        open_source(7)  # type: ignore[arg-type]
+    for other in (7, None, []):
+        with pytest.raises(UnreadableSourceError, match=r"type \w+ cannot be read: give a path"):
+            open_source(other)  # type: ignore[arg-type]
     closed: BinaryIO = io.BytesIO(b"x")
     closed.close()
     with pytest.raises(UnreadableSourceError, match="closed"):
@@ -216,6 +217,14 @@ def test_a_stream_closed_by_its_owner_is_unreadable(tmp_path: Path) -> None:
     source.close()
     with pytest.raises(UnreadableSourceError, match="source is closed"):
         source.read(4_000_000, 4)
+
+
+@pytest.mark.parametrize("method", ["read", "view"])
+def test_bytes_of_a_closed_source_are_not_empty_ones(method: str, tmp_path: Path) -> None:
+    source = open_source(b"bytes")
+    source.close()
+    with pytest.raises(UnreadableSourceError, match="source is closed"):
+        getattr(source, method)(0, 2)
 
 
 def test_a_failing_disk_is_an_unreadable_source(

@@ -119,6 +119,16 @@ def test_errors_name_the_frame() -> None:
     assert str(caught.value).startswith("frame 2: ")
 
 
+def test_the_traceback_names_the_file_and_the_message_does_not(tmp_path: Path) -> None:
+    (tmp_path / "cut.dcm").write_bytes(image(np.zeros((4, 4), np.uint8))[:-9])
+    for name in ("none.dcm", "cut.dcm"):
+        path = tmp_path / name
+        with pytest.raises(rendicom.RendicomError) as caught:
+            rendicom.render(path, options=rendicom.RenderOptions(strict=True))
+        assert caught.value.__notes__ == [f"source: {path}"]
+        assert name not in str(caught.value)
+
+
 def test_errors_travel_between_processes() -> None:
     error = rendicom.CorruptDataError("it is broken", hint="mend it", frame=3)
     copy = pickle.loads(pickle.dumps(error))

@@ -37,12 +37,23 @@ def test_a_name_of_another_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(rendicom.OptionError, match="image/png") as caught:
         picture(GRAY).save(tmp_path / "a.jpg")
     assert "image/jpeg" in caught.value.hint
+    for name in ("a.dcm", "a.pgn", "a.txt", "a.2d"):
+        with pytest.raises(rendicom.OptionError, match="is not a name for image/png") as caught:
+            picture(GRAY).save(tmp_path / name)
+        assert caught.value.hint == "the extension of image/png is .png"
     picture(GRAY).save(tmp_path / "no extension")
-    assert [each.name for each in tmp_path.iterdir()] == ["no extension"]
+    picture(GRAY).save(tmp_path / "1.2.840.10008")
+    assert {each.name for each in tmp_path.iterdir()} == {"no extension", "1.2.840.10008"}
+
+
+def test_every_format_is_saved_under_its_extensions(tmp_path: Path) -> None:
+    for each in formats().values():
+        for extension in each.extensions:
+            picture(GRAY, each.media_type).save(tmp_path / f"a{extension}".upper())
 
 
 def test_a_dicom_file_is_never_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "ct.dcm"
+    path = tmp_path / "IM0001"
     path.write_bytes(image(GRAY))
     with pytest.raises(rendicom.RendicomError, match="DICOM"):
         picture(GRAY).save(path)

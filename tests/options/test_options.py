@@ -202,3 +202,11 @@ def test_options_are_hashable_and_frozen() -> None:
     assert hash(RenderOptions(window=Window(1, 2))) == hash(RenderOptions(window=Window(1, 2)))
     with pytest.raises(AttributeError):
         RenderOptions().quality = 3  # type: ignore[misc]
+
+
+def test_what_is_shown_makes_equal_options() -> None:
+    options = RenderOptions(window=(40, 400), invert=True, layer_style=("fill",), max_size=64)
+    names = {each.__name__: each for each in (RenderOptions, Window, Viewport, Voi)}
+    assert eval(repr(options), names) == options  # noqa: S307 - our own text
+    assert repr(RenderOptions()) == "RenderOptions()"
+    assert "quality" not in repr(options)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from rendicom.batch.counters import Counters
 from rendicom.batch.executors import end_now, open_executor, width
@@ -17,12 +17,13 @@ from rendicom.batch.output_formats import output_format_named, output_format_of_
 from rendicom.batch.output_paths import find
 from rendicom.batch.run import Run
 from rendicom.batch.shards import NO_CLUSTER, open_shards
-from rendicom.batch.sources import is_folder_like
+from rendicom.batch.sources import is_folder_like, paths_of
 from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import OptionError, RendicomError
 from rendicom.options import RenderOptions
 from rendicom.selection import FrameSelection
-from rendicom.storage import join, version_of
+from rendicom.storage import Existing, join, version_of
+from rendicom.views import read_integer, read_number, shown
 from rendicom.workers.cpu_count import default_jobs
 
 if TYPE_CHECKING:
@@ -161,8 +162,8 @@ def convert(
     2
     """
     began = monotonic()
-    sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-    paths, folder = [os.fspath(each) for each in sources], os.fspath(target)
+    _check(target, options, existing, jobs, timeout, on_result)
+    paths, folder = paths_of(source), os.fspath(target)
     file_format = output_format_named(format)
     is_alone = len(paths) == 1 and not is_folder_like(paths[0])
     if is_alone and not os.path.isdir(folder) and _names_picture(folder):
@@ -188,7 +189,7 @@ def convert(
         counters.done_before += 1
 
     with ExitStack() as stack:
-        opened, executor = open_executor(engine, jobs=jobs or default_jobs())
+        opened, executor = open_executor(engine, jobs=default_jobs() if jobs is None else jobs)
         stack.enter_context(_ended(executor))
         if timeout is not None and not opened.has_own_processes:
             raise OptionError(f"timeout needs worker processes, which engine {engine} has not")
@@ -252,6 +253,30 @@ def convert(
         manifest=place,
         failures=tuple(failures),
     )
+
+
+def _check(
+    target: object,
+    options: object,
+    existing: object,
+    jobs: object,
+    timeout: object,
+    on_result: object,
+) -> None:
+    """Refuse arguments that would be found wrong by the workers, or not at all."""
+    if not isinstance(target, (str, os.PathLike)):
+        raise OptionError(f"target {shown(target)} is not a path")
+    if not isinstance(options, RenderOptions):
+        raise OptionError(f"options {shown(options)} are not RenderOptions")
+    if existing not in get_args(Existing):
+        known = ", ".join(get_args(Existing))
+        raise OptionError(f"existing {shown(existing)} is not one of {known}")
+    if jobs is not None and (isinstance(jobs, str) or read_integer(jobs) is None):
+        raise OptionError(f"jobs {shown(jobs)} is not a whole number from 1")
+    if timeout is not None and read_number(timeout, what="timeout") <= 0:
+        raise OptionError(f"timeout {shown(timeout)} is not a number of seconds above 0")
+    if on_result is not None and not callable(on_result):
+        raise OptionError(f"on_result {shown(on_result)} cannot be called")
 
 
 def places_among(sources: Sequence[str]) -> tuple[str, ...]:

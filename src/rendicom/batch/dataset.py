@@ -13,11 +13,12 @@ from rendicom.batch.filters import Filters
 from rendicom.batch.identity import InstanceSummary, identity_of
 from rendicom.batch.outcomes import Failed, Ignored, failure
 from rendicom.batch.output_paths import find
-from rendicom.batch.sources import open_unit
+from rendicom.batch.sources import open_unit, paths_of
 from rendicom.batch.units import Unit
 from rendicom.engine import open_instance
-from rendicom.errors import NotDicomError, RendicomError, UnreadableSourceError
+from rendicom.errors import NotDicomError, OptionError, RendicomError, UnreadableSourceError
 from rendicom.options import RenderOptions
+from rendicom.views import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,10 +38,10 @@ class _Listed(NamedTuple):
 class FrameDataset(Sequence["Item"]):
     """Frames of DICOM images by position: a map-style dataset, as PyTorch's ``DataLoader`` takes.
 
-    Each item is an array as `Instance.display` returns it, and a row: a mapping with ``source``,
-    ``frame`` (from 1), ``frames``, ``modality``, ``study_instance_uid``, ``series_instance_uid``
-    and ``sop_instance_uid``; no value is a patient's. Items are decoded when asked for, in the
-    asking process; nothing is kept open, and the dataset pickles.
+    Each item is an array of its own, as `Instance.display` returns it, and a row: a mapping with
+    ``source``, ``frame`` (from 1), ``frames``, ``modality``, ``study_instance_uid``,
+    ``series_instance_uid`` and ``sop_instance_uid``; no value is a patient's. Items are decoded
+    when asked for, in the asking process; nothing is kept open, and the dataset pickles.
 
     Attributes
     ----------
@@ -66,7 +67,7 @@ class FrameDataset(Sequence["Item"]):
         return self._ends[-1] if self._ends else 0
 
     def __repr__(self) -> str:
-        failed = f", {len(self.failures)} sources failed" if self.failures else ""
+        failed = f", {len(self.failures)} not listed" if self.failures else ""
         return f"<FrameDataset of {len(self)} frames of {len(self._listed)} instances{failed}>"
 
     @overload
@@ -86,7 +87,9 @@ class FrameDataset(Sequence["Item"]):
             return [self[each] for each in range(len(self))[index]]
         row = self.row(index)
         with open_instance(open_unit(self._at(index)[0].unit), threads=1) as instance:
-            return instance.display(row["frame"], self._options), row
+            array = instance.display(row["frame"], self._options)
+            # Stored values may be a view of the bytes of the file, which tensors must not share.
+            return array if array.flags.writeable else array.copy(), row
 
     def row(self, index: int) -> dict[str, Any]:
         """Return the metadata of an item without decoding it."""
@@ -147,13 +150,15 @@ def dataset(
     >>> array.dtype, row["modality"]
     (dtype('float32'), 'CT')
     """
-    sources = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    paths = paths_of(source)
+    if not isinstance(options, RenderOptions):
+        raise OptionError(f"options {shown(options)} are not RenderOptions")
     filters = Filters.parse(modality=modality, series=series, skip_burned_in=skip_burned_in)
     if values is not None:
         options = replace(options, values=values)
     listed: list[_Listed] = []
     failures: list[Failed] = []
-    for entry in find([os.fspath(each) for each in sources], os.devnull, extension=""):
+    for entry in find(paths, os.devnull, extension=""):
         if isinstance(entry, Ignored):
             continue
         if not isinstance(entry, Unit):

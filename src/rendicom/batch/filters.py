@@ -76,7 +76,8 @@ class Filters(NamedTuple):
 
 
 def _split(texts: Iterable[str]) -> Iterator[str]:
-    return (value.strip() for text in texts for value in text.split(","))
+    each = (texts,) if isinstance(texts, str) else texts
+    return (value.strip() for text in each for value in text.split(","))
 
 
 def _modality(text: str) -> str:

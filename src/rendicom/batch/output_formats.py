@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rendicom.encode import format_named, format_of_extension
 from rendicom.errors import OptionError
+from rendicom.views import shown
 
 if TYPE_CHECKING:
     from rendicom.documents import DocumentFormat
@@ -36,7 +37,7 @@ def output_format_named(name: str) -> OutputFormat:
     OptionError
         The name is unknown; the message lists all.
     """
-    wanted = name.lower()
+    wanted = str(name).lower()
     try:
         return format_named(wanted)
     except OptionError:
@@ -45,7 +46,7 @@ def output_format_named(name: str) -> OutputFormat:
         found = document_format_named(wanted) or output_format_of_extension(f".{wanted}")
         if found is None:
             known = ", ".join(output_format_names())
-            raise OptionError(f"format {name!r} is not one of {known}") from None
+            raise OptionError(f"format {shown(name)} is not one of {known}") from None
         return found
 
 

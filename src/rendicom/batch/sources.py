@@ -11,7 +11,8 @@ from rendicom.batch.outcomes import Ignored
 from rendicom.batch.units import Unit
 from rendicom.dicom.file_kind import look
 from rendicom.dicom.folder_walk import Unreadable
-from rendicom.errors import UnreadableSourceError
+from rendicom.errors import OptionError, UnreadableSourceError
+from rendicom.views import shown
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -22,6 +23,23 @@ SourceKind = Literal["folder", "archive", "directory", "prefix", "object", "file
 """``directory`` is a DICOMDIR; ``prefix`` and ``object`` are addresses of many and of one."""
 
 STREAM = "-"
+
+
+def paths_of(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Return the paths and addresses that a caller named, one or several.
+
+    Raises
+    ------
+    OptionError
+        Something else is among them.
+    """
+    try:
+        several = (source,) if isinstance(source, (str, os.PathLike)) else source
+        return [os.fsdecode(each) for each in several]
+    except TypeError:
+        raise OptionError(
+            f"source {shown(source)} is not a path, nor are all of its items paths"
+        ) from None
 
 
 def open_unit(unit: Unit, *, base: str = "") -> str | BinaryIO:

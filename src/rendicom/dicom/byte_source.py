@@ -83,28 +83,35 @@ def open_source(
 class BufferSource:
     """Bytes in memory."""
 
-    __slots__ = ("bytes_read", "data", "size")
+    __slots__ = ("_is_closed", "bytes_read", "data", "size")
 
     def __init__(self, data: bytes | memoryview, *, bytes_read: int = 0) -> None:
         self.data = data
         self.size = len(data)
         self.bytes_read = bytes_read
+        self._is_closed = False
 
     def read(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from ``offset``; fewer, or none, behind the end."""
         if offset < 0 or length <= 0:
             return b""
+        self._check_open()
         return bytes(self.data[offset : offset + length])
 
     def view(self, offset: int, length: int) -> bytes | memoryview:
         """Return what `read` returns, without a copy."""
         if offset < 0 or length <= 0:
             return b""
+        self._check_open()
         return memoryview(self.data)[offset : offset + length]
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise UnreadableSourceError("the source is closed")
 
     def close(self) -> None:
         """Release the bytes."""
-        self.data, self.size = b"", 0
+        self.data, self.size, self._is_closed = b"", 0, True
 
 
 class _FileSource:
@@ -261,8 +268,10 @@ def _read_descriptor(descriptor: int, status: os.stat_result, max_bytes: int) ->
 
 def _open_stream(stream: BinaryIO, max_bytes: int) -> ByteSource:
     if not hasattr(stream, "read"):
-        kind = type(stream).__name__
-        raise UnreadableSourceError(f"a {kind} is neither a path, nor bytes, nor a file object")
+        raise UnreadableSourceError(
+            f"a source of type {type(stream).__name__} cannot be read: give a path, bytes, a binary"
+            " file object or a pydicom Dataset"
+        )
     try:
         if not (hasattr(stream, "seekable") and stream.seekable()):
             data = _read_all(stream.read, max_bytes)

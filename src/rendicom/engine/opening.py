@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from rendicom.dicom.byte_source import BufferSource, open_source
 from rendicom.dicom.header import header_of_dataset, read_header
 from rendicom.engine.instance import Instance
-from rendicom.errors import LimitExceededError, OptionError, typed_memory_error
+from rendicom.errors import LimitExceededError, OptionError, RendicomError, typed_memory_error
 from rendicom.options import RenderOptions
 from rendicom.views import read_integer, shown
 
@@ -55,17 +55,28 @@ def open_instance(
     more: dict[str, Any] = {"open_layers": open_layers, "threads": threads}
     if _is_dataset(source):
         return Instance(header_of_dataset(source), **more)
-    opened = open_source(source)
+    opened = None
     try:
+        opened = open_source(source)
         instance = Instance(read_header(opened), opened, **more)
-    except BaseException:
-        opened.close()
+    except BaseException as error:
+        if opened is not None:
+            opened.close()
+        _name_source(error, source)
         raise
     if isinstance(source, (str, os.PathLike)):
         instance.reopen = _reopened, os.path.abspath(source), more  # noqa: PTH100 - cheap
     elif isinstance(source, bytes):
         instance.reopen = _reopened, source, more
     return instance
+
+
+def _name_source(error: BaseException, source: object) -> None:
+    """Name the path in the traceback of an error whose message leaves that to the doors."""
+    if isinstance(error, RendicomError) and isinstance(source, (str, os.PathLike)):
+        note = f"source: {os.fspath(source)}"
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
 
 
 def _reopened(source: str | bytes, more: dict[str, Any]) -> Instance:
@@ -151,5 +162,9 @@ def render(
     <RenderedImage image/png, 128 x 128, ... bytes>
     >>> picture.save("ct.png")
     """
-    with open_instance(source, threads=threads) as instance:
-        return instance.render(frame, options, media_type)
+    try:
+        with open_instance(source, threads=threads) as instance:
+            return instance.render(frame, options, media_type)
+    except RendicomError as error:
+        _name_source(error, source)
+        raise

@@ -99,7 +99,7 @@ class RenderedImage:
         Raises
         ------
         OptionError
-            The extension belongs to another format.
+            The extension is not one of the media type.
         OutputExistsError, UnwritableOutputError
 
         Examples
@@ -112,11 +112,14 @@ class RenderedImage:
         from rendicom.engine.picture_file import may_write, write_picture
 
         location = os.fspath(path)
-        named = format_of_extension(PurePath(location).suffix)
-        if named is not None and named is not format_of_media_type(self.media_type):
+        suffix = PurePath(location).suffix
+        own, named = format_of_media_type(self.media_type), format_of_extension(suffix)
+        # A UID ends in a number, which is no extension.
+        if named is not own and not suffix[1:].isdecimal() and suffix:
+            says = f"render it with media_type={named.media_type!r}" if named else ""
             raise OptionError(
                 f"{location} is not a name for {self.media_type}",
-                hint=f"render it with media_type={named.media_type!r}",
+                hint=says or f"the extension of {self.media_type} is {own.extensions[0]}",
             )
         may_write(location, "overwrite")
         write_picture(location, self.data)

@@ -111,7 +111,7 @@ def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
         ]
         raise OptionError(f"engine {text!r} is not one of {', '.join(sorted(forms))}")
     if jobs < 1:
-        raise OptionError(f"jobs {jobs} is not a number from 1")
+        raise OptionError(f"jobs {jobs} is not a whole number from 1")
     if not engine.is_available:
         raise OptionError(f"engine {name} is not installed", hint=engine.install)
     return engine, engine.open(jobs=jobs, address=address)
