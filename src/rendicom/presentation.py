@@ -174,7 +174,7 @@ class Subtraction(NamedTuple):
     offset
         How much earlier that one is.
     is_reversed
-        Masks run backwards from there, as frames run forwards from the first of their range.
+        Masks run backwards from there, as frames run forwards from the first of all ranges.
     averaged
         Frames of the range, from the shown one on, whose mean the mask is subtracted from.
     share
@@ -197,7 +197,8 @@ class Subtraction(NamedTuple):
         found = self._range_of(instance, frame)
         if found is None:
             return ()
-        passed = 2 * (frame - found[0]) if self.is_reversed else 0
+        first = self.ranges[0][0] if self.ranges else found[0]
+        passed = 2 * (frame - first) if self.is_reversed else 0
         mask = frame - self.offset - passed
         return self.masks or ((mask,) if mask > 0 else ())
 

@@ -111,7 +111,7 @@ def test_the_input_whose_geometry_is_displayed_is_at_the_bottom(study):
     ("kind", "limits", "is_seen"),
     [
         ("RANGE_INCL", (50, 180), lambda v: (v >= 50) & (v <= 180)),
-        ("RANGE_EXCL", (50, 180), lambda v: (v < 50) | (v > 180)),
+        ("RANGE_EXCL", (50, 180), lambda v: (v <= 50) | (v >= 180)),
         ("GREATER_OR_EQUAL", (90,), lambda v: v >= 90),
         ("GREATER_THAN", (90,), lambda v: v > 90),
         ("LESS_OR_EQUAL", (90,), lambda v: v <= 90),
@@ -153,3 +153,57 @@ def test_an_image_between_two_slices_far_apart_is_between_them(tmp_path):
     ds.AdvancedBlendingSequence[1].ReferencedImageSequence = [reference(each) for each in pets]
     expected = 50 + 0.5 * (40 + 40 * 1.4 / 2.8)
     np.testing.assert_allclose(shown(tmp_path, ds, base), expected, atol=1.01)
+
+
+@pytest.mark.parametrize("opacity", [0.0, 0.25, 1.0])
+def test_padding_of_the_input_at_the_bottom_leaves_the_other(study, opacity):
+    """PS3.4 N.2.6: padding of one input leaves the other, and padding of both is black."""
+    folder, images, values = study
+    paddings = [np.zeros((9, 12), bool), np.zeros((9, 12), bool)]
+    paddings[0][2:6, 3:9] = paddings[1][4:8, 1:7] = True
+    for number, where in enumerate(paddings):
+        stored = np.where(where, -7, values[number])
+        images[number].PixelPaddingValue = -7
+        images[number].PixelData = stored.astype("<i2").tobytes()
+        (folder / f"{number}.dcm").write_bytes(as_bytes(images[number]))
+    both = opacity * values[0] + (1 - opacity) * values[1]
+    expected = np.select(
+        [paddings[0] & paddings[1], paddings[0], paddings[1]], [0, values[1], values[0]], both
+    )
+    ds = state(images[:2], [step([1, 2], "FOREGROUND", opacity)])
+    np.testing.assert_allclose(shown(folder, ds, images[0]), expected, atol=1.01)
+    ds = state(images, [step([1, 2], "FOREGROUND", opacity, result=4), step([4, 3])])
+    result = np.where(paddings[0] & paddings[1], values[2], (expected + values[2]) / 2)
+    np.testing.assert_allclose(shown(folder, ds, images[0]), result, atol=1.51)
+    equal = state(images, [step([1, 2, 3])])
+    weights = np.stack([~paddings[0], ~paddings[1], np.ones((9, 12))])
+    result = (weights * np.stack(values)).sum(axis=0) / weights.sum(axis=0)
+    np.testing.assert_allclose(shown(folder, equal, images[0]), result, atol=1.51)
+
+
+def test_a_pixel_is_seen_if_it_passes_one_of_several_thresholds(study):
+    folder, images, values = study
+    parts = [
+        item(ThresholdType=kind, ThresholdValueSequence=[item(ThresholdValue=x) for x in limits])
+        for kind, limits in (("LESS_THAN", (60.0,)), ("RANGE_INCL", (120.0, 200.0)))
+    ]
+
+    def passes(v):
+        return (v < 60) | ((v >= 120) & (v <= 200))
+
+    for number in (1, 2):
+        ds = state(images[:2], [step([1, 2], "FOREGROUND", 0.25)])
+        ds.AdvancedBlendingSequence[number - 1].ThresholdSequence = parts
+        seen = [np.ones((9, 12), bool), np.ones((9, 12), bool)]
+        seen[number - 1] = passes(values[number - 1])
+        expected = np.select(
+            [seen[0] & seen[1], seen[0], seen[1]],
+            [0.25 * values[0] + 0.75 * values[1], values[0], values[1]], 0,
+        )  # fmt: skip
+        np.testing.assert_allclose(shown(folder, ds, images[0]), expected, atol=1.01)
+
+
+def test_one_input_is_shown_alone(study):
+    folder, images, values = study
+    ds = state(images[:1], [step([1])])
+    np.testing.assert_allclose(shown(folder, ds, images[0]), values[0], atol=1.01)

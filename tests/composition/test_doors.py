@@ -130,7 +130,7 @@ def test_contours_of_all_kinds(doors, oblique_study, refers):
     one, said = doors.drawn(image, made, layer_items="2, ring", **FILL)
     np.testing.assert_allclose(one, expected, atol=2)
     assert not said
-    found = doors.shown(made, "ct", "pt", **FILL)
+    found = doors.shown(made, "ct", "pt", by_place=not refers, **FILL)
     assert [name for name in found if name.startswith("ct")] == ["ct3", "ct4"]
     assert len(found) == 2 or not refers
     np.testing.assert_array_equal(found["ct3"], picture)

@@ -169,7 +169,7 @@ def convert_frames(instance: Subject, job: Job, frames: tuple[int, ...]) -> Outc
 
 def _render(instance: Subject, job: Job, frames: tuple[int, ...]) -> RenderedImage | None:
     """Return the picture; None for an image that the object does not refer to."""
-    from rendicom.engine import PictureRequest
+    from rendicom.engine import Instance, PictureRequest
 
     selection = FrameSelection.of(frames).selection
     request = PictureRequest(selection, job.options, job.format.media_type)
@@ -189,11 +189,12 @@ def _render(instance: Subject, job: Job, frames: tuple[int, ...]) -> RenderedIma
             if job.on and not all(state.includes(instance.sop_instance, each) for each in frames):
                 return None
             more["presentation"] = state
-        if job.on and not any(
-            layers.of_frame(instance.header, instance.description, each, job.options).drawn
-            for each in frames
+        # Pixels of images that get no picture are not read.
+        if (
+            job.on
+            and isinstance(instance, Instance)
+            and not layers.draws_on(instance, frames, job.options)
         ):
-            # Pixels of images that get no picture are not read.
             return None
     image = instance.picture(request, **more)
     return None if job.on and job.layers and not image.layers else image

@@ -75,12 +75,13 @@ class AnnotationLayer:
         elif base.plane is None or base.plane.frame_of_reference != self._frame_of_reference:
             problem = base.problem or "it is in another frame of reference than the image"
             return Contribution(warning=problem)
+        wanted = [each for each in self._groups if is_wanted(each.number, each.label, options)]
+        if not wanted:
+            return Contribution(warning="none of its groups is requested")
         pieces: list[Piece] = []
         items: list[DrawnItem] = []
         drawn, warning = 0, ""
-        for group in self._groups:
-            if not is_wanted(group.number, group.label, options):
-                continue
+        for group in wanted:
             placed = self._placed(group, base)
             near = _near(group.kind, placed, group.starts, base.shape)
             if not near.size:

@@ -10,17 +10,17 @@ from rendicom.composition.planes import Planes
 if TYPE_CHECKING:
     from rendicom.composition.geometry import Plane
     from rendicom.composition.layer_options import LayerOptions
-    from rendicom.dicom.header import Header
     from rendicom.rendering.layers import (
         ColourBar,
         IsoLines,
+        LayeredImage,
         LayerLabel,
         LayerMask,
         LayerPath,
         LegendRow,
         ValueLayer,
     )
-    from rendicom.values import DrawnItem, PixelDescription
+    from rendicom.values import DrawnItem
 
     Piece = LayerMask | ValueLayer | IsoLines | LayerPath | LayerLabel
 
@@ -33,8 +33,10 @@ _INSTANCE, _SERIES = 0x00080018, 0x0020000E
 class BaseFrame:
     """One frame that is drawn on."""
 
-    def __init__(self, header: Header, description: PixelDescription, frame: int) -> None:
+    def __init__(self, image: LayeredImage, frame: int) -> None:
+        header, description = image.header, image.description
         attributes = header.attributes
+        self.image = image
         self.instance = attributes.text(_INSTANCE)
         self.series = attributes.text(_SERIES)
         self.frame = frame

@@ -21,12 +21,11 @@ from rendicom.values import DrawnLayer
 
 if TYPE_CHECKING:
     from rendicom.composition.base import Layer
-    from rendicom.dicom.header import Header
     from rendicom.engine import Instance
     from rendicom.engine.rendered_image import RenderedImage
     from rendicom.pixels.blendings import Blending
     from rendicom.presentation import PresentationState
-    from rendicom.values import PixelDescription
+    from rendicom.rendering.layers import LayeredImage
 
 _DEFAULT_OPTIONS = RenderOptions()
 
@@ -45,7 +44,7 @@ class Layers:
         self._layers, self._instances = tuple(layers), tuple(instances)
         self._numbers, self._count = tuple(numbers), count
         # Runs ask whether something is drawn before they draw it.
-        self._last: tuple[Header, int, RenderOptions, LayersOfFrame] | None = None
+        self._last: tuple[LayeredImage, int, RenderOptions, LayersOfFrame] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -64,14 +63,16 @@ class Layers:
         for instance in self._instances:
             instance.close()
 
-    def of_frame(
-        self, header: Header, description: PixelDescription, frame: int, options: RenderOptions
-    ) -> LayersOfFrame:
+    def draws_on(self, image: LayeredImage, frames: Sequence[int], options: RenderOptions) -> bool:
+        """Tell whether there is something on one of the frames of an image."""
+        return any(self.of_frame(image, each, options).drawn for each in frames)
+
+    def of_frame(self, image: LayeredImage, frame: int, options: RenderOptions) -> LayersOfFrame:
         """Return the layers of one frame of an image."""
         last = self._last
-        if last is not None and last[0] is header and last[1:3] == (frame, options):
+        if last is not None and last[0] is image and last[1:3] == (frame, options):
             return last[3]
-        base = BaseFrame(header, description, frame)
+        base = BaseFrame(image, frame)
         pieces: list[Any] = []
         legend: list[Any] = []
         drawn, warnings = [], []
@@ -89,7 +90,7 @@ class Layers:
                 legend += found.legend if options.legend else ()
         stack = LayerStack(tuple(pieces), tuple(legend))
         over = LayersOfFrame(stack, tuple(drawn), tuple(warnings))
-        self._last = (header, frame, options, over)
+        self._last = (image, frame, options, over)
         return over
 
 

@@ -57,7 +57,8 @@ class PlanarView(NamedTuple):
     size
         Height and width in millimeters.
     thickness
-        Of a slab around the plane, in millimeters; 0 for a thin view.
+        Of a slab, in millimeters, half of it on each side of the plane; 0 for a thin view. PS3.3
+        C.11.26.1 defines a slab by the plane and its thickness, and names no other side.
     method
         How the values across a slab become one: MAXIMUM_IP, MINIMUM_IP or AVERAGE_IP.
     """

@@ -129,9 +129,7 @@ def frames_drawn_on(layers: LayerSource, image: Instance, options: RenderOptions
     """Return the frames of an image that layers apply to; pixels are not read."""
     count = image.description.number_of_frames
     return [
-        number
-        for number in range(1, count + 1)
-        if layers.of_frame(image.header, image.description, number, options).drawn
+        number for number in range(1, count + 1) if layers.of_frame(image, number, options).drawn
     ]
 
 

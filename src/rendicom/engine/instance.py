@@ -191,7 +191,7 @@ class Instance(FrameSequence):
         if layers is not None:
             if options.values != "display":
                 raise OptionError(f"layers cannot be drawn on {options.values} values")
-            over = layers.of_frame(self.header, self.description, number, options)
+            over = layers.of_frame(self, number, options)
             plan = plan._replace(layers=over.stack, warnings=(*plan.warnings, *over.warnings))
         image = run(frame, plan, threads=self.threads)
         seconds = (decoded - start, perf_counter() - decoded)

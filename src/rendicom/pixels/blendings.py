@@ -44,12 +44,26 @@ class Threshold(NamedTuple):
     is_inside: bool
 
 
-class Superimposed(NamedTuple):
-    """An input that lies over others: how it is shown, how opaque, and where it is seen."""
+class BlendInput(NamedTuple):
+    """Images that are blended, how they are shown, and where they are seen.
+
+    A pixel is seen if it passes one of ``thresholds``, if there are any, and ``hides_padding`` is
+    not set or it is no padding.
+    """
 
     state: PresentationState
-    opacity: float
     thresholds: tuple[Threshold, ...] = ()
+    hides_padding: bool = True
+
+
+class BlendStep(NamedTuple):
+    """A mean of inputs, by their places among all, and of results of other steps.
+
+    Of two parts the first has ``opacity`` and the other what it leaves; None is equal shares.
+    """
+
+    parts: tuple[BlendStep | int, ...]
+    opacity: float | None = None
 
 
 class Blending(NamedTuple):
@@ -59,20 +73,25 @@ class Blending(NamedTuple):
     ----------
     instance
         SOP Instance UID.
-    base
-        The images at the bottom.
-    above
-        Those over them; the first is the lowest.
+    inputs
+        The images at the bottom, then those over them.
+    result
+        The step whose result is shown.
     """
 
     instance: str
-    base: PresentationState
-    above: tuple[Superimposed, ...]
+    inputs: tuple[BlendInput, ...]
+    result: BlendStep
+
+    @property
+    def base(self) -> PresentationState:
+        """Return how the images at the bottom are shown."""
+        return self.inputs[0].state
 
     @property
     def superimposed(self) -> tuple[str, ...]:
         """Return the images over others, by SOP Instance UID."""
-        return tuple(each.instance for over in self.above for each in over.state.references)
+        return tuple(each.instance for over in self.inputs[1:] for each in over.state.references)
 
 
 def read_blending(source: ByteSource) -> Blending:
@@ -101,58 +120,75 @@ def _plain(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
         raise CorruptDataError("the presentation state does not say what lies over what")
     base = _state(attributes, inputs["UNDERLYING"], None, notes)
     upper = _state(attributes, inputs["SUPERIMPOSED"], attributes, notes)
-    opacity = attributes.number(_OPACITY)
-    return Blending(base.instance, base, (Superimposed(upper, _share(opacity, 1.0)),))
+    result = BlendStep((1, 0), _share(attributes.number(_OPACITY), 1.0))
+    return Blending(
+        base.instance, (BlendInput(base, hides_padding=False), BlendInput(upper)), result
+    )
 
 
 def _advanced(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
-    """Return the inputs as layers that give the result of all steps (PS3.4 N.2.6).
+    """Return the inputs and the steps that blend them (PS3.4 N.2.6).
 
-    FOREGROUND and EQUAL are weighted means, and so are means of them. At the bottom is the input
-    whose geometry is displayed, else the first: the order of a mean does not count.
+    At the bottom is the input whose geometry is displayed, else the first one.
     """
     inputs = {item.integer(_NUMBER, 0) or 0: item for item in attributes.items(_ADVANCED_INPUTS)}
-    weights = _weights(attributes.items(_DISPLAYS), inputs)
-    if not weights:
+    used: list[int] = []
+    result = _result(attributes.items(_DISPLAYS), inputs, used)
+    if result is None or not used:
         raise CorruptDataError("the presentation state does not name the images to blend")
-    shown = [each for each in weights if inputs[each].text(_GEOMETRY).upper() == "YES"]
-    bottom = next(iter(shown or weights))
-    base = _input(attributes, inputs[bottom], notes)
-    above, total = [], weights.pop(bottom)
-    for number, weight in weights.items():
-        item = inputs[number]
-        total += weight
-        opacity = weight / total if total > 0 else 0.0
-        above.append(Superimposed(_input(attributes, item, notes), opacity, _thresholds(item)))
-    return Blending(base.instance, base, tuple(above))
+    bottom = next((each for each in used if inputs[each].text(_GEOMETRY).upper() == "YES"), used[0])
+    order = [bottom, *(each for each in used if each != bottom)]
+    found = tuple(
+        BlendInput(_input(attributes, inputs[each], notes), _thresholds(inputs[each]))
+        for each in order
+    )
+    places = {number: place for place, number in enumerate(order)}
+    return Blending(found[0].state.instance, found, _placed(result, places, {}))
 
 
-def _weights(steps: Sequence[Attributes], inputs: Mapping[int, Attributes]) -> dict[int, float]:
-    """Return the weight of each input in the result of the last step."""
-    results = {step.integer(_NUMBER, 0): step for step in steps if _NUMBER in step}
-    last = next((step for step in steps if _NUMBER not in step), _first(steps))
-    found: dict[int, float] = {}
+def _result(
+    steps: Sequence[Attributes], inputs: Mapping[int, Attributes], used: list[int]
+) -> BlendStep | None:
+    """Return the last step, with numbers of inputs for their places; those met are ``used``."""
+    results = {step.integer(_NUMBER, 0) or 0: step for step in steps if _NUMBER in step}
+    made: dict[int, BlendStep] = {}
 
-    def add(step: Attributes, share: float, depth: int) -> None:
+    def read(step: Attributes, depth: int) -> BlendStep:
         numbers = [item.integer(_NUMBER, 0) or 0 for item in step.items(_DISPLAY_INPUTS)]
-        parts = [1 / len(numbers)] * len(numbers) if numbers else []
-        if len(numbers) == 2 and step.text(_MODE).upper() == "FOREGROUND":
-            opacity = _share(step.number(_OPACITY), 0.5)
-            parts = [opacity, 1 - opacity]
-        for number, part in zip(numbers, parts, strict=True):
+        parts: list[BlendStep | int] = []
+        for number in numbers:
             if number in inputs:
-                found[number] = found.get(number, 0.0) + share * part
-            elif number in results and depth < _DEEPEST:
-                add(results[number], share * part, depth + 1)
-            else:
-                raise CorruptDataError("the presentation state blends an input that it lacks")
+                parts.append(number)
+                if number not in used:
+                    used.append(number)
+                continue
+            if number not in made:
+                if number not in results or depth >= _DEEPEST:
+                    raise CorruptDataError("the presentation state blends an input that it lacks")
+                made[number] = read(results[number], depth + 1)
+            parts.append(made[number])
+        if not parts:
+            raise CorruptDataError("the presentation state does not name the images to blend")
+        is_pair = len(parts) == 2 and step.text(_MODE).upper() == "FOREGROUND"
+        return BlendStep(tuple(parts), _share(step.number(_OPACITY), 0.5) if is_pair else None)
 
-    if last is not None:
-        add(last, 1.0, 0)
-    return found
+    last = next((step for step in steps if _NUMBER not in step), _first(steps))
+    return read(last, 0) if last is not None else None
+
+
+def _placed(step: BlendStep, places: Mapping[int, int], known: dict[int, BlendStep]) -> BlendStep:
+    """Return a step with places of inputs for their numbers; each step is made once."""
+    if id(step) not in known:
+        parts = tuple(
+            places[part] if isinstance(part, int) else _placed(part, places, known)
+            for part in step.parts
+        )
+        known[id(step)] = BlendStep(parts, step.opacity)
+    return known[id(step)]
 
 
 def _thresholds(item: Attributes) -> tuple[Threshold, ...]:
+    """Return the ranges in which an input is seen (PS3.3 C.11.33.1.2.1)."""
     found = []
     for each in item.items(_THRESHOLDS) if _THRESHOLDS in item else ():
         numbers = sorted(number_or(value, _THRESHOLD, 0.0) for value in each.items(_VALUES))
@@ -161,7 +197,9 @@ def _thresholds(item: Attributes) -> tuple[Threshold, ...]:
             continue
         low, high = numbers[0], numbers[-1]
         if kind.startswith("RANGE"):
-            found.append(Threshold(low, high, includes_ends=True, is_inside=kind[6:] != "EXCL"))
+            # What lies between the ends does not include them; RANGE_INCL adds them.
+            is_inside = kind[6:] != "EXCL"
+            found.append(Threshold(low, high, includes_ends=is_inside, is_inside=is_inside))
         elif kind.startswith("GREATER"):
             found.append(Threshold(low, inf, includes_ends=kind.endswith("EQUAL"), is_inside=True))
         elif kind.startswith("LESS"):

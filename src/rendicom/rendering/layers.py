@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rendicom.dicom.header import Header
     from rendicom.options import RenderOptions
     from rendicom.presentation import Point
-    from rendicom.values import DrawnLayer, PixelDescription
+    from rendicom.values import DisplayAttributes, DrawnLayer, Frame, PixelDescription
 
 Colour = tuple[float, float, float]
 
@@ -94,11 +94,31 @@ class LayersOfFrame(NamedTuple):
     warnings: tuple[CodedWarning, ...] = ()
 
 
+class LayeredImage(Protocol):
+    """An image that is drawn on; see `rendicom.Instance`. Few layers look at its pixels."""
+
+    @property
+    def header(self) -> Header:
+        """Return the header."""
+        ...
+
+    @property
+    def description(self) -> PixelDescription:
+        """Return size and number of frames."""
+        ...
+
+    def display_attributes(self, frame: int) -> DisplayAttributes:
+        """Return how a frame is shown."""
+        ...
+
+    def frame(self, number: int) -> Frame:
+        """Return the stored values of a frame."""
+        ...
+
+
 class LayerSource(Protocol):
     """Supplies the layers of any frame of any image."""
 
-    def of_frame(
-        self, header: Header, description: PixelDescription, frame: int, options: RenderOptions
-    ) -> LayersOfFrame:
-        """Return what lies over ``frame`` of the image with this header."""
+    def of_frame(self, image: LayeredImage, frame: int, options: RenderOptions) -> LayersOfFrame:
+        """Return what lies over ``frame`` of an image."""
         ...

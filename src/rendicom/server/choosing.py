@@ -12,6 +12,7 @@ from rendicom.dicomweb.mediatypes import choose_rendered
 from rendicom.dicomweb.resources import Resource
 from rendicom.documents import document_types, is_document
 from rendicom.errors import BadRequestError, NoSuchResourceError
+from rendicom.pixels.state_classes import BLENDING_CLASSES
 from rendicom.server.requests import check_number
 
 if TYPE_CHECKING:
@@ -231,8 +232,9 @@ async def _presented(services: Services, state: Entry) -> list[ShownInstance]:
             continue
         numbers = reference.frames or range(1, image.number_of_frames + 1)
         check_number(services, len(found) + len(numbers))
-        how = ShownInstance(image, "single-frame", (), None if above else state, is_state=True)
-        how = how._replace(layers=(state, *above) if above else ())
+        is_blended = state.sop_class in BLENDING_CLASSES
+        how = ShownInstance(image, "single-frame", (), None if is_blended else state, is_state=True)
+        how = how._replace(layers=(state, *above) if is_blended else ())
         found += [how._replace(frames=(number,)) for number in numbers]
     if not found:
         raise NoSuchResourceError("this server has none of the images of the presentation state")

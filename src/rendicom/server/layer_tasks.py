@@ -232,7 +232,7 @@ def _look(
         known = found.get(uid)
         if known is not None and known.is_complete:
             return
-        over = layer.of_frame(image.header, image.description, frame, _WITH_BAR)
+        over = layer.of_frame(image, frame, _WITH_BAR)
         bars = (each for each in over.stack.legend if isinstance(each, ColourBar))
         for drawn in over.drawn:
             here = index, frame
