@@ -24,7 +24,7 @@ def full(*_: object, **__: object) -> Any:
     raise MemoryError
 
 
-@pytest.mark.parametrize("place", ["decode_frame", "compile_plan", "run", "encode"])
+@pytest.mark.parametrize("place", ["decode_frame", "plan_of", "run", "encode"])
 def test_library(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     room = "encoding" if place == "encode" else "instance"
     monkeypatch.setattr(f"rendicom.engine.{room}.{place}", full)

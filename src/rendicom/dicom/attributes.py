@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 from rendicom.coded_warnings import CodedWarning
@@ -40,6 +40,9 @@ _UID = r"[0-9]+(\.[0-9]+){3,}"
 
 StoredValue = tuple[str, bytes, str]
 """VR (``XS`` for "US or SS"), the bytes of the value field, and their order: < or >."""
+NotedValue = tuple[str, bytes]
+"""VR and value field, which may be empty."""
+_LONGEST_NOTED = 1024
 
 
 def attribute_vr(tag: int) -> str:
@@ -180,6 +183,24 @@ class Attributes:
         vr, data, order = self.stored(tag) or _ABSENT
         return data if order == "<" else little_endian_value(vr, data)
 
+    def noted(self) -> NotedAttributes:
+        """Return the same attributes, which note from now on what is read of them."""
+        return NotedAttributes(self._walker, self._index, parent=self._parent)
+
+    def has_equal(self, present: Iterable[tuple[int, NotedValue]], absent: frozenset[int]) -> bool:
+        """Tell whether elements have these values, and whether others are not there."""
+        index = self._index
+        if not index.keys().isdisjoint(absent):
+            return False
+        read = self._walker.source.read
+        for tag, (vr, data) in present:
+            place = index.get(tag)
+            if place is None or place[0] != vr or place[3] != len(data) or place[4] is not None:
+                return False
+            if data and read(place[2], place[3]) != data:
+                return False
+        return True
+
     def words(self, tag: int) -> NDArray[np.uint16]:
         """Return the bytes as native uint16 words, shape (n,); an odd last byte counts as 0xNN."""
         import numpy as np
@@ -187,6 +208,44 @@ class Attributes:
         data = self.raw(tag)
         whole = data if len(data) % 2 == 0 else data + b"\0"
         return np.frombuffer(whole, "<u2").astype(np.uint16, copy=False)
+
+
+class NotedAttributes(Attributes):
+    """Attributes that note which elements were asked for."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(
+        self, walker: ItemReader, index: Index, *, parent: Attributes | None = None
+    ) -> None:
+        super().__init__(walker, index, parent=parent)
+        self._asked: set[int] = set()
+
+    def __contains__(self, tag: int) -> bool:
+        self._asked.add(tag)
+        return super().__contains__(tag)
+
+    def stored(self, tag: int) -> StoredValue | None:
+        """Return the value field; None when absent, empty or a sequence."""
+        self._asked.add(tag)
+        return super().stored(tag)
+
+    def items(self, tag: int) -> Sequence[Attributes]:
+        """Return the items of a sequence, parsed when used; () when absent."""
+        self._asked.add(tag)
+        return super().items(tag)
+
+    def values_read(self) -> dict[int, NotedValue | None] | None:
+        """Return what was asked for, by tag; None if that includes items or a long value."""
+        values: dict[int, NotedValue | None] = {}
+        for tag in self._asked:
+            values[tag] = None
+            if tag in self._index:
+                vr, _, offset, length, items = self._index[tag]
+                if items is not None or length > _LONGEST_NOTED:
+                    return None
+                values[tag] = vr, self._walker.source.read(offset, length)
+        return values
 
 
 class _Items(Sequence[Attributes]):

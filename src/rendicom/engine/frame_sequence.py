@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rendicom.errors import RendicomError
 from rendicom.options import RenderOptions
+from rendicom.pixels.alike import noting, recall, remember
 from rendicom.pixels.describe import describe
 from rendicom.pixels.display import display_attributes, varies_by_frame
 from rendicom.pixels.measurement_units import position_of, spacing_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.header import Header
+    from rendicom.pixels.alike import KnownImage
     from rendicom.values import DisplayAttributes, Frame, Patient, PixelDescription
 
 _DEFAULT_OPTIONS = RenderOptions()
@@ -72,7 +74,15 @@ class FrameSequence(HeaderAttributes):
         ------
         NoPixelDataError, CorruptDataError
         """
-        return describe(self.header)
+        return describe(self._noting) if self._known is None else self._known.description
+
+    @cached_property
+    def _known(self) -> KnownImage | None:
+        return recall(self.header)
+
+    @cached_property
+    def _noting(self) -> Header:
+        return noting(self.header)
 
     @cached_property
     def patient(self) -> Patient:
@@ -83,14 +93,17 @@ class FrameSequence(HeaderAttributes):
 
     @cached_property
     def _varies_by_frame(self) -> bool:
-        return varies_by_frame(self.header)
+        return self._known is None and varies_by_frame(self._noting)
 
     def display_attributes(self, frame: int = 1) -> DisplayAttributes:
         """Return the display attributes of ``frame`` in the header."""
         if self._varies_by_frame:
             return display_attributes(self.header, self.description, frame)
+        if self._display is None and self._known is not None:
+            self._display = self._known.display
         if self._display is None:
-            self._display = display_attributes(self.header, self.description, 1)
+            self._display = display_attributes(self._noting, self.description, 1)
+            remember(self._noting, self.description, self._display)
         return self._display
 
     def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:

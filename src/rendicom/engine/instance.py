@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rendicom.coded_warnings import CodedWarning
 from rendicom.engine.explanation import Explanation
 from rendicom.engine.frame_sequence import FrameSequence
+from rendicom.engine.plans import plan_of
 from rendicom.engine.request import PictureRequest
 from rendicom.engine.selections import Displayed, selection_kind
 from rendicom.engine.selections.frames import read_number, select_frame, select_frames
@@ -19,7 +20,6 @@ from rendicom.options import RenderOptions
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.source import FrameSource
 from rendicom.rendering.pipeline import left_out, run
-from rendicom.rendering.plan import compile_plan
 from rendicom.values import Frame, PixelDescription
 from rendicom.views import shown
 
@@ -255,8 +255,11 @@ class Instance(FrameSequence):
         if self._plan is not None and self._plan[0] == key:
             return self._plan[1]
         plan = self._with_range_warnings(
-            compile_plan(self.description, display, options, **measured)
-        )
+            plan_of(
+                self.description, display, options,
+                is_shared=self._known is not None, **measured,
+            )
+        )  # fmt: skip
         if not self._varies_by_frame:
             self._plan = (key, plan)
         return plan

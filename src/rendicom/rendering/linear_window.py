@@ -7,6 +7,7 @@ used.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,25 @@ _CHUNK = 1 << 18
 """Samples computed at a time. Each call of NumPy may switch threads, so that fewer are better."""
 
 
+class _Scratch(threading.local):
+    """Intermediate values of a thread, at most 1.5 MiB.
+
+    They are kept: freed, they might go back to the system and cost a page fault for every 4 KiB.
+    """
+
+    clipped = np.empty(0, np.uint16)
+    scaled = np.empty(0, np.float32)
+
+    def arrays(self, size: int, dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Return an array of integers of 8 or 16 bits and one of floats, with any content."""
+        if self.scaled.size < size:
+            self.clipped, self.scaled = np.empty(size, np.uint16), np.empty(size, np.float32)
+        return self.clipped.view(dtype)[:size], self.scaled[:size]
+
+
+_scratch = _Scratch()
+
+
 @dataclass(frozen=True, slots=True)
 class LinearWindow:
     """Display value = floor((clamp(value, first, last) - first) * scale + offset)."""
@@ -36,8 +56,7 @@ class LinearWindow:
         """Return uint8 display values of 8- or 16-bit integers, shape of ``samples``."""
         flat = np.ascontiguousarray(samples).reshape(-1)
         result = np.empty(flat.size, np.uint8)
-        size = min(flat.size, _CHUNK)
-        clipped, scaled = np.empty(size, flat.dtype), np.empty(size, np.float32)
+        clipped, scaled = _scratch.arrays(min(flat.size, _CHUNK), flat.dtype)
         unsigned = clipped.view(f"u{flat.dtype.itemsize}")
         first, last = flat.dtype.type(self.first), flat.dtype.type(self.last)
         for part in chunks(flat.size, _CHUNK):
