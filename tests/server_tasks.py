@@ -6,6 +6,7 @@ import ctypes
 import faulthandler
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -88,6 +89,16 @@ def read(place: InstanceLocation) -> int:
     if text == "die":
         die()
     return len(text)
+
+
+def leave_the_pipe() -> None:
+    """Close the pipe of answers once this call is answered, and stay."""
+
+    def leave() -> None:
+        time.sleep(0.1)
+        os.closerange(3, 256)
+
+    threading.Thread(target=leave, daemon=True).start()
 
 
 def refuse() -> None:

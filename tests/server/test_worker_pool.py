@@ -432,6 +432,36 @@ def test_nothing_is_left_of_workers_that_cannot_start(warm_up):
     gc.collect()
 
 
+@posix_only
+def test_nothing_is_left_of_a_lost_worker_that_ends_late():
+    before = len(children())
+
+    async def test() -> None:
+        async with running() as renderers:
+            await renderers.call(server_tasks.leave_the_pipe)
+            await until(lambda: not renderers.is_ready)
+            assert len(children()) > before
+        assert len(children()) == before
+
+    run(test)
+    gc.collect()
+
+
+@posix_only
+@pytest.mark.parametrize("repeat", range(3))
+def test_nothing_is_left_of_a_worker_that_took_too_long(repeat):
+    before = len(children())
+
+    async def test() -> None:
+        async with running() as renderers:
+            with pytest.raises(TimedOutError):
+                await renderers.call(server_tasks.hold_the_interpreter, seconds=0.05)
+        assert len(children()) == before
+
+    run(test)
+    gc.collect()
+
+
 @pytest.mark.parametrize("is_begun", [False, True], ids=["starting", "warming-up"])
 def test_nothing_is_left_of_workers_whose_start_is_given_up(tmp_path, is_begun):
     before = len(children())

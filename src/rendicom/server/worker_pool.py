@@ -84,6 +84,7 @@ class WorkerPool:
         self._busy: dict[AsyncWorker, PendingCall] = {}
         self._cold: set[AsyncWorker] = set()
         self._starting: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_open = False
         self._mean_seconds = 0.1
@@ -135,6 +136,7 @@ class WorkerPool:
         workers = {*self._idle, *self._busy, *self._cold}
         await asyncio.gather(*(worker.close() for worker in workers))
         await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*self._ending)
 
     def kill(self) -> None:
         """End all workers now; may be called from any thread."""
@@ -288,8 +290,9 @@ class WorkerPool:
             self._hand_out()
 
     def on_gone(self, worker: AsyncWorker) -> None:
-        """Replace the worker."""
+        """Replace the worker, whose process may be there for a moment longer."""
         job = self._finish(worker)
+        _keep(worker.close(), self._ending)
         if worker in self._idle:
             self._idle.remove(worker)
         if not self._is_open:
@@ -312,10 +315,7 @@ class WorkerPool:
 
     def _begin(self, starting: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start workers in a task that `close` ends and awaits."""
-        task = asyncio.get_running_loop().create_task(starting)
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
-        return task
+        return _keep(starting, self._starting)
 
     async def _replace(self) -> None:
         attempts = 0
@@ -357,3 +357,13 @@ class WorkerPool:
             raise WorkerDiedError(f"a worker does not start: {error.message}") from None
         except (MemoryError, LimitExceededError):
             raise WorkerDiedError("a worker does not start: --worker-memory is too low") from None
+
+
+def _keep(
+    coroutine: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]
+) -> asyncio.Task[None]:
+    """Run it in a task that is among ``tasks`` until it is done."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task

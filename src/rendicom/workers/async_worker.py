@@ -96,13 +96,16 @@ async def start_process(owner: WorkerCallbacks) -> ProcessWorker:
         raise
     try:
         await protocol.greeted
-    except WorkerDiedError as error:
-        await protocol.ended
-        raise no_worker(error.message) from None
-    except asyncio.CancelledError:
+    except (WorkerDiedError, asyncio.CancelledError) as error:
         # Nobody else knows the process.
         protocol.kill()
-        await protocol.ended
+        try:
+            await asyncio.shield(protocol.ended)
+        except asyncio.CancelledError:
+            await protocol.ended
+            raise
+        if isinstance(error, WorkerDiedError):
+            raise no_worker(error.message) from None
         raise
     return protocol
 
