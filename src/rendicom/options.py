@@ -8,13 +8,14 @@ iterates `parameters` and adds nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from rendicom import option_values as read
 from rendicom.errors import OptionError
 from rendicom.option_values import PALETTES, Annotation, PaletteName, Reader
+from rendicom.records import NamedTuple, frozen
 from rendicom.views import VOI_FORMS, Viewport, Voi, Window
 
 __all__ = ["PALETTES", "PRESETS", "OverlayMode", "Parameter", "RenderOptions", "Voi", "parameters"]
@@ -102,7 +103,7 @@ class _Hashed:
     _hash: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class RenderOptions(_Hashed):
     """Rendering parameters; immutable, hashable, the same for library, command and server.
 

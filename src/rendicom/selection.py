@@ -7,10 +7,9 @@ What a kind means is in ``rendicom.engine.selections``, how it is written in a U
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from rendicom.errors import NoSuchFrameError, OptionError
+from rendicom.records import NamedTuple, frozen
 from rendicom.views import shown
 
 
@@ -43,7 +42,7 @@ class Selection(NamedTuple):
         return int(self.text) if self.kind == "frames" and self.text.isdecimal() else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class FrameSelection:
     """A choice of frames, in the grammar of the kind ``frames``: ``7``, ``1-10,15``, ``all``.
 

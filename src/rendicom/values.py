@@ -7,10 +7,10 @@ for colour.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from rendicom.coded_warnings import CodedWarning
+from rendicom.records import NamedTuple, frozen
 from rendicom.views import Viewport, VoiFunction, Window
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class PixelDescription(NamedTuple):
         return samples * self.bits_allocated
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class LookupTable:
     """One LUT of a Modality or VOI LUT Sequence, or one palette channel (PS3.3 C.11.1.1).
 
@@ -226,7 +226,7 @@ class Reduction(NamedTuple):
         return (self.step - 1) / 2 if self.is_centered else 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Frame:
     """One decoded frame.
 
@@ -308,7 +308,7 @@ class Technique(NamedTuple):
     """Side, view and position of the patient."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class DisplayImage:
     """Samples ready for an encoder.
 

@@ -6,12 +6,13 @@ The module also has the readers of single values that all options share.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import index
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from rendicom.errors import OptionError
+from rendicom.records import frozen
 
 if TYPE_CHECKING:
     from typing import SupportsFloat, SupportsIndex
@@ -67,7 +68,7 @@ def read_integer(value: object) -> int | None:
     return number if abs(number) < 10**_MOST_DIGITS else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Window:
     """A VOI window in output units of the modality transform, for example HU (PS3.3 C.11.2.1.2).
 
@@ -153,7 +154,7 @@ class Window:
         return f"{format_number(self.center)},{format_number(self.width)},{self.function}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Viewport:
     """Target size and source region in the syntax of PS3.18 8.3.5.1.3.
 
@@ -235,7 +236,7 @@ class Viewport:
 VOI_FORMS = "auto, window:N, lut:N, name:TEXT, minmax, percentile:LO,HI, roi:X,Y,W,H, identity"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Voi:
     """Which VOI transform turns modality values into display values.
 

@@ -187,6 +187,33 @@ def test_one_plain_file_imports_no_more_than_it_needs(here, samples, target) -> 
     assert not imported & {*others, "urllib.parse", "ipaddress", "unicodedata"}
 
 
+_COUNTING = """
+import sys
+texts = []
+def heard(event, given):
+    if event == "compile" and given[1] == "<string>":
+        texts.append(given[0])
+sys.addaudithook(heard)
+import click, imagecodecs, numpy
+texts.clear()
+before = set(sys.modules)
+from rendicom.cli.main import main
+status = main(sys.argv[1:])
+print(sum(map(len, texts)), len(set(sys.modules) - before))
+sys.exit(status)
+"""
+
+
+def test_one_plain_file_compiles_no_text_and_imports_few_modules(here, samples) -> None:
+    samples.gray("a.dcm")
+    command = [sys.executable, "-c", _COUNTING, "convert", "a.dcm", "x.jpg"]
+    result = subprocess.run(command, capture_output=True, timeout=60)
+    letters, modules = map(int, result.stdout.split())
+    # Of each named tuple one line; the standard library would compile four times as much.
+    assert letters < 10_000
+    assert modules <= 120
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the threads of a process are listed there")
 def test_no_thread_is_started_for_one_plain_file(here, samples) -> None:
     samples.gray("a.dcm")

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rendicom.batch.file_names import picture_name
 from rendicom.errors import OptionError
+from rendicom.records import NamedTuple
 from rendicom.storage.names import escaped
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ Named tuples and not dataclasses, which take seven times as long to define.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from rendicom.dicom.file_kind import Ignored
 from rendicom.errors import NoPixelDataError, RendicomError
+from rendicom.records import NamedTuple
 
 __all__ = [
     "Failed",

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rendicom.batch.outcomes import (
@@ -109,7 +108,6 @@ def speed(number: float) -> str:
     return f"{number * 60:.1f}/min"
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Console:
     """Says what came of each source, and counts the failures.
 
@@ -134,16 +132,27 @@ class Console:
         A line on standard error with the name of each picture.
     """
 
-    is_json: bool = False
-    is_verbose: bool = False
-    is_quiet: bool = False
-    silenced: frozenset[str] = frozenset()
-    manifest: str | None = None
-    thing: str = "picture"
-    is_telling: bool = False
-    failed: int = field(default=0, init=False)
-    _shown: Counter[str] = field(default_factory=Counter, init=False)
-    _said: tuple[str, set[str]] = field(default=("", set()), init=False)
+    def __init__(
+        self,
+        *,
+        is_json: bool = False,
+        is_verbose: bool = False,
+        is_quiet: bool = False,
+        silenced: frozenset[str] = frozenset(),
+        manifest: str | None = None,
+        thing: str = "picture",
+        is_telling: bool = False,
+    ) -> None:
+        self.is_json = is_json
+        self.is_verbose = is_verbose
+        self.is_quiet = is_quiet
+        self.silenced = silenced
+        self.manifest = manifest
+        self.thing = thing
+        self.is_telling = is_telling
+        self.failed = 0
+        self._shown: Counter[str] = Counter()
+        self._said: tuple[str, set[str]] = ("", set())
 
     def show(self, outcome: Outcome) -> None:
         """Report and count one outcome."""

@@ -161,8 +161,9 @@ def convert(
     layers = check_layers(run, layers, on, options, target.format)
     thing = "picture" if isinstance(target.format, Format) else "document"
     console = Console(
-        is_json, is_verbose, is_quiet, silenced, thing=thing, is_telling=is_told(target)
-    )
+        is_json=is_json, is_verbose=is_verbose, is_quiet=is_quiet, silenced=silenced,
+        thing=thing, is_telling=is_told(target),
+    )  # fmt: skip
     if target.is_folder:
         if threads is not None:
             raise click.UsageError("--threads is for one picture: --jobs is for a folder")

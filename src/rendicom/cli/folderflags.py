@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from rendicom.batch.job import DEFAULT_TIMEOUT, MANIFEST
 from rendicom.cli.flags import Flag
 from rendicom.cli.target import STREAM
 from rendicom.errors import UnreadableSourceError
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     from typing import BinaryIO

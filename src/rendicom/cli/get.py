@@ -126,8 +126,9 @@ def get(
     silenced |= set() if is_verbose else {"rendering"}
     thing = "picture" if isinstance(target.format, Format) else "document"
     console = Console(
-        is_json, is_verbose, is_quiet, frozenset(silenced), thing=thing, is_telling=is_told(target)
-    )
+        is_json=is_json, is_verbose=is_verbose, is_quiet=is_quiet, silenced=frozenset(silenced),
+        thing=thing, is_telling=is_told(target),
+    )  # fmt: skip
     if layers and rendering == "remote":
         raise click.UsageError("--layer is drawn here: --render remote excludes it")
     source = _source(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from rendicom.batch.safenames import shortened
 from rendicom.cli.flags import looks_like_fraction
 from rendicom.dicom.file_kind import is_dicom_file, is_dicom_instance
 from rendicom.errors import OptionError
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     from rendicom.batch.output_formats import OutputFormat

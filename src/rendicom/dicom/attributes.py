@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.character_sets import AFFECTED_VRS, Repertoire, is_plain, repertoire_of
@@ -21,6 +21,7 @@ from rendicom.dicom.value_fields import (
     whole_number,
     whole_numbers,
 )
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ A named tuple and not a dataclass, which takes seven times as long to define.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from rendicom.records import NamedTuple
 
 
 class StreamInfo(NamedTuple):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS
 from rendicom.dicom.picture_tags import UNDEFINED_LENGTH
 from rendicom.dicom.value_fields import numeric_format
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource

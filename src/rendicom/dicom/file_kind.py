@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from rendicom.dicom.file_meta import starts_data_set
+from rendicom.records import NamedTuple
 
 Kind = Literal["instance", "directory", "archive", "other"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.byte_source import BufferSource, ByteSource
 from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS, ByteWindow, HandOverError
 from rendicom.dicom.deflated import DEFLATED_SYNTAXES, inflate_dataset
 from rendicom.dicom.transfer_syntaxes import EXPLICIT_BIG_ENDIAN, IMPLICIT_LITTLE_ENDIAN
+from rendicom.records import NamedTuple
 
 MAX_HEADER_BYTES = 256 << 20
 MAX_INFLATED_BYTES = 1 << 29

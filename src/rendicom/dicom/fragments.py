@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rendicom.dicom.codestreams import STREAM_STARTS
 from rendicom.errors import CorruptDataError
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource

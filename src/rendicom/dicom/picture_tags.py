@@ -6,8 +6,7 @@ Pixel Representation decides (PS3.5 A.1).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from rendicom.records import NamedTuple
 from rendicom.values import PixelKeyword
 
 UNDEFINED_LENGTH = 0xFFFFFFFF

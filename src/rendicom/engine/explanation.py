@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from rendicom.coded_warnings import CodedWarning
+from rendicom.records import NamedTuple
 
 
 class Explanation(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
+from rendicom.records import frozen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +23,7 @@ _DECODERS = {
 """Function of imagecodecs by media type; its `imread`, which guesses, takes JPEG-LS for another."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen(repr=False)
 class RenderedImage:
     """One encoded picture. A notebook shows a PNG or JPEG picture as it is.
 

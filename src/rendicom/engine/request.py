@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from rendicom.options import RenderOptions
+from rendicom.records import NamedTuple
 from rendicom.selection import Selection
 
 _DEFAULT_OPTIONS = RenderOptions()

@@ -7,11 +7,12 @@ Sources: PS3.3 C.11.1.1 (descriptor and data), C.7.6.3.1.5 and C.7.6.3.1.6 (pale
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
+from rendicom.records import NamedTuple
 from rendicom.values import LookupTable, Palette
 
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rendicom.pixels.display import FrameGroups
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from rendicom.coded_warnings import CodedWarning
+from rendicom.records import NamedTuple
 
 
 class FrameBytes(NamedTuple):

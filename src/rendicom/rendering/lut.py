@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rendicom.records import NamedTuple
 from rendicom.rendering.voi import VoiTransform, levels, ramp
 from rendicom.values import LookupTable
 

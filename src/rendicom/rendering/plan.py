@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
 from rendicom.options import Voi
+from rendicom.records import NamedTuple
 from rendicom.rendering.lut import Modality, Tone, stored_extent, tone_table
 from rendicom.rendering.lut import are_whole as samples_are_whole
 from rendicom.rendering.voi import ValueRange

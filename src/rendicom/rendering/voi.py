@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rendicom.records import NamedTuple
 from rendicom.values import LookupTable, Window
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError, OptionError
 from rendicom.options import PRESETS, Voi
+from rendicom.records import NamedTuple
 from rendicom.rendering.lut import stored_extent
 from rendicom.rendering.voi import ValueRange
 from rendicom.values import Window

@@ -6,7 +6,9 @@ Modules import their libraries inside functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     from rendicom.values import DisplayImage

@@ -6,11 +6,12 @@ in ``rendicom.dicomweb.selections``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from rendicom import registry
 from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
+from rendicom.records import NamedTuple
 from rendicom.views import shown
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import os
 import stat
 from collections.abc import Iterator
 from operator import itemgetter
-from typing import NamedTuple
 
 from rendicom.errors import (
     OptionError,
@@ -17,6 +16,7 @@ from rendicom.errors import (
     UnreadableSourceError,
     UnwritableOutputError,
 )
+from rendicom.records import NamedTuple
 from rendicom.storage.store import Existing, Stored
 
 _counter = itertools.count()
