@@ -52,8 +52,8 @@ def test_our_own_server_does_it_all(probe, made_server):
     names = {name for service, name in said if service == "parameters"}
     assert names >= {"window, sigmoid", "viewport, region", "quality", "annotation"}
     details = {each["name"]: each["detail"] for each in document["findings"]}
-    assert details["image/png"] == "512 x 512, as ours"
-    assert details["window, linear"] == "as ours"
+    assert details["image/png"] == "512 x 512, as rendered locally"
+    assert details["window, linear"] == "as rendered locally"
     assert PATIENT not in out
     assert PATIENT_ID not in out
 
@@ -67,7 +67,7 @@ def test_a_table(probe, made_server):
     assert services == ["service", "search", "retrieve", "rendered", "parameters", "thumbnails",
                         "service"]  # fmt: skip
     (line,) = (each for each in lines if each.startswith("  window, linear-exact"))
-    assert line.split(maxsplit=2)[2] == "yes        as ours"
+    assert line.split(maxsplit=2)[2] == "yes        as rendered locally"
 
 
 def test_what_has_no_picture(probe, made_server):

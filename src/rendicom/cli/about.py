@@ -32,7 +32,8 @@ def about_images(
 ) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """Return the images and TARGET, the layers on them, and the presentation state or ``""``.
 
-    What shows a volume gives one picture, and a document one file: it is returned itself.
+    Objects that show a volume give one picture, and documents one file: these are returned
+    themselves.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Types of values on the command line: choices that name the nearest, formats, completed paths."""
+"""Types of values on the command line: choices with suggestions, formats, completed paths."""
 
 from __future__ import annotations
 
@@ -91,10 +91,9 @@ def _format_names() -> tuple[str, ...]:
 
 
 def completed_paths(metavar: str, incomplete: str) -> list[CompletionItem]:
-    """Return completions of a value whose metavar says that it is a path, else nothing.
+    """Return completions of a value whose metavar is a path, else nothing.
 
-    The shell itself lists files and folders. What stands behind the ``@`` of ``@FILE`` is listed
-    here, as no shell would.
+    The shell lists files and folders; those after the ``@`` of ``@FILE`` are listed here.
     """
     from click.shell_completion import CompletionItem
 
@@ -107,7 +106,7 @@ def completed_paths(metavar: str, incomplete: str) -> list[CompletionItem]:
 
 
 def completed_forms(forms: Sequence[str], incomplete: str) -> list[CompletionItem]:
-    """Return the words that values begin with: ``window:`` of ``window:N``; no numbers."""
+    """Return the words at the beginning of values: ``window:`` of ``window:N``; no numbers."""
     from click.shell_completion import CompletionItem
 
     words = (re.match(r"[a-z]+(?:-[a-z]+)*:?", each) for each in forms)

@@ -15,7 +15,7 @@ A line of ``--json`` is one of these; keys are never removed, new ones may come:
 The last one ends a run over many sources of which some have no pixels; all of it are counts,
 ``documents`` of the ``no_pixels``, ``failed`` by code. An ignored file has no line, and a notice
 has none. ``frame`` is null for an animation, and in a failure that is not one frame's of several.
-``source`` is null where the command line itself is at fault. ``code`` is one of those in
+``source`` is null if the command line is at fault. ``code`` is one of those in
 `rendicom.errors`, or ``internal-error``.
 """
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rendicom.batch.counters import Counters
 
 _FAILURES_SHOWN = 20
-"""Failures of one code that are shown one by one: there may be millions."""
+"""Number of failures of one code that are shown; there may be millions."""
 _NOTICES_SHOWN = 10
 _REASONS_SHOWN = 5
 _LONG_RUN = 3.0
@@ -98,7 +98,7 @@ def duration(seconds: float) -> str:
 
 
 def speed(number: float) -> str:
-    """Return how many of something there are in a second, or in a minute.
+    """Return a rate per second, or per minute.
 
     >>> speed(197.2), speed(3.1), speed(0.05)
     ('197/s', '3.1/s', '3.0/min')
@@ -109,10 +109,10 @@ def speed(number: float) -> str:
 
 
 class Console:
-    """Says what came of each source, and counts the failures.
+    """Reports the outcome of each source, and counts failures.
 
-    Failures and notices of one kind are shown up to a number, after which it is said once that
-    there are more of them; JSON lines are all printed.
+    A limited number of failures and notices of one kind is shown, then one line about the rest; all
+    JSON lines are printed.
 
     Parameters
     ----------
@@ -125,9 +125,9 @@ class Console:
     silenced
         Kinds of notices to suppress.
     manifest
-        What lists every outcome, if anything does.
+        Path of the manifest, if there is one.
     thing
-        What is made: a picture or a document.
+        Name of the outputs: pictures or documents.
     is_telling
         A line on standard error with the name of each picture.
     """
@@ -318,7 +318,7 @@ class Console:
         most: int = _NOTICES_SHOWN,
         is_listed: bool = True,
     ) -> None:
-        """Print a note on a source, unless its last frame had the same one."""
+        """Print a note on a source, unless its previous frame had the same one."""
         if self.is_quiet:
             return
         if self._said[0] != source:

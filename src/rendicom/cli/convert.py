@@ -203,7 +203,7 @@ def is_told(target: Target) -> bool:
 
 
 def _is_missing(source: str) -> bool:
-    """Tell whether the source does not exist: then TARGET is not to blame."""
+    """Tell whether the source does not exist, so that TARGET is not at fault."""
     return source != STREAM and "://" not in source and not os.path.lexists(source)
 
 

@@ -30,9 +30,9 @@ def looks_like_fraction(path: str) -> bool:
 
 
 class Flag(click.Option):
-    """An option with a heading in help texts, whose value is completed.
+    """An option with a heading in help texts and completion of its value.
 
-    ``forms`` are the forms that values have, such as ``window:N``; else the metavar says so.
+    ``forms`` are the forms of values, such as ``window:N``; by default the metavar.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class FlagCommand(click.Command):
     """A command whose help lists options under headings."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take in the arguments; refuse values of switches, and options of other programs."""
+        """Parse the arguments; refuse values of switches, and options of other programs."""
         self._refuse_values_of_switches(ctx, args)
         try:
             return super().parse_args(ctx, args)
@@ -118,7 +118,7 @@ class FlagGroup(click.Group):
     """A group of commands that shows its help if none of them is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take in the arguments; without any, ask for the help."""
+        """Parse the arguments; without any, show the help."""
         return super().parse_args(ctx, args or ["--help"])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -127,7 +127,7 @@ class FlagGroup(click.Group):
 
 
 def write_examples(epilog: str | None, formatter: click.HelpFormatter) -> None:
-    """Write commands as they are; what is said of them goes below where a line is too short."""
+    """Write commands in full; long ones have their description on the next line."""
     lines = (epilog or "").removeprefix("\b\n").splitlines()
     formatter.write_paragraph()
     with formatter.indentation():
@@ -215,7 +215,7 @@ def rendering_options(given: Mapping[str, str | bool | None]) -> RenderOptions:
 
 
 def _meant(message: str, window: str) -> str:
-    """Return what was probably meant by a refused value, or an empty text."""
+    """Return a suggestion for a refused value, or an empty text."""
     from rendicom.cli.suggestions import nearest
 
     if window.isdecimal():  # with dcm2jpg the second window of the file is --window 2

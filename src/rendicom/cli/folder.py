@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from rendicom.selection import FrameSelection
 
 REMOTE_CHUNK_SECONDS = 1.5
-"""Target duration of a chunk of server instances: only its first instance is waited for."""
+"""Target duration of a chunk of server instances; only its first instance is not prefetched."""
 
 
 def convert_folder(
@@ -268,7 +268,7 @@ class _FolderRun:
             stopped = error
             self._leave_manifest()
         except BaseException:
-            # The process was told to end, or its output is no longer read.
+            # The process was terminated, or its output is closed.
             self._leave_manifest()
             raise
         self.progress.stop()
@@ -369,7 +369,7 @@ class _FolderRun:
             self.manifest.close()
 
     def _leave_manifest(self) -> None:
-        """Keep the records of the manifest so far; the reason for the end is already reported."""
+        """Keep the records so far; the reason for the end is already reported."""
         if self.manifest is not None:
             with suppress(RendicomError):
                 self.manifest.close(complete=False)

@@ -165,12 +165,12 @@ class _DrawnLayers(NamedTuple):
 def _layers(
     asked: tuple[str, ...], connection: ConnectionSettings, wanted: InstanceQuery, stack: ExitStack
 ) -> _DrawnLayers:
-    """Return where the layers lie; those of the server are in files until ``stack`` closes.
+    """Return the locations of the layers; those of the server are in files until ``stack`` closes.
 
     Raises
     ------
     click.UsageError
-        The server does not have it, or does not give it.
+        The server does not have it, or does not return it.
     """
     if not asked:
         return _DrawnLayers()

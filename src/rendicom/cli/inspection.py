@@ -37,8 +37,8 @@ def inspect(source: Source, *, name: str) -> dict[str, Any]:
     dict
         Ready for JSON. ``renderable`` tells whether frame 1 gives a picture; where not,
         ``error`` holds ``code``, ``message`` and ``hint``, and ``documents`` names the formats
-        that a report or an encapsulated document can be converted to. What could not be found
-        out is absent.
+        that a report or an encapsulated document can be converted to. Unknown properties are
+        absent.
     """
     report: dict[str, Any] = {"source": name, "renderable": False}
     try:
@@ -126,7 +126,7 @@ def _matrix(description: PixelDescription) -> dict[str, Any]:
 
 
 def _durations(durations: tuple[float, ...]) -> list[float]:
-    """Return the shortest and the longest, once where all are the same."""
+    """Return the shortest and the longest, or one if they are equal."""
     return sorted({min(durations), max(durations)}) if durations else []
 
 

@@ -1,7 +1,7 @@
 """A status line at the foot of a terminal; other output is printed above it.
 
-Only the thread here writes to the terminal while the line is there, a few times a second: so a
-million printed lines do not cost a million redraws, and an interrupt finds no half-drawn line.
+While the line is shown, only its thread writes to the terminal, a few times a second: a million
+printed lines do not cause a million redraws, and an interrupt does not leave a half-drawn line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WIDE = 60
 """Least width of a line with a bar."""
 _USUAL_COLUMNS = 80
 _MOST_WAITING = 1 << 16
-"""Characters buffered for the thread; writers of more are blocked."""
+"""Limit on characters buffered for the thread; writers wait above it."""
 
 
 class Live:
@@ -69,14 +69,14 @@ class Live:
             self._write(f"{self._erased()}{self._taken(to_the_end=True)}")
 
     def show(self, fit: Callable[[int], str], *, share: float | None = None) -> None:
-        """Let the line say what ``fit`` makes of a number of columns.
+        """Set the line to the result of ``fit`` for the number of columns.
 
         ``share`` is the finished part, from 0 to 1; None if unknown.
         """
         self._shown = _ShownLine(fit, share)
 
     def print(self, text: str) -> None:
-        """Print above the line, as soon as there are whole lines to print."""
+        """Print complete lines above the status line."""
         with self._change:
             self._waiting.append(text)
             if "\n" in text:
@@ -98,7 +98,7 @@ class Live:
                 with self._change:
                     self._change.wait_for(self._is_urgent, self._seconds)
         except OSError:
-            # The terminal is gone: the next output reports that.
+            # The terminal was closed: the next output reports that.
             pass
         finally:
             with self._change:
@@ -112,7 +112,7 @@ class Live:
         self._drawn = len(line)
 
     def _erased(self) -> str:
-        """Return the text that erases the line: blanks where the terminal may not know the code."""
+        """Return the text that erases the line: spaces if the terminal may not know the code."""
         if not self._drawn:
             return ""
         return f"\r{' ' * self._drawn}\r" if sys.platform == "win32" else "\r\x1b[2K"

@@ -201,8 +201,8 @@ def _run(given: list[str]) -> int:
 def _spare_collections() -> None:
     """Collect garbage less often, and not at the end.
 
-    Imports make many objects that stay. With Python's own threshold it looks through them a hundred
-    times at the start, and once more when the process ends: a tenth of the time of one picture.
+    Imports create many permanent objects. With the default threshold they are scanned a hundred
+    times at the start, and again at exit: a tenth of the time of one picture.
     """
     gc.set_threshold(_ALLOCATIONS)
     atexit.register(gc.freeze)
@@ -211,7 +211,7 @@ def _spare_collections() -> None:
 def _open_missing_streams() -> None:
     """Open the null device for standard streams that the shell closed.
 
-    Otherwise the next file opened gets its number, and whatever a library prints ends up in it.
+    Otherwise the next opened file gets its number, and the output of libraries is written to it.
     The one for standard output is not writable, so that writing to it is an error.
     """
     if None not in (sys.stdin, sys.stdout, sys.stderr):
@@ -291,7 +291,7 @@ def _output_failed(error: OSError) -> int:
 
 
 def _drop_output() -> None:
-    # Python flushes standard output once more when it ends, which would fail again.
+    # Python flushes standard output again at exit, which would fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -31,7 +31,7 @@ class LinePart(NamedTuple):
 
 
 def fitted(parts: Sequence[LinePart], width: int) -> str:
-    """Return as many parts as fit ``width`` letters, in their order; those that matter go last."""
+    """Return the most important parts that fit ``width`` letters, in their order."""
     kept = list(parts)
     while len(kept) > 1 and len(_joined(kept)) > width:
         # Of equally important parts the last one is dropped first.
@@ -46,7 +46,7 @@ def _joined(parts: Sequence[LinePart]) -> str:
 class Progress:
     """Shows the progress of a run; a context manager that restores the terminal.
 
-    What is printed meanwhile, on standard error or on standard output, appears above the live line.
+    Other output on standard error or standard output appears above the live line.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Progress:
             self._live.show(partial(fitted, [LinePart(text)]))
 
     def update(self, tally: Counters) -> None:
-        """Show the counters, unless they were shown a moment ago."""
+        """Show the counters, unless they were shown recently."""
         if self._is_quiet:
             return
         now = self._clock()
@@ -126,7 +126,7 @@ class Progress:
             self._live.show(partial(fitted, _parts(tally, now, total)), share=share)
 
     def _known_total(self, tally: Counters) -> int | None:
-        """Return the total of sources; None as long as it grows, or where archives hold more."""
+        """Return the total of sources; None while it grows, or if archives contain more."""
         is_enough = self._total >= tally.sources + tally.done_before
         return self._total if self._is_final and is_enough and not tally.has_members else None
 

@@ -44,7 +44,7 @@ class RemoteSource:
         Raises
         ------
         RendicomError
-            The server does not say what there is.
+            The server does not list its instances.
         """
         server = Server(self.remote.connection, is_wado_uri=self.remote.is_wado_uri)
         try:
@@ -77,13 +77,13 @@ class RemoteSource:
         return unit
 
     def close(self) -> None:
-        """Close the connections that this process has; workers close theirs when they end."""
+        """Close the connections of this process; workers close their own when they end."""
         from rendicom.client.remote_input import forget
 
         forget(self.remote.connection)
 
     def check(self) -> None:
-        """Refuse what no server could be asked for, before anybody is asked.
+        """Refuse invalid requests before any is sent.
 
         Raises
         ------

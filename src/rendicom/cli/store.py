@@ -170,7 +170,7 @@ def _finish(
 
 
 def _groups(items: Iterable[StoreItem]) -> Iterator[list[StoreItem]]:
-    """Yield instances by the request; an instance stands only once in each."""
+    """Yield the instances of each request, every instance once per request."""
     group: list[StoreItem] = []
     size, known = 0, set[str]()
     for item in items:

@@ -22,10 +22,10 @@ _DEFAULT_OPTIONS = RenderOptions()
 
 
 class Archive(Protocol):
-    """Studies of series of instances, to be searched, retrieved and rendered.
+    """Studies, series and instances that can be searched, retrieved and rendered.
 
     Use it as a context manager, or call ``close``. Threads may share it. All methods raise a
-    `rendicom.RendicomError` where something is not there, not allowed or not readable.
+    `rendicom.RendicomError` if something is missing, forbidden or unreadable.
 
     Examples
     --------
@@ -61,17 +61,17 @@ class Archive(Protocol):
         Parameters
         ----------
         level
-            What a result is: ``studies``, ``series`` or ``instances``.
+            Level of the results: ``studies``, ``series`` or ``instances``.
         study, series
-            UIDs of what to search in; empty for all.
+            UIDs of a study or series to search; empty for all.
         match
             Attributes, by keyword or tag, and their required values (PS3.18 8.3.4.1).
         include
-            Attributes that are wanted beside the usual ones.
+            Attributes to return besides the default ones.
         limit
-            Results at most.
+            Largest number of results.
         fuzzy
-            Match names that sound alike, too.
+            Also match similar names.
         """
         ...
 
@@ -85,7 +85,7 @@ class Archive(Protocol):
     ) -> Iterator[Resource]:
         """Yield the instances below a study or series, or all, by their UIDs.
 
-        Those of a series come together, in the order of their numbers.
+        The instances of a series are consecutive, in the order of their numbers.
         """
         ...
 
@@ -109,5 +109,5 @@ class Archive(Protocol):
     def picture(
         self, study: str, series: str, instance: str, request: PictureRequest
     ) -> RenderedImage:
-        """Return the picture that is asked for; see `rendicom.Instance.picture`."""
+        """Return the requested picture; see `rendicom.Instance.picture`."""
         ...

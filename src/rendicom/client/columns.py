@@ -63,7 +63,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
-        # A name is shown in the letters most can read; a sequence has no place in a row.
+        # Of a name the first group is shown; a sequence has no text.
         names = (value.get(each) for each in NAME_GROUPS)
         return next((name for name in names if isinstance(name, str) and name), "")
     if isinstance(value, float) and value.is_integer():

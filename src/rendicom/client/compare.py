@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rendicom.client.content_sniffing import decoded, identify
+from rendicom.errors import WireError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -12,37 +13,37 @@ if TYPE_CHECKING:
     from rendicom.engine.rendered_image import RenderedImage
 
 _LOSSLESS = 1
-"""Gray levels by which two correct roundings may differ."""
+"""Difference in gray levels that rounding may cause."""
 _MEAN, _OUTLIERS, _FAR = 2.0, 0.01, 24
-"""Two JPEG encoders: mean difference in levels, and the share of samples that may be far off."""
+"""Tolerances for two JPEG encoders: mean difference in levels, and fraction of outliers."""
 
 
-def agree(ours: RenderedImage, theirs: RenderedImage) -> bool:
-    """Tell whether two pictures show the same, but for rounding and the losses of their format.
-
-    Raises
-    ------
-    WireError
-        Theirs is damaged.
-    """
-    if identify(ours.data).media_type != identify(theirs.data).media_type:
+def agree(local: RenderedImage, remote: RenderedImage) -> bool:
+    """Tell whether two pictures are equal, except for rounding and lossy compression."""
+    if identify(local.data).media_type != identify(remote.data).media_type:
         return False
-    one, other = _levels(decoded(ours.data)), _levels(decoded(theirs.data))
-    if one.shape != other.shape:
+    difference = _difference(local, remote)
+    if difference is None:
         return False
-    difference = abs(one - other)
-    if ours.media_type == "image/jpeg":
+    if local.media_type == "image/jpeg":
         far = float((difference > _FAR).mean())
         return float(difference.mean()) <= _MEAN and far <= _OUTLIERS
     return float(difference.max(initial=0)) <= _LOSSLESS
 
 
-def look_the_same(ours: RenderedImage, plain: RenderedImage) -> bool:
-    """Tell whether options made no difference: then ignoring them goes unnoticed."""
-    one, other = _levels(decoded(ours.data)), _levels(decoded(plain.data))
-    if one.shape != other.shape:
-        return False
-    return float(abs(one - other).mean()) < _MEAN
+def look_the_same(local: RenderedImage, plain: RenderedImage) -> bool:
+    """Tell whether options made no difference, so that a server may have ignored them."""
+    difference = _difference(local, plain)
+    return difference is not None and float(difference.mean()) < _MEAN
+
+
+def _difference(one: RenderedImage, other: RenderedImage) -> NDArray[Any] | None:
+    """Return the absolute differences in gray levels; None for damaged or other pictures."""
+    try:
+        samples, others = _levels(decoded(one.data)), _levels(decoded(other.data))
+    except WireError:
+        return None
+    return abs(samples - others) if samples.shape == others.shape else None
 
 
 def _levels(samples: NDArray[Any]) -> NDArray[Any]:

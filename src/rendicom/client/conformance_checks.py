@@ -40,12 +40,12 @@ class InstanceChecks:
 
     def __init__(self, server: Server, resource: Resource) -> None:
         self._server, self._resource = server, resource
-        self._ours: Instance | None = None
+        self._opened: Instance | None = None
 
     def close(self) -> None:
         """Close the instance."""
-        if self._ours is not None:
-            self._ours.close()
+        if self._opened is not None:
+            self._opened.close()
 
     # Retrieve
 
@@ -86,8 +86,8 @@ class InstanceChecks:
         except RendicomError as error:
             return CheckResult("retrieve", f"instance, {name}", "no", error.message)
         syntax = instance.transfer_syntax
-        if self._ours is None:
-            self._ours = instance
+        if self._opened is None:
+            self._opened = instance
         else:
             instance.close()
         is_multipart = sent[-1].lower().startswith("multipart/")
@@ -108,8 +108,8 @@ class InstanceChecks:
     # Rendered
 
     def rendered(self) -> Iterator[CheckResult]:
-        """Yield which pictures are rendered, and which parameters take effect."""
-        if self._ours is None:
+        """Yield the rendered media types, and the parameters that take effect."""
+        if self._opened is None:
             yield CheckResult(
                 "rendered", "pictures", "not tried", "the instance cannot be retrieved"
             )
@@ -137,8 +137,8 @@ class InstanceChecks:
             yield self._quality()
 
     def _local(self, options: RenderOptions, media_type: str) -> RenderedImage:
-        assert self._ours is not None  # noqa: S101
-        return self._ours.render(1, options, media_type)
+        assert self._opened is not None  # noqa: S101
+        return self._opened.render(1, options, media_type)
 
     def _remote(self, path: str, query: str, media_type: str) -> RenderedImage:
         """Return the picture that the server makes.
@@ -146,35 +146,30 @@ class InstanceChecks:
         Raises
         ------
         RendicomError
-            It makes none, or one of another type.
+            It returns none, or one of another type.
         """
         session = self._server.session
         data = single_part(session.get(session.url(path, query), media_type))
         seen = identify(data)
         if seen.media_type != media_type:
             what = seen.media_type or "something else"
-            raise WireError(f"{what} comes where {media_type} was asked for")
+            raise WireError(f"{what} instead of the requested {media_type}")
         return RenderedImage(data, media_type, seen.width, seen.height, 1, "", ())
 
     def _picture(
-        self, media_type: str, ours: RenderedImage | None
+        self, media_type: str, local: RenderedImage | None
     ) -> tuple[CheckResult, RenderedImage | None]:
         try:
             found = self._remote(f"{self._resource.path}/rendered", "", media_type)
         except RendicomError as error:
             return CheckResult("rendered", media_type, "no", error.message), None
         size = f"{found.width} x {found.height}" if found.width else ""
-        if ours is None:
+        if local is None:
             return CheckResult("rendered", media_type, "yes", size), found
-        if not self._agree(ours, found):
-            return CheckResult("rendered", media_type, "yes", f"{size}, and unlike ours"), found
-        return CheckResult("rendered", media_type, "yes", f"{size}, as ours"), found
-
-    def _agree(self, ours: RenderedImage, theirs: RenderedImage) -> bool:
-        try:
-            return agree(ours, theirs)
-        except WireError:
-            return False
+        if not agree(local, found):
+            detail = f"{size}, unlike the local picture"
+            return CheckResult("rendered", media_type, "yes", detail), found
+        return CheckResult("rendered", media_type, "yes", f"{size}, as rendered locally"), found
 
     def _frame_picture(self, media_type: str) -> CheckResult:
         try:
@@ -188,22 +183,22 @@ class InstanceChecks:
     def _parameters(self, media_type: str, plain: RenderedImage) -> Iterator[CheckResult]:
         for name, options in self._asked_options():
             yield self._applied(name, options, media_type, plain)
-        yield self._burnt_in(media_type, plain)
+        yield self._changed("annotation", "annotation=technique", media_type, plain)
         if self._is_gray():
             yield CheckResult("parameters", "iccprofile", "not tried", "the instance is gray")
         else:
             yield self._profile(media_type)
 
     def _is_gray(self) -> bool:
-        assert self._ours is not None  # noqa: S101
-        return self._ours.description.photometric_interpretation.startswith("MONOCHROME")
+        assert self._opened is not None  # noqa: S101
+        return self._opened.description.photometric_interpretation.startswith("MONOCHROME")
 
     def _asked_options(self) -> Iterator[tuple[str, RenderOptions]]:
-        assert self._ours is not None  # noqa: S101
-        description = self._ours.description
+        assert self._opened is not None  # noqa: S101
+        description = self._opened.description
         if self._is_gray():
-            frame = self._ours.frame(1)
-            low, high = self._ours.value_range(Voi("minmax"), RenderOptions(), frame, 1)
+            frame = self._opened.frame(1)
+            low, high = self._opened.value_range(Voi("minmax"), RenderOptions(), frame, 1)
             center, width = low + 0.4 * (high - low), max(2.0, 0.3 * (high - low))
             for function in ("linear", "linear-exact", "sigmoid"):
                 window = Window.parse(f"{round(center)},{round(width)},{function}")
@@ -216,50 +211,42 @@ class InstanceChecks:
     def _applied(
         self, name: str, options: RenderOptions, media_type: str, plain: RenderedImage
     ) -> CheckResult:
-        """Compare the server's picture with ours, and with its own without the parameter."""
+        """Compare the server's picture with a local one, and with its own without the parameter."""
         request = render_request_for(options)
         assert request is not None  # noqa: S101
         try:
-            ours = self._local(options, media_type)
-            theirs = self._remote(f"{self._resource.path}/rendered", request.query, media_type)
+            local = self._local(options, media_type)
+            remote = self._remote(f"{self._resource.path}/rendered", request.query, media_type)
         except RendicomError as error:
             return CheckResult("parameters", name, "no", error.message)
-        if self._agree(ours, theirs):
-            if (ours.width, ours.height) == (plain.width, plain.height) and self._same(ours, plain):
+        if agree(local, remote):
+            is_same_size = (local.width, local.height) == (plain.width, plain.height)
+            if is_same_size and look_the_same(local, plain):
                 return CheckResult("parameters", name, "yes", "as far as this instance can tell")
-            return CheckResult("parameters", name, "yes", "as ours")
-        if theirs.data == plain.data or self._agree(plain, theirs):
+            return CheckResult("parameters", name, "yes", "as rendered locally")
+        if remote.data == plain.data or agree(plain, remote):
             return CheckResult("parameters", name, "ignored")
-        if (theirs.width, theirs.height) != (ours.width, ours.height):
-            sizes = f"{theirs.width} x {theirs.height} instead of {ours.width} x {ours.height}"
+        if (remote.width, remote.height) != (local.width, local.height):
+            sizes = f"{remote.width} x {remote.height} instead of {local.width} x {local.height}"
             return CheckResult("parameters", name, "differs", sizes)
         return CheckResult(
             "parameters", name, "differs", "another picture than the standard asks for"
         )
 
-    def _same(self, one: RenderedImage, other: RenderedImage) -> bool:
-        try:
-            return look_the_same(one, other)
-        except WireError:
-            return False
-
-    def _burnt_in(self, media_type: str, plain: RenderedImage) -> CheckResult:
-        return self._changed("annotation", "annotation=technique", media_type, plain)
-
     def _changed(self, name: str, query: str, media_type: str, plain: RenderedImage) -> CheckResult:
         try:
-            theirs = self._remote(f"{self._resource.path}/rendered", query, media_type)
+            remote = self._remote(f"{self._resource.path}/rendered", query, media_type)
         except RendicomError as error:
             return CheckResult("parameters", name, "no", error.message)
-        is_same = theirs.data == plain.data or self._agree(plain, theirs)
+        is_same = remote.data == plain.data or agree(plain, remote)
         return CheckResult("parameters", name, "ignored" if is_same else "yes")
 
     def _profile(self, media_type: str) -> CheckResult:
         try:
-            theirs = self._remote(f"{self._resource.path}/rendered", "iccprofile=srgb", media_type)
+            remote = self._remote(f"{self._resource.path}/rendered", "iccprofile=srgb", media_type)
         except RendicomError as error:
             return CheckResult("parameters", "iccprofile", "no", error.message)
-        has_one = b"ICC_PROFILE\0" in theirs.data or b"iCCP" in theirs.data[:4096]
+        has_one = b"ICC_PROFILE\0" in remote.data or b"iCCP" in remote.data[:4096]
         return CheckResult("parameters", "iccprofile", "yes" if has_one else "ignored")
 
     def _quality(self) -> CheckResult:

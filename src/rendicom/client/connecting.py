@@ -1,4 +1,4 @@
-"""`connect`, which is there without the HTTP library and says that it needs it."""
+"""`connect`, which can be imported without the HTTP library and reports that it is missing."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def connect(
     http2: bool = True,
     rendering: Rendering = "auto",
 ) -> ServerArchive:
-    """Return the archive behind the URL of a DICOMweb server; nothing is sent yet.
+    """Return the archive on a DICOMweb server; no request is sent yet.
 
     Parameters
     ----------
     url
-        What stands before ``/studies``.
+        The part of the URL before ``/studies``.
     headers
-        Sent with each request to this server, and to no other.
+        Headers of each request to this server, and to no other.
     api_key, api_key_header
         A key, and the name of its header.
     token
         Bearer token; with ``@FILE`` the file is read again when it changes.
     user, password
-        For Basic authentication. Without any credentials a ``.netrc`` file is looked into. All of
-        these may be ``@FILE`` or ``env:NAME``.
+        For Basic authentication. Without any credentials, those of a ``.netrc`` file are used. All
+        of these may be ``@FILE`` or ``env:NAME``.
     certificate, certificate_key
         Files (PEM) for mutual TLS.
     ca_bundle
-        Certificates to believe; those of the system where empty.
+        Trusted CA certificates; empty for those of the system.
     http2
-        Speak HTTP/2 where the server does.
+        Use HTTP/2 if the server supports it.
     rendering
         Who renders: ``auto`` (the server if it is `rendicom serve`), ``remote`` or ``local``.
 
@@ -80,7 +80,7 @@ def connect(
     connection = connection_to(
         address.base, credentials=credentials, ca_bundle=ca_bundle, has_http2=http2
     )
-    # Not at the top: it needs the HTTP library, and `connection_to` says how to get it.
+    # Not at the top: it needs the HTTP library, whose absence `connection_to` reports.
     from rendicom.client.server_archive import ServerArchive
 
     return ServerArchive(connection, rendering=rendering)

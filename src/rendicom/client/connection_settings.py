@@ -28,7 +28,7 @@ class ResponseLimits(NamedTuple):
     problem
         Of an error response.
     memory
-        Instances that are larger go to a temporary file.
+        Instances above this size go to a temporary file.
     slowest
         Bytes per second, averaged over ``pause`` seconds, below which a response is abandoned.
     """
@@ -48,11 +48,11 @@ class RetryPolicy(NamedTuple):
     Attributes
     ----------
     attempts
-        Requests in all, the first one included.
+        Number of requests, including the first.
     first
-        Before the second attempt; doubled for each more, and shortened by chance.
+        Pause before the second attempt; doubled for each further one, and shortened at random.
     longest
-        Between two attempts where the server does not say.
+        Longest pause, if the server does not state one.
     retry_after
         The longest wait that a server may ask for.
     """
@@ -79,7 +79,7 @@ class ConnectionSettings:
     ca_bundle
         File or folder of trusted certificates; empty for those of the system.
     key
-        Tells connections apart in a process that has several.
+        Distinguishes connections within a process.
     """
 
     base: str
@@ -101,9 +101,9 @@ def connection_to(
     limits: ResponseLimits = _RESPONSE_LIMITS,
     retry_policy: RetryPolicy | None = None,
 ) -> ConnectionSettings:
-    """Return the connection to a server; nothing is sent yet.
+    """Return the settings of a connection to a server; no request is sent yet.
 
-    A name and password in the address are taken out of it. Without any credentials, those for the
+    A name and password in the address are removed from it. Without any credentials, those for the
     host in a ``.netrc`` file are used.
 
     Raises
@@ -155,5 +155,5 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 def host_of(url: str) -> str:
-    """Return the host and port of a URL, the name of a server in messages."""
+    """Return the host and port of a URL, as the name of a server in messages."""
     return urlsplit(url).netloc.rpartition("@")[2]

@@ -31,7 +31,7 @@ _ENDS = {
     "application/pdf": b"%%EOF",
 }  # fmt: skip
 _TAIL = 1 << 10
-"""Some encoders write a few bytes after the end."""
+"""Bytes that some encoders write after the end."""
 _MOST_PIXELS = 1 << 28
 """Largest image that is decoded for a comparison."""
 
@@ -45,7 +45,7 @@ class ContentInfo(NamedTuple):
 
 
 def identify(data: bytes) -> ContentInfo:
-    """Return the media type and size that the first bytes show; empty where unknown."""
+    """Return the media type and size from the first bytes; empty if unknown."""
     media_type = _media_type(data)
     reader = {
         "image/png": _png_size, "image/jpeg": _jpeg_size, "image/gif": _gif_size,
@@ -56,7 +56,7 @@ def identify(data: bytes) -> ContentInfo:
 
 
 def is_cut_short(data: bytes) -> bool:
-    """Tell whether the end of a picture or document is missing, where its format has one."""
+    """Tell whether the end of a picture or document is missing, if its format has an end mark."""
     media_type = _media_type(data)
     if media_type == "image/webp":
         return int.from_bytes(data[4:8], "little") > len(data) - 8
@@ -110,7 +110,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def decoded(data: bytes) -> NDArray[Any]:
-    """Return the samples of a PNG, JPEG or GIF: gray where all channels are the same.
+    """Return the samples of a PNG, JPEG or GIF: gray if all channels are equal.
 
     Raises
     ------

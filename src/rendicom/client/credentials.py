@@ -1,4 +1,4 @@
-"""Credentials: headers, keys, tokens and certificates, sent to one host and never shown."""
+"""Credentials: headers, keys, tokens and certificates, sent to one host only and never shown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Credentials:
     headers
         Names and values.
     token_file
-        File of a bearer token that others renew; read again when it changes.
+        File of a bearer token; read again when it changes.
     certificate
         For mutual TLS.
     """
@@ -50,7 +50,7 @@ class Credentials:
     certificate: Certificate | None = None
 
     def __repr__(self) -> str:
-        """Return a text that names the kinds of credentials, without values."""
+        """Return the kinds of credentials, without their values."""
         names = [name for name, _ in self.headers]
         names += ["token file"] if self.token_file else []
         names += ["certificate"] if self.certificate else []
@@ -68,14 +68,14 @@ class Credentials:
         password: str = "",
         certificate: Certificate | None = None,
     ) -> Credentials:
-        """Return credentials from texts as they are typed; each may be ``@FILE`` or ``env:NAME``.
+        """Return credentials from texts; each may be ``@FILE`` or ``env:NAME``.
 
         Parameters
         ----------
         headers
-            ``NAME: VALUE``; ``@FILE`` holds one a line.
+            ``NAME: VALUE``; ``@FILE`` holds one per line.
         api_key, api_key_header
-            A key, and the header that it goes in.
+            A key, and the name of its header.
         token
             Bearer token. A file of it is read again when it changes.
         certificate
@@ -134,7 +134,7 @@ class TokenFile:
         self._token = ""
 
     def read(self) -> str:
-        """Return the token that is in the file now.
+        """Return the current token in the file.
 
         Raises
         ------
@@ -197,7 +197,7 @@ def _content(path: str, *, what: str) -> str:
 
 
 def _one_line(value: str, *, what: str) -> str:
-    # A line break would begin another header.
+    # A line break would inject another header.
     if not value.isascii() or not value.isprintable():
         raise OptionError(f"{what} is not one line of plain ASCII letters")
     return value
@@ -251,7 +251,7 @@ def _password_in(encoded: str) -> str:
 def of_netrc(host: str) -> Credentials | None:
     """Return the credentials of a host (without port) in the ``.netrc`` file, or None.
 
-    The file is that of the variable NETRC, or lies in the home folder.
+    The file is that of the variable NETRC, or in the home folder.
     """
     import netrc
 

@@ -31,7 +31,7 @@ def refusal(status: int, body: bytes, host: str, *, hide: Callable[[str], str]) 
     status, body, host
         The response, and the host that sent it.
     hide
-        Takes our secrets out of a text.
+        Removes secrets from a text.
     """
     said = _problem(body)
     if said is None:
@@ -61,7 +61,7 @@ def _shortened(text: str) -> str:
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a server asks to wait (RFC 9110 10.2.3); None if it does not say."""
+    """Return the seconds that a server asks to wait (RFC 9110 10.2.3), or None."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text)
@@ -83,7 +83,7 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
 def warnings_of(
     headers: Mapping[str, str], *, hide: Callable[[str], str]
 ) -> tuple[CodedWarning, ...]:
-    """Return the texts of ``Warning: 299``, as our own server writes them."""
+    """Return the texts of ``Warning: 299`` headers in the form of `rendicom serve`."""
     texts = headers.get("warning", "").split(", 299 ")
     found = []
     for text in texts:

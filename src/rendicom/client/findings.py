@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 Verdict = Literal["yes", "no", "ignored", "differs", "not tried"]
-"""``ignored``: asked for and not done; ``differs``: done, and not as the standard says."""
+"""``ignored``: requested without effect; ``differs``: not in accordance with the standard."""
 
 
 class CheckResult(NamedTuple):

@@ -30,10 +30,10 @@ _PULSE = 0.02
 
 
 def open_folder(path: str | Path) -> FolderArchive:
-    """Return the archive of the DICOM files in a folder, once all of their headers were read.
+    """Return the archive of the DICOM files in a folder, after reading all their headers.
 
-    The files stay where they are. Their attributes are kept in a temporary database, which is
-    removed in the end. Needs the extra ``server``.
+    Attributes are kept in a temporary database, which is removed when the archive is closed. Needs
+    the extra ``server``.
 
     Raises
     ------
@@ -121,7 +121,7 @@ class FolderArchive(Archive):
         match: Mapping[str, str] | None = None,
         limit: int | None = None,
     ) -> Iterator[Resource]:
-        """Yield the instances, those of a series together and in the order of their numbers."""
+        """Yield the instances by series, in the order of their numbers."""
         return islice(self._instances(study, series, match), limit)
 
     def _instances(
@@ -151,12 +151,12 @@ class FolderArchive(Archive):
     def picture(
         self, study: str, series: str, instance: str, request: PictureRequest
     ) -> RenderedImage:
-        """Return the picture that is asked for."""
+        """Return the requested picture."""
         with self.open(study, series, instance) as opened:
             return opened.picture(request)
 
 
 def _refuse_if_left_out(warnings: Sequence[str]) -> None:
-    """Raise an error if conditions were left out: the results would be too many."""
+    """Raise an error if conditions were left out, as there would be too many results."""
     if warnings:
         raise OptionError(warnings[0])

@@ -17,7 +17,7 @@ INCLUDED = (
     "Modality", "SeriesNumber", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
     "PhotometricInterpretation",
 )  # fmt: skip
-"""Attributes to request besides those that each server returns for instances."""
+"""Attributes to request besides the default ones of instances."""
 
 _TAGS = {
     "study": ("0020000D", "UI"), "series": ("0020000E", "UI"), "instance": ("00080018", "UI"),
@@ -57,9 +57,9 @@ class FoundInstance(NamedTuple):
         model
             The result, an instance.
         series
-            The result that its series is; some servers say more there.
+            The search result of its series, which has more attributes on some servers.
         below
-            What was searched in: servers need not repeat it.
+            The resource that was searched; servers need not repeat its UIDs.
         """
         said = {
             name: text(model, tag) or (text(series, tag) if series else "")
@@ -87,14 +87,14 @@ class FoundInstance(NamedTuple):
 
     @property
     def version(self) -> str:
-        """Return a version: it changes with the attributes in the search result."""
+        """Return a version that changes with the attributes in the search result."""
         shown = (self.instance, self.sop_class, self.rows, self.columns, self.frames)
         return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
     def header(self, metadata: Model | None = None) -> Header:
         """Return a header with these attributes; it has pixel data if there are rows and columns.
 
-        From ``metadata`` it gets the attributes about burned-in annotation.
+        The attributes about burned-in annotation are taken from ``metadata``.
         """
         from rendicom.dicom.header import header_of_dataset
         from rendicom.dicomweb.jsonreader import read_model
@@ -107,7 +107,7 @@ class FoundInstance(NamedTuple):
             if value:
                 model[tag] = {"vr": vr, "Value": [value]}
         if self.rows and self.columns:
-            # These pixel data are never read.
+            # The pixel data are never read from this header.
             model["00280002"] = {"vr": "US", "Value": [1]}
             model["00280101"] = {"vr": "US", "Value": [self.bits or 8]}
             model["00280004"] = {"vr": "CS", "Value": ["MONOCHROME2"]}
@@ -116,7 +116,7 @@ class FoundInstance(NamedTuple):
 
 
 def without_length(header: Header) -> Header:
-    """Return a header without the length of the pixel data, which are elsewhere."""
+    """Return a header without the length of the pixel data, which are not in it."""
     if header.pixel is None:
         return header
     pixel = header.pixel._replace(length=None)
@@ -124,7 +124,7 @@ def without_length(header: Header) -> Header:
 
 
 class _Elsewhere:
-    """Placeholder for bytes on a server, of any length."""
+    """Placeholder for bytes on a server, of unlimited length."""
 
     size = 1 << 62
     bytes_read = 0

@@ -29,13 +29,13 @@ _PIXELS = "7FE00010"
 
 
 def open_framewise(server: Server, resource: Resource, frames: Sequence[int]) -> Instance:
-    """Return an instance whose frames are fetched when they are needed, ``frames`` first.
+    """Return an instance whose frames are fetched on demand, ``frames`` first.
 
     Raises
     ------
     WireError
-        The server lacks a required resource, or its metadata would not give the same picture: the
-        whole instance has to be retrieved.
+        The server lacks a required resource, or its metadata are incomplete: the whole instance
+        must be retrieved.
     UnreadableSourceError, TooLargeError
     """
     whole = resource._replace(frames=())
@@ -52,7 +52,7 @@ def open_framewise(server: Server, resource: Resource, frames: Sequence[int]) ->
 
 
 def _refuse_holes(model: Model, host: str) -> None:
-    """Refuse metadata that refer to attributes elsewhere that a picture may need."""
+    """Refuse metadata with references in place of attributes that a picture may need."""
     for tag, attribute in model.items():
         is_pixels = tag.upper().startswith("7FE0")
         is_private = tag[3:4] in "13579BDFbdf"
@@ -136,7 +136,7 @@ class _FetchedFrames:
         self._known = _fetched(self._server, self._whole, wanted)
 
     def _bytes(self, part: RetrievedFrame) -> FrameBytes:
-        """Return the bytes, if they are the stored ones and not decoded or converted.
+        """Return the bytes if they are as stored, not decoded or converted.
 
         Raises
         ------

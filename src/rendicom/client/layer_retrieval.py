@@ -1,4 +1,4 @@
-"""Retrieves objects to draw on the images of a server, into files of a run."""
+"""Retrieves the layers of a run from a server into files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def is_uid(text: str) -> bool:
-    """Tell whether a layer is named by its UID, and thus is on the server."""
+    """Tell whether a layer is a UID, and thus on the server."""
     try:
         return bool(check_uid(text, what="layer"))
     except BadRequestError:
@@ -29,11 +29,11 @@ def retrieve_layer(server: Server, study: str, uid: str, folder: Path) -> tuple[
     Parameters
     ----------
     server
-        Where it lies.
+        The server that has it.
     study, uid
-        UIDs of its study, empty where it is not known, and of itself.
+        UIDs of its study (empty if unknown) and of the object.
     folder
-        Where a file or a folder of files is made, named after the UID.
+        Folder for the file, or folder of files, named after the UID.
 
     Returns
     -------

@@ -46,13 +46,13 @@ class InstanceQuery(NamedTuple):
     Attributes
     ----------
     resource
-        What they lie below; empty for the whole server.
+        Study or series to list; empty for the whole server.
     matches
         Attributes and their required values.
     modalities, series
-        Only these; all where empty.
+        Only these; empty for all.
     limit
-        Instances at most; None for all.
+        Largest number of instances; None for all.
     page
         Level, limit and offset of one search: that of a URL with ``limit`` or ``offset``.
     """
@@ -67,17 +67,17 @@ class InstanceQuery(NamedTuple):
 
     @property
     def is_choosy(self) -> bool:
-        """Tell whether instances below the resource may have to be left out."""
+        """Tell whether instances below the resource may be excluded."""
         return bool(self.matches or self.modalities or self.series)
 
     def keys_at(self, level: SearchLevel) -> Pairs:
-        """Return the matches that belong to a level; flags go to all of them."""
+        """Return the matches of a level, with the flags."""
         return tuple(
             pair for pair in self.matches if pair[0] in FLAGS or level_of_key(pair[0]) == level
         )
 
     def matches_at(self, level: SearchLevel) -> Pairs:
-        """Return the conditions on results of a level: its keys, and the modality."""
+        """Return the conditions on the results of a level: its keys, and the modality."""
         only = next(iter(self.modalities)) if len(self.modalities) == 1 else ""
         if not only or level == "instances":
             return self.keys_at(level)
@@ -87,10 +87,10 @@ class InstanceQuery(NamedTuple):
 def list_instances(
     server: Server, wanted: InstanceQuery, report: MatchReport | None = None
 ) -> Iterator[FoundInstance]:
-    """Yield the instances, those of a series together and in the order of their numbers.
+    """Yield the instances by series, in the order of their numbers.
 
-    Results that do not match are left out. Without a ``report`` to count them, they are an error
-    at the end.
+    Results that do not match are left out; without a ``report`` that counts them, they raise an
+    error at the end.
 
     Raises
     ------
@@ -146,12 +146,12 @@ def _metadata_or_nothing(server: Server, whole: Resource) -> list[Model]:
 
 
 class _InstanceSearch:
-    """Goes down from studies to instances; each level is searched by the keys that belong to it."""
+    """Searches from studies down to instances, each level by its own keys."""
 
     def __init__(self, server: Server, wanted: InstanceQuery, report: MatchReport) -> None:
         self._server, self._wanted, self._report = server, wanted, report
         self._unverified: dict[str, None] = {}
-        """Keys of studies and series that a search did not return and metadata must have."""
+        """Keys of studies and series that a search did not return, to check in metadata."""
 
     def instances(self) -> Iterator[FoundInstance]:
         """Yield the instances."""
@@ -261,10 +261,9 @@ class _InstanceSearch:
     def _told_by_metadata(
         self, below: Resource, matches: Pairs, above: Pairs, results: list[Model], seen: MatchReport
     ) -> list[Model]:
-        """Return the results whose metadata match where a search did not return a key.
+        """Return the results whose metadata match the keys that a search did not return.
 
-        ``above`` are keys of the study and series: without metadata, nothing shows that these are
-        of the right patient.
+        ``above`` are keys of the study and series, which only metadata can confirm.
         """
         try:
             models = self._server.metadata(below)
@@ -289,7 +288,7 @@ def _is_wanted(series: Model, wanted: InstanceQuery) -> bool:
 
 
 def _ordered(models: Iterable[Model], number: str, name: str) -> list[Model]:
-    """Return results by number and name: the order of servers varies."""
+    """Return results sorted by number and UID, as the order of servers varies."""
 
     def key(model: Model) -> tuple[float, str]:
         said = text(model, number)

@@ -1,7 +1,7 @@
 """Checks search results against the requested keys (attribute matching, PS3.4 C.2.2.2).
 
-A server that does not know a key ignores it, and answers with everybody's studies. Matching is
-never stricter here than the standard: anything that may match counts as a match.
+A server ignores keys that it does not know, and returns the studies of all patients. Matching here
+is never stricter than the standard: any possible match counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LIKE = 0.6
 _OF_PATIENTS = (0x0010, 0x0012)
 """Groups of patients and of clinical trials."""
 _IDENTITY = tuple(tag for tag in RETURNED_KEYS["studies"] if tag >> 16 == 0x0010)
-"""Each study that is found has these (PS3.18 Table 10.6.3-3): an absent one has no value."""
+"""Attributes of every study in results (PS3.18 Table 10.6.3-3): a missing one has no value."""
 _COMPUTED = (0x00080056, 0x00080061, 0x00080062, 0x00201206, 0x00201208, 0x00201209)
 """Servers compute these: no data set has them."""
 _TEMPORAL = ("DA", "TM", "DT")
@@ -41,7 +41,7 @@ def check_keys(pairs: Pairs) -> None:
     Raises
     ------
     OptionError
-        It says which key was meant, perhaps; no value is repeated, as it may be a patient's.
+        The message suggests a similar key; values are not repeated, as they may be a patient's.
     """
     for name, _ in pairs:
         if name not in FLAGS and parse_path(name) is None:
@@ -97,7 +97,7 @@ def _query_of(pairs: Pairs) -> Query:
 
 
 def level_of_key(name: str) -> SearchLevel:
-    """Return the level of a key: instances where the standard does not list it."""
+    """Return the level of a key: instances if the standard does not list it."""
     path = parse_path(name) or (0,)
     known = level_of(path[0])
     if known is None and path[0] >> 16 in _OF_PATIENTS:
@@ -126,7 +126,7 @@ class MatchReport:
     left_out
         Results that do not match.
     differing, unchecked
-        Names of keys: those that did not match, and those that a result does not contain.
+        Keys that did not match, and keys that a result does not contain.
     """
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class MatchReport:
         self.unchecked.update(other.unchecked)
 
     def doubts(self, host: str) -> Iterator[str]:
-        """Yield sentences about what could not be checked."""
+        """Yield sentences about conditions that could not be checked."""
         if self.unchecked:
             yield (
                 f"{host} does not return {', '.join(self.unchecked)}: it cannot be checked here "
@@ -179,7 +179,7 @@ class _Condition(NamedTuple):
     name: str
     match: Match
     is_below: bool
-    """The key is of a lower level than the results: one of several things there may match."""
+    """The key is of a lower level than the results, of which one must match."""
 
 
 class MatchChecks:

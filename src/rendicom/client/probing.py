@@ -1,7 +1,6 @@
-"""Finds out which services a server supports by testing them on one instance.
+"""Determines which services a server supports by testing them on one instance.
 
-Images are compared with those of the engine, so that a parameter that is accepted and ignored is
-found out.
+Images are compared with those of the engine, to detect parameters that are accepted and ignored.
 """
 
 from __future__ import annotations
@@ -143,7 +142,7 @@ def _paging(server: Server) -> CheckResult:
 def _chosen(server: Server, wanted: InstanceQuery) -> FoundInstance | None:
     """Return an instance suited for tests, by search results: a large gray image.
 
-    Else any gray image, any large one, any image, or any instance.
+    Otherwise any gray image, any large one, any image, or any instance.
     """
     if wanted.resource.instance:
         return next(list_instances(server, wanted, MatchReport()), None)

@@ -1,7 +1,7 @@
-"""Server instances as an input source of a batch: the part that travels to workers, and openers.
+"""Server instances as an input source of a batch: its picklable part, and unit openers.
 
 A worker keeps connections and the server's capabilities from one chunk to the next.
-While it renders one instance, the next ones are being fetched.
+While it renders one instance, the next ones are fetched.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Rendering = Literal["auto", "remote", "local"]
 Opened = RemoteInstance | Instance
 
 _FEW = 4
-"""Frames are fetched one by one where fewer than one in four are wanted."""
+"""Frames are fetched one by one if less than this fraction is requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +44,25 @@ class RemoteInput:
     Attributes
     ----------
     connection
-        How the server is reached; its credentials are never shown.
+        Settings of the connection; its credentials are never shown.
     options, media_type
         Of the pictures.
     rendering
-        Who makes them.
+        Who renders them.
     frames
-        The frames that are wanted of each instance; None for what fits the format.
+        The requested frames of each instance; None for the default of the format.
     selection
-        The one selection that is wanted of each instance; None for one of each frame.
+        The requested selection of each instance; None for one picture per frame.
     requests
-        Under way at once, for each worker.
+        Number of concurrent requests of each worker.
     is_animated
         The format holds all frames of an instance in one picture.
     is_document
-        What is made are pages of reports: always here.
+        The output is documents, which are always made locally.
     is_wado_uri
-        The server is asked in the older way.
+        The server is a WADO-URI service.
     needs_burned_in
-        Instances whose pixels may identify the patient are left out, so headers have to tell.
+        Instances whose pixels may identify the patient are left out, so headers must tell.
     """
 
     connection: ConnectionSettings
@@ -83,7 +83,7 @@ class RemoteInput:
 
     @contextmanager
     def opening(self, units: Sequence[Unit]) -> Iterator[RemoteOpener]:
-        """Yield what opens the units, in their order; some are fetched before they are asked for.
+        """Yield an opener for the units, in their order; some are fetched ahead.
 
         A few frames may be fetched without being used.
         """
@@ -115,7 +115,7 @@ def _state(remote: RemoteInput) -> _WorkerState:
 
 
 def forget(connection: ConnectionSettings) -> None:
-    """Close what this process keeps of a connection."""
+    """Close the state that this process keeps of a connection."""
     with _lock:
         state = _states.pop(connection.key, None)
     if state is not None:
@@ -146,14 +146,14 @@ class RemoteOpener:
         Raises
         ------
         RendicomError
-            The server does not give it, or it cannot be read.
+            The server does not return it, or it cannot be read.
         """
         self._ask_ahead(unit)
         coming = self._coming.pop(unit.source, None)
         return coming.result() if coming is not None else self._opened(unit)
 
     def summary(self, unit: Unit) -> RemoteInstance:
-        """Return the instance as in the search result, without a request."""
+        """Return the instance of the search result, without a request."""
         summary = FoundInstance.read(unit.about)
         return RemoteInstance(self._server, summary, RenderRequest(""), self._remote.media_type)
 
@@ -183,7 +183,7 @@ class RemoteOpener:
                 future = self._state.executor.submit(self._opened, following)
                 self._coming[following.source] = future
         if unit.source not in self._coming:
-            # Another order than announced costs only time.
+            # A different order costs only time.
             self._waiting = deque(each for each in self._waiting if each.source != unit.source)
 
     # --- one instance ---------------------------------------------------------------------
@@ -209,7 +209,7 @@ class RemoteOpener:
             needs_burned_in=remote.needs_burned_in,
         )  # fmt: skip
         if not (remote.is_animated and summary.frames > 1):
-            # This is a thread of the executor already: fetch the first picture here.
+            # This already is a thread of the executor: fetch the first picture here.
             instance.begin()
         return instance
 
@@ -241,7 +241,7 @@ class RemoteOpener:
         try:
             body = self._server.instance(summary.resource)
         except (*REFUSED_TYPES, NoSuchResourceError) as error:
-            # Some servers give metadata and frames, but no instances.
+            # Some servers return metadata and frames, but not instances.
             if not wanted or self._remote.is_document or self._server.is_wado_uri:
                 raise
             try:
@@ -262,8 +262,8 @@ class RemoteOpener:
     def _choice(self, summary: FoundInstance) -> tuple[RenderRequest | None, str]:
         """Return the request for pictures by the server; or None, and the reason to render locally.
 
-        ``auto`` lets only a server render that is this program: others apply windows, tables and
-        sizes in various ways (`rendicom probe` shows them).
+        With ``auto`` only `rendicom serve` renders: other servers apply windows, tables and sizes
+        in various ways (see `rendicom probe`).
         """
         remote = self._remote
         if remote.is_document:
@@ -293,7 +293,7 @@ class RemoteOpener:
 
 
 def _noted(instance: Instance, rendering: str) -> Instance:
-    """Note who renders an instance, which ``-v`` shows (see `rendicom.batch.input_source`)."""
+    """Record who renders an instance, for ``-v`` (see `rendicom.batch.input_source`)."""
     vars(instance)["rendering"] = rendering
     return instance
 
@@ -304,7 +304,7 @@ def opened_as(body: Body, uid: str, *, host: str) -> Instance:
     Raises
     ------
     WireError
-        It is another one: its picture would be shown under a wrong name.
+        It is another instance, whose picture would get a wrong name.
     """
     instance = open_instance(cast("bytes", body), threads=1)
     said = instance.sop_instance

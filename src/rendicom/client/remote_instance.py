@@ -46,7 +46,7 @@ class RemoteInstance:
     otherwise
         Opens the instance to render locally if the server fails; None to let it fail.
     needs_burned_in
-        The header has to say whether the pixels may identify the patient: the metadata are read.
+        The header must tell whether the pixels may identify the patient: metadata are read.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class RemoteInstance:
         Raises
         ------
         WireError, UnreadableSourceError, TooLargeError
-            The metadata are needed, and the server does not give them.
+            The metadata are needed, and the server does not return them.
         """
         if not self._needs_burned_in:
             return self._summary.header()
@@ -112,7 +112,7 @@ class RemoteInstance:
 
     @cached_property
     def description(self) -> PixelDescription:
-        """Return a description of which only size and number of frames are valid."""
+        """Return a description in which only size and number of frames are valid."""
         return describe(self.header)
 
     def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:  # noqa: ARG002
@@ -120,7 +120,7 @@ class RemoteInstance:
         return ()
 
     def begin(self) -> None:
-        """Fetch the first picture now; an error is raised when the picture is asked for."""
+        """Fetch the first picture now; an error is raised when the picture is requested."""
         first = self._selections[0] if self._selections else _FIRST_FRAME
         self._coming[first] = Future()
         try:

@@ -19,10 +19,10 @@ _STANDARD = {
     "window": "window", "viewport": "viewport", "quality": "quality",
     "annotation": "annotation", "icc": "iccprofile",
 }  # fmt: skip
-"""Parameters of PS3.18 Table 10.4.1-5, by the names of our options."""
+"""Parameters of PS3.18 Table 10.4.1-5, by the names of rendering options."""
 _OURS = {**{name: name for name in parameters()}, **_STANDARD}
 _NOT_SHOWN = frozenset(("max-pixels", "compression", "fast"))
-"""Options that do not change the picture, or need not."""
+"""Options that do not affect a picture by a server."""
 
 
 class Capabilities(NamedTuple):
@@ -33,9 +33,9 @@ class Capabilities(NamedTuple):
     media_types
         Those of rendered instances and frames.
     parameters
-        Query parameters of theirs.
+        Query parameters of rendered resources.
     is_ours
-        It is `rendicom serve`, with the same meaning of all parameters.
+        The server is `rendicom serve`, where all parameters have the same meaning.
     """
 
     media_types: frozenset[str] = frozenset()
@@ -76,7 +76,7 @@ def render_request_for(
     Parameters
     ----------
     options
-        What is asked for.
+        The rendering options.
     known
         Parameters that the server understands; those of the standard if not given.
     rows, columns
@@ -107,7 +107,7 @@ def _differing(options: RenderOptions) -> dict[str, str]:
 
 
 def _expected(options: RenderOptions, *, rows: int, columns: int) -> tuple[int, int] | None:
-    """Return width and height of the picture, None where too little is known."""
+    """Return width and height of the picture; None if unknown."""
     if not rows or not columns or options.square_pixels:
         return None
     viewport = options.viewport
@@ -141,7 +141,7 @@ def check_picture(
     Raises
     ------
     WireError
-        It is not of the type asked for, or not of the size, or not whole.
+        It has another media type or size, or is truncated.
     """
     seen = identify(data)
     if seen.media_type != media_type:

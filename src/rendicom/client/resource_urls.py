@@ -37,11 +37,11 @@ class Address(NamedTuple):
     options
         Rendering options in its query; None without any.
     is_wado_uri
-        The server is asked in the older way: everything stands in the query.
+        The server is a WADO-URI service, with all parameters in the query.
     collection
-        ``series`` or ``instances`` where the path ends so: all of them below the resource.
+        ``series`` or ``instances`` at the end of the path: all below the resource.
     limit, offset
-        Number of results to return and to skip, as the query of a search says (PS3.18 8.3.4.4).
+        Number of results to return and to skip, from the query (PS3.18 8.3.4.4).
     """
 
     base: str

@@ -46,7 +46,7 @@ def models_of(answer: ServerResponse, *, host: str) -> list[Model]:
 
 
 def _standardised(model: Model) -> Model:
-    """Return a data set with tags in capitals and values in arrays, as PS3.18 F.2 has them."""
+    """Return a data set with tags in capitals and values in arrays (PS3.18 F.2)."""
     return {tag.upper(): _attribute(attribute) for tag, attribute in model.items()}
 
 
@@ -85,7 +85,7 @@ def _of_xml(answer: ServerResponse, *, host: str) -> list[Model]:
 
 
 def values(model: Model, tag: str) -> list[Any]:
-    """Return the values of an attribute, none where it is absent or malformed."""
+    """Return the values of an attribute; none if it is absent or malformed."""
     attribute = model.get(tag)
     found = attribute.get("Value") if isinstance(attribute, dict) else None
     return found if isinstance(found, list) else []

@@ -44,7 +44,7 @@ def read_instance(incoming: ResponseStream, limits: ResponseLimits) -> Body:
     Raises
     ------
     WireError
-        It is missing, or has something else in it.
+        It is missing, or the body is something else.
     TooLargeError
     BrokenConnectionError
     """
@@ -107,7 +107,7 @@ def _only_part(content_type: str, body: bytes) -> memoryview | None:
 
 
 def _spooled(chunks: Iterator[bytes], limits: ResponseLimits) -> Body:
-    """Return a body, in a temporary file where it is large."""
+    """Return a body, in a temporary file if it is large."""
     kept: list[bytes] = []
     size = 0
     for chunk in chunks:
@@ -148,7 +148,7 @@ def _no_room(error: OSError) -> UnwritableOutputError:
 
 
 def _checked(body: Body, host: str) -> Body:
-    """Return a body that may be DICOM, not a login page or a problem in JSON."""
+    """Return a body that may be DICOM; refuse login pages and problem documents."""
     if isinstance(body, (bytes, memoryview)):
         start = bytes(body[:512])
     else:
@@ -198,7 +198,7 @@ def frames_in(answer: ServerResponse, count: int) -> list[RetrievedFrame]:
     Raises
     ------
     WireError
-        There are not as many as were asked for.
+        Their number is not the requested one.
     """
     parts = parts_of(answer)
     if len(parts) != count:

@@ -27,7 +27,7 @@ _UIDS: dict[Level, tuple[str, ...]] = {
 }
 _MOST_PAGES = 1_000_000
 _MOST_LEFT_OUT = 1000
-"""After this many results that do not match, a page without matches is the last one."""
+"""Number of results that do not match, after which a page without matches is the last."""
 
 
 class SearchRequest(NamedTuple):
@@ -46,7 +46,7 @@ class SearchRequest(NamedTuple):
     limit
         Results at most; None for all.
     offset
-        Results to pass over.
+        Number of results to skip.
     """
 
     level: Level
@@ -68,8 +68,7 @@ def search(
 ) -> Iterator[Model]:
     """Yield the results that match, page by page; ``report`` gets those that do not.
 
-    A page shorter than requested is not the end: servers have limits. The end
-    is a page without anything new.
+    Servers have limits, so a short page is not the end; a page without new results is.
 
     Raises
     ------
@@ -87,7 +86,7 @@ def search(
             page = _page(session, asked, size=size, offset=offset)
         except BadRequestError:
             if not known and asked != plain:
-                # It may refuse attributes that it cannot return.
+                # The server may refuse attributes that it cannot return.
                 asked = plain
                 continue
             # Some servers ignore the offset, and return all results at once.
@@ -133,5 +132,5 @@ def _unseen(page: Iterable[Model], known: set[tuple[str, ...]], level: Level) ->
 
 
 def query_text(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return a query; commas and carets stay as they are, since some servers read no others."""
+    """Return a query; commas and carets are not escaped, as some servers do not decode them."""
     return "&".join(f"{quote(name)}={quote(value, safe=',:*?/^')}" for name, value in pairs)

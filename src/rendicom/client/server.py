@@ -50,7 +50,7 @@ class Server:
     Parameters
     ----------
     connection
-        How it is reached.
+        Settings of the connection.
     is_wado_uri
         It is a WADO-URI service.
     """
@@ -73,8 +73,8 @@ class Server:
     def search(self, asked: SearchRequest, report: MatchReport | None = None) -> Iterator[Model]:
         """Yield the results of a search; see `rendicom.client.searching.search`.
 
-        Those that do not match the query are left out. Without a ``report`` to
-        count them, they are an error at the end.
+        Results that do not match are left out; without a ``report`` that counts them, they raise an
+        error at the end.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class Server:
         Raises
         ------
         WireError
-            It makes none, or another than was asked for.
+            It returns none, or another one than requested.
         UnreadableSourceError, TooLargeError
         """
         if self.is_wado_uri:

@@ -59,7 +59,7 @@ class ServerArchive(Archive):
         match: Mapping[str, str] | None = None,
         limit: int | None = None,
     ) -> Iterator[Resource]:
-        """Yield the instances, those of a series together and in the order of their numbers."""
+        """Yield the instances by series, in the order of their numbers."""
         pairs = tuple((match or {}).items())
         check_keys(pairs)
         wanted = InstanceQuery(Resource(study, series), pairs, limit=limit)
@@ -73,7 +73,7 @@ class ServerArchive(Archive):
     def picture(
         self, study: str, series: str, instance: str, request: PictureRequest
     ) -> RenderedImage:
-        """Return the picture that is asked for, made by the server or here."""
+        """Return the requested picture, rendered by the server or locally."""
         from rendicom.batch.units import Unit
 
         resource = Resource(study, series, instance)

@@ -1,6 +1,6 @@
 """Known servers and the requests that they support; see docs/guides/get.md.
 
-A profile only says which requests to try first. The last one is for all other servers.
+A profile only tells which requests to try first. The last one is for all other servers.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ class ServerProfile(NamedTuple):
     Attributes
     ----------
     server
-        Its name, as docs/guides/get.md has it.
+        Its name in docs/guides/get.md.
     host, path
         Patterns of its base URL.
     instance_accepts
-        Media types for retrieving an instance, tried in this order; one each, since some servers
+        Media types for retrieving an instance, tried one by one in this order, since some servers
         refuse lists.
     page
-        Results asked for at once in a search.
+        Number of results per request of a search.
     has_whole_metadata
-        Metadata have, or point to, all that a picture needs.
+        Metadata contain, or refer to, all attributes that a picture needs.
     """
 
     server: str
@@ -51,7 +51,7 @@ OWN = ServerProfile(
     "rendicom serve",
     instance_accepts=(_SINGLE, _MULTIPART, _SINGLE_PLAIN, _MULTIPART_PLAIN, "*/*"),
 )
-"""Of a server whose capabilities say that it is this program."""
+"""Profile of a server whose capabilities identify it as `rendicom serve`."""
 
 SERVER_PROFILES = (
     ServerProfile("Google Cloud Healthcare API", host=r"healthcare\.googleapis\.com"),

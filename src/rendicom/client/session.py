@@ -68,7 +68,7 @@ class ResponseStream:
     def refuse_range(self) -> None:
         """Refuse a part of the resource. 206 without a range is accepted.
 
-        DICOM has used 206 for answers without what could not be given (PS3.18 8.5).
+        DICOM formerly used 206 for incomplete results (PS3.18 8.5).
 
         Raises
         ------
@@ -91,7 +91,7 @@ class ResponseStream:
         TooLargeError
             It is longer than the limit.
         BrokenConnectionError
-            It ends too early.
+            It is truncated.
         """
         count = 0
         for chunk in self._decoded():
@@ -117,9 +117,9 @@ class ResponseStream:
 def _inflated(chunks: Iterable[bytes], *, host: str) -> Iterator[bytes]:
     """Yield a decompressed body in pieces of at most 1 MiB.
 
-    The decoders of httpx2 take a truncated body for a complete one.
+    The decoders of httpx2 accept a truncated body.
     """
-    # 32 added to the window size: gzip or zlib, whatever the header says.
+    # 32 added to the window size: detect gzip or zlib.
     inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)
     try:
         for chunk in chunks:
@@ -183,20 +183,20 @@ class Session:
         body: Callable[[], bytes | Iterable[bytes]] | None = None,
         expected: frozenset[int] = frozenset(),
     ) -> _T:
-        """Send a request, several times if need be, and return what ``read`` makes of the response.
+        """Send a request, with retries, and return the result of ``read`` for the response.
 
         Parameters
         ----------
         method, url, headers
-            The request; credentials are added where they belong.
+            The request; credentials are added for the configured server.
         read
-            Is called again at each attempt, since the body may break off.
+            Reads the response; called again for each attempt, since a body may be truncated.
         limit
             Largest size of the body in bytes.
         body
-            Makes the body of the request, anew for each attempt.
+            Makes the body of the request, once for each attempt.
         expected
-            Statuses that are handed to ``read``, beside those of success.
+            Statuses passed to ``read``, besides those of success.
 
         Raises
         ------
@@ -265,7 +265,7 @@ class Session:
         return sent
 
     def _refused(self, response: ResponseStream) -> Exception:
-        """Return the error for a refusal; no secret is in the text that the server sent."""
+        """Return the error for a refusal; secrets are removed from the text of the server."""
         body = b""
         for chunk in response.chunks():
             body += chunk
@@ -277,7 +277,7 @@ class Session:
         return error
 
     def hide(self, text: str) -> str:
-        """Return a text of the server without secrets of ours."""
+        """Return a text of the server without the secrets of this client."""
         for each in self._secrets:
             text = text.replace(each, "***")
         if self._token is not None and (token := self._token.read()) in text:
@@ -289,14 +289,14 @@ class Session:
     def _pause(self, error: BrokenConnectionError | _BusyError, attempt: int) -> float | None:
         """Return seconds until the next attempt, None after the last one.
 
-        Retry-After holds for all requests of the session, and closing it ends the wait: no library
-        for retries knows either.
+        Retry-After holds for all requests of the session, and closing it ends the wait: libraries
+        for retries support neither.
         """
         retry_policy = self.connection.retry_policy
         if attempt >= retry_policy.attempts or self._is_closed.is_set():
             return None
         wait = min(retry_policy.longest, retry_policy.first * float(2 ** (attempt - 1)))
-        # Not cryptography: clients must not all come back at the same moment.
+        # Random, so that clients do not all retry at the same time.
         wait *= 0.5 + random.random() / 2  # noqa: S311
         if not isinstance(error, _BusyError) or error.retry_after is None:
             return wait

@@ -43,13 +43,13 @@ class StoreItem(NamedTuple):
     Attributes
     ----------
     source
-        What a person calls it.
+        Name in messages.
     instance
-        Its SOP Instance UID.
+        SOP Instance UID.
     size
         In bytes.
     open
-        Returns its bytes as a file, for each attempt anew.
+        Returns its bytes as a new file for each attempt.
     """
 
     source: str
@@ -64,11 +64,11 @@ class StoreResult(NamedTuple):
     Attributes
     ----------
     error
-        Why it is not stored; None where it is.
+        Why it is not stored; None if it is.
     warning
-        What the server did not take as it was, empty for nothing.
+        What the server changed; empty for nothing.
     retrieve_url
-        Where it is now, if the server says so.
+        URL of the stored instance, if the server returns it.
     """
 
     item: StoreItem
@@ -101,24 +101,23 @@ def store_item(source: str, opened: Callable[[], str | BinaryIO]) -> StoreItem:
 
 
 def send(session: Session, items: Sequence[StoreItem], *, study: str = "") -> list[StoreResult]:
-    """Send instances in one request, and return what became of each, in their order.
+    """Send instances in one request, and return the result of each, in their order.
 
-    Where the server refuses the request for what may be the fault of one of them, each is sent by
-    itself.
+    If the server refuses the request for a reason that may be one of them, each is sent alone.
 
     Parameters
     ----------
     session
-        With the server.
+        The connection to the server.
     items
-        The instances, each with another UID.
+        The instances, with different UIDs.
     study
         Refuse instances of another study; empty to accept all.
 
     Raises
     ------
     WireError, UnreadableSourceError
-        The server is not reached, or stores nothing from this client.
+        The server cannot be reached, or does not accept instances of this client.
     """
     url = session.url(f"/studies/{study}" if study else "/studies")
     try:
@@ -130,7 +129,7 @@ def send(session: Session, items: Sequence[StoreItem], *, study: str = "") -> li
     outcomes = _outcomes(session, items, answer)
     if len(items) == 1:
         return outcomes
-    # Of instances that a server cannot identify it only says that there were some.
+    # A server reports instances that it cannot identify without their UIDs.
     return [
         each for found in outcomes
         for each in (send(session, [found.item], study=study) if _is_untold(found) else [found])
@@ -142,7 +141,7 @@ def _is_untold(found: StoreResult) -> bool:
 
 
 class _UntoldError(WireError):
-    """The response lists other instances and not this one."""
+    """The response lists other instances, but not this one."""
 
 
 def _sent(session: Session, url: str, items: Sequence[StoreItem]) -> ServerResponse:
@@ -167,7 +166,7 @@ def _sent(session: Session, url: str, items: Sequence[StoreItem]) -> ServerRespo
 
 
 def _bytes_of(item: StoreItem) -> Iterator[bytes]:
-    """Yield just as many bytes as were announced, whatever became of the file since."""
+    """Yield exactly the announced number of bytes, even if the file has changed."""
     left = item.size
     with item.open() as stream:
         while left:
@@ -186,7 +185,7 @@ def _outcomes(
     try:
         models = models_of(answer, host=host)
     except WireError as nonsense:
-        # A page to sign in comes with 200, too: nothing says that anything is stored.
+        # A login page has status 200, too: it does not show that anything is stored.
         if answer.status not in _OF_SOME:
             return [StoreResult(item, nonsense) for item in items]
         models = []
@@ -223,7 +222,7 @@ def _outcome(
         return StoreResult(item, ConflictError(f"{host}: {_reason(number(failed, _FAILURE))}"))
     if is_told:
         return StoreResult(item, _UntoldError(f"{host} does not report its result"))
-    # Success without a word: some answer 200 with an empty body.
+    # Some servers answer 200 with an empty body.
     return StoreResult(item, warning="the server does not report the stored instances")
 
 

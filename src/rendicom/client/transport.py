@@ -1,9 +1,9 @@
 """HTTP connections to a server: pools, proxies, TLS and time limits.
 
-`httpx2.HTTPTransport` does the work. Added here: the client certificate is shown to the configured
-server only, reads are large (64 KiB each cost a third more time), and an answer that comes too
-slowly is given up. `httpx2.Client` is left out on purpose: it logs each URL, and a query may name a
-patient; it keeps cookies; it reads the bodies of redirects without a limit.
+`httpx2.HTTPTransport` does the work. Added here: the client certificate is sent to the configured
+server only, reads are larger than 64 KiB (which takes a third less time), and slow responses are
+abandoned. `httpx2.Client` is not used: it logs URLs, whose queries may name patients, keeps
+cookies, and reads the bodies of redirects without a limit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _KEPT_SECONDS = 30.0
 
 
 class BrokenConnectionError(UnreadableSourceError):
-    """The connection could not be made or was lost: another attempt may succeed."""
+    """The connection failed or was lost: another attempt may succeed."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as the public error class."""
@@ -174,7 +174,7 @@ class _LimitedStream(httpcore2.NetworkStream):
 
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
-    """Turn errors of httpx2 into ours, which name the host and nothing else."""
+    """Turn errors of httpx2 into errors that contain only the host."""
     host = host_of(url)
     try:
         yield
@@ -212,7 +212,7 @@ def _no_connection(host: str, error: Exception) -> UnreadableSourceError:
 
 
 def _no_http(host: str, error: Exception) -> BrokenConnectionError:
-    # A truncated or malformed answer may be complete at the next attempt.
+    # The next response may be complete.
     if "without sending complete" in str(error) or "disconnected" in str(error):
         return BrokenConnectionError(f"{host} ended the connection before the answer was complete")
     return BrokenConnectionError(f"{host} does not answer in valid HTTP")
