@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""All errors, as one class tree.
 
 ::
 
@@ -65,9 +65,9 @@ class RendicomError(Exception):
     message
         The fault, in one sentence without a final stop.
     hint
-        What the person can do about it, or an empty string.
+        What users can do about it, or an empty string.
     frame
-        Frame number, counted from 1, where one frame is to blame.
+        Frame number, counted from 1, if one frame is at fault.
 
     Examples
     --------
@@ -148,7 +148,7 @@ class NotDicomError(RendicomError):
 
 
 class NoPixelDataError(RendicomError):
-    """A sound DICOM object that holds no image.
+    """A valid DICOM object without an image.
 
     Examples
     --------
@@ -267,31 +267,31 @@ class EncodeError(RendicomError):
 
 
 class TimedOutError(RendicomError):
-    """A picture took longer than it may, and was given up."""
+    """A picture exceeded its time limit."""
 
     code = "timed-out"
 
 
 class WorkerDiedError(RendicomError):
-    """The worker process ended while it made a picture."""
+    """The worker process ended during a picture."""
 
     code = "worker-died"
 
 
 class OutputExistsError(RendicomError):
-    """A picture is not written because its path is taken."""
+    """A picture is not written because its path exists."""
 
     code = "output-exists"
 
 
 class OutputCollisionError(RendicomError):
-    """Two sources of a run would get the same picture."""
+    """Two sources of a run have the same output path."""
 
     code = "output-collision"
 
 
 class UnwritableOutputError(RendicomError):
-    """The picture cannot be written where it should go."""
+    """The picture cannot be written."""
 
     code = "cannot-write"
 
@@ -340,13 +340,13 @@ class NoSuchResourceError(WireError):
 
 
 class DeletedResourceError(WireError):
-    """The resource was there, and was deleted."""
+    """The resource was deleted."""
 
     code = "deleted-resource"
 
 
 class NotAcceptableError(WireError):
-    """None of the media types asked for can be made; ``available`` lists those that can."""
+    """None of the requested media types is available; ``available`` lists those that are."""
 
     code = "not-acceptable"
     _own_fields = ("available",)
@@ -370,13 +370,13 @@ class ConflictError(WireError):
 
 
 class TooLargeError(WireError):
-    """The body sent, or the resource asked for, is larger than the limits allow."""
+    """The request body or the requested resource exceeds the limits."""
 
     code = "too-large"
 
 
 class UnsupportedMediaTypeError(WireError):
-    """The body is of a media type that is not understood here."""
+    """The media type of the body is not supported."""
 
     code = "unsupported-media-type"
 
@@ -388,7 +388,7 @@ class NotSupportedError(WireError):
 
 
 class OverloadedError(WireError):
-    """There is too much to do already; ``retry_after`` is in seconds."""
+    """The server is overloaded; ``retry_after`` is in seconds."""
 
     code = "overloaded"
     _own_fields = ("retry_after",)

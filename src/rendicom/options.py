@@ -63,18 +63,18 @@ class Parameter(NamedTuple):
     """Field of `RenderOptions`: ``bit_depth``."""
     default: Any
     read: Reader
-    """Returns the value that a text, or a value in code, stands for; the name is for messages."""
+    """Converts a text, or a value in code, to the value of the field; the name is for messages."""
     help: str
     metavar: str
     choices: tuple[str, ...]
     forms: tuple[str, ...]
-    """Of its texts, where they are more than words: ``window:N``."""
+    """Forms of its texts other than words: ``window:N``."""
     is_switch: bool
     group: str
-    """Heading it stands under in help texts."""
+    """Heading in help texts."""
 
     def parse(self, text: str) -> Any:
-        """Return the value that a text stands for; an OptionError names the parameter."""
+        """Return the value of a text; an OptionError names the parameter."""
         return self.read(text, self.name)
 
 
@@ -97,7 +97,7 @@ def _parameter(
 
 
 class _Hashed:
-    """Room for the hash of options: they are a key several times for a picture, of 40 fields."""
+    """Slot for the cached hash of the 40 fields, which is used several times per picture."""
 
     __slots__ = ("_hash",)
     _hash: int
@@ -343,7 +343,7 @@ class RenderOptions(_Hashed):
         return f"RenderOptions({', '.join(given)})"
 
     def canonical(self) -> str:
-        """Return what differs from the defaults as the query part of a URL.
+        """Return the fields that differ from the defaults as the query part of a URL.
 
         ``RenderOptions.parse(dict(urllib.parse.parse_qsl(text)))`` gives equal options back.
         """

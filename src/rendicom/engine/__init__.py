@@ -34,7 +34,7 @@ __all__ = [
 def render_icon(
     label: str, size: tuple[int, int] = (128, 128), media_type: str = "image/png"
 ) -> RenderedImage:
-    """Return a picture with a label, for an object that has none; ``size`` is width, height.
+    """Return an icon with a label, for an object without a picture; ``size`` is width, height.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Adds the text that is written into the picture to a plan."""
+"""Adds text to a plan."""
 
 from __future__ import annotations
 

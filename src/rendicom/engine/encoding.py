@@ -1,4 +1,4 @@
-"""Encodes samples ready for display as the picture that a request asks for."""
+"""Encodes display samples as the requested picture."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def encoded(
 
 
 def settings_of(options: RenderOptions) -> EncodeSettings:
-    """Return the part of the options that an encoder gets."""
+    """Return the encoder's part of the options."""
     return EncodeSettings(quality=options.quality, compression=options.compression)

@@ -12,7 +12,7 @@ class Explanation(NamedTuple):
     Attributes
     ----------
     voi
-        Which VOI transform was chosen.
+        The chosen VOI transform.
     photometric_interpretation, bits_stored, signed
         Of the decoded frame; a compressed stream wins over the header.
     width, height

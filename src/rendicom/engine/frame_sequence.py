@@ -61,7 +61,7 @@ class FrameSequence(HeaderAttributes):
     """Attributes, length, iteration, NumPy array and pickle of `rendicom.engine.Instance`."""
 
     reopen: tuple[Any, ...] | None = None
-    """Function and arguments that open the same source again; None if it cannot be named."""
+    """Function and arguments that open the same source again; None if that is impossible."""
 
     _opened: ByteSource | None = None
     _display: DisplayAttributes | None = None
@@ -86,7 +86,7 @@ class FrameSequence(HeaderAttributes):
 
     @cached_property
     def patient(self) -> Patient:
-        """Return attributes of the patient, which are read when first asked for."""
+        """Return attributes of the patient, which are read when first used."""
         from rendicom.pixels.patient import read_patient
 
         return read_patient(self.header, self._opened)
@@ -107,12 +107,12 @@ class FrameSequence(HeaderAttributes):
         return self._display
 
     def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:
-        """Return the groups (0x6000...) of the overlay planes that lie over ``frame``."""
+        """Return the groups (0x6000...) of the overlay planes of ``frame``."""
         return tuple(plane.group for plane in self.display_attributes(frame).overlays)
 
     @property
     def spacing(self) -> tuple[float, float] | None:
-        """Return the distance of rows and of columns in mm, or None where the file has none.
+        """Return the distance of rows and of columns in mm, or None.
 
         It is Pixel Spacing (PS3.3 10.7.1.3) of the first frame.
         """
@@ -135,7 +135,7 @@ class FrameSequence(HeaderAttributes):
         """Return one frame as display samples."""
 
     def __repr__(self) -> str:
-        """Return what it holds, and nothing of the patient."""
+        """Return size and number of frames, without data of the patient."""
         try:
             description, count = self.description, len(self)
         except RendicomError as error:
@@ -153,7 +153,7 @@ class FrameSequence(HeaderAttributes):
         return self.description.number_of_frames
 
     def __bool__(self) -> bool:
-        """Return True: an instance without pixel data is an instance, too."""
+        """Return True, even for an instance without frames."""
         return True
 
     def __iter__(self) -> Iterator[Frame]:
@@ -163,7 +163,7 @@ class FrameSequence(HeaderAttributes):
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the display samples of all frames: (frames, rows, columns) or (…, 3), uint8.
 
-        Memory is that of all frames together; `display` gives one.
+        All frames are in memory at once; `display` returns one.
         """
         import numpy as np
 

@@ -1,4 +1,4 @@
-"""Draws an icon for an object without a picture, or with one that must not be shown."""
+"""Draws an icon for an object without a picture, or whose picture must not be shown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def render_icon(
     Parameters
     ----------
     label
-        One line; it is made smaller, and in the end cut, to fit.
+        One line; shrunk or cut to fit.
     size
         Width and height in pixels.
     media_type

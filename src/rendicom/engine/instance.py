@@ -1,4 +1,4 @@
-"""One DICOM instance: its frames, and the pictures of them."""
+"""One DICOM instance: its frames and pictures."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Instance(FrameSequence):
     Parameters
     ----------
     header, opened
-        The header, and the source if the instance shall close it.
+        The header, and the source if the instance closes it.
     frames
-        Supplier of pixel data that are not in the source.
+        Reader of pixel data that are not in the source.
     open_layers
-        Opens objects that are drawn on the image.
+        Function that opens objects drawn on the image.
     threads
         Threads that may work on one picture. Default: as many as there are processors. Pictures
         are the same for any number.
@@ -119,7 +119,7 @@ class Instance(FrameSequence):
         return self._decoded(number, options)
 
     def _decoded(self, number: int, options: RenderOptions, halvings: int = 0) -> Frame:
-        """Return a frame, whose sides the codec may halve as often as ``halvings`` says."""
+        """Return a frame; the codec may halve its sides up to ``halvings`` times."""
         read_number(number)
         if not isinstance(options, RenderOptions):
             raise OptionError(f"options {shown(options)} are not RenderOptions")
@@ -154,7 +154,7 @@ class Instance(FrameSequence):
         presentation: PresentationState | None = None,
         layers: Layers | None = None,
     ) -> NDArray[Any]:
-        """Return the samples a picture of frame ``number`` would hold.
+        """Return the samples of a picture of frame ``number``.
 
         uint8, or uint16 with ``bit_depth=16``; (rows, columns) gray or (rows, columns, 3) RGB,
         after geometry. With ``values`` other than ``display``: stored integers, or float32.
@@ -236,7 +236,7 @@ class Instance(FrameSequence):
         options: RenderOptions,
         presentation: PresentationState | None = None,
     ) -> RenderPlan:
-        """Return the plan; frames that are shown alike share one."""
+        """Return the plan; frames with the same display share one."""
         display = self.display_attributes(number)
         measured: Any = {
             "frame": frame,
@@ -265,7 +265,7 @@ class Instance(FrameSequence):
         return plan
 
     def _with_range_warnings(self, plan: RenderPlan) -> RenderPlan:
-        # Nothing is left out before a range was measured.
+        # No frame is left out before a range was measured.
         notes = self._ranges.warnings() if "_ranges" in self.__dict__ else ()
         return plan._replace(warnings=(*plan.warnings, *notes)) if notes else plan
 
@@ -280,7 +280,7 @@ class Instance(FrameSequence):
     ) -> tuple[float, float]:
         """Return the range of modality values, the same for every frame of the instance.
 
-        ``frame`` is frame ``number``, decoded already.
+        ``frame`` is the decoded frame ``number``.
         """
         return self._ranges.measure(voi, options, frame, number)
 
@@ -296,10 +296,9 @@ class Instance(FrameSequence):
     ) -> RenderedImage:
         """Return the picture of the selection of a request.
 
-        The request's locations are not opened: they name sources that the caller opened. With
-        ``presentation`` the image is shown as that presentation state says, and its own
-        transforms, polarity and shutter do not count. ``layers`` are drawn over the image: paths
-        of segmentations, structure sets, doses, reports or other images, or what
+        The request's locations are not opened; the caller has opened them. ``presentation``
+        replaces the transforms, polarity and shutter of the image. ``layers`` are drawn over the
+        image: paths of segmentations, structure sets, doses, reports or other images, or what
         `rendicom.open_layers` returns.
 
         Raises
@@ -358,7 +357,7 @@ class Instance(FrameSequence):
         *,
         presentation: PresentationState | None = None,
     ) -> Explanation:
-        """Return how ``frame`` would be shown and why; the frame is decoded for this."""
+        """Return how ``frame`` would be rendered and why; the frame is decoded for this."""
         decoded = self.frame(frame, options)
         plan = self._plan_for(frame, decoded, options, presentation)
         height, width = run(decoded, plan).samples.shape[:2]

@@ -1,4 +1,4 @@
-"""The images of an animation, rendered when the encoder asks for them."""
+"""Renders the images of an animation on demand of the encoder."""
 
 from __future__ import annotations
 

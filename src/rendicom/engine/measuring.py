@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rendicom.engine.instance import Instance
 
 Point = tuple[float, float]
-"""x and y in pixels from the outer corner of the first pixel, whose center is at 0.5, 0.5."""
+"""x and y in pixels from the outer corner of the first pixel, whose center is 0.5, 0.5."""
 
 SHAPES = {"point": 1, "line": 2, "angle": 3, "rectangle": 2}
 """Kinds of measurements and their number of points."""
@@ -31,8 +31,8 @@ SHAPES = {"point": 1, "line": 2, "angle": 3, "rectangle": 2}
 class MeasuredFrame:
     """One frame of an instance; modality values are computed once, when they are needed.
 
-    Values of gray images are modality values, those of color images stored values: no window and
-    nothing else of the display has an influence.
+    Values of gray images are modality values, those of color images stored values, independent of
+    windows and other display options.
     """
 
     instance: Instance
@@ -50,7 +50,7 @@ class MeasuredFrame:
         return self.instance.display(self.frame, options)
 
     def measure(self, shape: str, points: Sequence[Point]) -> dict[str, Any]:
-        """Return the measurement as plain numbers and texts that JSON can hold.
+        """Return the measurement as numbers and texts for JSON.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class MeasuredFrame:
             ``minimum``, ``maximum``, ``pixels``, ``unit``, ``area`` and ``areaUnit``, of the
             pixels whose centers are inside.
         points
-            As many as the shape takes.
+            The points of the shape.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class MeasuredFrame:
         return unit_of(self.instance.header, self.instance.description, self.frame)
 
     def _steps(self, points: Sequence[Point]) -> tuple[list[tuple[float, float]], str]:
-        """Return the steps from each point to the next in the unit of length."""
+        """Return the vectors from each point to the next, in the unit of length."""
         size = pixel_size_at(self.instance.header, self.frame, points)
         pairs = pairwise(points)
         return [
@@ -159,6 +159,6 @@ def _statistics(values: NDArray[np.float64]) -> dict[str, float | None]:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number as JSON has it: the shortest that is the same float32."""
+    """Return a number for JSON: the shortest that gives the same float32."""
     number = float(str(value)) if isinstance(value, np.float32) else float(value)
     return number if math.isfinite(number) else None

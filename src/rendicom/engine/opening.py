@@ -38,7 +38,7 @@ def open_instance(
 ) -> Instance:
     """Return the DICOM instance in a path, bytes, binary file object or pydicom Dataset.
 
-    The header is read; pixels are not touched. Use it as a context manager, or call ``close``.
+    Only the header is read. Use it as a context manager, or call ``close``.
     ``open_layers`` opens objects that are drawn on its images. ``threads`` is how many threads may
     work on one picture; by default as many as this process may use processors.
 
@@ -91,7 +91,7 @@ def open_presentation(source: Source) -> PresentationState:
     Raises
     ------
     UnsupportedImageError
-        The object is not a presentation state, or of a kind that is not rendered.
+        The object is not a presentation state, or its kind is not supported.
     UnreadableSourceError, NotDicomError, CorruptDataError, LimitExceededError
 
     Examples
@@ -112,7 +112,7 @@ def open_presentation(source: Source) -> PresentationState:
                 f"the file has {opened.size} bytes; presentation states of up to "
                 f"{_LARGEST_STATE} bytes are read"
             )
-        # A copy that stays: bitmaps of overlays are read when they are drawn.
+        # A copy in memory: bitmaps of overlays are read when they are drawn.
         held = BufferSource(opened.read(0, opened.size))
     finally:
         opened.close()
@@ -121,7 +121,7 @@ def open_presentation(source: Source) -> PresentationState:
 
 def _is_dataset(source: object) -> TypeGuard[Dataset]:
     """Tell whether the source is a data set in memory."""
-    # A caller who has a data set has imported pydicom.
+    # If pydicom is not imported, the source cannot be a data set.
     pydicom = sys.modules.get("pydicom")
     return pydicom is not None and isinstance(source, pydicom.Dataset)
 

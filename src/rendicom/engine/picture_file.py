@@ -11,14 +11,14 @@ __all__ = ["Existing", "may_write", "write_picture"]
 
 
 def may_write(path: str, existing: Existing) -> bool:
-    """Tell whether a picture may be written at ``path``; False means: keep the existing file.
+    """Tell whether a picture may be written at ``path``; False to keep the existing file.
 
     Raises
     ------
     OutputExistsError
-        A DICOM file is there, or anything at all while ``existing`` is ``fail``.
+        A DICOM file exists there, or any file if ``existing`` is ``fail``.
     UnwritableOutputError
-        The store does not tell whether the file exists.
+        The store cannot be asked whether the file exists.
     """
     try:
         if not exists(path):
@@ -44,13 +44,13 @@ def _is_dicom(path: str) -> bool:
 
 
 def write_picture(path: str, data: bytes, *, existing: Existing = "overwrite") -> bool:
-    """Write ``data`` at ``path``; False when ``existing`` is ``skip`` and something is there.
+    """Write ``data`` at ``path``; return False if a file exists and ``existing`` is ``skip``.
 
     Raises
     ------
     OutputExistsError
-        Something is there and ``existing`` is ``fail``.
+        A file exists and ``existing`` is ``fail``.
     UnwritableOutputError
-        The disk is full, the folder is read-only, and the like.
+        The disk is full, the folder is read-only, or similar.
     """
     return write(path, data, existing=existing)

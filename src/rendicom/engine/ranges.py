@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ValueRanges:
     """Ranges of the values of one instance, each measured once.
 
-    In its methods ``frame`` is frame ``number``, decoded already.
+    In its methods ``frame`` is the decoded frame ``number``.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class ValueRanges:
     def _counted(
         self, voi: Voi, options: RenderOptions, frame: Frame, number: int
     ) -> Iterator[tuple[Frame, DisplayAttributes]]:
-        """Yield the frames that count for ``voi``, one at a time, but those not decodable.
+        """Yield the decodable frames that count for ``voi``, one at a time.
 
         With ``strict`` a frame that cannot be decoded is an error.
         """

@@ -1,4 +1,4 @@
-"""`RenderedImage`: one encoded picture, to save, to show in a notebook or to compute with."""
+"""`RenderedImage`: an encoded picture to save, to show in a notebook or to compute with."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DECODERS = {
 
 @frozen(repr=False)
 class RenderedImage:
-    """One encoded picture. A notebook shows a PNG or JPEG picture as it is.
+    """An encoded picture. Notebooks display PNG and JPEG pictures.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class RenderedImage:
     frame
         Frame number, counted from 1; ``None`` for an animation of several frames.
     voi
-        The transform from gray values to display values, for a person: ``window 40,400,linear``.
+        The transform from gray values to display values, for people: ``window 40,400,linear``.
     warnings
-        What was wrong with the input, one sentence each.
+        Faults of the input, one sentence each.
     layers
         The layers that were drawn over the image.
     seconds
@@ -75,9 +75,9 @@ class RenderedImage:
     def array(self) -> NDArray[Any]:
         """Return the samples of the picture, decoded from its bytes.
 
-        (rows, columns) gray or (rows, columns, 3) RGB, uint8 or as the format stores them; an
-        animation has the frames in front. `Instance.display` gives samples without the losses of
-        a lossy format.
+        (rows, columns) gray or (rows, columns, 3) RGB, uint8 or as the format stores them; for an
+        animation the first dimension is the frame. `Instance.display` returns samples without lossy
+        compression.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""`PictureRequest`: the request of a picture that library, command and server give the engine."""
+"""`PictureRequest`: how library, command and server request a picture from the engine."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class InstanceLocation(NamedTuple):
 
 
 class PictureRequest(NamedTuple):
-    """One picture: of an instance, what of it, how it is rendered, and in which format.
+    """A request for one picture: instance, selection, rendering options and format.
 
-    It is small, hashable and travels between processes as text.
+    It is small, hashable and pickled as text.
 
     Attributes
     ----------
@@ -35,8 +35,8 @@ class PictureRequest(NamedTuple):
         Format of the picture.
     instance, presentation, layers
         Locations of the instance, of its presentation state, and of objects drawn on it.
-        A door opens them and hands them to the engine; they are None or empty where they came as
-        objects, without a location.
+        A door opens them and passes them to the engine; None or empty if they were given as
+        objects.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class PictureRequest(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> PictureRequest:
-        """Return the request that `canonical` returned a text of, without locations."""
+        """Return the request of a text from `canonical`, without locations."""
         return _parsed(text)
 
     def cache_key(self) -> str:

@@ -33,7 +33,7 @@ _DEEPEST = 16
 
 
 class Threshold(NamedTuple):
-    """Which modality values of an input are seen: those from ``low`` to ``high``, or all others.
+    """The visible modality values of an input: those from ``low`` to ``high``, or all others.
 
     The ends belong to the range where it ``includes_ends``.
     """
@@ -67,7 +67,7 @@ class BlendStep(NamedTuple):
 
 
 class Blending(NamedTuple):
-    """Images that lie over each other, each shown as a presentation state says.
+    """Superimposed images, with their display from a presentation state.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Blending(NamedTuple):
 
     @property
     def superimposed(self) -> tuple[str, ...]:
-        """Return the images over others, by SOP Instance UID."""
+        """Return the superimposed images, by SOP Instance UID."""
         return tuple(each.instance for over in self.inputs[1:] for each in over.state.references)
 
 
@@ -100,9 +100,9 @@ def read_blending(source: ByteSource) -> Blending:
     Raises
     ------
     UnsupportedImageError
-        It is another object.
+        The object is not a blending presentation state.
     CorruptDataError
-        It does not say which images are blended.
+        It does not refer to images.
     """
     attributes = read_header(source, wanted=None).attributes
     sop_class = attributes.text(_SOP_CLASS)
@@ -234,7 +234,7 @@ def _state(
 
 
 def _references(item: Attributes, top: Attributes) -> tuple[ReferencedImage, ...]:
-    """Return the images of an input; a whole series is listed at the top of the object."""
+    """Return the images of an input; whole series are listed at the top level of the object."""
     every = {series.text(_SERIES): series for series in top.items(_REFERENCED_SERIES)}
     parents = item.items(_REFERENCED_SERIES) or (item,)
     found = []

@@ -1,4 +1,4 @@
-"""Tells whether the pixels of an image may identify the patient: one rule for all doors."""
+"""Tells whether the pixels of an image may identify the patient, for all doors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BURNED_IN_TAGS = frozenset(
 
 
 class Labelled(Protocol):
-    """The part of `rendicom.dicom.attributes.Attributes` that is read here."""
+    """The part of `rendicom.dicom.attributes.Attributes` that is used here."""
 
     def texts(self, tag: int) -> Sequence[str]:
         """Return the values of an attribute."""
@@ -31,7 +31,7 @@ class Labelled(Protocol):
 
 
 def burned_in(attributes: Labelled) -> str:
-    """Return why the pixels may identify the patient; an empty string where nothing says so.
+    """Return why the pixels may identify the patient; an empty string if there is no sign of it.
 
     These count: Burned In Annotation YES (PS3.3 C.7.6.1), Specimen Label in Image YES
     (C.8.12.4), and an image or a frame of a slide that is a LABEL or an OVERVIEW, which includes

@@ -45,19 +45,19 @@ class _CellLayout(Protocol):
 def native_cells(
     stored: FrameBytes, layout: _CellLayout, *, strict: bool, frame_samples: int = 0
 ) -> tuple[NDArray[Any], int, tuple[CodedWarning, ...]]:
-    """Return the cells of a native frame, how many of them the file holds, and warnings.
+    """Return the cells of a native frame, their number in the file, and warnings.
 
     Shape (rows, columns) or (rows, columns, samples); native byte order; a view of the bytes
-    where that is possible. Cells that are missing are 0, or half of the range where they are
-    chroma: of 0 the picture would turn green. ``frame_samples`` is how many cells the frame
-    stores; by default the length of ``stored`` tells.
+    where that is possible. Missing cells are 0; missing chroma is half of the range, as 0 would
+    turn the picture green. ``frame_samples`` is the number of stored cells, by default from the
+    length of ``stored``.
 
     Raises
     ------
     CorruptDataError
-        No cell is there; or, with ``strict``, not all are.
+        All cells are missing; or, with ``strict``, some are.
     LimitExceededError
-        Hardly any is there of a frame that would be large.
+        Nearly all cells of a large frame are missing.
     """
     bits = layout.bits_allocated
     samples = layout.samples_per_pixel
@@ -114,7 +114,7 @@ def _samples_in(stored: FrameBytes, layout: _CellLayout) -> int:
 
 
 def _rows_of(pixels: NDArray[Any], rows: int, columns: int, *, by_row: bool) -> NDArray[Any]:
-    """Return (rows, columns, 3) of pixels in a row, of which each row may have one too many."""
+    """Return (rows, columns, 3) of pixels in sequence; each row may have an extra one."""
     if by_row:
         return np.ascontiguousarray(pixels.reshape(rows, -1, 3)[:, :columns])
     return pixels[: rows * columns].reshape(rows, columns, 3)
@@ -198,7 +198,7 @@ def stored_values(
         values = (cells << cells.dtype.type(above)).view(signed_type)
         values = values >> signed_type.type(below)
     elif high_bit == bits_stored - 1:
-        # Unused bits are mostly 0: checking costs a third of a masked copy.
+        # Unused bits are mostly 0: checking takes a third of the time of a masked copy.
         if within(cells, bits=bits_stored):
             return values
         values = cells & cells.dtype.type((1 << bits_stored) - 1)

@@ -42,7 +42,7 @@ _KEPT_AS_THEY_ARE = (LimitExceededError, UnsupportedImageError, UnsupportedTrans
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """One compressed frame, with the properties that are known before decoding."""
+    """One compressed frame, with its properties before decoding."""
 
     kind: str
     data: bytes | memoryview
@@ -114,7 +114,7 @@ def decode_stream(stream: Stream, request: DecodeRequest) -> Decoded:
     UnsupportedTransferSyntaxError
         No codec is installed for it, or none exists.
     LimitExceededError
-        The stream is larger than allowed, whatever the header says.
+        The stream exceeds the limits, regardless of the header.
     CorruptDataError
         No codec could decode it.
     """
@@ -158,7 +158,7 @@ def _codecs(kind: str) -> Iterator[Codec]:
 def in_tree_codecs(kind: str) -> tuple[str, ...]:
     """Return the names of the modules that decode a kind of stream, lowest rank first.
 
-    Nothing is imported to find them: a decode needs one module, not all.
+    They are found without imports: decoding needs one module, not all.
     """
     streams = registry.declared(_ROOM, "CODEC", "streams")
     ranks = registry.declared(_ROOM, "CODEC", "rank")

@@ -1,7 +1,7 @@
 """Recommended Display CIELab Values to sRGB (PS3.3 C.10.7.1.1: 16 bits a component).
 
 The standard refers to the PCS, whose white is D50. DCMTK, highdicom and dcmjs compute with D65,
-so objects are written and shown with D65: the colors people see are followed.
+so objects are written and displayed with D65, which is used here as well.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ def decode_frame(
     stored
         The frame's bytes.
     description
-        What the header says.
+        Attributes of the header.
     max_pixels
-        More pixels than this are refused before anything is decoded.
+        Limit on pixels, checked before decoding.
     frame
         Frame number from 1; video streams hold all frames in one.
     strict
@@ -61,9 +61,9 @@ def decode_frame(
     keep_cells
         Keep the pixel cells, whose unused bits may hold overlays.
     halvings
-        How often both sides may be halved by the codec; the frame tells how often they were.
+        Largest number of halvings by the codec; the frame states the actual number.
     threads
-        Most threads of a codec; None for as many as this process may use processors.
+        Largest number of threads of a codec; None for the number of usable processors.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def _gray_model(description: PixelDescription) -> str:
 
 
 def _misnamed(description: PixelDescription) -> tuple[CodedWarning, ...]:
-    """Return a warning when one sample a pixel is called a colour."""
+    """Return a warning if a colour model is stated for one sample per pixel."""
     model = description.photometric_interpretation
     if model in _GRAY:
         return ()
@@ -243,7 +243,7 @@ def _compressed_frame(
     if request.halvings:
         try:
             return _halved_frame(stream, decode_stream(stream, request), description, request)
-        except RendicomError:  # damage is reported for the whole image
+        except RendicomError:  # damage is reported by decoding the whole image
             request = replace(request, halvings=0)
     return _frame_of(stream, decode_stream(stream, request), description, keep_cells=keep_cells)
 
@@ -260,7 +260,7 @@ def _halved_frame(
         raise CorruptDataError("the codec halved the image to another size")
     bits = description.bits_stored
     if decoded.lossless and (decoded.bits_stored or bits) > bits:
-        # The halved image exceeds the range of the whole one at sharp edges.
+        # A halved image may exceed the range of the whole one at sharp edges.
         half = 1 << bits - 1
         samples = samples.clip(-half, half - 1) if decoded.signed else samples.clip(0, 2 * half - 1)
     smaller = description._replace(rows=rows, columns=columns)
@@ -310,8 +310,8 @@ def _in_order_of_header(
 ) -> tuple[NDArray[Any], tuple[CodedWarning, ...]]:
     """Return samples of the right size, and how the header differs from the stream.
 
-    The stream counts, but for lossless JPEG with rows and columns swapped: there the writer
-    filled in the wrong size only, and the values are in the order of the header.
+    The stream counts, except for lossless JPEG with rows and columns swapped: there only the size
+    is wrong, and the values are in the order of the header.
     """
     size = (description.rows, description.columns)
     if stream.kind == "jpeg-lossless" and samples.shape[:2] == size[::-1] != size:

@@ -1,6 +1,6 @@
 """Header to `PixelDescription`: attributes of the pixel matrix (PS3.3 C.7.6.3).
 
-Facts only: which of them count for a picture is for the plan to decide.
+Facts only: the plan decides which of them count for a picture.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _SMALLEST_STREAM = 64
 def describe(header: Header) -> PixelDescription:
     """Return the description of the pixel matrix in the header (PS3.3 C.7.6.3).
 
-    Attributes that are missing or contradict each other are repaired where only one reading
-    makes sense; each repair is a warning.
+    Missing or contradictory attributes are repaired if only one reading makes sense; each repair is
+    a warning.
 
     Raises
     ------
@@ -89,10 +89,10 @@ def describe(header: Header) -> PixelDescription:
 
 
 def is_image(header: Header) -> bool:
-    """Tell whether an object is an image, also without its pixel data.
+    """Tell whether an object is an image, even without its pixel data.
 
-    Without pixel data an image is known by its class, and by attributes that only the Image Pixel
-    Macro has (PS3.3 C.7.6.3): spectra have Rows and Columns as well.
+    Without pixel data an image is recognized by its class, or by attributes of the Image Pixel
+    Macro only (PS3.3 C.7.6.3): spectra have Rows and Columns as well.
     """
     if header.pixel is not None or any(tag in header.attributes for tag in _IMAGE_PIXEL_MACRO):
         return True
@@ -106,7 +106,7 @@ def _object_name(sop_class: str) -> str:
 
 
 def _class_name(sop_class: str) -> str:
-    """Return the name of a class, empty where it is unknown."""
+    """Return the name of a class, empty if it is unknown."""
     from pydicom.uid import UID
 
     from rendicom.dicom.pydicom_calls import quiet_pydicom
@@ -218,13 +218,13 @@ def _number_of_frames(header: Header, frame_bits: int, notes: list[CodedWarning]
 def _most_frames(
     header: Header, pixel: PixelElement, count: int, left: int, frame_bits: int
 ) -> int:
-    """Return how many frames the ``left`` bytes behind the header may hold."""
+    """Return the number of frames that fit in the ``left`` bytes after the header."""
     native = -(-min(pixel.length or 0, left) * 8 // frame_bits)  # a frame cut short counts
     if is_native(header.transfer_syntax) and pixel.length is not None:
         return native
     if is_video(header.transfer_syntax) or left // count >= _SMALLEST_STREAM:
         return left // 8
-    # So many are unlikely: each needs a fragment.
+    # A larger number is implausible: each frame needs a fragment.
     try:
         return len(Fragments(header.source, pixel).all)
     except CorruptDataError:

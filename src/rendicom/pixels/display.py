@@ -1,6 +1,6 @@
-"""Header to `DisplayAttributes`: how each frame is shown, from functional groups or the top level.
+"""Header to `DisplayAttributes`: display of each frame, from functional groups or the top level.
 
-Facts only: which of them count for a picture is for the plan to decide.
+Facts only: the plan decides which of them count for a picture.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _FUNCTIONS = {
 
 
 def varies_by_frame(header: Header) -> bool:
-    """Tell whether two frames may be shown by different attributes."""
+    """Tell whether display attributes may differ between frames."""
     attributes = header.attributes
     return _PER_FRAME_GROUPS in attributes or any(
         0x00003000 | group << 16 in attributes for group in range(0x6000, 0x6020, 2)
@@ -64,8 +64,8 @@ class FrameGroups:
     def macro(self, tag: int, *attributes: int) -> Attributes:
         """Return the item of a macro for this frame that has one of ``attributes``.
 
-        An item without them counts as absent: its own groups come before the shared ones, and
-        the top level of the data set comes last.
+        An item without them counts as absent: its own groups have precedence over the shared ones,
+        and these over the top level.
         """
         for group in self._items:
             for item in group.items(tag) if tag in group else ():
@@ -77,7 +77,7 @@ class FrameGroups:
 def display_attributes(
     header: Header, description: PixelDescription, frame: int
 ) -> DisplayAttributes:
-    """Return the attributes that decide how ``frame`` (counted from 1) is shown."""
+    """Return the attributes that determine the display of ``frame`` (counted from 1)."""
     top = header.attributes
     notes: list[CodedWarning] = []
     groups = FrameGroups(top, frame)
@@ -193,8 +193,8 @@ def _stored_padding(
 ) -> int | None:
     """Return a padding value, or None for one that no pixel can have.
 
-    Many are written with the wrong sign: 63536 in a signed image is -2000. But one that Bits
-    Stored cannot hold must not be cut to those bits, or it would match values of tissue.
+    Many are written with the wrong sign: 63536 in a signed image is -2000. But a value beyond Bits
+    Stored must not be truncated to them, or it would match values of tissue.
     """
     value = top.integer(tag, signed=description.signed)
     if value is None:
@@ -203,7 +203,7 @@ def _stored_padding(
     lowest, highest = (
         (-1 << stored - 1, (1 << stored - 1) - 1) if description.signed else (0, (1 << stored) - 1)
     )
-    # The VR has 16 bits whatever a cell has: -1 written as SS and 65535 as US are the same bytes.
+    # The VR always has 16 bits: -1 written as SS and 65535 as US are the same bytes.
     whole = max(16, allocated)
     if not description.signed and value < 0:
         value += 1 << whole

@@ -1,4 +1,4 @@
-"""The size of a frame: the one place that multiplies attributes of headers.
+"""The size of a frame: the only place that multiplies attributes of headers.
 
 Sources: PS3.5 8.1.1 (native frames follow each other), PS3.3 C.7.6.3.1.2 (shared chroma).
 Code that allocates memory for a frame calls this first. Sizes are in samples, bits or bytes, as the
@@ -12,10 +12,10 @@ from rendicom.errors import LimitExceededError, UnsupportedImageError
 _MOST_SAMPLES = 4
 """Samples per Pixel of the retired ARGB and CMYK; no image has more."""
 _MOST_BITS = 64
-"""Bytes of a pixel in an image of the most pixels allowed; smaller images may have more."""
+"""Largest bytes per pixel in an image of the most pixels allowed; smaller images may have more."""
 _ALWAYS_FILLED = 64 << 20
 _MOST_TIMES = 64
-"""Run-length codes do not expand more, and a shorter file does not justify the memory."""
+"""Largest expansion of run-length codes: a shorter file does not justify the memory."""
 
 
 def is_subsampled(samples: int, photometric: str) -> bool:
@@ -57,14 +57,14 @@ def native_samples(
 
 
 def check_frame(rows: int, columns: int, samples: int, *, cell_bits: int, max_pixels: int) -> None:
-    """Refuse a frame that no image can have, before anything is allocated for it.
+    """Refuse an implausible frame before memory is allocated for it.
 
     Raises
     ------
     LimitExceededError
-        It has more than ``max_pixels`` pixels, or bytes for so many of the largest pixels.
+        It has more than ``max_pixels`` pixels, or too many bytes for them.
     UnsupportedImageError
-        It has more samples a pixel than any color model.
+        It has more samples per pixel than any color model.
     """
     if rows * columns > max_pixels:
         raise LimitExceededError(
@@ -87,7 +87,7 @@ def check_filling(needed_bytes: int, held_bytes: int) -> None:
     Raises
     ------
     LimitExceededError
-        More than 64 MiB, and more than 64 times the bytes that are there, would be needed.
+        More than 64 MiB, and more than 64 times the present bytes, would be needed.
     """
     if needed_bytes > max(_ALWAYS_FILLED, held_bytes * _MOST_TIMES):
         raise LimitExceededError(

@@ -69,21 +69,20 @@ def lookup_table(
     item
         The item.
     extent
-        The least and greatest value that can be looked up. It decides whether the first value
-        mapped is signed: its VR is often not known, or wrong.
+        The least and greatest value that can be looked up. It determines whether the first value
+        mapped is signed, as its VR is often unknown or wrong.
     notes
-        Gets a sentence where the table is not used, or not as it says.
+        Gets a sentence if the table is ignored or repaired.
     name
         For that sentence: ``VOI LUT``.
     narrows
         A table of 16 bits whose largest entry needs at most 12 has as many bits as that entry
-        needs. Some CR systems write VOI LUTs like this. Wrong for a table whose entries are
-        amounts.
+        needs. Some CR systems write VOI LUTs like this. Not for tables whose entries are amounts.
 
     Returns
     -------
     LookupTable or None
-        None when the table cannot be used.
+        None if the table is unusable.
     """
     descriptor = item.integers(_DESCRIPTOR)
     stored = _stored(item, _DATA, descriptor) if len(descriptor) == 3 else None
@@ -120,9 +119,9 @@ def _first_mapped(value: int, extent: tuple[float, float]) -> int:
 
 
 def _stored(attributes: Attributes, tag: int, descriptor: tuple[int, ...]) -> _Entries | None:
-    """Return as many entries as the descriptor says; the last one is repeated where some lack.
+    """Return the number of entries of the descriptor; missing ones repeat the last.
 
-    8-bit entries come packed two a word, or one a word from writers that misread the rule.
+    8-bit entries are packed two per word, or one per word by writers that misread the rule.
     """
     count, bits = descriptor[0] & 0xFFFF or 65536, descriptor[2] & 0xFFFF
     raw = attributes.raw(tag)
@@ -171,8 +170,8 @@ def palette_of(
 def _depths(channels: Sequence[_Entries]) -> list[int]:
     """Return the bits of each channel (PS3.3 C.7.6.3.1.6).
 
-    Entries of one word each are of 8 bits where none is greater than 255, whatever the
-    descriptor says, and of 16 where a channel of the same descriptor has one that is too great.
+    Entries of one word have 8 bits if none exceeds 255, regardless of the descriptor, and 16 bits
+    if one in a channel with the same descriptor does.
     """
     words = [channel for channel in channels if not channel.is_packed]
     if max((channel.needed for channel in words), default=0) <= 8:
@@ -215,8 +214,8 @@ def well_known_palette(uid: str) -> Palette | None:
 def _segmented(attributes: Attributes, tag: int, descriptor: tuple[int, ...]) -> _Entries | None:
     """Expand a segmented palette channel; None when it is not well formed (PS3.3 C.7.9.2).
 
-    Segments are read in bytes or words as the descriptor says, and the other way where that
-    gives another number of entries than it says.
+    Segments are read in bytes or words according to the descriptor, or the other way if the number
+    of entries would be wrong.
     """
     count, bits = descriptor[0] & 0xFFFF or 65536, descriptor[2] & 0xFFFF
     if not 1 <= bits <= 16:

@@ -19,7 +19,7 @@ _LARGEST_PLANE = 1 << 28
 
 
 def overlay_planes(attributes: Attributes, frame: int) -> tuple[OverlayPlane, ...]:
-    """Return the planes that belong to ``frame``, counted from 1; bitmaps are read when drawn."""
+    """Return the planes of ``frame``, counted from 1; bitmaps are read when drawn."""
     planes = (
         _plane(attributes, group, frame)
         for group in range(0x6000, 0x6020, 2)

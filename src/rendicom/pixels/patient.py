@@ -24,7 +24,7 @@ def read_patient(header: Header, opened: ByteSource | None) -> Patient:
     """Return the patient of an instance; ``opened`` is its file, None for a data set in memory.
 
     The name is its alphabetic group, or else the ideographic or phonetic one (PS3.5 6.2.1); the
-    groups after that are the other names. Unreadable values count as absent.
+    remaining groups are the other names. Unreadable values count as absent.
     """
     attributes = header.attributes
     if opened is not None:

@@ -62,9 +62,9 @@ def read_presentation(attributes: Attributes) -> PresentationState:
     Raises
     ------
     UnsupportedImageError
-        It is not a presentation state, or of a kind that is not rendered.
+        It is not a presentation state, or its kind is not supported.
     CorruptDataError
-        It refers to no image.
+        It does not refer to images.
     """
     kind = _kind(attributes)
     references = _references(attributes)

@@ -28,8 +28,8 @@ def read_shutter(
 ) -> Shutter | None:
     """Return the display shutter, or None (PS3.3 C.7.6.11, C.7.6.15).
 
-    ``planes`` are those a bitmap shutter may be one of. A shape that is not described in full
-    covers nothing and is a note.
+    ``planes`` are those a bitmap shutter may be one of. An incomplete shape covers nothing and
+    gives a note.
     """
     shapes = attributes.texts(_SHAPE)
     if not shapes:
@@ -88,7 +88,7 @@ def ink_of(attributes: Attributes, *, gray: int, colour: int) -> Ink:
 
 
 def components(attributes: Attributes, tag: int, count: int) -> tuple[int, ...]:
-    """Return that many 16-bit components of a color; () if the value has another number."""
+    """Return ``count`` 16-bit components of a color; () if the value has another number."""
     values = attributes.integers(tag)[:count]
     sound = len(values) == count and all(0 <= value <= 0xFFFF for value in values)
     return values if sound else ()

@@ -1,9 +1,8 @@
 """Finds the stored bytes of frame n without reading the others (PS3.5 A.4 and 8.1.1).
 
-The position of native frames is computed. Encapsulated ones are found by the first of these that
-holds for the file: the Extended Offset Table, the Basic Offset Table, as many fragments as
-frames, or the fragments that start a new stream. A table that does not point at items is not
-believed.
+The position of native frames is computed. Encapsulated ones are found by the first of these that is
+valid: the Extended Offset Table, the Basic Offset Table, as many fragments as frames, or the
+fragments that start a new stream. A table that does not point at items is ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _WRONG_LENGTHS = CodedWarning(
 
 
 class FrameSource:
-    """Gives the stored bytes of each frame of one instance; safe to use from many threads."""
+    """Finds the stored bytes of each frame of one instance; thread-safe."""
 
     def __init__(self, header: Header, description: PixelDescription) -> None:
         if header.pixel is None:
@@ -104,7 +103,7 @@ class FrameSource:
     # --- encapsulated ---------------------------------------------------------------------
 
     def _looks_encapsulated(self) -> bool:
-        """Decide by the stored bytes, whatever the transfer syntax says."""
+        """Decide by the stored bytes, regardless of the transfer syntax."""
         self._is_bare_stream = False
         if self._pixel.length is None:
             return True
@@ -153,18 +152,18 @@ class FrameSource:
 
     @cached_property
     def _extended_offsets(self) -> NDArray[Any] | None:
-        """Return (7FE0,0001), None where it is absent; see `_believed`."""
+        """Return the Extended Offset Table (7FE0,0001), or None; see `_believed`."""
         data = self._header.attributes.raw(_OFFSETS) if _OFFSETS in self._header.attributes else b""
         return self._believed(np.frombuffer(data[: len(data) & ~7], "<u8")) if data else None
 
     @cached_property
     def _basic_offsets(self) -> NDArray[Any] | None:
-        """Return the Basic Offset Table, None where it is empty; see `_believed`."""
+        """Return the Basic Offset Table, None if it is empty; see `_believed`."""
         offsets = self._fragments.basic_offsets
         return self._believed(np.array(offsets, "<u8")) if offsets else None
 
     def _believed(self, offsets: NDArray[Any]) -> NDArray[Any]:
-        """Return the offsets of the frames; none if they cannot be those of all frames."""
+        """Return the offsets of the frames; none if they are implausible."""
         left = self._fragments.end - self._fragments.first
         if (
             len(offsets) != self._description.number_of_frames
@@ -176,7 +175,7 @@ class FrameSource:
         return offsets
 
     def _by_table(self, offsets: NDArray[Any], number: int) -> list[Fragment]:
-        """Return the fragments of frame ``number``, or nothing if the table is invalid."""
+        """Return the fragments of frame ``number``; empty if the table is invalid."""
         if not len(offsets):
             return []
         first, is_last = self._fragments.first, number == len(offsets)

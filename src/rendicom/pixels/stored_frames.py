@@ -18,7 +18,7 @@ class FrameBytes(NamedTuple):
         pixels the first pixel is bit ``bit_offset`` of the first byte, counted from the least
         significant. It may be shorter than the header promises (truncated file) or longer.
     encapsulated
-        A compressed (or encapsulated uncompressed) stream, fragments already joined.
+        A compressed (or encapsulated uncompressed) stream, with joined fragments.
     big_endian
         Native cells are big endian (Explicit VR Big Endian).
     """

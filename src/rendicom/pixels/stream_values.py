@@ -66,10 +66,10 @@ def gray_values(
 ) -> tuple[NDArray[Any], int, bool, tuple[CodedWarning, ...]]:
     """Return values, bits and sign of one-sample streams, and notes on repairs.
 
-    Most coders are unsigned: the bits are read as Pixel Representation says, from the precision
-    of the stream or from Bits Stored, whichever is less. JPEG 2000 can be signed: its negative
-    values are negative whatever the header says (PS3.5 8.2.4), and unsigned ones under a signed
-    header are pixel cells that an encoder took for unsigned numbers.
+    Most coders are unsigned: the bits are interpreted by Pixel Representation, from the lower of
+    the stream's precision and Bits Stored. JPEG 2000 can be signed: its negative values are
+    negative regardless of the header (PS3.5 8.2.4), and unsigned ones under a signed header are
+    pixel cells that an encoder treated as unsigned.
     """
     if samples.dtype.kind == "f":
         return samples, description.bits_stored, True, ()
@@ -101,7 +101,7 @@ def gray_values(
 def _numbers(
     samples: NDArray[Any], precision: int, bits: int, *, is_signed: bool
 ) -> tuple[NDArray[Any], int, bool, tuple[CodedWarning, ...]] | None:
-    """Return what `gray_values` does for a JPEG 2000 stream deeper than Bits Stored.
+    """Return the result of `gray_values` for a JPEG 2000 stream deeper than Bits Stored.
 
     Its wavelet may be reversible and the stream truncated all the same: values then overshoot
     what Bits Stored holds, and are clamped. None where the samples are cells whose unused bits

@@ -23,7 +23,7 @@ _FARTHEST = 1e4
 def read_subtractions(
     attributes: Attributes, notes: list[CodedWarning], scope_of: Callable[..., Scope]
 ) -> tuple[Subtraction, ...]:
-    """Return the subtractions of a presentation state; none if it shows plain frames."""
+    """Return the subtractions of a presentation state; empty without subtraction."""
     if attributes.text(_MODE).upper() == "NAT" or _ITEMS not in attributes:
         return ()
     visible = attributes.number(_VISIBILITY)

@@ -15,7 +15,7 @@ _SERIES, _ACQUISITION = (0x00080021, 0x00080031), (0x00080022, 0x00080032)
 _REFERENCE_TIME = 0x00541300
 _PRIVATE_CREATOR, _SUV_OF_COUNTS, _ACTIVITY_OF_COUNTS = 0x70530010, 0x70531000, 0x70531009
 _LONGEST = 1e9
-"""Milliseconds that an image may be later than its series: eleven days."""
+"""Longest time in milliseconds from a series to its image: eleven days."""
 _PHILIPS = "PHILIPS PET PRIVATE GROUP"
 
 
@@ -40,11 +40,11 @@ def suv_factor(attributes: Attributes) -> float | None:
 
 
 def _of_activity(attributes: Attributes) -> float | None:
-    """Return the factor from Bq/ml to an SUV: grams of the body for each Bq of the dose.
+    """Return the factor from Bq/ml to an SUV: body weight in grams per Bq of dose.
 
-    Activity that is corrected to the start of the scan (START) is compared with the dose that was
-    left then; one that is corrected to the injection (ADMIN) with the whole dose; one that is not
-    corrected (NONE) with the dose that was left when the values of the image occurred (PS3.3
+    Activity that is corrected to the start of the scan (START) is compared with the dose remaining
+    then; one that is corrected to the injection (ADMIN) with the whole dose; one that is not
+    corrected (NONE) with the dose remaining at the time of the image's values (PS3.3
     C.8.9.1.1.5, C.8.9.4.1.5).
     """
     weight = _positive(attributes, _WEIGHT)
@@ -72,11 +72,11 @@ def _positive(attributes: Attributes, tag: int) -> float | None:
 
 
 def _elapsed(attributes: Attributes, item: Attributes, *, is_corrected: bool) -> float | None:
-    """Return the seconds from the injection to the moment that the values are of.
+    """Return the seconds from the injection to the time of the values.
 
-    Values are corrected to the time of the series, or to that of the acquisition where the series'
-    is later: then it is a series that was made afterwards. Those that are not corrected are of the
-    Frame Reference Time, which counts from the series, or of the acquisition.
+    Corrected values refer to the time of the series, or of the acquisition if the series was
+    created later. Uncorrected ones refer to the Frame Reference Time, which counts from the series,
+    or to the acquisition.
     """
     times = [_moment(*(attributes.text(tag) for tag in pair)) for pair in (_SERIES, _ACQUISITION)]
     scans = [time for time in times if time is not None]

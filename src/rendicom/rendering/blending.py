@@ -50,8 +50,8 @@ def blend(
 def blend_shares(picture: NDArray[Any], shares: NDArray[np.float32], ink: NDArray[Any]) -> None:
     """Blend ink into the picture, in place: ``share * ink + (1 - share) * picture``.
 
-    ``ink`` is float32 of the picture's range: a color, or one for each pixel. No more is computed
-    than what has a share.
+    ``ink`` is float32 of the picture's range: a color, or one for each pixel. Only pixels with a
+    share are computed.
     """
     box = extent_of(shares > 0)
     if box is None:
@@ -75,7 +75,7 @@ def blend_shares(picture: NDArray[Any], shares: NDArray[np.float32], ink: NDArra
 
 
 def extent_of(touched: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """Return the rows and columns between which there is something; None where there is none."""
+    """Return the bounding slices of the nonzero pixels; None if there are none."""
     rows = np.flatnonzero(touched.any(axis=1))
     if not len(rows):
         return None
@@ -84,7 +84,7 @@ def extent_of(touched: NDArray[np.bool_]) -> tuple[slice, slice] | None:
 
 
 _FEW = 4
-"""Of a part of which less than the fourth is covered, the covered pixels are picked out."""
+"""Fraction of covered pixels below which only these are computed."""
 
 
 def as_colour(ink: Ink, *, prefers_gray: bool, default: float) -> tuple[float, ...]:

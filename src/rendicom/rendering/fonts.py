@@ -1,4 +1,4 @@
-"""Finds fonts: the one that comes as a package, those a user names, and those of the system."""
+"""Finds fonts: that of an installed package, those that a user names, and those of the system."""
 
 from __future__ import annotations
 

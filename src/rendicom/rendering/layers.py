@@ -80,7 +80,7 @@ class ColourBar(NamedTuple):
 
 
 class LayerStack(NamedTuple):
-    """All that is laid over one frame, in this order."""
+    """All layers of one frame, in drawing order."""
 
     pieces: tuple[LayerMask | ValueLayer | IsoLines | LayerPath | LayerLabel, ...]
     legend: tuple[LegendRow | ColourBar, ...] = ()
@@ -120,5 +120,5 @@ class LayerSource(Protocol):
     """Supplies the layers of any frame of any image."""
 
     def of_frame(self, image: LayeredImage, frame: int, options: RenderOptions) -> LayersOfFrame:
-        """Return what lies over ``frame`` of an image."""
+        """Return the layers of ``frame`` of an image."""
         ...

@@ -1,4 +1,4 @@
-"""Where the rows of a legend lie in a picture, and which have no room."""
+"""Lays out a legend in a picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PlacedRow(NamedTuple):
 
 
 class Legend(NamedTuple):
-    """The rows that a picture has room for, and a warning if there are others."""
+    """The rows that fit in a picture, and a warning if others do not."""
 
     rows: tuple[PlacedRow, ...]
     warning: str
@@ -36,7 +36,7 @@ class Legend(NamedTuple):
 def laid_out(entries: tuple[LegendRow | ColourBar, ...], rows: int, columns: int) -> Legend:
     """Return a legend for the lower left corner of a picture.
 
-    A bar without its figures would mislead: it has room for both, or is left out.
+    A bar is left out unless its figures fit as well, since it would be misleading without them.
     """
     letter = max(_LEAST_LETTER, min(rows, columns) // _SIDES)
     fitting = [found for entry in entries if (found := _fitted(entry, columns, letter))]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CHUNK = 1 << 18
-"""Samples computed at a time. Each call of NumPy may switch threads, so that fewer are better."""
+"""Samples computed at a time; large, as each call of NumPy may switch threads."""
 
 
 class _Scratch(threading.local):

@@ -25,7 +25,7 @@ CHUNK = 1 << 16
 """Samples computed at a time, so that intermediate values stay in the cache of the processor."""
 
 _LOOK_UPS = 1 << 18
-"""Look-ups in one call: each call may switch threads."""
+"""Look-ups per call; large, as each call may switch threads."""
 
 
 def chunks(size: int, step: int = CHUNK) -> Iterator[slice]:

@@ -122,7 +122,7 @@ def run(frame: Frame, plan: RenderPlan, *, threads: int | None = 1) -> DisplayIm
 
 
 def left_out(plan: RenderPlan, image: DisplayImage) -> tuple[CodedWarning, ...]:
-    """Return a warning where a picture has no room for its whole legend."""
+    """Return a warning if the legend does not fit in the picture."""
     if plan.layers is None or not plan.layers.legend:
         return ()
     from rendicom.rendering.legend import laid_out

@@ -1,7 +1,7 @@
-"""Decides how much smaller than the image a frame may be decoded for a small picture.
+"""Determines the decoding reduction of a frame for a small picture.
 
 Some codecs decode an image at a half, a quarter or less of its size, from a part of its data. The
-picture is then not exactly the same, and is made so only where `RenderOptions.fast` allows it.
+picture then differs slightly, so this requires `RenderOptions.fast`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from rendicom.values import DisplayAttributes, PixelDescription
 
 _NEARLY = 1.02
-"""Sides of a picture are rounded: an eighth may be a little less than that."""
+"""Tolerance for rounded sides of a picture."""
 
 
 def halvings_allowed(
     description: PixelDescription, display: DisplayAttributes, options: RenderOptions
 ) -> int:
-    """Return how often both sides of the image may be halved before it is rendered.
+    """Return the number of times that both sides of the image may be halved before rendering.
 
     The halved image has about as many rows and columns as the picture, or more, and less than twice
     as many along one axis. 0 where a stage needs every pixel: values that cannot be
@@ -65,7 +65,7 @@ def _is_black(
     display: DisplayAttributes,
     options: RenderOptions,
 ) -> bool:
-    """Tell whether padding would be black without being painted: its neighbors then may mix in."""
+    """Tell whether padding is black anyway, so that it may be averaged with neighbors."""
     if options.suv:
         return False
     window = options.window or PRESETS.get(options.preset or "")

@@ -46,7 +46,7 @@ def resample(
     rows, columns
         The new size, each at least 1.
     spans
-        Where the part starts and ends along rows and columns, in samples; all by default.
+        Start and end of the part along rows and columns, in samples; all by default.
     """
     passes = [(_columns_resampled, 1, columns), (_rows_resampled, 0, rows)]
     # The axis with the greater reduction first: less work for the other.

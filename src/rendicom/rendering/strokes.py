@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rendicom.presentation import Point
 
 _LONGEST = 48.0
-"""Longer lines are drawn in pieces, so that few pixels are near each."""
+"""Largest length of a piece of a line: few pixels are near a short one."""
 _SHORT, _MANY, _AT_ONCE, _THICKEST = 8.0, 8, 512, 8.0
 """Pixels of a short piece; how many are worth being drawn together, and are at most; radius."""
 _SUBROWS = 4
@@ -121,7 +121,7 @@ def _clipped(
 
 
 def _cover_all(values: NDArray[np.float32], ends: NDArray[np.float64], radius: float) -> None:
-    """Cover the pixels within ``radius`` of many short lines, as `_cover` does of one."""
+    """Cover the pixels within ``radius`` of many short lines, like `_cover`."""
     if not len(ends):
         return
     low = np.minimum(ends[:, :2], ends[:, 2:]) - (radius + 1)

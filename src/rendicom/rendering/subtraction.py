@@ -19,7 +19,7 @@ def subtracted(
 ) -> Frame:
     """Return the mean of frames less ``share`` of that of masks, moved by rows and columns.
 
-    It is the first frame with other samples, float32. A color frame stays as it is.
+    It is the first frame with its samples replaced, float32. A color frame is not changed.
     """
     frame = frames[0]
     if frame.samples.ndim != 2:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _CAPITAL_HEIGHT = 0.688
 """Height of a capital of the base font, in units of the font size."""
 _ASCENT, _DESCENT = 1.6, 0.7
-"""Room above the baseline (accents on capitals) and below it, in heights of a capital."""
+"""Space above the baseline (accents on capitals) and below it, in heights of a capital."""
 _MARK = "\ufffd"
 """Drawn for a character that no font has."""
 _ELLIPSIS = "…"
@@ -48,7 +48,7 @@ class TextSize(NamedTuple):
 
     @property
     def halo(self) -> float:
-        """Return how far the halo reaches beyond the letters, in pixels."""
+        """Return the width of the halo around letters, in pixels."""
         return max(1.5, 0.15 * self.capital)
 
     @property
@@ -68,7 +68,7 @@ class TextSize(NamedTuple):
 
     @property
     def margin(self) -> int:
-        """Return pixels that a line keeps free at its left and its right end, for the halo."""
+        """Return the margin at both ends of a line for the halo, in pixels."""
         return math.ceil(self.halo + 1)
 
 
@@ -122,7 +122,7 @@ def width_of(text: str, size: TextSize) -> int:
 
 
 def shortened(text: str, size: TextSize, width: int) -> str:
-    """Return the text, cut and with an ellipsis where it is wider than ``width``; or nothing."""
+    """Return the text, shortened with an ellipsis to fit ``width``, perhaps to nothing."""
     if width_of(text, size) <= width:
         return text
     while text := _without_last(text):

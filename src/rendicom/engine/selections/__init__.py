@@ -1,7 +1,7 @@
 """Kinds of selections, one per file; each defines ``SELECTION``.
 
-The name of the module is the kind. How a kind is written in a URL is one file with the same name
-in ``rendicom.dicomweb.selections``.
+The name of the module is the kind. The form of a kind in URLs is in the file of the same name in
+``rendicom.dicomweb.selections``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Displayed(NamedTuple):
-    """Samples ready to be encoded, and how they came about.
+    """Samples ready to be encoded, and their origin.
 
     ``seconds`` are the durations of decoding and rendering, ``layers`` the objects on the image.
     """
@@ -43,7 +43,7 @@ class FrameDisplay(Protocol):
 
     @property
     def description(self) -> PixelDescription:
-        """Return the pixel matrix as the header describes it."""
+        """Return the pixel matrix in the header."""
         ...
 
     def displayed(

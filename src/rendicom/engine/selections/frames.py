@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rendicom.values import PixelDescription
 
 _DEFAULT_DURATION = 100.0
-"""Milliseconds a frame is shown where the file does not give any timing."""
+"""Milliseconds that a frame is shown if the file has no timing."""
 
 
 class _FrameKind:

@@ -1,8 +1,8 @@
 """One backend library per file; each defines ``CODEC``.
 
 Importing a module here is cheap: it looks for its library with ``importlib.util.find_spec`` and
-imports it inside ``decode``. What is missing stays in the table as a sentence that says what to
-install. ``rendicom.registry.discover(__name__, "CODEC")`` lists them all.
+imports it inside ``decode``. A missing library stays in the table, with instructions to install it.
+``rendicom.registry.discover(__name__, "CODEC")`` lists them all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """Attributes of the header for the frame; where the stream differs, the stream wins."""
+    """Attributes of the header for the frame; a different stream has precedence."""
 
     transfer_syntax: str
     rows: int
@@ -39,9 +39,9 @@ class DecodeRequest:
     high_bit: int = -1
     """By default Bits Stored - 1."""
     halvings: int = 0
-    """Most halvings of both sides of the image; the codec may do fewer."""
+    """Largest number of halvings of both sides of the image; the codec may do fewer."""
     threads: int = 1
-    """Most threads of the codec. The samples are the same for any number."""
+    """Largest number of threads of the codec. The samples do not depend on it."""
 
     def __post_init__(self) -> None:
         if self.high_bit < 0:
@@ -79,7 +79,7 @@ class Codec(Protocol):
     """A library that decodes one or more kinds of pixel stream."""
 
     name: str
-    """Library name as its authors write it: ``libjpeg-turbo``."""
+    """Name of the library in its own spelling: ``libjpeg-turbo``."""
     streams: Sequence[str]
     """Kinds of stream, most preferred first: ``jpeg``, ``jpeg-lossless``, ``jpeg-ls``,
     ``jpeg2000``, ``htj2k``, ``jpeg-xl``, ``rle``, ``deflate``, ``video``."""
@@ -102,6 +102,6 @@ class Codec(Protocol):
         ------
         CorruptDataError, LimitExceededError, UnsupportedImageError,
         UnsupportedTransferSyntaxError
-            Nothing else may leave a codec.
+            A codec raises no other exceptions.
         """
         ...

@@ -57,10 +57,10 @@ def call(decode: Callable[..., Any], stream: bytes | memoryview, **how: Any) -> 
 
 
 def allowed_halvings(info: StreamInfo, request: DecodeRequest) -> int:
-    """Return how often a codec may halve the image.
+    """Return the number of times a codec may halve the image.
 
-    0 where the header is wrong about the stream, and where the samples may be pixel cells whose
-    bits mean something else than a number: neighbors are averaged.
+    0 if header and stream differ, or if the samples may be pixel cells with other bits, which must
+    not be averaged.
     """
     size = (info.rows, info.columns, info.components)
     if size != (request.rows, request.columns, request.samples_per_pixel) or info.precision > 16:
@@ -78,11 +78,11 @@ def checked(info: StreamInfo, request: DecodeRequest) -> StreamInfo:
     Raises
     ------
     LimitExceededError
-        It is larger than ``request.max_pixels``, whatever the header says.
+        It has more than ``request.max_pixels`` pixels, regardless of the header.
     UnsupportedTransferSyntaxError, UnsupportedImageError
-        It has a feature, or a number of components, that no codec here decodes.
+        It has a feature or number of components that is not supported.
     CorruptDataError
-        It does not say how large it is; or, when strict, it has no end.
+        Its size is missing; or, with ``strict``, its end is.
     """
     if info.unsupported:
         raise UnsupportedTransferSyntaxError(

@@ -69,8 +69,8 @@ def _samples(
 def _with_known_symbols(stream: bytes, most: int, instead: int) -> bytes:
     """Replace the symbols of DC tables (T.81 F.1.2.1, H.1.2.2) that are larger than ``most``.
 
-    Libraries refuse such a table although no code of the stream may use them. What a code of
-    theirs would mean depends on ``instead``: two of them give two pictures, if one is used.
+    Libraries refuse such a table even if the stream does not use these symbols. They are replaced
+    by ``instead``: decoding with two values shows whether one is used, as the pictures then differ.
     """
     changed = bytearray(stream)
     for marker, start, stop in _segments(stream):

@@ -40,7 +40,7 @@ class _CharLS:
 
 
 def _what_is_there(data: bytes, info: StreamInfo) -> NDArray[Any]:
-    """Return the rows of a cut stream that were decoded before its end; the others are 0."""
+    """Return the rows of a truncated stream that were decoded before its end; others are 0."""
     import imagecodecs
 
     if info.components != 1:

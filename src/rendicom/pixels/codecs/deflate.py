@@ -26,7 +26,7 @@ class _Deflate:
         pixels = request.rows * (request.columns + request.columns % 2)
         bits = pixels * request.samples_per_pixel * request.bits_allocated
         try:
-            # At most the size of the frame, however long the stream is.
+            # At most the size of the frame, regardless of the length of the stream.
             inflated = zlib.decompressobj(-15).decompress(stream, -(-bits // 8))
         except zlib.error as error:
             raise CorruptDataError(f"the deflated frame is damaged: {error}") from None

@@ -59,7 +59,7 @@ class _FFmpeg:
 
 
 class _VideoReader:
-    """An open video, read forward: frames asked for in order are decoded once each."""
+    """An open video, read forward: frames requested in order are decoded once each."""
 
     def __init__(self, stream: bytes, request: DecodeRequest) -> None:
         self.stream, self.max_pixels = stream, request.max_pixels
@@ -73,7 +73,7 @@ class _VideoReader:
         self.position = 0
 
     def frame(self, number: int) -> VideoFrame:
-        """Return frame ``number``, which is not before the position."""
+        """Return frame ``number``, which must not be before the position."""
         while self.position < number or self._latest is None:
             frame = next(self._frames, None)
             if frame is None:
@@ -87,13 +87,13 @@ _kept = threading.local()
 
 
 def _reader(stream: bytes, request: DecodeRequest) -> _VideoReader:
-    """Return the one reader this thread keeps, when it fits, or a new one in its place."""
+    """Return the cached reader of this thread if it is for this video, else a new one."""
     reader: _VideoReader | None = getattr(_kept, "reader", None)
     if (
         reader is None
         or reader.position > request.frame
         or reader.max_pixels != request.max_pixels
-        # An open instance gives the same object; comparing others is cheaper than decoding.
+        # An open instance passes the same object; comparing others is cheaper than decoding.
         or reader.stream != stream
     ):
         _kept.reader = None
@@ -150,8 +150,8 @@ _H264_PROFILES = ("Constrained Baseline", "Baseline", "Main", "High", "Constrain
 class VideoInfo(NamedTuple):
     """Properties of a video.
 
-    ``codec`` is FFmpeg's name of the coding. ``syntaxes`` are the transfer syntaxes that it may
-    have, the best first. ``rate`` is in frames a second, 0 where the stream does not tell.
+    ``codec`` is FFmpeg's name of the coding. ``syntaxes`` are the possible transfer syntaxes, the
+    best first. ``rate`` is in frames per second, 0 if unknown.
     """
 
     codec: str
@@ -169,11 +169,11 @@ def probe(stream: bytes, *, max_pixels: int) -> VideoInfo:
     Raises
     ------
     CorruptDataError
-        It is not a video, or not one of DICOM.
+        It is not a video, or of a coding that DICOM does not support.
     LimitExceededError
         It has more pixels than ``max_pixels``.
     UnsupportedTransferSyntaxError
-        No transfer syntax is for its profile or level, or FFmpeg is not installed.
+        DICOM has no transfer syntax for its profile or level, or FFmpeg is not installed.
     """
     if CODEC.version() is None:
         raise UnsupportedTransferSyntaxError("nothing installed reads video", hint=CODEC.install)

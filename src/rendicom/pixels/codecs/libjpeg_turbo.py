@@ -104,7 +104,7 @@ def _scaled(stream: bytes, info: StreamInfo, halvings: int, how: Mapping[str, st
 
 
 def _is_ycbcr(info: StreamInfo, request: DecodeRequest) -> bool:
-    """Tell the colour model of a lossy stream; the header decides where the stream does not.
+    """Tell the colour model of a lossy stream; the header counts if the stream does not state it.
 
     RGB is never subsampled.
     """
@@ -114,7 +114,7 @@ def _is_ycbcr(info: StreamInfo, request: DecodeRequest) -> bool:
 
 
 def _scans(stream: bytes) -> int:
-    """Return how many scans there are; numpy finds the marker ten times as fast as bytes.count."""
+    """Return the number of scans; numpy finds the marker ten times as fast as bytes.count."""
     aligned = (np.frombuffer(stream, "<u2", (len(stream) - at) // 2, at) for at in (0, 1))
     return sum(int(np.count_nonzero(words == _START_OF_SCAN)) for words in aligned)
 

@@ -20,7 +20,7 @@ class _LibJXL:
         import imagecodecs
 
         checked(parse_jpeg_xl(stream), request)
-        # The first of an animation's frames: a few bytes may hold thousands of them.
+        # Only the first frame of an animation: a few bytes may hold thousands.
         samples = call(imagecodecs.jpegxl_decode, stream, index=0, numthreads=request.threads)
         return Decoded(samples, photometric_interpretation="RGB" if samples.ndim == 3 else "")
 

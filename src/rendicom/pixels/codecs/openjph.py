@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 64
 _WRAPPED_STEP = 192
-"""Both neighbours lie within 32 of the two ends of a byte, or nearly so."""
+"""Distance of neighbours from opposite ends of a byte that suggests a cut-off byte."""
 _MORE_BITS = 8
 _FIRST_SSIZ = 42
 """Offset of the depth of the first component in a codestream."""
@@ -85,7 +85,7 @@ def _decoded(stream: bytes, **how: int) -> NDArray[Any]:
 
 
 def _clamped(samples: NDArray[Any], precision: int) -> NDArray[Any]:
-    """Return samples within the precision, where the dtype has bits to spare."""
+    """Return samples clamped to the precision, if the dtype has more bits."""
     width = samples.dtype.itemsize * 8
     if precision >= width:
         return samples
@@ -103,7 +103,7 @@ def _may_have_wrapped(samples: NDArray[Any]) -> bool:
     """Tell whether neighbours differ by nearly the whole range, as where a byte was cut off."""
     cells: NDArray[Any] = samples.view(np.uint8).reshape(len(samples), -1)
     step = samples.shape[2] if samples.ndim == 3 else 1
-    # Some rows at a time stay in the cache of the processor.
+    # Some rows at a time, which fit in the cache of the processor.
     for start in range(0, len(cells), _ROWS_AT_ONCE):
         rows = cells[start : start + _ROWS_AT_ONCE]
         if samples.dtype.kind == "i":
@@ -140,7 +140,7 @@ _heard = threading.local()
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """Collect the errors that OpenJPH raises in this thread outside the reach of callers.
+    """Collect the errors of OpenJPH in this thread that do not reach callers.
 
     Older imagecodecs lets them end in ``sys.excepthook``, which prints them, and then in
     ``sys.unraisablehook``, and returns a partial result without an error. The hooks stay, and pass

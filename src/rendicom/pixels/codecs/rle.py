@@ -1,7 +1,7 @@
-"""DICOM RLE (PS3.5 annex G): imagecodecs for sound streams, Python for the others.
+"""DICOM RLE (PS3.5 annex G): imagecodecs for valid streams, Python for others.
 
-The library trusts the header, and joins segments whatever their length; where one is longer
-or shorter than its plane all that follow would be shifted.
+The library trusts the header and joins segments of any length; if one is longer or shorter than its
+plane, all after it are shifted.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _RLE:
 
 
 def _offsets(stream: bytes, segments: int) -> tuple[int, ...]:
-    """Return where the segments start: one for each byte of a sample (PS3.5 G.5)."""
+    """Return the starts of the segments, one for each byte of a sample (PS3.5 G.5)."""
     if len(stream) < _HEADER_BYTES:
         raise CorruptDataError("the RLE stream is shorter than its header")
     count, *offsets = struct.unpack_from("<16I", stream)
@@ -97,7 +97,7 @@ def _empty(request: DecodeRequest, plane: int, width: int) -> NDArray[np.uint8]:
 def _damaged(
     stream: bytes, offsets: tuple[int, ...], cells: NDArray[np.uint8]
 ) -> tuple[NDArray[Any], int]:
-    """Return ``cells`` with what each segment holds of its plane, and how many bytes that is."""
+    """Fill ``cells`` with the bytes of each segment; return them and their number of bytes."""
     _, plane, width = cells.shape
     held = 0
     for index, (start, stop) in enumerate(pairwise((*offsets, len(stream)))):

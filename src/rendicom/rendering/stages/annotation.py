@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LIGHT, _DARK, _OPACITY = 0.95, 0.0, 0.85
 _SIDES_A_CAPITAL = 56
-"""Shorter side of the picture in heights of a capital."""
+"""Shorter side of the picture, as a multiple of the height of capitals."""
 _SMALLEST, _LEGIBLE = 5, 7
 _TINY = 96
 """Pictures with a shorter side below this get the smallest size."""
@@ -99,7 +99,7 @@ def _shared(row: _Row, size: TextSize, room: int) -> tuple[str, str]:
         return row.left, row.right
     room = max(0, room - 2 * size.capital)
     left, right = width_of(row.left, size), width_of(row.right, size)
-    # A short text is kept whole; two long texts get half the room each.
+    # A short text is kept whole; two long texts get half the width each.
     left_room = max(room // 2, room - right)
     right_room = max(room - room // 2, room - left)
     return shortened(row.left, size, left_room), shortened(row.right, size, right_room)

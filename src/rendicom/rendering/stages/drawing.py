@@ -107,7 +107,7 @@ def _draw_plane(
 
 
 def usual_thickness(picture: NDArray[Any]) -> float:
-    """Return how thick a line is by default, in pixels of the picture."""
+    """Return the default thickness of lines, in pixels of the picture."""
     rows, columns = picture.shape[:2]
     return float(max(_LEAST_LINE, min(rows, columns) / _SIDES_A_LINE))
 

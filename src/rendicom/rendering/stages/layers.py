@@ -44,7 +44,7 @@ _WHITE = (1.0, 1.0, 1.0)
 def draw_layers(samples: NDArray[Any], stack: LayerStack, placing: Placing) -> NDArray[Any]:
     """Return the picture, RGB, with its layers; ``placing`` is the geometry of the image.
 
-    What is laid over each other is rounded once, in the end.
+    Blended values are rounded once, at the end.
     """
     is_narrow = samples.dtype == np.uint8
     wide = samples.astype(np.uint16) * np.uint16(257) if is_narrow else samples
@@ -79,7 +79,7 @@ def _placed(values: NDArray[Any], placing: Placing) -> NDArray[Any]:
 
 
 def _into_picture(placing: Placing) -> Affine:
-    """Return what leads from pixels of the image into the picture."""
+    """Return the transform from pixels of the image to the picture."""
     if placing is None:
         return Affine()
     if isinstance(placing, Placement):
@@ -117,7 +117,7 @@ def _ink(colour: Any) -> NDArray[np.float32]:
 
 
 def _draw_outline(canvas: NDArray[Any], inside: NDArray[np.bool_], colour: Any) -> None:
-    """Paint the pixels at the rim of a region, and none beside it."""
+    """Paint the border pixels of a region."""
     box = extent_of(inside)
     if box is None:
         return
@@ -161,7 +161,7 @@ def _draw_label(canvas: NDArray[Any], label: LayerLabel, placing: Placing) -> No
 
 
 def _draw_legend(canvas: NDArray[Any], legend: tuple[LegendRow | ColourBar, ...]) -> None:
-    """List colors and names in the lower left corner, as many as there is room for."""
+    """Draw the legend in the lower left corner, as far as it fits."""
     if not legend:
         return
     for row in laid_out(legend, canvas.shape[0], canvas.shape[1]).rows:
