@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import map_coordinates
 from skimage.draw import polygon2mask
 
-from obliquestudy import CT, DOSE, PT
-from phantoms import blended
+from obliquestudy import CT, DOSE, PT, item, reference
+from phantoms import FRAME_OF_REFERENCE, blended
 
 FILL = {"layer_style": "fill"}
 COLOURS = ((213, 40, 90), (10, 160, 255), (90, 200, 60))
@@ -95,6 +95,31 @@ def test_masks_on_an_image_of_another_grid_are_of_the_nearest_voxel(doors, obliq
         painted = (picture != gray).any(axis=-1)
         np.testing.assert_array_equal(painted[clear], found[clear])
         assert found[clear].any()
+
+
+@pytest.mark.parametrize("refers", [True, False])
+def test_empty_slices_between_others_stay_empty(doors, oblique_study, refers):
+    """Writers leave out empty frames, and Spacing Between Slices is optional."""
+    masks = np.zeros((*CT.shape, 1), np.uint8)
+    masks[1::2, 5:20, 9:30] = 1
+    made = oblique_study.segmentation(masks, "BINARY", COLOURS[:1], count=1)
+    del made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices
+    if not refers:
+        for frame in made.PerFrameFunctionalGroupsSequence:
+            del frame.DerivationImageSequence
+    found = doors.shown(made, "ct", by_place=not refers)
+    assert sorted(found) == ["ct1", "ct3", "ct5", "ct7"]
+    square = [(9, 5), (29, 5), (29, 19), (9, 19)]
+    contours = [("CLOSED_PLANAR", square, index) for index in (1, 3, 5, 7)]
+    rois = oblique_study.structures((1, "A", (1, 2, 250), contours), refers=refers)
+    listed = item(SeriesInstanceUID=oblique_study.ct[0].SeriesInstanceUID,
+                  ContourImageSequence=[reference(ds) for ds in oblique_study.ct])  # fmt: skip
+    study = item(RTReferencedSeriesSequence=[listed])
+    rois.ReferencedFrameOfReferenceSequence = [
+        item(FrameOfReferenceUID=FRAME_OF_REFERENCE, RTReferencedStudySequence=[study])
+    ]
+    found = doors.shown(rois, "ct", by_place=not refers)
+    assert sorted(found) == ["ct1", "ct3", "ct5", "ct7"]
 
 
 # --- contours ---------------------------------------------------------------------------------

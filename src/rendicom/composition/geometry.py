@@ -193,16 +193,21 @@ def _length(value: float | None) -> float | None:
     return abs(float(value))
 
 
-def spacing_of(planes: Sequence[Plane], places: Sequence[float]) -> float | None:
+def spacing_of(
+    planes: Sequence[Plane], places: Sequence[float], *, is_sparse: bool = False
+) -> float | None:
     """Return the slice spacing of parallel planes; None if unknown.
 
     The least distance of neighbors counts. Spacing Between Slices counts where slices are missing
     in between: the distances are multiples of it. Some writers store the gap between slices in it;
-    such values are ignored.
+    such values are ignored. Of ``is_sparse`` planes, which lack empty slices, Slice Thickness
+    counts in its place where it is not given.
     """
     gaps = np.diff(np.sort(np.asarray(places, np.float64)))
     gaps = gaps[gaps > _LEAST_LENGTH]
     stated = next((plane.gap for plane in planes if plane.gap is not None), None)
+    if stated is None and is_sparse:
+        stated = planes[0].thickness
     if not gaps.size:
         return stated or next((plane.thickness for plane in planes if plane.thickness), None)
     least = float(gaps.min())

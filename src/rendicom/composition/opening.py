@@ -21,6 +21,7 @@ from rendicom.values import DrawnLayer
 
 if TYPE_CHECKING:
     from rendicom.composition.base import Layer
+    from rendicom.dicom.header import Header
     from rendicom.engine import Instance
     from rendicom.engine.rendered_image import RenderedImage
     from rendicom.pixels.blendings import Blending
@@ -44,7 +45,7 @@ class Layers:
         self._layers, self._instances = tuple(layers), tuple(instances)
         self._numbers, self._count = tuple(numbers), count
         # Runs ask whether something is drawn before they draw it.
-        self._last: tuple[LayeredImage, int, RenderOptions, LayersOfFrame] | None = None
+        self._last: tuple[Header, int, RenderOptions, LayersOfFrame] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +71,7 @@ class Layers:
     def of_frame(self, image: LayeredImage, frame: int, options: RenderOptions) -> LayersOfFrame:
         """Return the layers of one frame of an image."""
         last = self._last
-        if last is not None and last[0] is image and last[1:3] == (frame, options):
+        if last is not None and last[0] is image.header and last[1:3] == (frame, options):
             return last[3]
         base = BaseFrame(image, frame)
         pieces: list[Any] = []
@@ -90,7 +91,7 @@ class Layers:
                 legend += found.legend if options.legend else ()
         stack = LayerStack(tuple(pieces), tuple(legend))
         over = LayersOfFrame(stack, tuple(drawn), tuple(warnings))
-        self._last = (image, frame, options, over)
+        self._last = (image.header, frame, options, over)
         return over
 
 

@@ -54,6 +54,11 @@ class Stack:
         self._normal = normal
         self.spacing = spacing_of(self.planes, places)
 
+    @property
+    def sparse_spacing(self) -> float | None:
+        """Return the spacing of slices of which empty ones may have been left out."""
+        return spacing_of(self.planes, self._places.tolist(), is_sparse=True)
+
     def sample(
         self,
         base: Plane,

@@ -160,7 +160,7 @@ class SegmentationLayer:
             groups.setdefault(frame.segment, []).append(frame.number)
         every = self._planes.all()
         spacings = {
-            id(plane): stack.spacing for stack in stacks_of(every) for plane in stack.planes
+            id(plane): stack.sparse_spacing for stack in stacks_of(every) for plane in stack.planes
         }
         stacks = {}
         for segment, numbers in groups.items():

@@ -181,14 +181,20 @@ class StructureSetLayer:
         if not named:
             is_known = self.refers_to(base.instance)
             others = [each for each in roi.contours if not (is_known and each.references)]
-            placed = self._nearest(others, plane)
+            placed = self._nearest(others, plane, is_listed=is_known)
         return [(contour, points[:, :2]) for contour, points in placed]
 
     def _nearest(
-        self, contours: list[_Contour], plane: Plane
+        self, contours: list[_Contour], plane: Plane, *, is_listed: bool
     ) -> list[tuple[_Contour, NDArray[np.float64]]]:
-        """Return the contours in the nearest plane, if it belongs to the same slice."""
-        reach = (self._spacing(plane) or plane.slice_spacing or 2 * _SAME) / 2 + _SAME
+        """Return the contours in the nearest plane, if it belongs to the same slice.
+
+        An image that the object lists may have none, between others that have.
+        """
+        spacing = self._spacing(plane) or plane.slice_spacing or 2 * _SAME
+        if is_listed:
+            spacing = min(spacing, plane.slice_spacing or spacing)
+        reach = spacing / 2 + _SAME
         near = []
         for contour in contours:
             normal = plane.normal
