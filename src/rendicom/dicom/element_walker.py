@@ -22,6 +22,7 @@ from rendicom.dicom.elements import (
     standard_vr,
 )
 from rendicom.dicom.item_finder import Bounds, ItemFinder, check_depth, refuse_explicit
+from rendicom.dicom.layouts import ElementLayout
 from rendicom.dicom.lazy_items import Index, LazyItems
 from rendicom.dicom.picture_tags import PIXEL_KEYWORDS, UNDEFINED_LENGTH
 from rendicom.errors import LimitExceededError
@@ -134,13 +135,13 @@ class ElementWalker:
         return self._elements(window, index, signed=items.signed)
 
     def index(
-        self, start: int, stop: int, *, up_to_pixels: bool = True, after_tag: int = _LAST_META_TAG
-    ) -> Index:
-        """Return the places of values, by tag; see `read`. Faster where few values are used."""
-        window = self._window
+        self, start: int, stop: int, *, up_to_pixels: bool = True, after_tag: int = _LAST_META_TAG,
+        layout: ElementLayout | None = None,
+    ) -> Index:  # fmt: skip
+        """Return the places of values, by tag; see `read`. ``layout`` is that of files alike."""
         index = self._walk(
-            window, start, stop, 0, explicit=self._explicit, last=after_tag,
-            up_to_pixels=up_to_pixels,
+            self._window, start, stop, 0, explicit=self._explicit, last=after_tag,
+            up_to_pixels=up_to_pixels, layout=layout,
         )  # fmt: skip
         for tag in PIXEL_KEYWORDS:
             if tag in index and index[tag][0] in _SHORT_NAMES:
@@ -181,12 +182,21 @@ class ElementWalker:
         explicit: bool,
         last: int = -1,
         up_to_pixels: bool = False,
+        layout: ElementLayout | None = None,
     ) -> Index:
         """Return the places of the wanted elements from ``start`` to ``stop``."""
         check_depth(depth)
         index: Index = {}
         walk = self._walk_explicit if explicit else self._walk_implicit
         try:
+            if layout is not None:
+
+                def walk_one(at: int, before: int) -> int:
+                    return self._walk_explicit(
+                        window, at, stop, depth, before, up_to_pixels, index, at + 1
+                    )
+
+                start, last = layout.follow(window, start, last, index, walk_one)
             position = walk(window, start, stop, depth, last, up_to_pixels, index)
         except struct.error:
             raise HandOverError("the data set ends inside an element") from None
@@ -209,19 +219,21 @@ class ElementWalker:
         last: int,
         up_to_pixels: bool,
         index: Index,
+        until: int | None = None,
     ) -> int:
         data: bytes | memoryview = b""
         base, safe = 0, -1
+        until = stop if until is None else min(until, stop)
         wanted: Container[int] = self._wanted or ()
         is_all = self._wanted is None
         short, long, (unpack, _, unpack_length) = SHORT_VRS, LONG_VRS, self.finder.unpack
         while True:
             if position > safe:
-                if position >= stop:
+                if position >= until:
                     return position
                 self._check_number(len(index))
                 data, base, safe = window.around(position, stop)
-                safe = min(safe, position + 8 * (self._left - len(index)))
+                safe = min(safe, until - 1, position + 8 * (self._left - len(index)))
             group, number, vr, length = unpack(data, position - base)
             tag = group << 16 | number
             if tag <= last:

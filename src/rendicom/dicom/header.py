@@ -13,6 +13,7 @@ from rendicom.dicom.attributes import Attributes, Header, attribute_vr, header_o
 from rendicom.dicom.byte_window import HandOverError
 from rendicom.dicom.element_walker import ElementWalker
 from rendicom.dicom.file_meta import open_plain_file
+from rendicom.dicom.layouts import layout_of
 from rendicom.dicom.picture_tags import (
     COLUMNS,
     IDENTIFYING_UIDS,
@@ -114,7 +115,10 @@ def _read_fast(
         wanted=walked,
         vr_of=_VR_OF.get if wanted is WANTED else attribute_vr,
     )
-    index = walker.index(plain.start, body.size)
+    layout = None
+    if wanted is WANTED and explicit_vr and plain.little_endian:
+        layout = layout_of(plain.meta.sop_class, plain.meta.transfer_syntax)
+    index = walker.index(plain.start, body.size, layout=layout)
     pixel = None
     last = next(reversed(index), 0)
     if last in PIXEL_KEYWORDS:
