@@ -37,9 +37,9 @@ _OF_VOLUMES = ("blending", "image")
 _BAR_COLOURS = 13
 
 
-def render_layered(request: PictureRequest) -> Picture:
+def render_layered(request: PictureRequest, *, threads: int = 1) -> Picture:
     """Return the picture of an image with layers on it, or of a segmentation on black."""
-    instance, version = open_image(request)
+    instance, version = open_image(request, threads=threads)
     if _is_alone(request, instance):
         picture = _composed(*_now(request.layers)).picture(request)
         return travelling(picture, _version(request, version))

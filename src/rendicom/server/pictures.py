@@ -51,7 +51,11 @@ class Pictures:
     async def picture(self, entry: Entry, request: PictureRequest) -> Picture:
         """Return the picture request for an instance in the index."""
         render = layer_tasks.render_layered if request.layers else tasks.render_picture
-        return await self._made(entry, render, (request,), request.cache_key())
+        # Several frames at a time would take as much more memory.
+        has_threads = request.selection.frame is not None
+        return await self._made(
+            entry, render, (request,), request.cache_key(), has_threads=has_threads
+        )
 
     async def document(self, entry: Entry, media_type: str, base: str, charset: str) -> Picture:
         """Return a report or an encapsulated document, its links below ``base``."""
@@ -138,12 +142,16 @@ class Pictures:
         make: Callable[..., Picture],
         arguments: tuple[Hashable, ...],
         key: Hashable = None,
+        *,
+        has_threads: bool = False,
     ) -> Picture:
         key = (make, arguments) if key is None else key
         kept: Picture | None = self._cache.get(key)
         if kept is not None:
             return kept
-        picture: Picture = await self._flights.do(key, lambda: self._call(entry, make, arguments))
+        picture: Picture = await self._flights.do(
+            key, lambda: self._call(entry, make, arguments, has_threads=has_threads)
+        )
         # The key of an instance that changed since it was indexed is unknown yet.
         if picture.version in (entry.version, ""):
             picture = picture._replace(key=key)
@@ -151,10 +159,15 @@ class Pictures:
         return picture
 
     async def _call(
-        self, entry: Entry, make: Callable[..., Picture], arguments: tuple[Any, ...]
+        self,
+        entry: Entry,
+        make: Callable[..., Picture],
+        arguments: tuple[Any, ...],
+        *,
+        has_threads: bool,
     ) -> Picture:
         try:
-            picture: Picture = await self._renderers.call(make, *arguments)
+            picture: Picture = await self._renderers.call(make, *arguments, has_threads=has_threads)
         except (CorruptDataError, UnsupportedTransferSyntaxError) as error:
             self._telemetry.decode_failed(entry.transfer_syntax, error.code)
             raise

@@ -25,6 +25,7 @@ from rendicom.server.singleflight import SingleFlight
 from rendicom.server.spool import Spool
 from rendicom.server.telemetry import Telemetry
 from rendicom.server.worker_pool import WorkerPool
+from rendicom.workers.cpu_count import usable_cores
 
 if TYPE_CHECKING:
     from rendicom.index.catalogue import Catalogue, Counts
@@ -148,6 +149,7 @@ def open_services(settings: Settings) -> Services:
         queue_size=settings.queue_size,
         seconds=settings.timeout,
         memory=settings.memory_of_worker,
+        threads=usable_cores(),
         warm_up=partial(warm_up, settings.max_pixels),
         metrics=telemetry,
     )

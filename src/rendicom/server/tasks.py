@@ -117,19 +117,28 @@ def warm_up(max_pixels: int = _Limits.max_pixels) -> None:
 # --- rendered -------------------------------------------------------------------------------
 
 
-def render_picture(request: PictureRequest) -> Picture:
+def render_picture(request: PictureRequest, *, threads: int = 1) -> Picture:
     """Return the requested picture; see `rendicom.engine.Instance.picture`."""
-    instance, version = open_image(request)
+    instance, version = open_image(request, threads=threads)
     state = None
     if request.presentation is not None:
         state = open_presentation(storage.open_bytes(request.presentation.location))
     return travelling(instance.picture(request, presentation=state), version)
 
 
-def open_image(request: PictureRequest) -> tuple[Instance, str]:
-    """Return the instance of a request, and the version of its bytes."""
+def open_image(request: PictureRequest, *, threads: int = 1) -> tuple[Instance, str]:
+    """Return the instance of a request, and the version of its bytes.
+
+    Up to ``threads`` work on its next picture.
+    """
     assert request.instance is not None  # noqa: S101 - the server makes no other requests
-    return _images.at(request.instance)
+    return _image_at(request.instance, threads=threads)
+
+
+def _image_at(place: InstanceLocation, *, threads: int) -> tuple[Instance, str]:
+    instance, version = _images.at(place)
+    instance.threads = threads
+    return instance, version
 
 
 def travelling(picture: RenderedImage, version: str) -> Picture:
@@ -196,7 +205,7 @@ def measure(
     from rendicom.composition.planes import Planes
     from rendicom.engine.measuring import MeasuredFrame
 
-    instance, version = _images.at(place)
+    instance, version = _image_at(place, threads=1)
     key, last = (InstanceLocation(place.location, version), frame), _last_measured
     measured = last.frame if last.key == key else None
     if measured is None or measured.instance is not instance:

@@ -24,6 +24,8 @@ _RECENT = 0.1
 """Weight of the last call in the mean duration."""
 _WARM_UP_SECONDS = 60.0
 _LONGEST_RETRY = 60.0
+_MOST_THREADS = 8
+"""Threads of one call. Each takes address space, which is what `--worker-memory` limits."""
 _BACKGROUND = Requester(is_admitted=True)
 
 
@@ -55,6 +57,8 @@ class WorkerPool:
         Time limit of a call, and of its wait in the queue.
     memory
         Bytes that each process may have; 0 for no limit.
+    threads
+        Number of threads that may work at once in all workers: see `call`.
     warm_up
         Called in each worker before its first task.
     metrics
@@ -69,6 +73,7 @@ class WorkerPool:
         queue_size: int = 256,
         seconds: float = 60.0,
         memory: int = 0,
+        threads: int = 1,
         warm_up: Callable[[], object] | None = None,
         metrics: PoolMetrics | None = None,
     ) -> None:
@@ -76,6 +81,7 @@ class WorkerPool:
         self._kind = processes(memory, be_quiet) if engine == "local" else THREADS
         self._queue_size = queue_size
         self._seconds = seconds
+        self._threads = threads
         self._warm_up = warm_up
         self._metrics = metrics
         self._turns = FairQueue()
@@ -153,12 +159,15 @@ class WorkerPool:
         *args: Any,
         seconds: float | None = None,
         kind: str = "render",
+        has_threads: bool = False,
     ) -> Any:
         """Call ``function`` in a worker; return its result or raise its error.
 
         The function must be at the top level of a module; arguments and result are pickled. It may
         run for ``seconds``, None for the default, and is counted as ``kind``. It is called again
-        when its process dies, so it must be idempotent.
+        when its process dies, so it must be idempotent. One that ``has_threads`` has a parameter
+        ``threads``, which is given where it starts while other workers are idle: how many it may
+        use.
 
         Raises
         ------
@@ -172,7 +181,9 @@ class WorkerPool:
             The call needs more memory than its process may have.
         """
         whose = requester.get() or Requester()
-        return await self._call(whose, function, args, seconds=seconds, kind=kind)
+        return await self._call(
+            whose, function, args, seconds=seconds, kind=kind, has_threads=has_threads
+        )
 
     def submit(self, function: Callable[..., Any], *args: Any, kind: str = "index") -> Future[Any]:
         """Queue a call from another thread and return its future; it is never refused."""
@@ -190,14 +201,16 @@ class WorkerPool:
         *,
         seconds: float | None,
         kind: str,
+        has_threads: bool = False,
     ) -> Any:
         self._admit(whose)
         suspect = suspect_of(kind, args)
         if suspect is not None and suspect in self._quarantine:
             await self._quarantine.check(suspect)
-        task = self._kind.pack((function, args, {}))
         lost = 0
         while True:
+            threads = self._free_threads() if has_threads else 1
+            task = self._kind.pack((function, args, {"threads": threads} if threads > 1 else {}))
             job = PendingCall(task, seconds or self._seconds, kind, whose, suspect)
             self._turns.add(job, is_retry=bool(lost))
             self._hand_out()
@@ -248,6 +261,13 @@ class WorkerPool:
                 "too many requests wait to be rendered", retry_after=self._retry_after()
             )
         whose.is_admitted = True
+
+    def _free_threads(self) -> int:
+        """Return how many threads a call may have that is queued now.
+
+        Where all workers are busy it will begin when one of them is free, the others still busy.
+        """
+        return min(len(self._idle), self._threads - len(self._busy), _MOST_THREADS)
 
     def _retry_after(self) -> float:
         """Return the seconds until the calls that wait now will be done."""
