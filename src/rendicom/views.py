@@ -154,6 +154,11 @@ class Window:
         return f"{format_number(self.center)},{format_number(self.width)},{self.function}"
 
 
+def is_usable(window: Window) -> bool:
+    """Tell whether the numbers of a window of a file are those of a window."""
+    return math.isfinite(window.center) and math.isfinite(window.width) and window.width > 0
+
+
 @frozen()
 class Viewport:
     """Target size and source region in the syntax of PS3.18 8.3.5.1.3.

@@ -71,7 +71,7 @@ def _with_nan(kind):
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("report", "no marks on images"),
+        ("report", "the coordinates of a mark are damaged"),
         ("orientation", r"Orientation (Patient) 1\0\nan\0\1\0 is damaged"),
         ("dose offsets", "Grid Frame Offset Vector is damaged"),
     ],

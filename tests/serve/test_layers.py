@@ -17,6 +17,8 @@ import rendicom
 from phantoms import PET, as_bytes, blended, dataset, segmentation, series
 from rendicom.cli.main import main
 from rendicom.dicomweb.multipart import read_multipart
+from rendicom.engine import InstanceLocation
+from rendicom.server import layer_tasks
 from serverprocess import served, until
 
 RED, BLUE = (255, 0, 0), (0, 160, 255)
@@ -529,3 +531,23 @@ def test_the_list_and_the_parameter_are_described(server):
     assert {"layer", "layer-opacity", "isodose", "suv"} <= names
     capabilities = server.request("OPTIONS", "", "application/json").text
     assert '"layer"' in capabilities
+
+
+def test_no_more_images_are_opened_than_are_needed_to_find_all_items(tmp_path, monkeypatch):
+    images = series(np.full((60, 16, 16), 90))
+    masks = np.zeros((60, 16, 16, 2), np.uint8)
+    masks[8:40, 2:9, 2:9, 0] = 1
+    masks[11:40, 10:14, 3:14, 1] = 1
+    seg = segmentation(images, masks, "BINARY", [RED, BLUE], count=2)
+    places = []
+    for number, ds in enumerate([*images, seg]):
+        (tmp_path / f"{number:02}.dcm").write_bytes(as_bytes(ds))
+        places.append(InstanceLocation(str(tmp_path / f"{number:02}.dcm")))
+    opened = []
+    real = layer_tasks.open_instance
+    monkeypatch.setattr(
+        layer_tasks, "open_instance", lambda source: opened.append(source) or real(source)
+    )
+    (listed,) = layer_tasks.list_layers([("1.2", places[-1:])], places[:-1])
+    assert [each["first"] for each in listed["items"]] == [(8, 1), (11, 1)]
+    assert len(opened) == 12

@@ -34,6 +34,7 @@ _DIMENSIONS, _COMMON_Z, _TYPE = 0x006A0001, 0x006A0010, 0x00700023
 _ORIGIN = 0x00480301
 _IMAGES, _FRAME_OF_REFERENCE = 0x00081140, 0x00200052
 _SIZES = {"POINT": 1, "ELLIPSE": 4, "RECTANGLE": 4}
+_KINDS = (*_SIZES, "POLYLINE", "POLYGON")
 _MOST_DRAWN = 1 << 16
 
 
@@ -75,12 +76,13 @@ class AnnotationLayer:
         elif base.plane is None or base.plane.frame_of_reference != self._frame_of_reference:
             problem = base.problem or "it is in another frame of reference than the image"
             return Contribution(warning=problem)
-        wanted = [each for each in self._groups if is_wanted(each.number, each.label, options)]
+        groups, warning = self._groups
+        wanted = [each for each in groups if is_wanted(each.number, each.label, options)]
         if not wanted:
-            return Contribution(warning="none of its groups is requested")
+            return Contribution(warning=warning or "none of its groups is requested")
         pieces: list[Piece] = []
         items: list[DrawnItem] = []
-        drawn, warning = 0, ""
+        drawn = 0
         for group in wanted:
             placed = self._placed(group, base)
             near = _near(group.kind, placed, group.starts, base.shape)
@@ -115,23 +117,34 @@ class AnnotationLayer:
         return base.plane.to_pixels(group.points)[:, :2] + 0.5
 
     @cached_property
-    def _groups(self) -> tuple[_Group, ...]:
-        return tuple(sorted(self._read(), key=lambda group: group.number))
+    def _groups(self) -> tuple[tuple[_Group, ...], str]:
+        """Return what can be drawn, and what is wrong with the rest."""
+        read = list(self._read())
+        groups = [each for each in read if isinstance(each, _Group)]
+        note = next((each for each in read if isinstance(each, str)), "")
+        return tuple(sorted(groups, key=lambda group: group.number)), note
 
-    def _read(self) -> Iterator[_Group]:
+    def _read(self) -> Iterator[_Group | str]:
         for place, item in enumerate(self._attributes.items(_GROUPS), 1):
             found = _points(item, is_flat=self._is_flat)
             kind = item.text(_TYPE).upper()
-            if found is None or not len(found):
+            if kind not in _KINDS:
+                yield "a group is of a kind that is not known"
                 continue
             size = _SIZES.get(kind)
+            if found is None or (size is not None and len(found) % size):
+                yield "the coordinates of a group are damaged"
+                continue
+            if not len(found):
+                continue
             if size is not None:
                 starts = np.arange(0, len(found) + 1, size)
             else:
                 width = 2 if self._is_flat or _COMMON_Z in item else 3
                 first = np.frombuffer(item.raw(_STARTS), "<u4").astype(np.intp)
                 starts = np.append((first - 1) // width, len(found))
-                if (np.diff(starts) < 0).any() or starts[0] < 0:
+                if len(starts) < 2 or starts[0] < 0 or (np.diff(starts) < 0).any():
+                    yield "the index of the points of a group is damaged"
                     continue
             lab = item.integers(_COLOUR)
             yield _Group(

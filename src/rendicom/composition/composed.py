@@ -234,7 +234,12 @@ class ObjectOnImages:
             image = _cut(paths, self._reopen(), mentioned)
             return Pages(1, {1: _Page(image, 1)})
         layers, state = self._drawn
-        pages = [page for path in paths for page in _pages_of(path, layers, state, options)]
+        pages: list[_Page] = []
+        problem = ""
+        for path in paths:
+            found, reason = _pages_of(path, layers, state, options)
+            pages += found
+            problem = problem or reason
         if not pages:
             pages = [_Page(plane, 1) for plane in _black_planes(said)]
         if pages:
@@ -242,6 +247,8 @@ class ObjectOnImages:
         is_own = not (mentioned.images or mentioned.frames_of_reference)
         if is_own or said.sop_class in (*SEGMENTATIONS, DOSE):
             return None
+        if problem:
+            raise NoPixelDataError(problem)
         raise _missing(mentioned)
 
 
@@ -271,9 +278,10 @@ def _pages_of(
     layers: Layers | None,
     state: PresentationState | None,
     options: RenderOptions,
-) -> list[_Page]:
-    """Return the frames of an image that the object says something about."""
+) -> tuple[list[_Page], str]:
+    """Return the frames of an image that the object applies to, or why there are none."""
     frames: list[int] = []
+    problem = ""
     try:
         with engine.open_instance(readable(path)) as image:
             count = image.description.number_of_frames
@@ -281,11 +289,12 @@ def _pages_of(
                 uid = image.sop_instance
                 frames = [each for each in range(1, count + 1) if state.includes(uid, each)]
             elif layers is not None:
-                frames = frames_drawn_on(layers, image, options)
+                frames, problem = frames_drawn_on(layers, image, options)
     except RendicomError:
-        return []
+        return [], ""
     stem, width = stem_of(path), max(4, len(str(count)))
-    return [_Page(path, each, f"{stem}-{each:0{width}}" if count > 1 else stem) for each in frames]
+    names = (f"{stem}-{each:0{width}}" if count > 1 else stem for each in frames)
+    return [_Page(path, each, name) for each, name in zip(frames, names, strict=True)], problem
 
 
 def _named_apart(pages: Sequence[_Page]) -> Iterator[_Page]:

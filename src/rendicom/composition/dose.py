@@ -12,6 +12,7 @@ from rendicom.composition.frame_cache import KeptFrames
 from rendicom.composition.planes import Planes
 from rendicom.composition.references import references_in
 from rendicom.composition.resampling import stacks_of
+from rendicom.errors import CorruptDataError
 from rendicom.rendering.layers import ColourBar, IsoLines, LegendRow, ValueLayer
 from rendicom.values import DrawnItem
 
@@ -53,15 +54,21 @@ class DoseLayer:
 
     def __init__(self, instance: Instance, name: str) -> None:
         self.name, self.instance = name, instance.sop_instance
+        if instance.description.samples_per_pixel != 1:
+            raise CorruptDataError("the values of the dose are colors")
         self._opened = instance
         self._frames = KeptFrames(instance)
         self._planes = Planes(instance.header, instance.description)
-        self._unit = {"GY": "Gy"}.get(instance.header.attributes.text(_UNITS).upper(), "")
         scaling = instance.display_attributes(1).dose_grid_scaling
+        is_scaled = bool(scaling and np.isfinite(scaling) and scaling > 0)
+        self._scaling = scaling if scaling and is_scaled else 1.0
+        unscaled = "it has no Dose Grid Scaling above 0: its values have no unit"
+        self._note = "" if is_scaled else unscaled
+        unit = instance.header.attributes.text(_UNITS).upper()
+        self._unit = "Gy" if unit == "GY" and is_scaled else ""
         references = references_in(instance.header.attributes.items(_PLANS)) if self._unit else ()
         self.plans = frozenset(each.instance for each in references)
         self.prescription: float | None = None
-        self._scaling = scaling if scaling and np.isfinite(scaling) and scaling > 0 else 1.0
 
     @property
     def plane_of_maximum(self) -> Plane | None:
@@ -99,9 +106,12 @@ class DoseLayer:
             )
             if found is not None:
                 values = np.where(found[1], found[0] * self._scaling, 0.0)
-        if values is None or self.maximum <= 0:
-            return Contribution()
-        return self._drawn(values, levels, options)
+        note = self._frames.note(range(1, len(planes) + 1)) or self._planes.problem or self._note
+        if self.maximum <= 0:
+            return Contribution(warning=note or "it has no value above 0")
+        if values is None:
+            return Contribution(warning=note)
+        return self._drawn(values, levels, options)._replace(warning=note)
 
     def _levels(self, options: LayerOptions) -> list[tuple[int, str, float]]:
         """Return number, name and amount of the isodose lines."""
@@ -109,6 +119,8 @@ class DoseLayer:
         for number, level in enumerate(options.isodose or DEFAULT_LEVELS, 1):
             if level.endswith("%"):
                 amount = float(level[:-1]) / 100 * (self.prescription or self.maximum)
+            elif self._note:
+                continue
             else:
                 amount = float(level.removesuffix("Gy"))
             found.append((number, level, amount))

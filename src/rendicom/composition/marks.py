@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from rendicom.presentation import GraphicObject, GraphicType
 from rendicom.rendering.graphic_paths import path_of
 from rendicom.rendering.label_colors import default_colours
 from rendicom.rendering.layers import LayerLabel, LayerPath, LegendRow
-from rendicom.rendering.polygons import thinned
+from rendicom.rendering.polygons import distinct, thinned
 from rendicom.values import DrawnItem
 
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ _DATA, _TYPE, _FRAME_OF_REFERENCE = 0x00700022, 0x00700023, 0x30060024
 _ORIGIN = 0x00480301
 _TRACKING_IDENTIFIER = "112039"
 _DEEPEST, _MOST_MARKS, _MOST_POINTS = 40, 4096, 1 << 16
+_LEAST_POINTS = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "POLYGON": 1, "CIRCLE": 2,
+                 "ELLIPSE": 4, "ELLIPSOID": 6}  # fmt: skip
 _ROUND = 120
+_MANY = 64
+"""Points of a line that need no thinning."""
 _THINNEST = 1.0
 """Assumed slice thickness in mm where it is unknown."""
 
@@ -62,10 +66,11 @@ class ReportLayer:
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the marks on ``base`` in the order of the report."""
-        wanted = [mark for mark in self._marks if is_wanted(mark.number, mark.name, options)]
+        marks, note = self._read
+        wanted = [mark for mark in marks if is_wanted(mark.number, mark.name, options)]
         if not wanted:
-            said = "none of its marks is requested" if self._marks else "it has no marks on images"
-            return Contribution(warning=said)
+            said = "none of its marks is requested" if marks else "it has no marks on images"
+            return Contribution(warning=note or said)
         pieces: list[Piece] = []
         items: list[DrawnItem] = []
         drawn, is_comparable = 0, False
@@ -84,9 +89,8 @@ class ReportLayer:
                 continue
             drawn += sum(map(len, paths))
             if drawn > _MOST_POINTS:
-                return Contribution(
-                    tuple(pieces), tuple(items), warning="it has too many points: not all are drawn"
-                )
+                note = "it has too many points: not all are drawn"
+                break
             red, green, blue = default_colours()[min(mark.number, 255)]
             colour = as_share((red, green, blue))
             pieces += [LayerPath(tuple(path), colour) for path in paths]
@@ -95,7 +99,7 @@ class ReportLayer:
                 pieces.append(LayerLabel(f"{mark.number} {mark.name}".strip(), (x, y), colour))
             items.append(DrawnItem(mark.number, mark.name, (red, green, blue)))
         legend = tuple(LegendRow(as_share(i.colour), f"{i.number} {i.name}".strip()) for i in items)
-        warning = ""
+        warning = note
         if not is_comparable:
             is_elsewhere = any(mark.references for mark in wanted)
             foreign = "its marks are in another frame of reference than the image"
@@ -105,26 +109,36 @@ class ReportLayer:
     @cached_property
     def references(self) -> tuple[ImageReference, ...]:
         """Return the images that marks refer to, in the order of the report."""
-        return tuple(dict.fromkeys(each for mark in self._marks for each in mark.references))
+        return tuple(dict.fromkeys(each for mark in self._read[0] for each in mark.references))
 
     @property
     def frames_of_reference(self) -> set[str]:
         """Return the frames of reference of marks in patient space."""
-        return {mark.frame_of_reference for mark in self._marks} - {""}
+        return {mark.frame_of_reference for mark in self._read[0]} - {""}
 
     @cached_property
-    def _marks(self) -> tuple[_Mark, ...]:
+    def _read(self) -> tuple[tuple[_Mark, ...], str]:
+        """Return the marks that can be drawn, and what is wrong with another one."""
         marks: list[_Mark] = []
+        note = ""
         for item, name in _walk(self._attributes, "", 0):
             kind = item.text(_VALUE_TYPE).upper()
-            if kind not in ("SCOORD", "SCOORD3D") or len(marks) >= _MOST_MARKS:
+            if kind not in ("SCOORD", "SCOORD3D"):
                 continue
+            if len(marks) >= _MOST_MARKS:
+                note = f"it has more than {_MOST_MARKS} marks: not all are drawn"
+                break
             size = 2 if kind == "SCOORD" else 3
             numbers = np.asarray(item.numbers(_DATA), np.float64)
             if not numbers.size or numbers.size % size or not np.all(np.abs(numbers) < 1e7):
+                note = "the coordinates of a mark are damaged"
+                continue
+            if not _is_figure(item.text(_TYPE).upper(), numbers.size // size):
+                note = "a mark is of a kind that is not known, or has too few points"
                 continue
             references = self._images_of(item) if size == 2 else ()
             if size == 2 and not references:
+                note = "a mark does not refer to an image"
                 continue
             marks.append(
                 _Mark(
@@ -133,7 +147,7 @@ class ReportLayer:
                     item.text(_ORIGIN).upper() == "VOLUME",
                 )
             )  # fmt: skip
-        return tuple(marks)
+        return tuple(marks), note
 
     def _images_of(self, item: Attributes) -> tuple[ImageReference, ...]:
         """Return the images below an item, or those that it refers to by position in the tree."""
@@ -184,13 +198,23 @@ def _flat_paths(mark: _Mark, base: BaseFrame) -> Iterator[Sequence[tuple[float, 
     ):
         return
     column, row = tile or (0, 0)
-    points = tuple((x - column, y - row) for x, y in mark.points.tolist())
+    placed = mark.points - (column, row)
+    if mark.kind in ("POLYLINE", "POLYGON") and len(placed) > _MANY:
+        placed = thinned(placed)
+    if mark.kind == "MULTIPOINT":
+        placed = distinct(placed, base.shape)
+    points = tuple((x, y) for x, y in placed.tolist())
     rows, columns = base.shape
     for path in _paths(mark.kind, points):
         found = np.array(path)
         low, high = found.min(axis=0), found.max(axis=0)
         if tile is None or ((high >= 0).all() and low[0] <= columns and low[1] <= rows):
             yield path
+
+
+def _is_figure(kind: str, count: int) -> bool:
+    """Tell whether a figure of a kind can be drawn with so many points."""
+    return kind in _LEAST_POINTS and count >= _LEAST_POINTS[kind]
 
 
 def _paths(
@@ -201,10 +225,7 @@ def _paths(
         return
     if kind == "POLYGON":
         kind, points = "POLYLINE", (*points, points[0])
-    needed = {"CIRCLE": 2, "ELLIPSE": 4}.get(kind, 2)
-    if kind not in get_args(GraphicType) or len(points) < needed:
-        return
-    if kind == "POLYLINE" and len(points) > 64:
+    if kind == "POLYLINE" and len(points) > _MANY:
         points = tuple((x, y) for x, y in thinned(np.array(points)).tolist())
     yield path_of(GraphicObject(cast("GraphicType", kind), "PIXEL", points))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rendicom import engine
 from rendicom.coded_warnings import CodedWarning
 from rendicom.composition.base import BaseFrame
+from rendicom.composition.blaming import blaming
 from rendicom.composition.folders import Gathered, files_in, folder_layers, is_folder, readable
 from rendicom.composition.kinds import PLANS, layer_of
 from rendicom.composition.layer_options import options_of
@@ -59,6 +60,18 @@ class Layers:
         """Return the presentation state for the image itself, if a blending state defines one."""
         return next((each.state for each in self._layers if hasattr(each, "state")), None)
 
+    @property
+    def kind(self) -> str:
+        """Return what the first one is; see `DrawnLayer`."""
+        return self._layers[0].kind if self._layers else ""
+
+    @property
+    def numbers(self) -> frozenset[int] | None:
+        """Return the numbers of all items, where a single object says which it has."""
+        only = self._layers[0] if len(self._layers) == 1 else None
+        found: frozenset[int] | None = getattr(only, "numbers", None)
+        return found
+
     def close(self) -> None:
         """Close the instances that were opened for the layers."""
         for instance in self._instances:
@@ -80,13 +93,16 @@ class Layers:
         for number, layer in zip(self._numbers, self._layers, strict=True):
             if layer.instance == base.instance:
                 continue
-            found = layer.over(base, options_of(options, number, self._count))
+            own = options_of(options, number, self._count)
+            with blaming(layer.name):
+                found = layer.over(base, own)
             pieces += found.pieces
+            is_drawn = bool(found.pieces or found.items)
             if found.warning:
-                warnings.append(
-                    CodedWarning("layer-not-drawn", f"{layer.name} is not drawn: {found.warning}")
-                )
-            if found.pieces or found.items:
+                how = "is drawn, but" if is_drawn else "is not drawn:"
+                told = f"{layer.name} {how} {found.warning}"
+                warnings.append(CodedWarning("layer-not-drawn", told))
+            if is_drawn:
                 drawn.append(DrawnLayer(layer.name, layer.kind, layer.instance, found.items))
                 legend += found.legend if options.legend else ()
         stack = LayerStack(tuple(pieces), tuple(legend))
@@ -137,16 +153,16 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
             if is_folder(source):
                 layers += folder_layers(os.fspath(source), name, instances)
                 continue
-            instance = engine.open_instance(readable(source))
-            instances.append(instance)
-            if instance.sop_class in PLANS:
-                plans[name] = instance
-                continue
-            if instance.sop_class in BLENDING_CLASSES:
-                found = members_in(files_in(images))
-                layers.append(BlendingLayer(blending_at(source), name, found))
-                continue
-            layers.append(layer_of(instance, name))
+            with blaming(name):
+                instance = engine.open_instance(readable(source))
+                instances.append(instance)
+                if instance.sop_class in PLANS:
+                    plans[name] = instance
+                elif instance.sop_class in BLENDING_CLASSES:
+                    found = members_in(files_in(images))
+                    layers.append(BlendingLayer(blending_at(source), name, found))
+                else:
+                    layers.append(layer_of(instance, name))
         numbers += [len(sources) - 1] * (len(layers) - len(numbers))
         apply_plans(layers, plans)
     except BaseException:
@@ -204,14 +220,16 @@ def open_located(locations: Sequence[str]) -> Layers:
     plans: dict[str, Instance] = {}
     try:
         for number, location in enumerate(locations):
-            instance = engine.open_instance(readable(location))
-            if instance.sop_class in BLENDING_CLASSES:
-                instance.close()
-                states[number] = blending_at(location)
-            elif instance.sop_class in PLANS:
-                plans[instance.sop_instance] = instance
-            else:
-                gathered.add(instance, location)
+            with blaming(f"layer {number + 1}"):
+                instance = engine.open_instance(readable(location))
+            with blaming(instance.sop_instance):
+                if instance.sop_class in BLENDING_CLASSES:
+                    instance.close()
+                    states[number] = blending_at(location)
+                elif instance.sop_class in PLANS:
+                    plans[instance.sop_instance] = instance
+                else:
+                    gathered.add(instance, location)
         blended = {uid for blending in states.values() for uid in blending.superimposed}
         layers = gathered.layers(without=blended)
         found: dict[Layer, int] = {

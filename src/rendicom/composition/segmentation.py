@@ -13,6 +13,7 @@ from rendicom.composition.frame_cache import KeptFrames
 from rendicom.composition.planes import Planes
 from rendicom.composition.references import references_in
 from rendicom.composition.resampling import Stack, stacks_of
+from rendicom.errors import CorruptDataError
 from rendicom.pixels.display import FrameGroups
 from rendicom.rendering.label_colors import label_colours
 from rendicom.rendering.layers import LayerLabel, LayerMask, LegendRow
@@ -52,6 +53,8 @@ class SegmentationLayer:
         self.name, self.instance = name, instance.sop_instance
         self._opened = instance
         self._description = instance.description
+        if self._description.samples_per_pixel != 1:
+            raise CorruptDataError("the pixels of the segmentation are colors")
         self._display = instance.display_attributes(1)
         self._is_labelmap = self._description.segmentation_type == "LABELMAP"
         self._frames = KeptFrames(instance)
@@ -59,15 +62,17 @@ class SegmentationLayer:
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the masks of the segments on ``base``, in ascending order of their numbers."""
-        masks = self._referenced(base)
+        read: list[int] = []
+        masks, problem = self._referenced(base, read), ""
         if not masks:
-            placed = self._placed(base)
+            placed = self._placed(base, read)
             if placed is None:
                 return Contribution(warning=self._unrelated(base))
-            masks = placed
+            masks, problem = placed, self._planes.problem
         if self._is_labelmap and 0 in masks:
             masks = self._labels(masks[0])
-        return self._drawn(masks, options)
+        drawn = self._drawn(masks, options)
+        return drawn._replace(warning=drawn.warning or self._frames.note(read) or problem)
 
     # --- which frames -------------------------------------------------------------------------
 
@@ -113,8 +118,11 @@ class SegmentationLayer:
         """Return the images that it refers to."""
         return self._mentioned | self._by_instance.keys()
 
-    def _referenced(self, base: BaseFrame) -> dict[int, NDArray[Any]]:
-        """Return the masks of frames that refer to ``base`` and have its pixel matrix."""
+    def _referenced(self, base: BaseFrame, read: list[int]) -> dict[int, NDArray[Any]]:
+        """Return the masks of frames that refer to ``base`` and have its pixel matrix.
+
+        ``read`` gets the numbers of these frames.
+        """
         if (self._description.rows, self._description.columns) != base.shape:
             return {}
         candidates = self._by_instance.get(base.instance, ())
@@ -125,6 +133,7 @@ class SegmentationLayer:
         for frame in dict.fromkeys(candidates):
             if not self._is_of(frame, base):
                 continue
+            read.append(frame.number)
             amounts = self._amounts(self._frames.samples(frame.number))
             known = masks.get(frame.segment)
             masks[frame.segment] = amounts if known is None else np.maximum(known, amounts)
@@ -171,10 +180,18 @@ class SegmentationLayer:
                 stack.spacing = spacings[id(stack.planes[0])]
         return stacks
 
-    def _placed(self, base: BaseFrame) -> dict[int, NDArray[Any]] | None:
-        """Return masks by position, or None if one of the two has no position."""
+    def _placed(self, base: BaseFrame, read: list[int]) -> dict[int, NDArray[Any]] | None:
+        """Return masks by position, or None if one of the two has no position.
+
+        ``read`` gets the numbers of the frames that count.
+        """
         if base.plane is None:
             return None
+
+        def samples(number: int) -> NDArray[Any]:
+            read.append(number)
+            return self._frames.samples(number)
+
         is_comparable = False
         masks: dict[int, NDArray[Any]] = {}
         for segment, stacks in self._stacks.items():
@@ -184,7 +201,7 @@ class SegmentationLayer:
                 is_comparable = True
                 found = stack.sample(
                     base.plane,
-                    lambda index, numbers=numbers: self._frames.samples(numbers[index]),  # type: ignore[misc]
+                    lambda index, numbers=numbers: samples(numbers[index]),  # type: ignore[misc]
                     linear=False,
                 )
                 if found is not None:
@@ -219,6 +236,13 @@ class SegmentationLayer:
             for label in labels
             if label != 0 and not (low <= label <= high)
         }
+
+    @property
+    def numbers(self) -> frozenset[int] | None:
+        """Return the segments that have frames; None for a label map: its pixels say."""
+        if self._is_labelmap:
+            return None
+        return frozenset(frame.segment for frame in self._segment_frames)
 
     @cached_property
     def _names(self) -> dict[int, str]:

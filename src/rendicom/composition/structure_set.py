@@ -11,7 +11,7 @@ from rendicom.composition.base import Contribution, as_share, is_wanted
 from rendicom.composition.references import references_in
 from rendicom.rendering.label_colors import label_colours
 from rendicom.rendering.layers import LayerLabel, LayerMask, LayerPath, LegendRow
-from rendicom.rendering.polygons import polygon_mask, thinned
+from rendicom.rendering.polygons import distinct, polygon_mask, thinned
 from rendicom.values import DrawnItem
 
 if TYPE_CHECKING:
@@ -60,8 +60,10 @@ class StructureSetLayer:
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the contours on ``base``, in ascending order of the regions' numbers."""
         wanted = [roi for roi in self._rois if is_wanted(roi.number, roi.name, options)]
-        if not wanted:
+        if not wanted and self._rois:
             return Contribution(warning="none of its regions is requested")
+        if not any(roi.contours for roi in wanted):
+            return Contribution(warning=next(iter(self._notes), "it has no contours"))
         if base.plane is None:
             return Contribution(warning=base.problem or "the image does not say where it lies")
         foreign = {base.plane.frame_of_reference, ""}
@@ -69,13 +71,13 @@ class StructureSetLayer:
         if base.plane.frame_of_reference and not near and not self.refers_to(base.instance):
             return Contribution(warning="it is in another frame of reference than the image")
         pieces: list[Piece] = []
-        items, drawn = [], 0
+        items, drawn, notes = [], 0, self._notes[:1]
         for roi in near or wanted:
             found = self._of_roi(roi, base, base.plane)
             if not found:
                 continue
             if drawn > _MOST_DRAWN:
-                self._notes.append("there are too many points: the last regions are not drawn")
+                notes = [*notes, "there are too many points: the last regions are not drawn"]
                 break
             colour = roi.colour or self._default_colour(roi.number)
             drawn += sum(len(points) for _, points in found)
@@ -84,12 +86,16 @@ class StructureSetLayer:
         legend = tuple(
             LegendRow(as_share(each.colour), f"{each.number} {each.name}") for each in items
         )
-        warning = self._notes[0] if self._notes else ""
-        return Contribution(tuple(pieces), tuple(items), legend, warning)
+        return Contribution(tuple(pieces), tuple(items), legend, next(iter(notes), ""))
 
     def refers_to(self, instance: str) -> bool:
         """Tell whether the object refers to an image."""
         return instance in self.references
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Return the regions that have contours."""
+        return frozenset(roi.number for roi in self._rois if roi.contours)
 
     @cached_property
     def references(self) -> dict[str, None]:
@@ -150,7 +156,7 @@ class StructureSetLayer:
         if not numbers.size:
             return None
         if numbers.size % 3 or not np.all(np.abs(numbers) < 1e6):
-            self._notes.append("a contour is damaged and is not drawn")
+            self._notes.append("a contour is damaged")
             return None
         references = references_in(item.items(_IMAGES)) if _IMAGES in item else ()
         return _Contour(item.text(_TYPE).upper(), numbers.reshape(-1, 3), references)
@@ -247,7 +253,8 @@ def _drawn(
         if is_closed and style == "fill":
             continue
         if contour.kind == "POINT":
-            pieces += [LayerPath(((x + 0.5, y + 0.5),), colour) for x, y in points.tolist()]
+            dots = distinct(points, base.shape)
+            pieces += [LayerPath(((x + 0.5, y + 0.5),), colour) for x, y in dots.tolist()]
             continue
         path = thinned(np.concatenate([points, points[:1]]) if is_closed else points) + 0.5
         pieces.append(LayerPath(tuple((x, y) for x, y in path.tolist()), colour))

@@ -125,12 +125,22 @@ def blending_at(source: Any) -> Blending:
         opened.close()
 
 
-def frames_drawn_on(layers: LayerSource, image: Instance, options: RenderOptions) -> list[int]:
+class DrawnFrames(NamedTuple):
+    """The frames of an image on which layers draw something; ``problem`` says why not on others."""
+
+    frames: list[int]
+    problem: str
+
+
+def frames_drawn_on(layers: LayerSource, image: Instance, options: RenderOptions) -> DrawnFrames:
     """Return the frames of an image that layers apply to; pixels are not read."""
-    count = image.description.number_of_frames
-    return [
-        number for number in range(1, count + 1) if layers.of_frame(image, number, options).drawn
-    ]
+    frames, problem = [], ""
+    for number in range(1, image.description.number_of_frames + 1):
+        over = layers.of_frame(image, number, options)
+        if over.drawn:
+            frames.append(number)
+        problem = problem or next(iter(over.warnings), "")
+    return DrawnFrames(frames, problem)
 
 
 def _frames_of_reference(said: Instance) -> set[str]:

@@ -24,6 +24,7 @@ from rendicom.rendering.stages.palette import palette_entries
 from rendicom.rendering.voi import ValueRange, levels
 from rendicom.rendering.voi_choice import frames_counted
 from rendicom.values import DrawnItem, Window
+from rendicom.views import is_usable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -208,7 +209,7 @@ class ValueLayerOfSeries:
         instance, display = self._display(index)
         factor = (self._suv(index) or 1.0) if options.suv else 1.0
         voi: VoiTransform
-        usable = [w for w in display.windows if w.width > 0 and np.isfinite(w.center + w.width)]
+        usable = [window for window in display.windows if is_usable(window)]
         if options.window is not None:
             voi = options.window
         elif display.voi_luts and not options.suv:

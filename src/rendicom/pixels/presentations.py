@@ -25,6 +25,7 @@ from rendicom.presentation import (
     SizeMode,
     SoftcopyVoi,
 )
+from rendicom.views import is_usable
 
 if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
@@ -183,7 +184,12 @@ def softcopy_vois(
             for lut in item.items(_VOI_LUTS)
         ]  # fmt: skip
         sound = tuple(table for table in tables if table is not None)
-        vois.append(SoftcopyVoi(_scope(item), windows_of(item, notes), sound))
+        windows = windows_of(item, notes)
+        usable = tuple(each for each in windows if is_usable(each))
+        if len(usable) < len(windows):
+            said = "a window of the presentation state is invalid and was not used"
+            notes.append(CodedWarning("window-replaced", said))
+        vois.append(SoftcopyVoi(_scope(item), usable, sound))
     return tuple(vois)
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _NEAR = 1e-6
 _STEP = 0.25
+_FAR = 16
+"""Pixels beside an image from where a dot does not reach into it."""
 _MOST_POINTS = 1 << 13
 _MOST_CROSSINGS = 1 << 23
 
@@ -70,6 +72,15 @@ def _mark_level_edges(
     is_pixel &= (rows >= 0) & (rows < mask.shape[0])
     is_pixel &= (columns >= 0) & (columns < mask.shape[1])
     mask[rows[is_pixel].astype(np.intp), columns[is_pixel].astype(np.intp)] = True
+
+
+def distinct(points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return points without those that lie in the same quarter of a pixel, or far outside."""
+    rows, columns = shape
+    near = (points > -_FAR).all(axis=1) & (points < (columns + _FAR, rows + _FAR)).all(axis=1)
+    points = points[near]
+    _, first = np.unique(np.floor(points / _STEP), axis=0, return_index=True)
+    return points[np.sort(first)]
 
 
 def thinned(points: NDArray[np.float64]) -> NDArray[np.float64]:

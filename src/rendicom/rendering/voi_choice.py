@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from rendicom.records import NamedTuple
 from rendicom.rendering.lut import stored_extent
 from rendicom.rendering.voi import ValueRange
 from rendicom.values import Window
-from rendicom.views import format_number
+from rendicom.views import format_number, is_usable
 
 if TYPE_CHECKING:
     from rendicom.options import RenderOptions
@@ -120,7 +119,7 @@ def _automatic(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
 
 def _is_sane(window: Window, image: PlanRequest, modality: Modality) -> bool:
     """Return whether a window intersects the range of possible values."""
-    if not _is_usable(window):
+    if not is_usable(window):
         return False
     if window.function == "linear" and window.width < 1 and _are_whole(image, modality):
         return False
@@ -129,10 +128,6 @@ def _is_sane(window: Window, image: PlanRequest, modality: Modality) -> bool:
     lowest, highest = modality.bounds(*_extent(image))
     half = window.width if window.function == "sigmoid" else window.width / 2
     return window.center + half >= lowest and window.center - half <= highest
-
-
-def _is_usable(window: Window) -> bool:
-    return math.isfinite(window.center) and math.isfinite(window.width) and window.width > 0
 
 
 def _are_whole(image: PlanRequest, modality: Modality) -> bool:
@@ -180,7 +175,7 @@ def _window_of_file(image: PlanRequest, modality: Modality, index: int) -> tuple
     if index >= len(windows):
         raise OptionError(f"the file has no window {index + 1}", hint=_what_there_is(image))
     window = windows[index]
-    if not _is_usable(window):
+    if not is_usable(window):
         raise OptionError(f"window {index + 1} of the file is invalid", hint="use voi auto")
     window = _with_true_function(window, image, modality)
     return window, f"window {index + 1} of the file {window}{_quoted(window.explanation)}"

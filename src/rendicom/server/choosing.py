@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rendicom.composition.blaming import blaming
 from rendicom.composition.kinds import DOSE, PLANS, is_about_images, is_drawable
 from rendicom.composition.layer_options import for_first_of
 from rendicom.dicomweb.categories import Category, category_of, is_presentation_state
 from rendicom.dicomweb.mediatypes import choose_rendered
 from rendicom.dicomweb.resources import Resource
 from rendicom.documents import document_types, is_document
-from rendicom.errors import BadRequestError, NoSuchResourceError
+from rendicom.errors import (
+    BadRequestError,
+    CorruptDataError,
+    LimitExceededError,
+    NoPixelDataError,
+    NoSuchResourceError,
+    UnreadableSourceError,
+    UnsupportedImageError,
+    UnsupportedTransferSyntaxError,
+    WorkerDiedError,
+)
 from rendicom.pixels.state_classes import BLENDING_CLASSES
 from rendicom.server.requests import check_number
 
@@ -21,6 +32,13 @@ if TYPE_CHECKING:
     from rendicom.index.catalogue import Entry
     from rendicom.options import RenderOptions
     from rendicom.server.services import Services
+
+
+BROKEN = (
+    CorruptDataError, LimitExceededError, NoPixelDataError, UnreadableSourceError,
+    UnsupportedImageError, UnsupportedTransferSyntaxError, WorkerDiedError,
+)  # fmt: skip
+"""What an answer about several instances leaves out, as one of them is at fault."""
 
 
 class ShownFrame(NamedTuple):
@@ -82,17 +100,19 @@ async def choose_instances(
     if category == "presentation-state":
         return await _presented(services, entry)
     shown = ShownInstance(entry, category, frames)
-    is_dose = entry.sop_class == DOSE and query.selection is None and not query.layers
+    is_dose = entry.sop_class == DOSE and entry.has_pixels
+    is_dose = is_dose and query.selection is None and not query.layers
     if frames or not (is_dose or is_about_images(entry.sop_class)):
         return [shown]
     if not _wants_pictures(accepts, entry):
         return [shown]
-    targets = () if is_dose else await targets_of(services, entry, query.options)
+    targets, problem = ((), "") if is_dose else await targets_of(services, entry, query.options)
     if not targets and entry.has_pixels:
         count = await services.pictures.count(entry)
         targets = tuple(ShownFrame(entry, each) for each in range(1, count + 1))
     if not targets and category == "other":
-        raise NoSuchResourceError("this server has none of the images that the object refers to")
+        absent = "this server has none of the images that the object refers to"
+        raise NoSuchResourceError(problem or absent)
     return [shown._replace(targets=targets)]
 
 
@@ -135,7 +155,10 @@ async def choose_layers(services: Services, uids: tuple[str, ...]) -> tuple[tupl
                 else "",
                 parameter="layer",
             )
-        above = [one for each in drawable for one in await superimposed(services, each)]
+        above = []
+        for each in drawable:
+            with blaming(each.instance):
+                above += await superimposed(services, each)
         files = {each.location: each for each in (*drawable, *above) if each.location not in known}
         known |= files.keys()
         found.append(tuple(files.values()))
@@ -147,18 +170,20 @@ async def superimposed(services: Services, entry: Entry) -> list[Entry]:
     """Return the images that a blending presentation state lays over others."""
     if not is_presentation_state(entry.sop_class):
         return []
-    return await services.lookup.named((await services.pictures.mentioned(entry)).superimposed)
+    uids = (await services.pictures.mentioned(entry)).superimposed
+    return [each for each in await services.lookup.named(uids) if each.has_pixels]
 
 
 async def targets_of(
     services: Services, entry: Entry, options: RenderOptions
-) -> tuple[ShownFrame, ...]:
-    """Return the frames of images that an object annotates."""
+) -> tuple[tuple[ShownFrame, ...], str]:
+    """Return the frames of images that an object annotates, or why there are none."""
     images = await images_about(services, entry)
     if not images:
-        return ()
+        return (), ""
     found = await services.pictures.targets(entry, images, for_first_of(options))
-    return tuple(ShownFrame(images[index], frame) for index, frame in found)
+    shown = tuple(ShownFrame(images[index], frame) for index, frame in found.frames)
+    return shown, "" if shown else found.problem or "the object draws nothing on its images"
 
 
 async def images_about(services: Services, entry: Entry) -> list[Entry]:
@@ -218,13 +243,20 @@ async def _presented(services: Services, state: Entry) -> list[ShownInstance]:
     """Return the images that a presentation state refers to, one entry per frame (8.3.5.1.6)."""
     mentioned = await services.pictures.mentioned(state)
     uids = tuple(each.instance for each in mentioned.images)
-    images = {each.instance: each for each in await services.lookup.named(uids)}
+    # A state that refers to itself, or to another one, shows nothing.
+    named = await services.lookup.named(uids)
+    images = {each.instance: each for each in named if each.has_pixels}
     if mentioned.is_volume and images:
         check_number(services, len(images))
         layers = (state, *images.values())
         view = ShownInstance(state, "single-frame", (), None, layers, (ShownFrame(state, 1),))
         return [view]
     above = await services.lookup.named(mentioned.superimposed)
+    above = [each for each in above if each.has_pixels]
+    if mentioned.superimposed and not above:
+        raise NoSuchResourceError(
+            "this server has none of the images that the presentation state lays over others"
+        )
     found: list[ShownInstance] = []
     for reference in mentioned.images:
         image = images.get(reference.instance)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom import storage
+from rendicom.composition.blaming import blaming
 from rendicom.composition.composed import ComposedObject, ObjectOnImages
 from rendicom.composition.dose import DEFAULT_LEVELS
 from rendicom.composition.file_index import FileIndex
@@ -34,6 +35,8 @@ _ANY = RenderOptions()
 _WITH_BAR = RenderOptions(legend=True)
 _OF_VOLUMES = ("blending", "image")
 """Kinds that cover nearly all frames: only the first frame is looked for."""
+_ABOUT_SOME = ("image", "report", "key object selection")
+"""Kinds that are about other images than these more often than not."""
 _BAR_COLOURS = 13
 
 
@@ -75,8 +78,8 @@ def _is_alone(request: PictureRequest, instance: Instance) -> bool:
 def _composed(place: InstanceLocation, *images: InstanceLocation) -> ComposedObject:
     said = open_instance(storage.open_bytes(place.location))
     among = FileIndex([each.location for each in images]) if images else None
-    name = place.location.rpartition("/")[2]
-    found = ObjectOnImages(said, name, lambda: place.location, among).composed(_ANY)
+    # The name of a file may be that of a patient.
+    found = ObjectOnImages(said, said.sop_instance, lambda: place.location, among).composed(_ANY)
     if found is None:
         raise NoPixelDataError("the object does not say where its frames lie")
     return found
@@ -125,92 +128,146 @@ def list_references(place: InstanceLocation) -> Mentioned:
     return mentioned_by(place.location)
 
 
+class Targets(NamedTuple):
+    """The images that an object says something about: number of an image from 0, and frame.
+
+    ``problem`` says why nothing of it is drawn on others, where that is known.
+    """
+
+    frames: list[tuple[int, int]]
+    problem: str
+
+
 def find_targets(
     place: InstanceLocation, images: Sequence[InstanceLocation], options: RenderOptions
-) -> list[tuple[int, int]]:
-    """Return the images that an object annotates: index in ``images``, and frame.
+) -> Targets:
+    """Return the images among ``images`` that an object annotates.
 
     Images that cannot be read are left out.
     """
     layers = _layers((place,))
-    found: list[tuple[int, int]] = []
+    found, problem = [], ""
     for index, image in enumerate(images):
         try:
             with open_instance(storage.open_bytes(image.location)) as instance:
-                found += [(index, each) for each in frames_drawn_on(layers, instance, options)]
-        except RendicomError:
+                drawn = frames_drawn_on(layers, instance, options)
+        except RendicomError as error:
+            problem = problem or error.message
             continue
-    return found
+        found += [(index, each) for each in drawn.frames]
+        problem = problem or drawn.problem
+    return Targets(found, problem)
 
 
 def list_layers(
     objects: Sequence[tuple[str, Sequence[InstanceLocation]]],
     images: Sequence[InstanceLocation],
-    has_names: bool,
 ) -> list[dict[str, Any]]:
-    """Return the layers on images, for each object that draws something.
+    """Return what each object draws on images, in the order of the objects.
+
+    The names of items are included; they may identify the patient. A dictionary without ``kind``
+    is of an object that draws nothing: ``problem`` says why, where somebody would want to know.
 
     Parameters
     ----------
     objects
         For each object or series, its UID in the parameter ``layer``, and its files.
     images
-        In the order in which ``first`` is looked for: index of an image, and frame.
-    has_names
-        Names of segments and regions are included; they may identify the patient.
-
-    Objects and images that cannot be read are left out.
+        In the order in which ``first`` is looked for: number of an image from 0, and frame. No
+        more are opened than are needed to find all items. Those that cannot be read are left out.
     """
-    layers: dict[str, Layers] = {}
-    for uid, places in objects:
-        with suppress(RendicomError):
-            layers[uid] = open_located([each.location for each in places])
-    found: dict[str, _LayerOnImages] = {}
+    listed = {uid: _LayerOnImages(uid, places) for uid, places in objects}
     try:
         for index, place in enumerate(images):
-            if len(layers) == sum(each.is_complete for each in found.values()):
+            sought = [each for each in listed.values() if not each.is_complete]
+            if not sought:
                 break
             with (
                 suppress(RendicomError),
                 open_instance(storage.open_bytes(place.location)) as image,
             ):
-                for uid, layer in layers.items():
-                    _look(found, uid, layer, image, index)
+                for each in sought:
+                    each.look(image, index)
     finally:
-        for layer in layers.values():
-            layer.close()
-    return [found[uid].told(uid, has_names=has_names) for uid in layers if uid in found]
+        for each in listed.values():
+            each.close()
+    return [each.told() for each in listed.values()]
 
 
 class _LayerOnImages:
     """What one object draws, and where first."""
 
-    def __init__(self, kind: str, first: tuple[int, int]) -> None:
-        self.kind, self.first = kind, first
-        self.bar: ColourBar | None = None
-        self.items: dict[int, tuple[DrawnItem, tuple[int, int]]] = {}
+    def __init__(self, uid: str, places: Sequence[InstanceLocation]) -> None:
+        self._uid, self.problem = uid, ""
+        self._first: tuple[int, int] | None = None
+        self._kind = ""
+        self._bar: ColourBar | None = None
+        self._items: dict[int, tuple[DrawnItem, tuple[int, int]]] = {}
+        self._layers: Layers | None = None
+        try:
+            with blaming(uid):
+                self._layers = open_located([each.location for each in places])
+                self._numbers = self._layers.numbers
+        except RendicomError as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Close the files of the object."""
+        if self._layers is not None:
+            self._layers.close()
+
+    def _fail(self, error: RendicomError) -> None:
+        self.problem = error.message
+        self.close()
+        self._layers = None
 
     @property
     def is_complete(self) -> bool:
         """Tell whether there is no more to find."""
-        if self.kind == "dose":
-            return len(self.items) == len(DEFAULT_LEVELS)
-        return self.kind in _OF_VOLUMES
+        if self._layers is None:
+            return True
+        if self._kind == "dose":
+            return len(self._items) == len(DEFAULT_LEVELS)
+        if self._kind and self._numbers is not None:
+            return self._items.keys() >= self._numbers
+        return self._kind in _OF_VOLUMES
 
-    def told(self, uid: str, *, has_names: bool) -> dict[str, Any]:
-        # The levels of a dose do not identify the patient.
-        is_named = has_names or self.kind == "dose"
+    def look(self, image: Instance, index: int) -> None:
+        """Note the items that are drawn on the frames of an image for the first time."""
+        for frame in range(1, image.description.number_of_frames + 1):
+            if self._layers is None or self.is_complete:
+                return
+            try:
+                with blaming(self._uid):
+                    over = self._layers.of_frame(image, frame, _WITH_BAR)
+            except RendicomError as error:
+                self._fail(error)
+                return
+            bars = (each for each in over.stack.legend if isinstance(each, ColourBar))
+            for drawn in over.drawn:
+                here = index, frame
+                self._kind, self._first = drawn.kind, self._first or here
+                self._bar = next(bars, self._bar)
+                for item in drawn.items:
+                    self._items.setdefault(item.number, (item, here))
+            if self._layers.kind not in _ABOUT_SOME:
+                self.problem = self.problem or next(iter(over.warnings), "")
+
+    def told(self) -> dict[str, Any]:
+        """Return the entry of the list."""
+        if self._layers is None or self._first is None:
+            return {"layer": self._uid, "problem": self.problem}
         items = [
             {
                 "number": number,
                 "color": _hexadecimal(item.colour),
-                **({"name": item.name} if is_named else {}),
+                "name": item.name,
                 "first": first,
             }
-            for number, (item, first) in sorted(self.items.items())
+            for number, (item, first) in sorted(self._items.items())
         ]
-        told = {"layer": uid, "kind": self.kind, "first": self.first, "items": items}
-        return told if self.bar is None else told | {"bar": _told_bar(self.bar)}
+        told = {"layer": self._uid, "kind": self._kind, "first": self._first, "items": items}
+        return told if self._bar is None else told | {"bar": _told_bar(self._bar)}
 
 
 def _told_bar(bar: ColourBar) -> dict[str, Any]:
@@ -222,21 +279,3 @@ def _told_bar(bar: ColourBar) -> dict[str, Any]:
 
 def _hexadecimal(colour: Sequence[int]) -> str:
     return "#{:02X}{:02X}{:02X}".format(*colour)
-
-
-def _look(
-    found: dict[str, _LayerOnImages], uid: str, layer: Layers, image: Instance, index: int
-) -> None:
-    """Record the items that a layer draws on the frames of an image for the first time."""
-    for frame in range(1, image.description.number_of_frames + 1):
-        known = found.get(uid)
-        if known is not None and known.is_complete:
-            return
-        over = layer.of_frame(image, frame, _WITH_BAR)
-        bars = (each for each in over.stack.legend if isinstance(each, ColourBar))
-        for drawn in over.drawn:
-            here = index, frame
-            listed = found.setdefault(uid, _LayerOnImages(drawn.kind, here))
-            listed.bar = next(bars, listed.bar)
-            for item in drawn.items:
-                listed.items.setdefault(item.number, (item, here))

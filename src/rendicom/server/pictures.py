@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.selection import Selection
     from rendicom.server.cache import ByteCache
+    from rendicom.server.layer_tasks import Targets
     from rendicom.server.singleflight import SingleFlight
     from rendicom.server.telemetry import Telemetry
     from rendicom.server.worker_pool import WorkerPool
@@ -96,10 +98,10 @@ class Pictures:
 
     async def targets(
         self, entry: Entry, images: Sequence[Entry], options: RenderOptions
-    ) -> list[tuple[int, int]]:
+    ) -> Targets:
         """Return the images that an instance annotates, by index, each with a frame."""
         places = tuple(map(place_of, images))
-        found: list[tuple[int, int]] = await self._known(
+        found: Targets = await self._known(
             layer_tasks.find_targets, place_of(entry), places, options
         )
         return found
@@ -113,15 +115,27 @@ class Pictures:
         self,
         objects: Sequence[tuple[str, Sequence[Entry]]],
         images: Sequence[Entry],
-        *,
-        has_names: bool,
     ) -> list[dict[str, Any]]:
-        """Return the layers of objects; see `rendicom.server.layer_tasks.list_layers`."""
-        places = tuple((uid, tuple(map(place_of, entries))) for uid, entries in objects)
-        found: list[dict[str, Any]] = await self._known(
-            layer_tasks.list_layers, places, tuple(map(place_of, images)), has_names
-        )
-        return found
+        """Return what objects draw on images; see `rendicom.server.layer_tasks.list_layers`.
+
+        It is found once for each object: who opens a segmentation asks for its place, and then
+        for all layers of that series.
+        """
+        on = tuple(map(place_of, images))
+        among = hashlib.sha256(repr(on).encode()).digest()
+        places = {uid: tuple(map(place_of, entries)) for uid, entries in objects}
+        keys = {uid: (layer_tasks.list_layers, uid, places[uid], among) for uid in places}
+        found = {uid: self._cache.get(key) for uid, key in keys.items()}
+        missing = tuple((uid, places[uid]) for uid in places if found[uid] is None)
+        if missing:
+            listed = await self._flights.do(
+                (layer_tasks.list_layers, missing, among),
+                lambda: self._renderers.call(layer_tasks.list_layers, missing, on),
+            )
+            for (uid, _), told in zip(missing, listed, strict=True):
+                found[uid] = told
+                self._cache.put(keys[uid], told, len(pickle.dumps(told)))
+        return [told for told in found.values() if told is not None]
 
     async def _known(self, find: Callable[..., Any], *arguments: Hashable) -> Any:
         """Return the result of a task on files, computed once while they stay unchanged."""

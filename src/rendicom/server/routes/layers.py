@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
+from rendicom.composition.blaming import blaming
 from rendicom.composition.kinds import is_drawable
 from rendicom.dicomweb.parameters import given, read
 from rendicom.dicomweb.rendered import QueryParameter
 from rendicom.dicomweb.resources import Resource
 from rendicom.errors import OptionError
-from rendicom.server.choosing import images_about, is_base, superimposed
+from rendicom.server.choosing import BROKEN, images_about, is_base, superimposed
 from rendicom.server.openapi import LEVELS, described
 from rendicom.server.requests import (
     check_number,
@@ -38,23 +39,43 @@ async def _layers(request: Request) -> Response:
     has_names = read("names", _switch, texts.get("names", "no"))
     entries = await services.lookup.entries(resource)
     if resource.instance and not is_base(entries[0]):
-        above = await superimposed(services, entries[0])
-        objects = [(entries[0].instance, [*entries, *above])]
-        images = await images_about(services, entries[0])
+        offered = entries
+        try:
+            images = await images_about(services, entries[0])
+        except BROKEN:
+            # The list says why.
+            images = []
     else:
         images = [each for each in entries if is_base(each)]
-        objects = await _objects(services, resource)
+        offered = [
+            each
+            for each in await services.lookup.entries(Resource(resource.study))
+            if not (each.series == resource.series and is_base(each))
+        ]
     check_number(services, len(images))
-    tag = etag(*(f"{each.location} {each.version}" for each in images), objects, has_names)
+    objects, left_out = await _objects(services, offered)
+    tag = etag(
+        *(f"{each.location} {each.version}" for each in images), objects, left_out, has_names
+    )
     headers = headers_of(request, tag=tag)
     if is_fresh(request, tag):
         return not_modified(headers)
-    listed = await services.pictures.layers(objects, images, has_names=has_names)
-    told = [
-        {**each, **_first(images, each), "items": [i | _first(images, i) for i in each["items"]]}
-        for each in listed
+    listed = await services.pictures.layers(objects, images)
+    told = [_told(images, each, has_names=has_names) for each in listed if "kind" in each]
+    left_out += [each for each in listed if each.get("problem")]
+    return JSONResponse({"layers": told, "left_out": left_out}, headers=headers)
+
+
+def _told(images: Sequence[Entry], layer: dict[str, Any], *, has_names: bool) -> dict[str, Any]:
+    """Return a layer with places in place of numbers, and with names if they are wanted."""
+    # The levels of a dose tell nothing of the patient.
+    is_named = has_names or layer["kind"] == "dose"
+    items = [
+        {**each, **_first(images, each), **({} if is_named else {"name": None})}
+        for each in layer["items"]
     ]
-    return JSONResponse({"layers": told}, headers=headers)
+    items = [{name: value for name, value in each.items() if value is not None} for each in items]
+    return {**layer, **_first(images, layer), "items": items}
 
 
 def _first(images: Sequence[Entry], told: dict[str, Any]) -> dict[str, Any]:
@@ -69,17 +90,27 @@ def _switch(text: str) -> bool:
     return text == "yes"
 
 
-async def _objects(services: Services, resource: Resource) -> list[tuple[str, list[Entry]]]:
-    """Return the objects of a study that may be drawn on a series; images are grouped by series."""
+async def _objects(
+    services: Services, entries: Sequence[Entry]
+) -> tuple[list[tuple[str, list[Entry]]], list[dict[str, Any]]]:
+    """Return what may lie on images, images by their series; and what is damaged, with the fault.
+
+    One damaged object of a study leaves the others as they are.
+    """
     found: dict[str, list[Entry]] = {}
-    for entry in await services.lookup.entries(Resource(resource.study)):
-        if entry.series == resource.series and is_base(entry):
+    left_out: list[dict[str, Any]] = []
+    for entry in entries:
+        if not is_drawable(entry.sop_class, has_pixels=entry.has_pixels):
             continue
-        if is_drawable(entry.sop_class, has_pixels=entry.has_pixels):
-            uid = entry.series if is_base(entry) else entry.instance
-            found.setdefault(uid, []).append(entry)
-            found[uid] += await superimposed(services, entry)
-    return list(found.items())
+        uid = entry.series if is_base(entry) else entry.instance
+        try:
+            with blaming(uid):
+                above = await superimposed(services, entry)
+        except BROKEN as error:
+            left_out.append({"layer": uid, "problem": error.message})
+            continue
+        found.setdefault(uid, []).extend((entry, *above))
+    return list(found.items()), left_out
 
 
 for _level in LEVELS[1:3]:
@@ -90,7 +121,7 @@ for _level in LEVELS[1:3]:
         **described(
             f"Layers of {'a series' if _level.name == 'series' else 'an instance'}",
             "What the parameter layer can draw on the images, with the colors of its items, and "
-            "where each is first. (Beyond the standard.)",
+            "where each is first; and what cannot be drawn, and why. (Beyond the standard.)",
             name=f"layers-{_level.name}",
             tag="Rendered",
             variables=_level.variables,

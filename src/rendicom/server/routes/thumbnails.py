@@ -13,19 +13,10 @@ from rendicom.dicomweb.rendered import MOST_VIEWPORT_PIXELS, RenderedQuery, pars
 from rendicom.dicomweb.resources import Resource
 from rendicom.documents import is_document
 from rendicom.engine import PictureRequest
-from rendicom.errors import (
-    BadRequestError,
-    CorruptDataError,
-    LimitExceededError,
-    NoPixelDataError,
-    UnreadableSourceError,
-    UnsupportedImageError,
-    UnsupportedTransferSyntaxError,
-    WorkerDiedError,
-)
+from rendicom.errors import BadRequestError
 from rendicom.index.catalogue import Entry
 from rendicom.selection import FrameSelection
-from rendicom.server.choosing import check_frames
+from rendicom.server.choosing import BROKEN, check_frames
 from rendicom.server.middlewares.response_cache import note
 from rendicom.server.openapi import LEVELS, operation
 from rendicom.server.pictures import request_for
@@ -38,10 +29,6 @@ from rendicom.server.tasks import Picture
 router = plain_router()
 
 _DEFAULT_THUMBNAIL = (128, 128)
-_BROKEN = (
-    CorruptDataError, LimitExceededError, NoPixelDataError, UnreadableSourceError,
-    UnsupportedImageError, UnsupportedTransferSyntaxError, WorkerDiedError,
-)  # fmt: skip
 _MOST_ATTEMPTS = 6
 
 
@@ -73,7 +60,7 @@ async def _thumbnail(request: Request) -> Response:
     make = _thumbnail_maker(services, query, choice, resource)
     try:
         picture = await make(entry)
-    except _BROKEN:
+    except BROKEN:
         if resource.instance:
             raise
         entry, picture = await _instead(services, resource, entry, make, query, choice)
@@ -136,7 +123,7 @@ async def _instead(
         return entry.series != broken.series, abs(places[entry.instance] - middle)
 
     for entry in sorted(entries, key=distance)[1 : _MOST_ATTEMPTS + 1]:
-        with suppress(*_BROKEN):
+        with suppress(*BROKEN):
             return entry, await make(entry)
     return broken, await _icon(services, broken, query, choice)
 
