@@ -1,7 +1,5 @@
 """``python -m rendicom``."""
 
-import sys
+from rendicom.cli.main import run
 
-from rendicom.cli.main import main
-
-sys.exit(main())
+run()

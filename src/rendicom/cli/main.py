@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -150,6 +150,32 @@ commands = _Commands(
 )
 
 
+def run() -> NoReturn:
+    """Run the command line of this process, and end the process."""
+    statuses: list[int] = []
+    # Python calls first what was registered last: what had come before would never be called.
+    if getattr(atexit, "_ncallbacks", lambda: -1)() == 0:
+        atexit.register(_end_at_once, statuses)
+    else:
+        atexit.register(gc.freeze)
+    statuses.append(main())
+    sys.exit(statuses[0])
+
+
+def _end_at_once(statuses: list[int]) -> None:
+    """End the process with its status, without freeing every object: the system does that.
+
+    All threads have ended, and all other functions for the end of the process have been called. An
+    exit with another status, after a signal, has appended none, and takes the usual way.
+    """
+    if statuses:
+        # Those calls may have printed, to a reader that has left.
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(statuses[0])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
@@ -199,13 +225,12 @@ def _run(given: list[str]) -> int:
 
 
 def _spare_collections() -> None:
-    """Collect garbage less often, and not at the end.
+    """Collect garbage less often.
 
     Imports create many permanent objects. With the default threshold they are scanned a hundred
-    times at the start, and again at exit: a tenth of the time of one picture.
+    times at the start.
     """
     gc.set_threshold(_ALLOCATIONS)
-    atexit.register(gc.freeze)
 
 
 def _open_missing_streams() -> None:
@@ -302,4 +327,4 @@ def _complain(message: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()
