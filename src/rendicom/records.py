@@ -9,36 +9,91 @@ shared. What the classes do is the same, also in `dataclasses.fields`, `dataclas
 
 from __future__ import annotations
 
-from collections import namedtuple
+from collections import _tuplegetter  # type: ignore[attr-defined]
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 __all__ = ["NamedTuple", "frozen"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from inspect import Signature
     from typing import NamedTuple
 else:
 
     class _NamedTupleType(type):
-        def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> type:
-            if not bases:
-                return super().__new__(cls, name, bases, namespace)
-            types = namespace.pop("__annotations__", {})
-            module = namespace.pop("__module__")
-            optional = [each for each in types if each in namespace]
-            if optional != [*types][len(types) - len(optional) :]:
-                raise TypeError(f"{name}: fields with a default come last")
-            defaults = [namespace.pop(each) for each in optional]
-            made = namedtuple(name, types, defaults=defaults, module=module)  # noqa: PYI024
-            made.__annotations__ = made.__new__.__annotations__ = types
-            for key, value in namespace.items():
-                setattr(made, key, value)
+        def __new__(
+            cls,
+            name: str,
+            bases: tuple[type, ...],
+            namespace: dict[str, Any],
+            *,
+            root: bool = False,
+        ) -> type:
+            if not root:
+                names = tuple(namespace.get("__annotations__", ()))
+                defaults = {each: namespace.pop(each) for each in names if each in namespace}
+                if tuple(defaults) != names[len(names) - len(defaults) :]:
+                    raise TypeError(f"{name}: fields with a default come last")
+                getters = {
+                    each: _tuplegetter(place, f"Field {place}.") for place, each in enumerate(names)
+                }
+                namespace |= getters | {
+                    "__new__": _constructor(names, defaults), "__slots__": (),
+                    "__match_args__": names, "_fields": names, "_field_defaults": defaults,
+                    "__signature__": _LazySignature(),
+                }  # fmt: skip
+            return super().__new__(cls, name, bases, namespace)
+
+    class NamedTuple(tuple, metaclass=_NamedTupleType, root=True):
+        """Base of classes that are named tuples; annotations are not evaluated."""
+
+        __slots__ = ()
+
+        @classmethod
+        def _make(cls, values: Iterable[Any]) -> Any:
+            made = tuple.__new__(cls, values)
+            if len(made) != len(cls._fields):
+                raise TypeError(f"expected {len(cls._fields)} values, not {len(made)}")
             return made
 
-    class NamedTuple(metaclass=_NamedTupleType):
-        """Base of classes that become named tuples; annotations are not evaluated."""
+        def _replace(self, /, **changes: Any) -> Any:
+            made = self._make(map(changes.pop, self._fields, self))
+            if changes:
+                raise TypeError(f"no such field: {', '.join(changes)}")
+            return made
+
+        __replace__ = _replace
+
+        def _asdict(self) -> dict[str, Any]:
+            return dict(zip(self._fields, self, strict=True))
+
+        def __repr__(self) -> str:
+            shown = [f"{name}={value!r}" for name, value in self._asdict().items()]
+            return f"{type(self).__name__}({', '.join(shown)})"
+
+        def __getnewargs__(self) -> tuple[Any, ...]:
+            return tuple(self)
+
+
+def _constructor(names: tuple[str, ...], defaults: dict[str, Any]) -> Callable[..., Any]:
+    count, known, optional = len(names), frozenset(names), tuple(defaults.values())
+    new = tuple.__new__
+
+    def construct(cls: Any, /, *given: Any, **named: Any) -> Any:
+        if named:
+            values = {**defaults, **dict(zip(names, given, strict=False)), **named}
+            if values.keys() != known or not named.keys().isdisjoint(names[: len(given)]):
+                _signature_of(cls).bind(*given, **named)  # raises a TypeError with the reason
+            given = tuple([values[name] for name in names])
+        elif len(given) != count:
+            absent = count - len(given)
+            if not 0 < absent <= len(optional):
+                _signature_of(cls).bind(*given)
+            given += optional[-absent:]
+        return new(cls, given)
+
+    return construct
 
 
 _T = TypeVar("_T")
@@ -154,14 +209,18 @@ class _LazySignature:
 
 
 def _signature_of(made: Any) -> Signature:
+    """Return the signature of a class, whose annotations are text."""
     from inspect import Parameter, Signature
 
-    kind = Parameter.POSITIONAL_OR_KEYWORD
+    kind, empty = Parameter.POSITIONAL_OR_KEYWORD, Parameter.empty
+    if hasattr(made, "_fields"):
+        defaults, types, result = made._field_defaults, made.__annotations__, empty
+        each_of = [(name, types[name], defaults.get(name, MISSING)) for name in made._fields]
+    else:
+        result = None
+        each_of = [(each.name, each.type, each.default) for each in fields(made)]
     parameters = [
-        Parameter(
-            each.name, kind, annotation=each.type,
-            default=Parameter.empty if each.default is MISSING else each.default,
-        )
-        for each in fields(made)
-    ]  # fmt: skip
-    return Signature(parameters, return_annotation=None)
+        Parameter(name, kind, annotation=type_, default=empty if default is MISSING else default)
+        for name, type_, default in each_of
+    ]
+    return Signature(parameters, return_annotation=result)

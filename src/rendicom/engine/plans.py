@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from rendicom.records import NamedTuple
 from rendicom.rendering.plan import compile_plan
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ are remembered.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rendicom.dicom.attributes import Attributes, NotedAttributes
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     from rendicom.dicom.attributes import Header, NotedValue
