@@ -17,7 +17,7 @@ from rendicom.cli.main import main
 from rendicom.dicomweb.multipart import read_multipart
 from storedparts import store
 
-__all__ = ["CT", "DOSE", "PT", "Doors", "Study", "item", "reference"]
+__all__ = ["CT", "DOSE", "PT", "Doors", "Study", "item", "outline", "palette", "reference"]
 
 PARTS = 'multipart/related; type="image/png"'
 CLASS = "1.2.840.10008.5.1.4.1.1."
@@ -262,6 +262,20 @@ class Doors:
         folder = self.folder.parent / f"out{self._number}"
         folder.mkdir()
         return folder
+
+
+def palette(name):
+    """Return the colors of a well-known palette, (256, 3), as pydicom ships it."""
+    ds = pydicom.dcmread(f"{pydicom.__path__[0]}/data/palettes/{name}.dcm")
+    channels = [ds[f"{each}PaletteColorLookupTableData"].value for each in ("Red", "Green", "Blue")]
+    return np.stack([np.frombuffer(c, np.uint8 if len(c) == 256 else "<u2") for c in channels], -1)
+
+
+def outline(mask):
+    """Return the pixels of a mask that have a neighbor outside of it, or of the picture."""
+    padded = np.pad(mask, 1)
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~inner
 
 
 def run(command):
