@@ -130,3 +130,32 @@ def test_many_frames_lie_on_a_series_of_another_grid(doors, oblique_study, enhan
         picture, _ = doors.drawn(study.pt[index], enhanced, layer_opacity=1, layer_palette="pet",
                                  layer_window="40,400,linear-exact")  # fmt: skip
         assert_colours(picture, linear(found, 40, 400), palette("pet"))
+
+
+def test_a_blending_state_may_be_of_some_frames(doors, oblique_study, enhanced):
+    study, slices = oblique_study, slices_of(enhanced)
+    state = dataset(f"{CLASS}11.4", "PR")
+    state.BlendingSequence, state.RelativeOpacity = [], 0.3
+    for position, references, ds in (
+        ("UNDERLYING", [reference(enhanced, [2, 6])], enhanced),
+        ("SUPERIMPOSED", [reference(each) for each in study.pt], study.pt[0]),
+    ):
+        listed = item(SeriesInstanceUID=ds.SeriesInstanceUID, ReferencedImageSequence=references)
+        state.BlendingSequence.append(
+            item(BlendingPosition=position, StudyInstanceUID=ds.StudyInstanceUID,
+                 ReferencedSeriesSequence=[listed],
+                 SoftcopyVOILUTSequence=[item(WindowCenter=100, WindowWidth=400)])
+        )  # fmt: skip
+    for name in ("Red", "Green", "Blue"):
+        setattr(state, f"{name}PaletteColorLookupTableDescriptor", [256, 0, 8])
+        setattr(state, f"{name}PaletteColorLookupTableData", bytes(range(256)))
+    found = doors.shown(state, "ect", "pt")
+    assert sorted(found) == ["ect0-0002", "ect0-0006"]
+    for number in (2, 6):
+        index = slices[number - 1]
+        known = np.isfinite(study.pt_at(index))
+        over = linear(np.nan_to_num(study.pt_at(index)), 99.5, 399)
+        under = linear(study.ct_values[index], 99.5, 399)
+        expected = 0.3 * np.floor(over + 0.5) + 0.7 * under
+        picture = found[f"ect0-{number:04}"][..., 0]
+        np.testing.assert_allclose(picture[known], expected[known], atol=1.3)

@@ -51,6 +51,7 @@ class BlendingLayer:
                     for reference in above.state.references
                     for member in members.get(reference.instance, ())
                     if member.plane is not None
+                    and (not reference.frames or member.frame in reference.frames)
                 ],
             )
             for above in blending.inputs[1:]

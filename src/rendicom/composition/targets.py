@@ -89,7 +89,9 @@ def mentioned_in(said: Instance, reopen: Callable[[], Any]) -> Mentioned:
     """Return the images that an open object refers to; ``reopen`` gives its source once more."""
     if said.sop_class in BLENDING_CLASSES:
         blending = blending_at(reopen())
-        images = tuple(ImageReference(each.instance) for each in blending.base.references)
+        images = tuple(
+            ImageReference(each.instance, each.frames) for each in blending.base.references
+        )
         return Mentioned(images, blending.superimposed, is_ordered=True)
     if said.sop_class == PLANAR_VIEW:
         return Mentioned(planar_view_at(reopen()).references, is_volume=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _REFERENCED_SERIES, _IMAGES, _REFERENCED = 0x00081115, 0x00081140, 0x00081155
-_INSTANCES = 0x0008114A
+_INSTANCES, _FRAMES = 0x0008114A, 0x00081160
 _INPUTS, _POSITION, _OPACITY = 0x00700402, 0x00700405, 0x00700403
 _ADVANCED_INPUTS, _NUMBER, _DISPLAYS = 0x00701B01, 0x00701B02, 0x00701B04
 _DISPLAY_INPUTS, _MODE, _PALETTES = 0x00701B03, 0x00701B06, 0x00480120
@@ -244,10 +244,14 @@ def _references(item: Attributes, top: Attributes) -> tuple[ReferencedImage, ...
         if not images and uid in every:
             images = every[uid].items(_INSTANCES) or every[uid].items(_IMAGES)
         found += [
-            ReferencedImage(item.text(_STUDY), uid, image.text(_REFERENCED), (), "")
+            ReferencedImage(item.text(_STUDY), uid, image.text(_REFERENCED), _frames(image), "")
             for image in images
         ]
     return tuple(found)
+
+
+def _frames(image: Attributes) -> tuple[int, ...]:
+    return image.integers(_FRAMES) if _FRAMES in image else ()
 
 
 def _first(items: Sequence[Attributes]) -> Attributes | None:
