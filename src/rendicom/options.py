@@ -182,7 +182,7 @@ class RenderOptions(_Hashed):
     )  # fmt: skip
     fast: bool = _parameter(
         False, read.switch,
-        "Decode no more than a smaller picture needs, where the codec can: pixels may differ.",
+        "Decode smaller pictures at reduced resolution if the codec can; pixels may differ.",
         is_switch=True, group=_SIZE,
     )  # fmt: skip
     rotate: Rotation = _parameter(
@@ -230,20 +230,19 @@ class RenderOptions(_Hashed):
     )  # fmt: skip
     layer_opacity: float | tuple[float | None, ...] = _parameter(
         0.4, read.of_layers(read.share),
-        "Opacity of masks, dose and values over the image; several are those of the layers in "
-        "their order.",
+        "Opacity of masks, dose and values over the image: one for all layers, or one for each.",
         metavar="0..1[,0..1...]", group=_LAYERS,
     )  # fmt: skip
     layer_style: LayerStyle | tuple[LayerStyle | None, ...] | None = _parameter(
         None, read.of_layers(read.choice_of(LayerStyle)),
-        "How masks, contours and dose are drawn: fill, outline or both; several are those of the "
-        "layers in their order. [default: both; outline for contours]",
+        "How masks, contours and dose are drawn: fill, outline or both, for all layers or for "
+        "each. [default: both; outline for contours]",
         metavar="STYLE[,STYLE...]", group=_LAYERS,
     )  # fmt: skip
     layer_items: tuple[str, ...] | tuple[tuple[str, ...] | None, ...] | None = _parameter(
         None, read.names_of_layers,
-        "Segments, regions or marks to draw, by number or name; lists with semicolons between "
-        "them are those of the layers in their order. [default: all]",
+        "Segments, regions or marks to draw, by number or name; semicolons separate the lists of "
+        "the layers. [default: all]",
         metavar="1,3|NAME[;...]", group=_LAYERS,
     )  # fmt: skip
     layer_labels: bool = _parameter(
@@ -265,8 +264,8 @@ class RenderOptions(_Hashed):
     )  # fmt: skip
     isodose: tuple[str, ...] | None = _parameter(
         None, read.levels,
-        "Isodose lines; per cent are of the maximum, or of the prescription of a plan that is "
-        "named as a layer too. [default: 95%,80%,50%,30%,10%]",
+        "Isodose lines in Gy, or in per cent of the maximum or of the prescription of a plan that "
+        "is a layer too. [default: 95%,80%,50%,30%,10%]",
         metavar="20Gy,95%", group=_LAYERS,
     )  # fmt: skip
     suv: bool = _parameter(
