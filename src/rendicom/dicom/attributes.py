@@ -47,7 +47,7 @@ _LONGEST_NOTED = 1024
 
 
 def attribute_vr(tag: int) -> str:
-    """Return the VR by which an attribute is read where its file states none; ``XS`` is one."""
+    """Return the VR of an attribute without a VR in its file; it may be ``XS``."""
     vr = WANTED.get(tag)
     if vr is None:
         vr = standard_vr(tag)
@@ -58,8 +58,8 @@ def attribute_vr(tag: int) -> str:
 class Attributes:
     """One data set or sequence item, by tag as a 32-bit integer (0x00280010).
 
-    Values are converted, and items parsed, when asked for. Malformed values never raise: what
-    cannot be read counts as absent, or as nan among numbers.
+    Values are converted, and items parsed, on demand. Malformed values never raise: they count as
+    absent, or as nan among numbers.
     """
 
     __slots__ = ("_index", "_parent", "_sequences", "_walker")
@@ -75,14 +75,14 @@ class Attributes:
 
     @property
     def repertoire(self) -> Repertoire:
-        """Return the character sets of this item, or else of the data set around it."""
+        """Return the character sets of this item, or else of the enclosing data set."""
         own = self.stored(_CHARACTER_SET)
         if own is not None:
             return repertoire_of(own[1])
         return self._parent.repertoire if self._parent is not None else Repertoire()
 
     def __contains__(self, tag: int) -> bool:
-        """Tell whether the element is there with a value, or with an item."""
+        """Tell whether the element has a value or an item."""
         place = self._index.get(tag)
         if place is None or place[3] == 0:
             return False
@@ -93,7 +93,7 @@ class Attributes:
         return tuple(self._index)
 
     def stored(self, tag: int) -> StoredValue | None:
-        """Return the value field; None when absent, empty or a sequence."""
+        """Return the value field; None if absent, empty or a sequence."""
         place = self._index.get(tag)
         if place is None:
             return None  # as most are
@@ -155,7 +155,7 @@ class Attributes:
     def integers(self, tag: int, *, signed: bool = False) -> tuple[int, ...]:
         """Return whole numbers, or () if one of them is not whole.
 
-        ``signed`` decides for "US or SS" where the VR is not known. AT gives tags.
+        ``signed`` determines the type of "US or SS" without a VR. AT gives tags.
         """
         stored = self.stored(tag)
         if stored is None:
@@ -185,11 +185,11 @@ class Attributes:
         return data if order == "<" else little_endian_value(vr, data)
 
     def noted(self) -> NotedAttributes:
-        """Return the same attributes, which note from now on what is read of them."""
+        """Return the same attributes, which note the elements that are read from now on."""
         return NotedAttributes(self._walker, self._index, parent=self._parent)
 
     def has_equal(self, present: Iterable[tuple[int, NotedValue]], absent: frozenset[int]) -> bool:
-        """Tell whether elements have these values, and whether others are not there."""
+        """Tell whether elements have these values, and others are absent."""
         index = self._index
         if not index.keys().isdisjoint(absent):
             return False
@@ -212,7 +212,7 @@ class Attributes:
 
 
 class NotedAttributes(Attributes):
-    """Attributes that note which elements were asked for."""
+    """Attributes that note which elements were read."""
 
     __slots__ = ("_asked",)
 
@@ -227,7 +227,7 @@ class NotedAttributes(Attributes):
         return super().__contains__(tag)
 
     def stored(self, tag: int) -> StoredValue | None:
-        """Return the value field; None when absent, empty or a sequence."""
+        """Return the value field; None if absent, empty or a sequence."""
         self._asked.add(tag)
         return super().stored(tag)
 
@@ -237,7 +237,7 @@ class NotedAttributes(Attributes):
         return super().items(tag)
 
     def values_read(self) -> dict[int, NotedValue | None] | None:
-        """Return what was asked for, by tag; None if that includes items or a long value."""
+        """Return the noted elements, by tag; None if they include items or a long value."""
         values: dict[int, NotedValue | None] = {}
         for tag in self._asked:
             values[tag] = None
@@ -287,15 +287,15 @@ class Header(NamedTuple):
     Attributes
     ----------
     transfer_syntax
-        As the file says, or guessed from the bytes where it does not.
+        As stated in the file, or guessed from the bytes.
     sop_class
         SOP Class UID, of the data set or else of the file meta information.
     pixel
-        Where the pixel data lie; None for an object without.
+        Position of the pixel data; None for an object without them.
     source
-        What ``pixel.offset`` counts in: the file, or the inflated data set of a deflated one.
+        Source of ``pixel.offset``: the file, or the inflated data set of a deflated one.
     little_endian, explicit_vr
-        How the data set is really encoded.
+        Actual encoding of the data set.
     reader
         The reader that was used.
     """

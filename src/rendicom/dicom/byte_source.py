@@ -1,6 +1,6 @@
 """Bytes by offset, from a file, memory, a file object or a pipe.
 
-A file is never mapped: a file cut short by another process would end ours with SIGBUS.
+Files are never mapped: truncation by another process would end this one with SIGBUS.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Readable = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 _WHOLE = 4 << 20
-"""Up to this size one read of the whole is faster than several reads."""
+"""Size up to which one read of the whole file is faster than several reads."""
 HEAD_BYTES = 128 << 10
 """Bytes kept from the start of a larger file: most headers lie in them."""
 _STEP = 1 << 20
@@ -41,12 +41,12 @@ class ByteSource(Protocol):
         Raises
         ------
         UnreadableSourceError
-            The storage refuses, or the source is closed.
+            The storage fails, or the source is closed.
         """
         ...
 
     def view(self, offset: int, length: int) -> bytes | memoryview:
-        """Return what `read` returns, in memory of any kind: that of the source if it has it."""
+        """Return the bytes of `read` as any kind of buffer, without a copy if possible."""
         ...
 
     def close(self) -> None:
@@ -60,13 +60,13 @@ def open_source(
     """Return the bytes of a path, a buffer or a binary file object (from its start).
 
     A source of at most 4 MiB is read at once. A source without random access (a pipe) is read
-    whole, up to ``max_bytes``. With ``head_bytes``, only that much of a path is read at once, for
-    callers that need little of it, and a path that is not a regular file is refused.
+    whole, up to ``max_bytes``. With ``head_bytes``, only that many bytes of a path are read at
+    once, for callers that need little, and a path must be a regular file.
 
     Raises
     ------
     UnreadableSourceError
-        It does not exist, may not be read, or is not a file. The message does not name the path.
+        It does not exist, is not readable, or is not a file. The message does not name the path.
     LimitExceededError
         A pipe gave more than ``max_bytes``.
     """
@@ -115,13 +115,13 @@ class BufferSource:
 
 
 class _FileSource:
-    """A file larger than the head that is kept of it, read by range."""
+    """A large file, of which the head is kept and the rest is read by range."""
 
     def __init__(self, descriptor: int, size: int, head_bytes: int) -> None:
         self.size = size
         self.bytes_read = 0
         self.step = head_bytes
-        """Bytes to read at once of a header longer than the head."""
+        """Bytes per read of a header longer than the head."""
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._head = b""
@@ -287,7 +287,7 @@ def _open_stream(stream: BinaryIO, max_bytes: int) -> ByteSource:
 
 
 def _read_up_to(read: Callable[[int], bytes | None], length: int) -> bytes:
-    """Return ``length`` bytes, asking again as long as a read comes back short."""
+    """Return ``length`` bytes, repeating short reads."""
     data = _bytes_of(read(length)) if length > 0 else b""
     if len(data) >= length:
         return data

@@ -1,4 +1,4 @@
-"""The part of a byte source that a reader of data elements has in memory."""
+"""A part of a byte source in memory, for readers of data elements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_HEADER = 12
 
 
 class HandOverError(CorruptDataError):
-    """The bytes are not well-formed for the fast reader: pydicom has to read them."""
+    """The fast reader does not support the bytes: pydicom must read them."""
 
 
 class ByteWindow:
@@ -45,7 +45,7 @@ class ByteWindow:
         Raises
         ------
         LimitExceededError
-            More than ``limit`` bytes of header were walked through.
+            The header is longer than ``limit`` bytes.
         """
         if self.end >= self.size and position >= self.base:
             return
@@ -57,15 +57,15 @@ class ByteWindow:
             raise LimitExceededError(f"the header is longer than {self.limit} bytes")
 
     def around(self, position: int, stop: int) -> tuple[bytes | memoryview, int, int]:
-        """Return bytes, where they begin, and up to where an element header lies in them."""
+        """Return bytes, their offset, and the last offset of a complete element header."""
         if position + _LONGEST_HEADER > self.end or position < self.base:
             self.move_to(position)
         return self.data, self.base, min(self.end, stop) - _LONGEST_HEADER
 
     def fixed(self, step: int = HEAD_BYTES) -> ByteWindow:
-        """Return a window with the bytes loaded now, for later or another thread.
+        """Return a window with the current bytes, for later use or another thread.
 
-        ``step`` is how many more it reads at once.
+        ``step`` is its number of bytes per read.
         """
         if self.base == 0 and self.end >= self.size:
             return self  # never moves

@@ -12,11 +12,11 @@ _ESCAPE = 0x1B
 _DELIMITERS, _NAME_DELIMITERS = frozenset(b"\\\n\r\f\t"), frozenset(b"^=")
 """Characters that end a designation by escape, in text and in names (PS3.5 6.1.2.5.3)."""
 _GB2312 = "\x1b$)A"
-"""The escape sequence of ISO 2022 IR 58, which pydicom leaves in the text."""
+"""The escape sequence of ISO 2022 IR 58, which pydicom does not remove."""
 _LATIN_9 = {"ISO_IR 203": "iso8859-15", "ISO 2022 IR 203": "iso8859-15"}
 """Names that pydicom's list lacks (PS3.3 C.12.1.1.2)."""
 _NOT_FOR_TEXT = frozenset(("idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"))
-"""Encodings of Python that DICOM files never mean; some are slow."""
+"""Encodings of Python that are not for DICOM; some are slow."""
 
 
 def is_plain(data: bytes) -> bool:
@@ -52,7 +52,7 @@ class Repertoire:
 def repertoire_of(character_set: bytes) -> Repertoire:
     """Return the repertoire for a value of Specific Character Set (0008,0005).
 
-    A name that is not known counts as the default repertoire.
+    Unknown names count as the default repertoire.
     """
     from pydicom.charset import convert_encodings
 
@@ -67,7 +67,7 @@ def repertoire_of(character_set: bytes) -> Repertoire:
 
 
 def _is_for_text(encoding: str) -> bool:
-    """Tell whether Python decodes text by this name."""
+    """Tell whether Python has a text encoding of this name."""
     if encoding.lower().replace("_", "-") in _NOT_FOR_TEXT:
         return False
     try:

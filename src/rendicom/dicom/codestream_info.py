@@ -9,32 +9,32 @@ from rendicom.records import NamedTuple
 
 
 class StreamInfo(NamedTuple):
-    """Facts from the headers of a stream.
+    """Properties in the headers of a stream.
 
     Attributes
     ----------
     kind
         ``jpeg``, ``jpeg-lossless``, ``jpeg-ls``, ``jpeg2000``, ``htj2k`` or ``jpeg-xl``.
     rows, columns, components, precision
-        Size of the image and bits of a sample; 0 where the stream does not tell.
+        Size of the image and bits per sample; 0 if unknown.
     signed
-        Only JPEG 2000 tells.
+        Known for JPEG 2000 only.
     transformed
-        JPEG: True for YCbCr, False for RGB, None where the stream does not tell.
+        JPEG: True for YCbCr, False for RGB, None if unknown.
         JPEG 2000: whether the decoder undoes a colour transform.
     subsampled
         The second and third component are coarser than the first, which only chroma is.
     reversible
-        JPEG: no information was lost in coding. JPEG 2000: the wavelet loses none, but the
-        encoder may have left out bits (T.800 J.13).
+        JPEG: the coding is lossless. JPEG 2000: the wavelet is reversible, but the encoder may have
+        left out bits (T.800 J.13).
     unsupported
-        The name of a feature no library here decodes, or an empty string.
+        The name of an unsupported feature, or an empty string.
     start, stop
-        Where the codestream proper lies in the bytes.
+        Position of the codestream in the bytes.
     is_complete
-        The end marker is there.
+        The end marker is present.
     halvings
-        How often the decoder can halve the image, without decoding the rest.
+        Number of times the decoder can halve the image without decoding the rest.
     """
 
     kind: str

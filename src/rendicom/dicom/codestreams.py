@@ -49,12 +49,12 @@ def kind_of(data: bytes) -> str:
 
 
 def parse_stream(data: bytes) -> StreamInfo:
-    """Return the image that a stream of any kind known to `kind_of` describes.
+    """Return the properties of a stream of any kind known to `kind_of`.
 
     Raises
     ------
     CorruptDataError
-        It is of another kind, or its header is invalid.
+        The kind is unknown, or the header is invalid.
     """
     kind = kind_of(data[:16])
     if not kind:
@@ -85,7 +85,7 @@ _NOT_DECODED = {
 
 
 def parse_jpeg(data: bytes) -> StreamInfo:
-    """Return the image that the markers of a JPEG or JPEG-LS stream describe.
+    """Return the properties in the markers of a JPEG or JPEG-LS stream.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def _is_ycbcr(names: bytes, adobe: int, *, has_jfif: bool) -> bool | None:
 
 
 def _end_of_image(data: bytes, start: int) -> int:
-    """Return where the stream ends behind EOI, or 0; what follows pads the fragment."""
+    """Return the end of the stream after EOI, or 0; the rest is padding of the fragment."""
     found = data.rfind(b"\xff\xd9", start)
     return found + 2 if found >= 0 else 0
 
@@ -193,12 +193,12 @@ class _Bits:
 
 
 def parse_jpeg_xl(data: bytes) -> StreamInfo:
-    """Return the size a JPEG XL stream claims; the rest is left to the decoder.
+    """Return the size in a JPEG XL header; other properties are left to the decoder.
 
     Raises
     ------
     CorruptDataError
-        There is no codestream.
+        The codestream is missing.
     """
     start = _boxed_codestream(data) if data[:12] == JXL_SIGNATURE else 0
     if start < 0 or data[start : start + 2] != b"\xff\x0a":
@@ -208,7 +208,7 @@ def parse_jpeg_xl(data: bytes) -> StreamInfo:
 
 
 def _boxed_codestream(data: bytes) -> int:
-    """Return where the codestream starts in the boxes of a container, or -1 (18181-2 clause 9)."""
+    """Return the start of the codestream in a container, or -1 (18181-2 clause 9)."""
     position = 0
     while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)

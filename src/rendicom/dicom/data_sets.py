@@ -27,8 +27,8 @@ def read_dataset(
 ) -> DataSet:
     """Return a data set; long values, pixel data among them, are not read.
 
-    ``up_to_pixels`` leaves out elements after the pixel data: to find them, fragments are walked
-    over. With ``wanted``, elements of other tags are left out, in items too.
+    ``up_to_pixels`` leaves out elements after the pixel data: without it, fragments are skipped to
+    find these. With ``wanted``, elements of other tags are left out, in items too.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def read_with_pydicom(source: ByteSource, wanted: Container[int] | None = None) 
 
 
 def elements_of(dataset: Dataset, wanted: Container[int] | None = None) -> tuple[DataElement, ...]:
-    """Return the elements of a pydicom data set, values as little endian bytes.
+    """Return the elements of a pydicom data set, with values as little endian bytes.
 
     Elements that cannot be put into bytes are left out.
     """

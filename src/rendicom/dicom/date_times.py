@@ -24,7 +24,7 @@ def plain_date(text: str) -> str:
 
 
 def plain_time(text: str) -> str:
-    """Return a time (TM) with colons, a fraction only where it is not zero.
+    """Return a time (TM) with colons, and with a fraction unless it is zero.
 
     >>> plain_time("1430"), plain_time("143015.000000"), plain_time("143015.250")
     ('14:30', '14:30:15', '14:30:15.25')
@@ -38,7 +38,7 @@ def plain_time(text: str) -> str:
 
 
 def plain_datetime(text: str) -> str:
-    """Return a date and time (DT), with its offset from UTC where it has one.
+    """Return a date and time (DT), with its offset from UTC if it has one.
 
     >>> plain_datetime("20240229143015.5+0100"), plain_datetime("202402")
     ('2024-02-29 14:30:15.5 +01:00', '2024-02')

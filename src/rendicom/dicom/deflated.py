@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DEFLATED_SYNTAXES = frozenset(
     (DEFLATED_EXPLICIT, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205")
 )
-"""The plain one, and the two that refer to pixels on a JPIP server."""
+"""The plain deflated syntax, and two that refer to pixels on a JPIP server."""
 
 _STEP = 1 << 20
 _RAW, _WITH_HEADER = -15, 15
@@ -26,15 +26,15 @@ def inflate_dataset(
 ) -> tuple[memoryview, tuple[CodedWarning, ...]]:
     """Return the inflated bytes from ``offset`` to the end, and warnings.
 
-    The stream has no zlib header by the standard and one in some files. What follows it (a pad
-    byte) is left out; of a damaged stream, the part before the damage is returned.
+    By the standard the stream has no zlib header, but some files have one. Trailing bytes (padding)
+    are left out; of a damaged stream, the part before the damage is returned.
 
     Raises
     ------
     LimitExceededError
         It inflates to more than ``max_bytes``.
     CorruptDataError
-        It is not a deflate stream at all.
+        It is not a deflate stream.
     """
     start = source.read(offset, 2)
     # A raw stream starts like a zlib header only with an unusual, non-final stored block.

@@ -31,9 +31,9 @@ class Referenced(NamedTuple):
 def referenced_files(path: str) -> Iterator[Referenced | Unreadable]:
     """Yield the files that the records of a DICOMDIR refer to, in their order, each once.
 
-    File IDs are looked for as they are, then in any case and with the version numbers and dots
-    that ISO 9660 adds. Paths outside the folder of the DICOMDIR are ignored. The retired flag for
-    records in use (PS3.3 F.3.2.2) does not count.
+    File IDs are matched exactly, then without case and with the version numbers and dots that ISO
+    9660 adds. Paths outside the folder of the DICOMDIR are ignored. The retired flag for records in
+    use (PS3.3 F.3.2.2) is ignored.
     """
     try:
         file_ids, is_whole = _file_ids(path)
@@ -95,7 +95,7 @@ def _file_ids(path: str) -> tuple[list[bytes], bool]:
     from rendicom.dicom.range_reader import RangeReader
 
     source = open_source(path)
-    # pydicom takes the end of a file for the end of its records.
+    # pydicom treats the end of a file as the end of its records.
     reader = RangeReader(source, limit=_LONGEST)
     try:
         with quiet_pydicom():
@@ -132,7 +132,7 @@ class _Names:
         self._listings: dict[str, dict[str, str]] = {}
 
     def found(self, folder: str, parts: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Return the parts as spelt on disk, None where the file does not exist."""
+        """Return the parts as spelt on disk, None if the file does not exist."""
         if os.path.isfile(os.path.join(folder, *parts)):
             return parts
         spelt: list[str] = []

@@ -1,9 +1,9 @@
 """The one walk over the data elements of a file.
 
 Headers for pictures, metadata, documents and the catalogue are all read by `ElementWalker`.
-Elements that are not wanted are skipped, items of sequences are read when they are used, and long
-values stay in the file. At the first element that is not plainly well-formed it raises
-`HandOverError`, and pydicom reads instead.
+Other elements are skipped, items of sequences are read on demand, and long values stay in the file.
+At the first element that is not clearly well-formed it raises `HandOverError`, and pydicom reads
+the file.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class ElementWalker:
     Parameters
     ----------
     window
-        Where the bytes come from.
+        The bytes.
     wanted
         Tags of elements to return, in items too; None for all.
     vr_of
-        VR for elements whose file does not state it; empty or None where it is not known.
+        Function that returns the VR of elements in implicit VR; empty or None if unknown.
     has_places
-        Without, elements have all their values and no places: these would not count in the file,
-        or in another byte order.
+        If false, elements have all their values and no positions, as these would not be positions
+        in the file.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ElementWalker:
     def over(self, data: bytes) -> tuple[ElementWalker, ByteWindow]:
         """Return a walker like this one, and its window, over explicit VR little endian bytes.
 
-        pydicom has written them from bytes that this walker could not read.
+        pydicom wrote them from bytes that this walker cannot read.
         """
         window = ByteWindow(BufferSource(data), limit=len(data))
         return self._little_endian_walker(window), window
@@ -112,12 +112,12 @@ class ElementWalker:
     ) -> tuple[DataElement, ...]:
         """Return the elements from ``start`` to ``stop``, or up to and with the pixel data.
 
-        ``signed`` is what Pixel Representation says further up.
+        ``signed``: Pixel Representation of the enclosing data set says signed.
 
         Raises
         ------
         HandOverError
-            Something is not plainly well-formed.
+            An element is not clearly well-formed.
         CorruptDataError, LimitExceededError
         """
         # All items are going to be read.
@@ -138,7 +138,7 @@ class ElementWalker:
         self, start: int, stop: int, *, up_to_pixels: bool = True, after_tag: int = _LAST_META_TAG,
         layout: ElementLayout | None = None,
     ) -> Index:  # fmt: skip
-        """Return the places of values, by tag; see `read`. ``layout`` is that of files alike."""
+        """Return the positions of values, by tag; see `read`; ``layout``: that of similar files."""
         index = self._walk(
             self._window, start, stop, 0, explicit=self._explicit, last=after_tag,
             up_to_pixels=up_to_pixels, layout=layout,
@@ -149,7 +149,7 @@ class ElementWalker:
         return index
 
     def index_item(self, items: LazyItems, number: int) -> tuple[ElementWalker, Index]:
-        """Return the places of values in one item, and the walker they belong to; see `index`."""
+        """Return the positions of values in one item, and their walker; see `index`."""
         try:
             return self, self._walk_item(items, number)[1]
         except HandOverError:
@@ -161,7 +161,7 @@ class ElementWalker:
         return window, self._walk(window, start, stop, items.depth, explicit=explicit)
 
     def _copy_of(self, items: LazyItems, number: int) -> tuple[ElementWalker, int]:
-        """Return a walker over an item as pydicom reads it, and the number of bytes it has."""
+        """Return a walker over an item as pydicom reads it, and its size in bytes."""
         from rendicom.dicom.pydicom_encoding import encode_item
 
         _, start, stop, explicit = items.place(number)
@@ -184,7 +184,7 @@ class ElementWalker:
         up_to_pixels: bool = False,
         layout: ElementLayout | None = None,
     ) -> Index:
-        """Return the places of the wanted elements from ``start`` to ``stop``."""
+        """Return the positions of the wanted elements from ``start`` to ``stop``."""
         check_depth(depth)
         index: Index = {}
         walk = self._walk_explicit if explicit else self._walk_implicit
@@ -312,7 +312,7 @@ class ElementWalker:
     def _walk_unknown(
         self, window: ByteWindow, tag: int, position: int, stop: int, index: Index
     ) -> int:
-        """Record an element with a VR of no edition, and return where it ends."""
+        """Record an element with an unknown VR, and return its end."""
         if tag >> 16 == 0xFFFE:
             raise HandOverError("an item lies outside of a sequence")
         offset, length = self.finder.unknown_element(window, position, stop)
@@ -333,7 +333,7 @@ class ElementWalker:
         *,
         explicit: bool,
     ) -> int:
-        """Record an element that may hold items or pixels, and return where it ends."""
+        """Record an element that may hold items or pixels, and return its end."""
         tag, stored_vr, start, offset, length = header
         is_pixels = tag in PIXEL_KEYWORDS and depth == 0 and stored_vr != "SQ"
         # The content of UN is implicit VR little endian in any data set (PS3.5 6.2.2).
@@ -366,7 +366,7 @@ class ElementWalker:
     def _elements(
         self, window: ByteWindow, index: Index, *, signed: bool
     ) -> tuple[DataElement, ...]:
-        """Return elements with their values, and with the VRs that the dictionaries have."""
+        """Return elements with their values, and with VRs from the dictionaries."""
         found: list[DataElement] = []
         data, base, known_end = window.data, window.base, window.end
         make, little_endian = tuple.__new__, self.little_endian

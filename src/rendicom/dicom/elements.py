@@ -22,10 +22,10 @@ _PIXEL_REPRESENTATION = 0x00280103
 class DataElement(NamedTuple):
     """One data element.
 
-    ``start`` and ``end`` bound the whole element in the source, ``offset`` is where its value
-    begins; all are -1 for an element that never was in a file. ``length`` is of the value in
-    bytes, UNDEFINED_LENGTH for fragments. ``value`` is None where it is still in the source, and
-    for fragments and sequences.
+    ``start`` and ``end`` bound the element in the source, ``offset`` is the start of its value; all
+    are -1 for an element that is not in a file. ``length`` is of the value in bytes,
+    UNDEFINED_LENGTH for fragments. ``value`` is None if it was not read, and for fragments and
+    sequences.
     """
 
     tag: int
@@ -42,7 +42,7 @@ Items = Sequence[tuple[DataElement, ...]]
 
 
 class DataSet(NamedTuple):
-    """A data set and the file around it.
+    """A data set and its file.
 
     Attributes
     ----------
@@ -51,11 +51,11 @@ class DataSet(NamedTuple):
     elements
         In the order of the file.
     source
-        What offsets count in: the file, or the inflated data set of a deflated one.
+        Source of the offsets: the file, or the inflated data set of a deflated one.
     explicit_vr, little_endian
         How the data set is encoded in ``source``.
     is_parsed_by_pydicom
-        Elements come from pydicom; they have values and not places in the source.
+        The elements are from pydicom, with values instead of positions in the source.
     is_file
         ``source`` is the stored file itself.
     """
@@ -91,7 +91,7 @@ class DataSet(NamedTuple):
 
 
 def little_endian_value(vr: str, data: bytes) -> bytes:
-    """Return a value of a big endian file as little endian has it (PS3.5 7.3)."""
+    """Return a value of a big endian file in little endian (PS3.5 7.3)."""
     letter = "H" if vr in ("US or SS", "OB or OW", "US or OW") else numeric_format(vr)
     size = struct.calcsize(f"<{letter}") if letter else 1
     if size == 1:
@@ -133,9 +133,10 @@ def is_signed(elements: tuple[DataElement, ...], default: bool) -> bool:
 def resolve_vrs(
     elements: tuple[DataElement, ...], *, signed: bool = False
 ) -> tuple[DataElement, ...]:
-    """Give elements without a VR the one in the data dictionaries.
+    """Set missing VRs of elements from the data dictionaries.
 
-    ``signed`` is what Pixel Representation says further up. Items that are not read yet are left.
+    ``signed``: Pixel Representation of the enclosing data set says signed. Items that were not read
+    are left unchanged.
     """
     signed = is_signed(elements, signed)
     creators: dict[int, str] = {}

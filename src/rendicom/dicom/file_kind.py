@@ -1,4 +1,4 @@
-"""Tells DICOM files, archives and others apart by their first bytes."""
+"""Distinguishes DICOM files, archives and others by their first bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DICOM_EXTENSIONS = (".dcm", ".dicom", ".dic", ".ima")
 
 # PS3.6 Annex A: Media Storage Directory Storage, the class of a DICOMDIR.
 _MEDIA_DIRECTORY = rb"1\.2\.840\.10008\.1\.3\.10(?![0-9.])"
-# Zip (with files, empty, in parts), gzip, bzip2, xz.
+# Zip (with files, empty, spanned), gzip, bzip2, xz.
 _ARCHIVE_STARTS = (b"PK\3\4", b"PK\5\6", b"PK\7\10", b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
@@ -46,7 +46,7 @@ def kind_of_head(head: bytes) -> Kind:
     """Return the kind of a file that starts with ``head``.
 
     ``instance`` is a DICOM object, with the preamble of PS3.10 7.1 or without it; ``directory``
-    a DICOMDIR; ``archive`` a zip, a tar, or something compressed that may be a tar; ``other``
+    a DICOMDIR; ``archive`` a zip, a tar, or a compressed file that may be a tar; ``other``
     anything else. `HEAD_LENGTH` bytes are enough.
     """
     if head[128:132] == b"DICM":
@@ -59,7 +59,7 @@ def kind_of_head(head: bytes) -> Kind:
 
 
 def starts_tar(head: bytes) -> bool:
-    """Tell whether ``head`` is a tar header: by its magic, or by its checksum as before POSIX."""
+    """Tell whether ``head`` is a tar header: by its magic, or its checksum (before POSIX)."""
     if head.startswith(_TAR_MAGIC, _TAR_MAGIC_AT):
         return True
     if len(head) < HEAD_LENGTH or not head[0]:
@@ -91,7 +91,7 @@ def look(path: str) -> Look:
     OSError
         The file cannot be opened or read.
     """
-    # Half the time of a file object, and a walk does nothing else.
+    # Half the time of a file object, which dominates a walk.
     descriptor = os.open(path, _READ)
     try:
         status = os.fstat(descriptor)

@@ -20,9 +20,9 @@ _MARK = b"DICM"
 _ELEMENT = struct.Struct("<HH2sHI")
 _HEAD_BYTES = 512
 _FIRST_GROUPS = frozenset((0x0002, 0x0004, 0x0008, 0x0010, 0x0018, 0x0020, 0x0028))
-"""Groups that a data set without meta information may start with."""
+"""Possible first groups of a data set without meta information."""
 _LONGEST_FIRST_VALUE = 128
-"""A first element longer than this makes an implicit VR data set without preamble implausible."""
+"""Longest plausible first element of an implicit VR data set without preamble."""
 
 
 def starts_data_set(head: bytes) -> bool:
@@ -48,7 +48,7 @@ def _starts_implicit(head: bytes) -> bool:
 
 
 def has_preamble(source: ByteSource) -> bool:
-    """Tell whether a file starts with a preamble (PS3.10 7.1); DICM may stand there by chance."""
+    """Tell whether a file starts with a preamble (PS3.10 7.1) and not just with DICM by chance."""
     head = source.read(0, _HEAD_BYTES)
     if head[PREAMBLE_BYTES - 4 : PREAMBLE_BYTES] != b"DICM":
         return False
@@ -56,7 +56,7 @@ def has_preamble(source: ByteSource) -> bool:
 
 
 class FileMeta(NamedTuple):
-    """The elements that matter, and where the data set begins."""
+    """The relevant elements, and the start of the data set."""
 
     transfer_syntax: str
     sop_class: str
@@ -67,12 +67,12 @@ class FileMeta(NamedTuple):
 def read_file_meta(window: ByteWindow) -> FileMeta:
     """Return the file meta information of a file with a preamble.
 
-    Its group length is not used: the group ends where another one begins.
+    Its group length is not used: the group ends at the first element of another group.
 
     Raises
     ------
     HandOverError
-        There is no preamble, no transfer syntax, or the group is not well-formed.
+        The preamble or transfer syntax is missing, or the group is not well-formed.
     """
     window.move_to(0)
     if bytes(window.data[PREAMBLE_BYTES - 4 : PREAMBLE_BYTES]) != b"DICM":
@@ -114,10 +114,10 @@ def read_bare_meta(window: ByteWindow, position: int) -> FileMeta:
 
 
 class PlainFile(NamedTuple):
-    """A file whose data set can be walked: its encoding is stated or evident.
+    """A file whose data set can be walked, with a stated or evident encoding.
 
-    ``window`` is over the data set, which begins at ``start`` of it: over the file, or over what
-    a deflated one inflates to. The file meta information begins at ``meta_start`` of the file.
+    ``window`` is over the file, or over the inflated data set of a deflated one; the data set
+    begins at ``start`` of it. The file meta information begins at ``meta_start`` of the file.
     """
 
     meta: FileMeta
@@ -135,14 +135,14 @@ def open_plain_file(
     max_header_bytes: int = MAX_HEADER_BYTES,
     max_inflated_bytes: int = MAX_INFLATED_BYTES,
 ) -> PlainFile:
-    """Return where the data set of a file is, and how it is encoded (PS3.5 section 10).
+    """Return position and encoding of the data set of a file (PS3.5 section 10).
 
     A file may begin without its preamble, or with the data set itself (PS3.10 7.1).
 
     Raises
     ------
     HandOverError
-        The file does not say so plainly.
+        They are not clear from the file.
     LimitExceededError, UnreadableSourceError
     """
     window = ByteWindow(source, limit=max_header_bytes)
@@ -168,7 +168,7 @@ def open_plain_file(
 
 
 def _begin_of(window: ByteWindow, source: ByteSource) -> int:
-    """Return where the file meta information, or a data set without it, begins."""
+    """Return the start of the file meta information, or of a data set without it."""
     if window.data[PREAMBLE_BYTES - 4 : PREAMBLE_BYTES + 2] == b"DICM\2\0" or has_preamble(source):
         return PREAMBLE_BYTES
     return len(_MARK) if window.data[: len(_MARK)] == _MARK else 0

@@ -1,8 +1,8 @@
 """Walks a folder and finds the DICOM files and archives in it.
 
-DICOM is known by its content, whatever the name. A file that is DICOM by its name alone is found
-as well: opening it reports the fault. Names are sorted, and the files of a folder come
-before its subfolders, so that two walks of one tree are alike.
+DICOM is recognized by content. A file that is DICOM by name only is found as well: opening it
+reports the fault. Names are sorted, and files come before subfolders, so that two walks of a tree
+are equal.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _OUT = "leads out of the folder, and links are followed with --follow-links only
 
 
 class Folder(NamedTuple):
-    """A folder that the walk enters, and the names in it.
+    """A folder of the walk, and the names in it.
 
     Attributes
     ----------
     path
-        Spelt as the root is.
+        Path, spelt like the root.
     relative
         The path below the root, empty for the root itself.
     subfolders
         Folders that will be entered.
     files
-        All other entries, sorted. Names alone: of a million files that is a hundred megabytes.
+        All other entries, sorted. Names only, as a million of them take a hundred megabytes.
     odd
-        Those of ``files`` that are links, or not regular files.
+        The names in ``files`` of links and of irregular files.
     outside
         Links that lead out of the root, to files or folders, unless links are followed.
     hidden
@@ -48,9 +48,9 @@ class Folder(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A DICOM file or an archive in the folder entered last; the rest is as in `Look`.
+    """A DICOM file or an archive in the last folder; other fields as in `Look`.
 
-    A file that is DICOM by its name alone is of the kind ``instance``.
+    A file that is DICOM by name only has the kind ``instance``.
     """
 
     path: str
@@ -100,19 +100,19 @@ def walk_folders(
 ) -> Iterator[Folder | Unreadable]:
     """Yield ``root`` and the folders below it; no file is opened.
 
-    Hidden files and folders (``.name``) are left out: what programs keep for themselves, deleted
-    files, snapshots, and files that are still being transferred. ``root`` may be hidden.
+    Hidden files and folders (``.name``) are left out: data of programs, deleted files, snapshots,
+    and unfinished transfers. ``root`` may be hidden.
 
-    A linked folder is entered when it lies outside of the walked folders, so that links can
-    neither loop nor make one file appear twice.
+    A linked folder is entered only if it lies outside of the walked folders, so that links cannot
+    loop or repeat files.
 
     Parameters
     ----------
     root
-        Paths are spelt as it is.
+        Root of the walk; paths are spelt like it.
     skip
-        A folder that is not entered when it comes up: where pictures go to. It need not exist
-        yet; the root itself is always entered.
+        A folder that is not entered, such as the target. It need not exist; the root itself is
+        always entered.
     follow_links
         Follow links to files and folders outside of ``root``.
     """
@@ -156,7 +156,7 @@ def _new_links(path: str, relative: str, names: list[str], walked: list[str]) ->
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """Return why the system refused, without the path."""
+    """Return the reason of the system, without the path."""
     return getattr(error, "strerror", None) or "cannot be read"
 
 
@@ -184,12 +184,12 @@ def _leads_to_folder(child: os.DirEntry[str]) -> bool:
     try:
         return child.is_dir()
     except OSError:
-        # A link to itself; what follows says so.
+        # A link to itself; reported below.
         return False
 
 
 def _is_junction(child: os.DirEntry[str]) -> bool:
-    """Tell whether this is a link of Windows to a folder, where Python can tell (from 3.12)."""
+    """Tell whether this is a junction of Windows, which Python 3.12 and later recognize."""
     test = getattr(child, "is_junction", None)
     return test is not None and bool(test())
 

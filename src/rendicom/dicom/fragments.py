@@ -39,11 +39,11 @@ class Fragments:
     Attributes
     ----------
     first
-        Where the item of the first fragment starts: offset tables count from there.
+        Start of the first fragment's item, the origin of offset tables.
     basic_offsets
         The Basic Offset Table; may be empty.
     end
-        Where the pixel data end at the latest.
+        Latest end of the pixel data.
     """
 
     def __init__(self, source: ByteSource, pixel: PixelElement) -> None:
@@ -69,14 +69,14 @@ class Fragments:
 
     @cached_property
     def all(self) -> list[Fragment]:
-        """Return every fragment that is not empty; found once and kept."""
+        """Return all fragments that are not empty; cached."""
         fragments: list[Fragment] = []
         position, end = self.first, self.end
         block: bytes | memoryview = b""
         base = step = 0
         while position + 8 <= end:
             if position + 8 > base + len(block):
-                # Small fragments come many at a time; between large ones only headers are read.
+                # Small fragments are read many at a time; of large ones only the headers.
                 block = self._source.view(position, _BLOCK if step < _BLOCK else 8)
                 base = position
             tag, length = _ITEM_HEADER.unpack_from(block, position - base)
@@ -90,7 +90,7 @@ class Fragments:
         return fragments
 
     def between(self, start: int, stop: int | None) -> list[Fragment]:
-        """Return the fragments whose items fill ``start`` to ``stop`` exactly, or nothing.
+        """Return the fragments that fill ``start`` to ``stop`` exactly, or nothing.
 
         Without ``stop`` they run up to the delimiter, or the end of the file.
         """
@@ -111,7 +111,7 @@ class Fragments:
         return Fragment(offset, min(length, left), truncated=length > left)
 
     def _up_to_delimiter(self, offset: int) -> int:
-        """Return the length of an item that does not tell it: up to the sequence delimiter."""
+        """Return the length of an item of undefined length: up to the sequence delimiter."""
         step, position = 1 << 20, offset
         while position < self.end:
             found = bytes(self._source.read(position, step + 8)).find(_DELIMITER)

@@ -1,8 +1,7 @@
 """Reads the attributes before the pixel data, with a fast reader or with pydicom.
 
-The fast reader handles the data sets that scanners and archives write, in a tenth
-of the time; anything unusual it hands over to pydicom. Both
-give the same answers through `Attributes`.
+The fast reader handles the data sets that scanners and archives write, in a tenth of the time;
+anything unusual is handed over to pydicom. Both give equal `Attributes`.
 """
 
 from __future__ import annotations
@@ -52,11 +51,10 @@ def read_header(
 ) -> Header:
     """Return the header of a DICOM file; pixel data and long values before them are not read.
 
-    ``wanted`` are the tags of the attributes it gives, in items too; by default those that a
-    picture needs, with None all before the pixel data.
-    ``reader="fast"`` refuses what would otherwise be handed over to pydicom.
-    ``max_header_bytes`` limits the bytes read or walked through before the pixel data,
-    ``max_inflated_bytes`` the size of a deflated data set.
+    ``wanted`` are the tags of attributes to read, in items too; by default those that a picture
+    needs, with None all before the pixel data. ``reader="fast"`` refuses files that would be handed
+    over to pydicom. ``max_header_bytes`` limits the bytes read or walked through before the pixel
+    data, ``max_inflated_bytes`` the size of a deflated data set.
 
     Raises
     ------
@@ -88,7 +86,7 @@ def read_header(
 def header_of_dataset(dataset: Dataset, *, wanted: Collection[int] | None = _HELD) -> Header:
     """Return the header of a pydicom data set in memory, the patient's attributes included.
 
-    Attributes and pixel data are those it holds now; nothing in it is converted or changed.
+    Its current attributes and pixel data are used; nothing in it is converted or changed.
     """
     from rendicom.dicom.pydicom_header import describe_dataset
 

@@ -1,4 +1,4 @@
-"""Finds the items of sequences, and where sequences end, without reading the elements in them."""
+"""Finds the items and ends of sequences without reading the elements in them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _UNPACK = {
 class ItemFinder:
     """Finds items in a data set of one byte order (PS3.5 7.5).
 
-    With ``remembers``, sequences that were walked over once are not walked over again: their ends
-    and bounds are in ``ends``, by where their value starts.
+    With ``remembers``, sequences are walked over only once: their ends and bounds are kept in
+    ``ends``, by the start of their value.
     """
 
     def __init__(self, *, little_endian: bool, remembers: bool = False) -> None:
@@ -41,7 +41,7 @@ class ItemFinder:
     def find(
         self, window: ByteWindow, start: int, stop: int, depth: int, *, explicit: bool
     ) -> tuple[int, Bounds]:
-        """Return where a sequence ends, and the bounds of its items.
+        """Return the end of a sequence, and the bounds of its items.
 
         ``stop`` is -1 for a sequence of undefined length.
 
@@ -50,7 +50,7 @@ class ItemFinder:
         HandOverError
             The items are not well-formed.
         CorruptDataError
-            Sequences are nested too deep.
+            Sequences are nested too deeply.
         """
         try:
             return self._items(window, start, stop, depth, explicit=explicit)
@@ -58,7 +58,7 @@ class ItemFinder:
             raise HandOverError("a sequence ends inside an item") from None
 
     def end_of_fragments(self, window: ByteWindow, position: int) -> int:
-        """Return where encapsulated pixel data end (PS3.5 A.4); they may be cut short."""
+        """Return the end of encapsulated pixel data (PS3.5 A.4), which may be truncated."""
         source, first = window.source, position
         while True:
             header = source.read(position, 8)
@@ -78,14 +78,14 @@ class ItemFinder:
         return position
 
     def unknown_element(self, window: ByteWindow, position: int, stop: int) -> tuple[int, int]:
-        """Return where the value of an element with a VR of no edition begins, and its length.
+        """Return the start and the length of the value of an element with an unknown VR.
 
-        Such a VR may have a length of two bytes or of four: what follows tells.
+        Such a VR may have a length of two or four bytes: the following element shows which.
 
         Raises
         ------
         HandOverError
-            No element follows in either case.
+            An element follows in neither case.
         """
         header = window.source.read(position, 12)
         group, number, vr, length = self.unpack[0](header)
@@ -101,7 +101,7 @@ class ItemFinder:
     def _is_boundary(
         self, window: ByteWindow, position: int, tag: int, vr: bytes, stop: int
     ) -> bool:
-        """Tell whether an element behind ``tag`` begins here, or its data set or item ends."""
+        """Tell whether an element after ``tag``, or the end of its data set or item, is here."""
         header = window.source.read(position, 8)
         if position >= stop or len(header) < 8:
             return position == stop
@@ -149,7 +149,7 @@ class ItemFinder:
         return position, bounds
 
     def _skip_explicit(self, window: ByteWindow, position: int, depth: int) -> int:
-        """Return where an item of undefined length ends, behind its delimiter."""
+        """Return the end of an item of undefined length, after its delimiter."""
         check_depth(depth)
         data: bytes | memoryview = b""
         base, safe = 0, -1
@@ -180,7 +180,7 @@ class ItemFinder:
                 position += length
 
     def _skip_implicit(self, window: ByteWindow, position: int, depth: int) -> int:
-        """Return where an item of undefined length ends, behind its delimiter."""
+        """Return the end of an item of undefined length, after its delimiter."""
         check_depth(depth)
         refuse_explicit(window, position)
         data: bytes | memoryview = b""

@@ -1,4 +1,4 @@
-"""Reads the main header of JPEG 2000 and HTJ2K streams, and mends what libraries refuse.
+"""Reads the main header of JPEG 2000 and HTJ2K streams, and repairs streams.
 
 Sources: ITU-T T.800 annexes A, B and I (JPEG 2000), T.814 (HTJ2K).
 """
@@ -18,7 +18,7 @@ _START_OF_TILE_PART, _END_OF_CODESTREAM = b"\xff\x90", b"\xff\xd9"
 
 _MAX_TILES = 65535
 _MAX_TILE_PARTS = 65535
-"""There may be 255 for each tile, but then they are not followed."""
+"""Limit; there may be 255 for each tile, which are then not followed."""
 _MAX_LEVELS = 32
 
 
@@ -82,7 +82,7 @@ def parse_jpeg2000(data: bytes) -> StreamInfo:
 def _main_header(data: bytes, position: int) -> tuple[list[tuple[int, bytes]], int]:
     """Return marker (low byte) and content of the segments before the first tile-part.
 
-    The second result is where the tile-part starts.
+    The second result is the start of the tile-part.
     """
     segments = []
     while position + 4 <= len(data) and data[position] == 0xFF:
@@ -112,7 +112,7 @@ def _end_of_tile_parts(data: bytes, position: int) -> int:
 
 
 def _levels(header: list[tuple[int, bytes]], components: int) -> int:
-    """Return the decomposition levels that all components have, 0 where that is not told."""
+    """Return the decomposition levels common to all components, 0 if unknown."""
     return min(_coded_levels(header, components), default=0)
 
 
@@ -126,7 +126,7 @@ def _coded_levels(header: list[tuple[int, bytes]], components: int) -> list[int]
 
 
 def _check_quantization(header: list[tuple[int, bytes]], components: int) -> None:
-    """Refuse step sizes for fewer subbands than there are (T.800 A.6.4, A.6.5).
+    """Refuse missing step sizes of subbands (T.800 A.6.4, A.6.5).
 
     OpenJPH reads the missing part from uninitialised memory and crashes.
     """
@@ -171,7 +171,7 @@ def mended_jpeg2000(data: bytes) -> tuple[bytes, tuple[CodedWarning, ...]]:
 
 
 def _without_delimiter(data: bytes) -> bytes:
-    """Take out a sequence delimiter that was written into the header.
+    """Remove a sequence delimiter that was written into the header.
 
     The tag then stands for the capabilities and the upper half of the width (T.800 A.5.1), which
     are 0 in all images of Part 1 that DICOM can describe.

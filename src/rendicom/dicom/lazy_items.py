@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ItemReader(Protocol):
-    """The walker that found a sequence, as its items need it."""
+    """The walker of a sequence, as its items use it."""
 
     source: ByteSource
     little_endian: bool
@@ -29,15 +29,15 @@ class ItemReader(Protocol):
         ...
 
     def index_item(self, items: LazyItems, number: int) -> tuple[ItemReader, Index]:
-        """Return the places of values in one item, and the walker they count for."""
+        """Return the positions of values in one item, and their walker."""
         ...
 
 
 class LazyItems(Sequence[tuple[DataElement, ...]]):
     """The items of a sequence, each read when it is used; there may be one for each frame.
 
-    ``stop`` is where the sequence ends. One that is not well-formed is read by pydicom; ``walker``
-    is then one over the bytes it wrote.
+    ``stop`` is the end of the sequence. A malformed one is read by pydicom; ``walker`` is then over
+    the bytes that it wrote.
     """
 
     __slots__ = ("_bounds", "_place", "depth", "signed", "stop")
@@ -55,7 +55,7 @@ class LazyItems(Sequence[tuple[DataElement, ...]]):
     ) -> None:
         self.stop, self.depth = stop, depth
         self.signed = False
-        """Whether Pixel Representation of the data set around says signed."""
+        """Pixel Representation of the enclosing data set says signed."""
         # Replaced as a whole: another thread may be reading it.
         self._place = walker, window, start, stop, explicit_vr
         self._bounds = bounds
@@ -108,4 +108,4 @@ class LazyItems(Sequence[tuple[DataElement, ...]]):
 
 
 Index = dict[int, tuple[str, int, int, int, LazyItems | None]]
-"""By tag: VR, where the element starts, where its value starts, its length, and its items."""
+"""By tag: VR, start of the element, start of its value, length, and items."""

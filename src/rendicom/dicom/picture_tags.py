@@ -21,7 +21,7 @@ PIXEL_VRS: dict[PixelKeyword, str] = {
     "DoubleFloatPixelData": "OD",
     "PixelData": "OW",
 }
-"""VR of the pixel element where the file does not state it (PS3.5 A.1)."""
+"""VR of the pixel element if the file does not state it (PS3.5 A.1)."""
 
 
 ROWS, COLUMNS = 0x00280010, 0x00280011
@@ -34,9 +34,8 @@ PATIENT_TAGS = frozenset((0x00100010, 0x00100020, 0x00100030, 0x00100040))
 class PixelElement(NamedTuple):
     """The position of the pixel data.
 
-    ``offset`` is of the value, in bytes from the start of the header's source. ``length`` is what
-    the file says, and may be more than there is; ``None`` stands for undefined length, that is
-    fragments.
+    ``offset`` is of the value, in bytes from the start of the header's source. ``length`` is as
+    stated and may exceed the file; ``None`` is undefined length, for fragments.
     """
 
     keyword: PixelKeyword

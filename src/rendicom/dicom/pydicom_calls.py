@@ -32,7 +32,7 @@ def pydicom_raises() -> tuple[type[Exception], ...]:
 def quiet_pydicom() -> Iterator[None]:
     """Suppress pydicom's warnings: they may quote values.
 
-    One thread at a time, since the filters that are put back are the process's.
+    One thread at a time, since the filters are those of the process.
     """
     with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
-"""Puts data sets that pydicom holds into bytes, explicit VR little endian, for the one walk.
+"""Encodes pydicom's data sets in explicit VR little endian, for the element walker.
 
-Values that were not converted yet are taken as they were stored, so that malformed ones do not
-matter. An element that cannot be put into bytes is left out.
+Values that were not converted are taken as stored, even malformed ones. Elements that cannot be
+encoded are left out.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ _SHORT_LIMIT = 0xFFFF
 def encode_dataset(dataset: Dataset, wanted: Container[int] | None = None) -> bytes:
     """Return the elements with one of the ``wanted`` tags, or all, in items too.
 
-    Text that a program put there is written as UTF-8 where it is not ASCII, and so is all other
-    text then.
+    If a program has set text that is not ASCII, all text is written as UTF-8.
     """
     is_swapped = dataset.original_encoding[1] is False
     with quiet_pydicom():
@@ -43,7 +42,7 @@ def encode_dataset(dataset: Dataset, wanted: Container[int] | None = None) -> by
 
 
 def encode_item(data: bytes, *, explicit_vr: bool, little_endian: bool = True) -> bytes:
-    """Return an item that only pydicom can read; empty where it cannot either."""
+    """Return an item that only pydicom can read; empty if it cannot."""
     from pydicom.filereader import read_dataset
 
     stream = BytesIO(data)
@@ -56,7 +55,7 @@ def encode_item(data: bytes, *, explicit_vr: bool, little_endian: bool = True) -
 
 
 def encode_sequence(data: bytes, *, explicit_vr: bool, little_endian: bool = True) -> bytes:
-    """Return the items of a sequence that only pydicom can read; empty where it cannot either."""
+    """Return the items of a sequence that only pydicom can read; empty if it cannot."""
     from pydicom.filereader import read_sequence
 
     # The content of UN should have implicit VR (PS3.5 6.2.2); some writers do not know.
@@ -76,7 +75,7 @@ def value_bytes(element: Any) -> bytes:
     Raises
     ------
     UnicodeEncodeError
-        It is text that is not ASCII.
+        The text is not ASCII.
     """
     value = element.value
     if value is None:
@@ -182,7 +181,7 @@ def _one(
 
 
 def _element(tag: int, vr: str, value: bytes, length: int = -1) -> bytes:
-    """Return an element; one whose VR is not known, or too short for its value, as UN."""
+    """Return an element, as UN if its VR is unknown or too short for its value."""
     name, place = vr.encode(), (tag >> 16, tag & 0xFFFF)
     length = len(value) if length < 0 else length
     if name in SHORT_VRS and length <= _SHORT_LIMIT:

@@ -1,4 +1,4 @@
-"""Reads a header with pydicom: whatever the fast reader does not know."""
+"""Reads headers with pydicom that the fast reader does not support."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def parse(
     max_header_bytes: int = 256 << 20,
     max_inflated_bytes: int = 1 << 29,
 ) -> tuple[Header, Dataset]:
-    """Return header and data set of a file; of the elements those with one of ``tags``, or all.
+    """Return header and data set of a file, with elements of ``tags`` or all.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _attributes(dataset: Dataset, tags: Collection[int] | None) -> Attributes:
 
 
 def _meta_of(dataset: Dataset) -> FileMeta:
-    """Return the file meta information; all of it may be missing."""
+    """Return the file meta information, which may be empty."""
     from pydicom import Dataset as Empty
 
     meta = _attributes(getattr(dataset, "file_meta", None) or Empty(), None)

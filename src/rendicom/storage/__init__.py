@@ -1,7 +1,7 @@
-"""Bytes by location: a path of this machine, or the URI of an object store.
+"""Reads and writes bytes by location: a local path, or the URI of an object store.
 
-Local paths go straight to `rendicom.storage.backends.local`; for a URI, the module there that
-serves its scheme is looked for.
+Local paths go straight to `rendicom.storage.backends.local`; for a URI, the module for its scheme
+is looked up there.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _by_scheme: dict[str, Store] = {}
 
 
 def is_uri(location: str) -> bool:
-    """Tell ``SCHEME://...`` from a path; one letter is a drive of Windows."""
+    """Tell whether a location is ``SCHEME://...``; one letter is a drive of Windows."""
     return bool(_scheme_of(location))
 
 
 def _scheme_of(location: str) -> str:
-    """Return the scheme in small letters, empty for a path (RFC 3986 3.1)."""
+    """Return the scheme in lower case, empty for a path (RFC 3986 3.1)."""
     scheme, mark, _ = location.partition("://")
     if not mark or len(scheme) < 2 or not (scheme.isascii() and scheme[0].isalpha()):
         return ""
@@ -54,12 +54,12 @@ def _scheme_of(location: str) -> str:
 
 
 def normalised(location: str) -> str:
-    """Return a ``file://`` URI as a path, another URI with its scheme in small letters.
+    """Return a ``file://`` URI as a path, another URI with its scheme in lower case.
 
     Raises
     ------
     OptionError
-        The scheme is unknown, what serves it is not installed, or the URI is malformed.
+        The scheme is unknown, its library is not installed, or the URI is malformed.
     """
     scheme = _scheme_of(location)
     if not scheme:
@@ -89,7 +89,7 @@ def list_folder(location: str) -> Iterator[Stored]:
 
 
 def version_of(location: str) -> str:
-    """Return what changes when the bytes do; see `Store.version_of`."""
+    """Return a version of the bytes; see `Store.version_of`."""
     return _store(location).version_of(location)
 
 
@@ -99,7 +99,7 @@ def head(location: str, length: int) -> bytes:
 
 
 def exists(location: str) -> bool:
-    """Tell whether something is there; see `Store.exists`."""
+    """Tell whether the location exists; see `Store.exists`."""
     return _store(location).exists(location)
 
 

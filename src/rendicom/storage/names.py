@@ -1,8 +1,8 @@
-r"""Names of files as text that databases, tables and object stores take.
+r"""Converts names of files to text for databases, tables and object stores.
 
-A name may hold bytes that are not UTF-8; Python has each of them as half of a surrogate pair (PEP
-383), which no such place takes. There they are written as an escape, ``\udcff``. What looks like an
-escape itself gets its backslashes doubled, so that every name comes back as it was.
+A name may hold bytes that are not UTF-8; Python holds each of them as half of a surrogate pair (PEP
+383), which these do not accept. They are written as an escape, ``\udcff``; backslashes of apparent
+escapes are doubled, so that the conversion is reversible.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def escaped(name: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    r"""Return the name that `escaped` made this of.
+    r"""Return the original of an `escaped` name.
 
     >>> unescaped(escaped("\\\udcff")) == "\\\udcff", unescaped(escaped("\\udcff"))
     (True, '\\udcff')

@@ -1,4 +1,4 @@
-"""A large object as a file: blocks are fetched as they are read, and some are kept."""
+"""A large object as a file: blocks are fetched on demand, and some are cached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCKS_KEPT = 8
 class RangeFile(io.RawIOBase):
     """Reads ``size`` bytes that ``fetch(first, end)`` gets by range.
 
-    Small reads fetch a block of 1 MiB once, large ones only their own bytes. ``start`` holds the
+    Small reads fetch a block of 1 MiB once, large reads only their own bytes. ``start`` holds the
     first bytes if they are known. Exceptions of ``fetch`` are not caught.
     """
 
@@ -54,7 +54,7 @@ class RangeFile(io.RawIOBase):
         return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return ``size`` bytes, fewer at the end only; all that are left without ``size``."""
+        """Return ``size`` bytes, fewer only at the end; without ``size`` all the rest."""
         if self.closed:
             raise ValueError("the file is closed")
         left = max(0, self._size - self._position)

@@ -17,7 +17,7 @@ Existing = Literal["overwrite", "skip", "fail"]
 class Stored(NamedTuple):
     """One object in a listing.
 
-    ``location`` is its whole URI, ``name`` what is below the folder listed, ``/`` between parts;
+    ``location`` is its full URI, ``name`` its path below the listed folder, with ``/``;
     ``size`` is in bytes; ``version`` changes when the object does.
     """
 
@@ -28,21 +28,21 @@ class Stored(NamedTuple):
 
 
 class Store(Protocol):
-    """The operations of a backend; `rendicom.testing.stores.StoreTests` holds it to that.
+    """The operations of a backend, tested by `rendicom.testing.stores.StoreTests`.
 
-    Locations are whole: scheme, bucket and key. Only errors of Rendicom leave a store, and no
-    message holds a secret. Threads may share a store.
+    Locations are complete: scheme, bucket and key. A store raises only errors of Rendicom, without
+    secrets in messages. Threads may share a store.
 
     Attributes
     ----------
     schemes
-        What its URIs start with, in small letters, without ``://``.
+        Schemes of its URIs, in lower case, without ``://``.
     """
 
     schemes: tuple[str, ...]
 
     def check(self, location: str) -> None:
-        """Return when there can be such a location here; no store is asked.
+        """Check that a location is supported, without a request.
 
         Raises
         ------
@@ -52,10 +52,10 @@ class Store(Protocol):
         ...
 
     def open_bytes(self, location: str) -> str | BinaryIO:
-        """Return a seekable binary file, or a path that is one.
+        """Return a seekable binary file, or the path of one.
 
-        What is read of a large object costs little more than that. If the object changes
-        meanwhile, reading fails or gives the old bytes, never some of both.
+        Reading a part of a large object fetches little more. If the object changes meanwhile,
+        reading fails or returns the old bytes, never a mixture.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Store(Protocol):
         ...
 
     def list_folder(self, location: str) -> Iterator[Stored]:
-        """Yield all that is below ``location``, or the one object there, sorted by name.
+        """Yield all objects below ``location``, or the one at it, sorted by name.
 
         A folder that does not exist is empty. Memory does not grow with the number of objects.
 
@@ -80,7 +80,7 @@ class Store(Protocol):
         Raises
         ------
         UnreadableSourceError
-            The result is unknown.
+            The store cannot be asked.
         """
         ...
 
@@ -99,17 +99,17 @@ class Store(Protocol):
         Raises
         ------
         UnreadableSourceError
-            The result is unknown.
+            The store cannot be asked.
         """
         ...
 
     def write(
         self, location: str, data: bytes, *, existing: Existing, is_durable: bool = False
     ) -> bool:
-        """Write whole or not at all; False when ``existing`` is ``skip`` and something is there.
+        """Write whole or not at all; return False if an existing object is kept.
 
-        ``data`` may be any buffer, such as a mapped file. With ``is_durable`` a loss of power
-        after the return loses nothing.
+        ``data`` may be any buffer, such as a mapped file. With ``is_durable`` the data survive a
+        loss of power after the return.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A temporary folder of a process; the next process removes those of killed ones."""
+"""Temporary folders of processes; those of killed processes are removed by the next one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ _LOCK = "in-use"
 _ATTEMPTS = 5
 _PATIENCE = 10.0
 _BEGINNING = 3600.0
-"""Seconds in which a folder may not have a lock yet."""
+"""Seconds in which a new folder may be without a lock."""
 
 
 class TemporaryFolder:
     """A folder that only this user may read, with a lock that ends with the process.
 
-    A lock and no process number: that of a process that is gone may be given to another one,
-    and means nothing in another container.
+    A process ID would not do instead of a lock: IDs are reused, and differ between containers.
 
     Parameters
     ----------
@@ -34,12 +33,12 @@ class TemporaryFolder:
     Attributes
     ----------
     path
-        Where it is.
+        Path of the folder.
 
     Raises
     ------
     OptionError
-        None can be made.
+        The folder cannot be created.
     """
 
     def __init__(self, purpose: str) -> None:
@@ -51,7 +50,7 @@ class TemporaryFolder:
             except OSError:
                 break
             lock = _locked(self.path, seconds=_PATIENCE)
-            # Another process may have taken it for one that was left.
+            # Another process may have removed it as an abandoned one.
             if lock is not None and os.path.exists(os.path.join(self.path, _LOCK)):
                 self._lock = lock
                 return
@@ -66,7 +65,7 @@ class TemporaryFolder:
 
 
 def _remove_stale(prefix: str) -> None:
-    """Remove what processes of this user left that were killed: it holds names of patients."""
+    """Remove folders of killed processes of this user: they hold names of patients."""
     for path in _others(prefix):
         if not os.path.exists(os.path.join(path, _LOCK)):
             with contextlib.suppress(OSError):
@@ -96,9 +95,9 @@ def _is_ours(status: os.stat_result) -> bool:
 
 
 def _locked(path: str, *, seconds: float) -> sqlite3.Connection | None:
-    """Return what holds the lock of a folder; None while another one does.
+    """Return a connection that holds the lock of a folder; None if another process holds it.
 
-    SQLite knows how files are locked on each system.
+    SQLite locks files on all systems.
     """
     try:
         lock = sqlite3.connect(
@@ -121,5 +120,5 @@ def _remove(path: str, lock: sqlite3.Connection) -> None:
     shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(sqlite3.Error):
         lock.close()
-    # Windows removes no file that is open.
+    # Windows does not remove open files.
     shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The tests every codec passes; subclass `CodecTests` to run them on your own.
+"""Tests for all codecs; subclass `CodecTests` to run them on another codec.
 
 ::
 

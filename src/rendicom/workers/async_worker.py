@@ -24,9 +24,9 @@ from rendicom.workers.worker_process import GREETING
 _HEADER = 8
 _PIPE_BYTES = 1 << 20
 _SILENCE = 0.5
-"""Seconds a process that closed its pipe may take to exit."""
+"""Seconds for a process that closed its pipe to exit."""
 _PATIENCE = 5.0
-"""Seconds a process may take to end when it was asked to."""
+"""Seconds for a process to end on request."""
 
 
 class AsyncWorker(Protocol):
@@ -35,7 +35,7 @@ class AsyncWorker(Protocol):
     def begin(self, task: Any, result: asyncio.Future[Any], *, seconds: float) -> None:
         """Start a task of `WorkerKind.pack`; ``result`` receives input for `WorkerKind.unpack`.
 
-        Cancelling ``result`` does not end the work: `WorkerCallbacks.on_free` tells its end.
+        Cancelling ``result`` does not end the work: `WorkerCallbacks.on_free` reports its end.
         """
 
     async def close(self) -> None:
@@ -61,11 +61,11 @@ class WorkerKind(NamedTuple):
     Attributes
     ----------
     start
-        Returns a worker that is ready; raises `WorkerDiedError` where none can be started.
+        Returns a ready worker; raises `WorkerDiedError` if none can be started.
     pack, unpack
         Turn a call into a task; turn an outcome into the result, or raise its error.
     first
-        Called in each worker before anything else.
+        Called first in each worker.
     """
 
     start: Callable[[WorkerCallbacks], Awaitable[AsyncWorker]]
@@ -97,7 +97,7 @@ async def start_process(owner: WorkerCallbacks) -> ProcessWorker:
     try:
         await protocol.greeted
     except (WorkerDiedError, asyncio.CancelledError) as error:
-        # Nobody else knows the process.
+        # The process is not known to the caller yet.
         protocol.kill()
         try:
             await asyncio.shield(protocol.ended)
@@ -125,13 +125,13 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         self.ended: asyncio.Future[None] = loop.create_future()
 
     def begin(self, task: bytes, result: asyncio.Future[Any], *, seconds: float) -> None:
-        """Send the task; after ``seconds`` without an answer the process is ended."""
+        """Send the task; after ``seconds`` without a result the process is ended."""
         self._result = result
         self._timer = result.get_loop().call_later(seconds, self._miss_deadline, seconds)
         self._tasks.write(len(task).to_bytes(_HEADER, "big") + task)
 
     async def close(self) -> None:
-        """Ask the process to end by closing its pipe; kill it if it does not."""
+        """End the process by closing its pipe; kill it if it does not exit."""
         with suppress(OSError):
             self._tasks.close()
         try:
@@ -268,7 +268,7 @@ class ThreadWorker:
             self._owner.on_free(self)
 
         def over(_: Future[Any]) -> None:
-            # The loop may be gone by then.
+            # The loop may be closed by then.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle)
 

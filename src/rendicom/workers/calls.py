@@ -1,6 +1,6 @@
-"""Calls and their results as bytes, for the way to a worker and back.
+"""Encodes calls and their results as bytes.
 
-What cannot be pickled becomes an error that names types only: a value could be a patient's.
+Values that cannot be pickled become an error that names types only, as values may be a patient's.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def pack(call: Call) -> bytes:
         )
     try:
         return pickle.dumps(call, protocol=5)
-    except Exception as error:  # reducers of foreign classes raise anything
+    except Exception as error:  # reducers of foreign classes may raise any exception
         kind = type(error).__name__
         message = f"the arguments of {name} cannot be sent to another process ({kind})"
         raise pickle.PicklingError(message) from error
@@ -81,7 +81,7 @@ def unpack(outcome: bytes) -> Any:
             return pickle.loads(body)  # noqa: S301 - from a worker of ours
         pickled, text = pickle.loads(body)  # noqa: S301
         failed: Exception = pickle.loads(pickled)  # noqa: S301
-    except Exception as error:  # constructors of foreign classes raise anything
+    except Exception as error:  # constructors of foreign classes may raise any exception
         kind = type(error).__name__
         message = f"the result of a task cannot be read back ({kind})"
         raise pickle.UnpicklingError(message) from error
@@ -96,7 +96,7 @@ class WorkerTraceback(Exception):  # noqa: N818 - a text to be shown, nothing th
 
 
 def _error(error: Exception, name: str) -> bytes:
-    """Return the outcome that stands for ``error``, with the lines it came through as text."""
+    """Return the outcome for ``error``, with its traceback as text."""
     from traceback import format_exception
 
     text = "".join(format_exception(error))

@@ -1,4 +1,4 @@
-"""Number of processors that this process may use, also in a container."""
+"""Number of processors that this process may use, even in a container."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _CGROUPS = "/sys/fs/cgroup"
 def default_jobs(*, process: str = "/proc/self/cgroup", root: str = _CGROUPS) -> int:
     """Return the processors this process may use, at least 1.
 
-    The least of those it is bound to and of the time its control groups (version 1 or 2, and all
-    groups around them) grant it, rounded up. The parameters are there for tests.
+    The minimum of its CPU affinity and of the CPU quotas of its control groups (version 1 or 2,
+    with all parent groups), rounded up. The parameters are for tests.
     """
     shares = [math.ceil(quota) for quota in _quotas(process, root)]
     return max(1, min([_bound_to(), *shares]))
@@ -22,7 +22,7 @@ def default_jobs(*, process: str = "/proc/self/cgroup", root: str = _CGROUPS) ->
 
 @cache
 def usable_cores() -> int:
-    """Return what `default_jobs` said when it was first asked in this process."""
+    """Return the first result of `default_jobs` in this process."""
     return default_jobs()
 
 
@@ -34,7 +34,7 @@ def _bound_to() -> int:
 
 
 def _quotas(process: str, root: str) -> Iterator[float]:
-    """Yield each limit in processors. A container sees its own group as the root of the tree."""
+    """Yield each limit in processors. In a container its own group is the root of the tree."""
     for line in _lines(process):
         _, controllers, group = [*line.split(":", 2), "", ""][:3]
         if not controllers:

@@ -1,8 +1,8 @@
-"""Ends the process when one picture takes too long, whatever it hangs in.
+"""Ends the process if one picture takes too long, even in native code.
 
 A library that hangs in C and holds the interpreter lock runs no Python code any more: no signal
-handler, no other thread. What is left is the timer of `faulthandler`, a thread of C that needs no
-lock; there is one for the whole process, so it is always set to the deadline that comes first.
+handler, no other thread. The timer of `faulthandler` is a native thread that needs no lock. There
+is one per process, so it is set to the earliest deadline.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from time import monotonic
 from typing import Self
 
 TIMEOUT_EXIT = 1
-"""Exit code of a process whose time was over: faulthandler leaves no choice.
+"""Exit code of a process that missed its deadline; faulthandler's is fixed.
 
-Many other failures give the same, so `report_to` a place is what tells them apart.
+Other failures have the same code, so `report_to` distinguishes them.
 """
 
 REPORT = b"Timeout "
@@ -25,7 +25,7 @@ _SHORTEST = 0.001
 
 
 class _Timer:
-    """The timer of this process. Whoever reads ``_ends`` or sets the timer holds the lock."""
+    """The timer of this process. The lock protects ``_ends`` and the timer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ _timer = _Timer()
 
 
 def report_to(descriptor: int) -> None:
-    """Write `REPORT` and where the process hangs to ``descriptor`` before a deadline ends it."""
+    """Write `REPORT` and a traceback to ``descriptor`` before a deadline ends the process."""
     _timer.report = descriptor
 
 
@@ -90,7 +90,7 @@ class RepeatedDeadline:
     Parameters
     ----------
     seconds
-        What one picture may take; None for no limit.
+        Time limit of one picture; None for no limit.
     """
 
     def __init__(self, seconds: float | None) -> None:

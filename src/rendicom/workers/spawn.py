@@ -27,7 +27,7 @@ def worker_command() -> list[str]:
     Raises
     ------
     FileNotFoundError
-        Python does not know its own executable.
+        The path of the Python executable is unknown.
     """
     if not sys.executable:
         raise FileNotFoundError(errno.ENOENT, "Python does not know where its interpreter is")
@@ -41,7 +41,7 @@ def spawn_options() -> dict[str, Any]:
         "stdin": subprocess.PIPE,
         "stdout": subprocess.PIPE,
         "env": WORKER_ENVIRONMENT | dict(os.environ),
-        # The terminal's Ctrl-C is for the parent to act upon.
+        # Ctrl-C in the terminal is handled by the parent.
         "start_new_session": os.name != "nt",
         "creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     }

@@ -31,7 +31,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _PATIENCE = 5.0
-"""Seconds a process may take to end when asked to."""
+"""Seconds for a process to end on request."""
 _TERM_SECONDS = 1.0
 _PAUSES = (0.1, 0.5, 2.0)
 """Seconds between attempts to start a process: memory or process slots may come free."""
@@ -40,14 +40,14 @@ _PAUSES = (0.1, 0.5, 2.0)
 class LocalExecutor(Executor):
     """Runs tasks in up to ``jobs`` processes, started on demand.
 
-    A process that dies fails the future of its task with `WorkerLostError`; all others go on. The
-    processes do not receive the terminal's Ctrl-C: the caller decides to `kill` them or to wait.
+    If a process dies, the future of its task fails with `WorkerLostError`; others continue. The
+    processes do not receive Ctrl-C of the terminal: the caller calls `kill` or waits.
     """
 
     def __init__(self, jobs: int) -> None:
         self.width = jobs
         self._pool = _ProcessPool(jobs)
-        # The threads hold the pool and not this object, so that it can go out of use.
+        # The threads reference the pool and not this object, so that it can be collected.
         weakref.finalize(self, self._pool.close)
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
@@ -57,7 +57,7 @@ class LocalExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Refuse new tasks; ``wait`` for the rest, less those not begun if they are cancelled."""
+        """Refuse new tasks; ``wait`` for the others, unless pending ones are cancelled."""
         self._pool.close(drop=cancel_futures)
         if wait:
             self._pool.join()
@@ -65,7 +65,7 @@ class LocalExecutor(Executor):
     def kill(self) -> None:
         """End all processes now. Tasks begun fail with `WorkerLostError`, others are cancelled.
 
-        They get a second to tidy up.
+        They get a second to clean up.
         """
         self._pool.kill()
 
@@ -145,7 +145,7 @@ class _ProcessPool:
         while (item := self._take()) is not None:
             if item.future.set_running_or_notify_cancel():
                 worker = self._run(item, worker)
-            # Nothing here may hold the task and its result while there is nothing to do.
+            # No reference to the last task and its result may be kept while waiting.
             del item
         if worker is not None:
             worker.close()
@@ -179,7 +179,7 @@ class _ProcessPool:
         Raises
         ------
         WorkerDiedError
-            None can be started: each task would fail the same way.
+            Processes cannot be started, so all tasks would fail.
         WorkerLostError
             The pool was killed meanwhile.
         """
@@ -209,10 +209,10 @@ class _ProcessPool:
 
 
 class _BlockingWorker:
-    """One process, seen from its thread in the parent; any thread may end it."""
+    """The parent's end of one process; any thread may end it."""
 
     def __init__(self) -> None:
-        # S603: Python itself, with arguments of ours.
+        # S603: Python itself, with fixed arguments.
         self._process = subprocess.Popen(worker_command(), **spawn_options())  # noqa: S603
         self._tasks = cast("IO[bytes]", self._process.stdin)
         self._answers = cast("IO[bytes]", self._process.stdout)
@@ -250,7 +250,7 @@ class _BlockingWorker:
 
     def close(self, *, patience: float = _PATIENCE) -> int:
         """Ask it to end by closing the pipe, wait for that, and return its exit code."""
-        # Closing flushes, to a process that may be gone.
+        # Closing flushes to a process that may have ended.
         with contextlib.suppress(OSError):
             self._tasks.close()
         code = self.end_by(monotonic() + patience)
@@ -258,7 +258,7 @@ class _BlockingWorker:
         return code
 
     def terminate(self) -> None:
-        """Send SIGTERM, which lets it tidy up; on Windows end it."""
+        """Send SIGTERM, so that it can clean up; on Windows end it."""
         self._process.terminate()
 
     def end_by(self, until: float) -> int:

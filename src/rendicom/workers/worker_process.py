@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 GREETING = b"\0rendicom worker\0\n"
-"""Follows whatever start-up files printed on the standard output."""
+"""Marks the end of output that start-up files printed on standard output."""
 
 _SECONDS_ALONE = 10.0
 _HEADER = 8
@@ -31,7 +31,7 @@ _TERMINATED = 128 + 15
 
 
 class _Parent:
-    """The parent process; ``process`` is its id, 0 on Windows, where it cannot be asked."""
+    """The parent process; ``process`` is its ID, 0 on Windows, where it is not available."""
 
     process = 0
     is_gone = False
@@ -46,7 +46,7 @@ def parent_is_gone() -> bool:
 
 
 def main() -> None:
-    """Work until the parent closes the pipe or is gone."""
+    """Work until the parent closes the pipe or ends."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -57,7 +57,7 @@ def main() -> None:
     _write(outgoing, GREETING)
     _serve(incoming, outgoing)
     sys.stderr.flush()
-    # An orderly shutdown of the interpreter takes longer than ten pictures.
+    # A regular shutdown of the interpreter takes longer than ten pictures.
     os._exit(0)
 
 
@@ -85,7 +85,7 @@ def _serve(incoming: int, outgoing: int) -> None:
     for task in _tasks(incoming):
         answer = perform(task)
         header = len(answer).to_bytes(_HEADER, "big")
-        # One piece wakes the reader once; to join long ones would take their memory again.
+        # One write wakes the reader once; joining long pieces would double their memory.
         pieces = (header + answer,) if len(answer) < _LONG else (header, answer)
         try:
             for piece in pieces:

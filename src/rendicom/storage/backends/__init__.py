@@ -1,1 +1,1 @@
-"""One kind of place per file; each defines ``BACKEND``, a `rendicom.storage.Store`."""
+"""One kind of storage per file; each defines ``BACKEND``, a `rendicom.storage.Store`."""

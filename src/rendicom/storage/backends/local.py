@@ -1,4 +1,4 @@
-"""Files of this machine, written whole or not at all."""
+"""Local files, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errn
 _NO_NAME = {errno.ENOENT, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ELOOP}
 """/proc or hard links are missing."""
 _without_nameless: set[int] = set()
-"""Devices where a file without a name cannot be made, or not get one."""
+"""Devices without support for unnamed files."""
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EROFS}
-"""The file system does not write folders on demand."""
+"""The file system cannot sync folders."""
 _durable_folders: set[str] = set()
 """Folders whose own names are on the disk."""
 _MOST_FOLDERS = 100_000
@@ -41,7 +41,7 @@ class _Local:
         self.path_of(location)
 
     def path_of(self, location: str) -> str:
-        """Return the path that a ``file://`` URI stands for, anything else as it is (RFC 8089)."""
+        """Return the path of a ``file://`` URI, other texts unchanged (RFC 8089)."""
         if location[:7].lower() != "file://":
             return location
         host, slash, _ = location[7:].partition("/")
@@ -99,8 +99,8 @@ class _Local:
         """Write a new file and give it the name: partial files are never visible.
 
         Missing folders are made. A replaced file keeps its permissions; pipes and devices are
-        written to as they are. What is durable is on the disk before it gets its name, and the
-        name is before the return.
+        written to directly. If durable, the data are on the disk before the file gets its name, and
+        the name before the return.
         """
         path = self.path_of(location)
         try:
@@ -133,7 +133,7 @@ def _files_below(folder: str, name: str) -> Iterator[tuple[str, os.DirEntry[str]
 
 
 def _sort_name(entry: os.DirEntry[str]) -> str:
-    # With the slash, folders lie among files as whole names do: "a-b" before "a/b".
+    # With the slash, folders sort among files like full names: "a-b" before "a/b".
     return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
 
 
@@ -185,7 +185,7 @@ def _write_new(place: str, folder: str, content: _Content, existing: Existing) -
 
 
 def _sync_name(folder: str) -> None:
-    """Put the names in a folder on the disk, and that of each folder above it once."""
+    """Sync the names in a folder, and once those of each folder above it."""
     path = os.path.abspath(folder or ".")
     _sync_folder(path)
     while path not in _durable_folders and (above := os.path.dirname(path)) != path:
@@ -201,7 +201,7 @@ def _sync_folder(folder: str) -> None:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except PermissionError:
-        return  # a folder above ours that we may only pass through
+        return  # a parent folder without permission to read
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -212,9 +212,9 @@ def _sync_folder(folder: str) -> None:
 
 
 def _write_nameless(place: str, folder: str, content: _Content) -> bool:
-    """Write to a file that gets its name when it is whole; a kill before that leaves nothing.
+    """Write to an unnamed file that gets its name when complete; a kill leaves no file.
 
-    False where the file system has no such files, or another process has taken the name meanwhile.
+    Return False if the file system lacks such files, or if another process has taken the name.
     """
     if not _NAMELESS or (device := _device_of(folder)) in _without_nameless:
         return False
@@ -234,7 +234,7 @@ def _write_nameless(place: str, folder: str, content: _Content) -> bool:
 
 def _name(descriptor: int, place: str, device: int) -> bool:
     try:
-        # Without a descriptor of a folder, needed or not, Python would link the link in /proc.
+        # Without a folder descriptor, Python would link the link in /proc itself.
         os.link(f"/proc/self/fd/{descriptor}", place, src_dir_fd=descriptor, follow_symlinks=True)
     except FileExistsError:
         return False
@@ -275,7 +275,7 @@ def _write_part(part: str, folder: str, content: _Content) -> None:
 
 
 def _fill(descriptor: int, content: _Content) -> None:
-    """Write all, and give the file the permissions of the one it replaces."""
+    """Write all data, and set the permissions of the replaced file."""
     _write_all(descriptor, content.data)
     if content.mode is not None and hasattr(os, "fchmod"):
         os.fchmod(descriptor, stat.S_IMODE(content.mode))
@@ -309,14 +309,14 @@ def _publish(part: str, place: str, existing: Existing) -> bool:
 
 
 def _left(place: str, existing: Existing) -> bool:
-    """Return False, or raise where nothing should have been there."""
+    """Return False, or raise an error if ``existing`` is ``fail``."""
     if existing == "fail":
         raise exists_error(place) from None
     return False
 
 
 def _rename_to_new(part: str, place: str) -> None:
-    """Give ``part`` its name unless the name is taken, also by another process just now."""
+    """Rename ``part`` unless the name is taken, without a race with other processes."""
     if os.name == "nt":
         os.rename(part, place)
         return
@@ -325,7 +325,7 @@ def _rename_to_new(part: str, place: str) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # No hard links here (FAT, some network folders): claim the name with an empty file.
+        # Without hard links (FAT, some network folders): claim the name with an empty file.
         os.close(os.open(place, _NEW_FILE, 0o666))
         os.replace(part, place)
 

@@ -1,4 +1,4 @@
-"""Bytes in this process's memory: gone with it, and seen by no other."""
+"""Bytes in the memory of this process, not visible to others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Object stores: S3 and what speaks like it, Google Cloud Storage, Azure Blob Storage.
+"""Object stores: S3 and compatible ones, Google Cloud Storage, Azure Blob Storage.
 
 Keys, regions and endpoints come from the environment variables that the stores' own tools read
 (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ``GOOGLE_APPLICATION_CREDENTIALS``,
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 _WHOLE = 8 << 20
-"""An object of up to so many bytes comes in one answer."""
+"""Size in bytes up to which an object is fetched in one request."""
 _START = 1 << 20
-"""So much is kept of the beginning of a larger one."""
+"""Bytes kept of the beginning of a larger object."""
 _IN_PARTS = 64 << 20
 """Larger objects are sent in parts."""
 _LISTED = 1000
@@ -39,7 +39,7 @@ _RETRIES = 4
 
 _STATUS = re.compile(r"status(?: code)?:? (\d{3})")
 _KEYLESS = (
-    # Where the machines of a cloud get theirs.
+    # Metadata services of clouds, which provide credentials.
     "/latest/api/token",
     "/latest/meta-data/",
     "/computeMetadata/",
@@ -58,7 +58,7 @@ _REASONS = {
 _NO_KEYS = "no keys for the object store are known"
 _WHERE_KEYS = "keys, account, region and endpoint come from environment variables"
 _without_conditions: set[str] = set()
-"""Buckets whose store has no conditional writes."""
+"""Buckets in stores without conditional writes."""
 
 
 class _Place(NamedTuple):
@@ -151,7 +151,7 @@ class _Objects:
     def write(
         self, location: str, data: bytes, *, existing: Existing, is_durable: bool = False
     ) -> bool:
-        del is_durable  # an object store answers once it is
+        del is_durable  # an object store responds when an object is complete
         place = self._place(location)
         try:
             if existing == "overwrite":
@@ -180,7 +180,7 @@ class _Objects:
             raise UnwritableOutputError(f"cannot remove {location}: {reason}", hint=hint) from None
 
     def _is_object(self, place: _Place, path: str) -> bool:
-        """Tell an empty object from the mark of a folder, whose key ends in a slash."""
+        """Tell an object from the mark of a folder, whose key ends in a slash."""
         return self._meta(place._replace(key=path)) is not None
 
     def _meta(self, place: _Place) -> Any:
@@ -193,7 +193,7 @@ class _Objects:
                 return None
 
     def _place(self, location: str) -> _Place:
-        """Return where a location is; one client a bucket and process."""
+        """Return client, bucket and key of a location; one client per bucket and process."""
         scheme, _, rest = location.partition("://")
         bucket, _, key = rest.partition("/")
         root = f"{scheme}://{bucket}"
@@ -244,7 +244,7 @@ def _connected(scheme: str, bucket: str) -> Any:
 
 
 def _is_plain_http(scheme: str) -> bool:
-    """Tell whether the person has named an endpoint without TLS, and so wants it."""
+    """Tell whether the user has configured an endpoint without TLS."""
     names = (
         ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
         if scheme == "s3"
@@ -254,7 +254,7 @@ def _is_plain_http(scheme: str) -> bool:
 
 
 def _beginning(answer: Any) -> bytes:
-    """Return the first bytes of an answer and give up the rest of it."""
+    """Return the first bytes of a response and discard the rest."""
     parts: list[bytes] = []
     length = 0
     for part in answer.stream(min_chunk_size=_START):
@@ -282,7 +282,7 @@ def _put(place: _Place, data: bytes) -> None:
 
 
 def _put_new(place: _Place, data: bytes) -> bool:
-    """Write unless something is there, also since a moment ago; tell whether it was written."""
+    """Write unless the object exists, without a race; tell whether it was written."""
     import obstore
     from obstore.exceptions import AlreadyExistsError, NotSupportedError
 
@@ -348,7 +348,7 @@ def _reading() -> Iterator[None]:
 
 
 def _status(error: Exception) -> str:
-    """Return the HTTP status that a failure ended with, empty without one."""
+    """Return the HTTP status of a failure, empty without one."""
     found = _STATUS.search(str(error))
     return "" if found is None else found[1]
 
