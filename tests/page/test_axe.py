@@ -56,6 +56,12 @@ def test_list_and_help_have_no_serious_finding(looked: Any, served: Served, axe:
     assert _findings(looked, axe) == []
 
 
+def test_the_landing_page_has_no_finding(looked: Any, served: Served, axe: str) -> None:
+    looked.goto(f"{served.url}dicomweb/")
+    looked.get_by_role("heading", name="DICOMweb services").wait_for()
+    assert _findings(looked, axe) == []
+
+
 def test_the_viewer_and_its_panels_have_no_serious_finding(
     looked: Any, served: Served, axe: str
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pagescreen import Served, check, watched
+from pagescreen import AXIAL, FILM, Served, check, watched
 from pagestudies import write_film, write_thorax
 
 
@@ -65,6 +65,18 @@ def test_back_leads_to_the_row_one_came_from(screen: Any) -> None:
     screen.go_back()
     screen.locator(".studies").wait_for()
     assert screen.evaluate("() => document.activeElement.textContent") == "Harvey, William"
+
+
+def test_a_series_is_called_by_its_description_or_else_its_modality(
+    screen: Any, served: Served
+) -> None:
+    titles = screen.locator("#rail .title")
+    screen.goto(served.url + AXIAL)
+    screen.locator("#rail a").first.wait_for()
+    assert titles.first.inner_text() == "Axial"
+    screen.goto(served.url + FILM)
+    screen.get_by_role("link", name="US").wait_for()
+    assert titles.first.inner_text() == "US"
 
 
 def test_an_empty_server_says_so_and_fills_by_itself(browser: Any, empty: Served) -> None:

@@ -22,6 +22,7 @@ _PAGE = """<!DOCTYPE html>
 <title>Rendicom: DICOMweb services</title>
 <link rel="icon" href="{root}/static/icon.svg" type="image/svg+xml">
 <style>
+html {{ background: Canvas; color: CanvasText }}
 body {{ max-width: 40em; margin: 12vh auto; padding: 0 1.5em }}
 body {{ font: 16px/1.6 system-ui, sans-serif }}
 code {{ overflow-wrap: anywhere }}

@@ -44,9 +44,10 @@ function seriesElement(study, model) {
   const series = text(model, "0020000E");
   const modality = text(model, "00080060");
   const images = number(model, "00201209");
-  const title = text(model, "0008103E") || "Without description";
+  const described = text(model, "0008103E");
+  const title = described || modality || "Without description";
   const order = text(model, "00200011");
-  const facts = [modality, order && `no. ${order}`].filter(Boolean).join(" · ");
+  const facts = [described && modality, order && `no. ${order}`].filter(Boolean).join(" · ");
   return h("li", {}, h(
     "a",
     { href: formatRoute({ study, series }), "data-series": series },
