@@ -33,6 +33,9 @@ _IDENTIFICATION, _SEGMENT = 0x0062000A, 0x0062000B
 _SEGMENTS, _NUMBER, _LABEL = 0x00620002, 0x00620004, 0x00620005
 _DERIVATION, _SOURCE_IMAGES = 0x00089124, 0x00082112
 _REFERENCED_SERIES, _REFERENCED_INSTANCES = 0x00081115, 0x0008114A
+_SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
+_FEW = 3
+"""Images whose frames are looked for by their UIDs."""
 _SAME_PLACE = 0.1
 """Tolerances for equal planes: millimeters, and fractions of a pixel."""
 
@@ -52,9 +55,11 @@ class SegmentationLayer:
     def __init__(self, instance: Instance, name: str) -> None:
         self.name, self.instance = name, instance.sop_instance
         self._opened = instance
+        self._attributes = instance.header.attributes
         self._description = instance.description
         if self._description.samples_per_pixel != 1:
             raise CorruptDataError("the pixels of the segmentation are colors")
+        self._asked: set[str] = set()
         self._display = instance.display_attributes(1)
         self._is_labelmap = self._description.segmentation_type == "LABELMAP"
         self._frames = KeptFrames(instance)
@@ -78,20 +83,29 @@ class SegmentationLayer:
 
     @cached_property
     def _segment_frames(self) -> tuple[_SegmentFrame, ...]:
-        attributes = self._opened.header.attributes
-        found = []
-        for number in range(1, self._description.number_of_frames + 1):
-            groups = FrameGroups(attributes, number)
-            segment = groups.macro(_IDENTIFICATION, _SEGMENT).integer(_SEGMENT, 1) or 1
-            derivation = groups.macro(_DERIVATION, _SOURCE_IMAGES)
-            references = references_in(derivation.items(_SOURCE_IMAGES))
-            is_own = derivation is not groups.top
-            found.append(
-                _SegmentFrame(
-                    number, 0 if self._is_labelmap else segment, references if is_own else ()
-                )
-            )
-        return tuple(found)
+        return tuple(map(self._segment_frame, range(1, self._description.number_of_frames + 1)))
+
+    def _segment_frame(self, number: int) -> _SegmentFrame:
+        groups = FrameGroups(self._attributes, number)
+        segment = groups.macro(_IDENTIFICATION, _SEGMENT).integer(_SEGMENT, 1) or 1
+        derivation = groups.macro(_DERIVATION, _SOURCE_IMAGES)
+        is_own = derivation is not groups.top
+        references = references_in(derivation.items(_SOURCE_IMAGES)) if is_own else ()
+        return _SegmentFrame(number, 0 if self._is_labelmap else segment, references)
+
+    def _frames_of(self, instance: str) -> Iterable[_SegmentFrame]:
+        """Return the frames that refer to an image."""
+        self._asked.add(instance)
+        shared = self._attributes.items(_SHARED_GROUPS)[:1]
+        is_shared = any(_DERIVATION in group for group in shared)
+        if is_shared or "_segment_frames" in self.__dict__ or len(self._asked) > _FEW:
+            return self._by_instance.get(instance, ())
+        # For a few images, to look for their UIDs is far quicker than to read about all frames.
+        uid = instance.encode("latin-1", "replace")
+        numbers = self._attributes.numbers_containing(_PER_FRAME_GROUPS, uid) if uid else []
+        count = self._description.number_of_frames
+        every = [self._segment_frame(each + 1) for each in numbers if each < count]
+        return [each for each in every if any(r.instance == instance for r in each.references)]
 
     @cached_property
     def _by_instance(self) -> Mapping[str, tuple[_SegmentFrame, ...]]:
@@ -104,7 +118,7 @@ class SegmentationLayer:
     @cached_property
     def _mentioned(self) -> frozenset[str]:
         """Return the images that the top level of the object refers to."""
-        attributes = self._opened.header.attributes
+        attributes = self._attributes
         items = [
             item
             for series in attributes.items(_REFERENCED_SERIES)
@@ -125,7 +139,7 @@ class SegmentationLayer:
         """
         if (self._description.rows, self._description.columns) != base.shape:
             return {}
-        candidates = self._by_instance.get(base.instance, ())
+        candidates = self._frames_of(base.instance)
         is_single = base.number_of_frames == 1 and base.plane is None
         if not candidates and is_single and self._mentioned == {base.instance}:
             candidates = self._segment_frames
@@ -246,7 +260,7 @@ class SegmentationLayer:
 
     @cached_property
     def _names(self) -> dict[int, str]:
-        attributes = self._opened.header.attributes
+        attributes = self._attributes
         return {
             item.integer(_NUMBER, 0) or 0: item.text(_LABEL) for item in attributes.items(_SEGMENTS)
         }
@@ -286,6 +300,8 @@ class SegmentationLayer:
 
     def _has_wanted(self, masks: Mapping[int, NDArray[Any]], options: LayerOptions) -> bool:
         """Tell whether a segment was requested."""
+        if options.items is None:
+            return True
         numbers = {*self._names, *masks, *(frame.segment for frame in self._segment_frames)}
         return any(is_wanted(number, self._names.get(number, ""), options) for number in numbers)
 

@@ -15,12 +15,13 @@ from rendicom.rendering.polygons import distinct, polygon_mask, thinned
 from rendicom.values import DrawnItem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from rendicom.composition.base import BaseFrame, Piece
     from rendicom.composition.geometry import Plane
     from rendicom.composition.layer_options import LayerOptions
-    from rendicom.composition.references import ImageReference
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
 
@@ -31,12 +32,24 @@ _FRAMES_OF_REFERENCE, _STUDIES, _SERIES = 0x30060010, 0x30060012, 0x30060014
 _MOST_POINTS = 4_000_000
 _MOST_DRAWN = 1 << 16
 _SAME = 1e-3
+_TEXT = 1 << 18
+"""Bytes of numbers that are converted at a time."""
+_FEW = 3
+"""Images whose contours are looked for by their UIDs."""
+_INSTANCE_TAG = b"\x08\x00\x55\x11"
+"""Referenced SOP Instance UID, as little endian data sets have it."""
 
 
 class _Contour(NamedTuple):
     kind: str
     points: NDArray[np.float64]
-    references: tuple[ImageReference, ...]
+
+
+class _Starts(NamedTuple):
+    """The first points of the contours of a region, and which of them refer to no image."""
+
+    points: NDArray[np.float64]
+    are_free: NDArray[np.bool_]
 
 
 class _Roi(NamedTuple):
@@ -44,7 +57,8 @@ class _Roi(NamedTuple):
     name: str
     colour: tuple[int, int, int] | None
     frame_of_reference: str
-    contours: tuple[_Contour, ...]
+    item: Attributes
+    """Of ROI Contour Sequence; its contours may be many, and are read when they are drawn."""
 
 
 class StructureSetLayer:
@@ -55,15 +69,16 @@ class StructureSetLayer:
     def __init__(self, instance: Instance, name: str) -> None:
         self.name, self.instance = name, instance.sop_instance
         self._attributes = instance.header.attributes
-        self._notes: list[str] = []
+        self._starts: dict[int, _Starts] = {}
+        self._asked: set[str] = set()
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the contours on ``base``, in ascending order of the regions' numbers."""
         wanted = [roi for roi in self._rois if is_wanted(roi.number, roi.name, options)]
         if not wanted and self._rois:
             return Contribution(warning="none of its regions is requested")
-        if not any(roi.contours for roi in wanted):
-            return Contribution(warning=next(iter(self._notes), "it has no contours"))
+        if not any(roi.item.items(_CONTOURS) for roi in wanted):
+            return Contribution(warning="it has no contours")
         if base.plane is None:
             return Contribution(warning=base.problem or "the image does not say where it lies")
         foreign = {base.plane.frame_of_reference, ""}
@@ -71,13 +86,14 @@ class StructureSetLayer:
         if base.plane.frame_of_reference and not near and not self.refers_to(base.instance):
             return Contribution(warning="it is in another frame of reference than the image")
         pieces: list[Piece] = []
-        items, drawn, notes = [], 0, self._notes[:1]
+        notes: list[str] = []
+        items, drawn = [], 0
         for roi in near or wanted:
-            found = self._of_roi(roi, base, base.plane)
+            found = self._of_roi(roi, base, base.plane, notes)
             if not found:
                 continue
             if drawn > _MOST_DRAWN:
-                notes = [*notes, "there are too many points: the last regions are not drawn"]
+                notes.append("there are too many points: the last regions are not drawn")
                 break
             colour = roi.colour or self._default_colour(roi.number)
             drawn += sum(len(points) for _, points in found)
@@ -86,20 +102,33 @@ class StructureSetLayer:
         legend = tuple(
             LegendRow(as_share(each.colour), f"{each.number} {each.name}") for each in items
         )
-        return Contribution(tuple(pieces), tuple(items), legend, next(iter(notes), ""))
+        return Contribution(tuple(pieces), tuple(items), legend, notes[0] if notes else "")
 
     def refers_to(self, instance: str) -> bool:
         """Tell whether the object refers to an image."""
-        return instance in self.references
+        return instance in self._listed or any(
+            reference.instance == instance
+            for roi in self._rois
+            for item in self._contours_with(roi, instance)
+            for reference in references_in(item.items(_IMAGES))
+        )
 
     @property
     def numbers(self) -> frozenset[int]:
         """Return the regions that have contours."""
-        return frozenset(roi.number for roi in self._rois if roi.contours)
+        return frozenset(roi.number for roi in self._rois if roi.item.items(_CONTOURS))
 
     @cached_property
     def references(self) -> dict[str, None]:
         """Return the images referred to, in the order of the object."""
+        found = dict(self._listed)
+        for index in self._by_instance.values():
+            found |= dict.fromkeys(index)
+        return found
+
+    @cached_property
+    def _listed(self) -> dict[str, None]:
+        """Return the images of the frames of reference."""
         found: dict[str, None] = {}
         for frame in self._attributes.items(_FRAMES_OF_REFERENCE):
             for study in frame.items(_STUDIES):
@@ -107,9 +136,6 @@ class StructureSetLayer:
                     found |= dict.fromkeys(
                         each.instance for each in references_in(series.items(_IMAGES))
                     )
-        for roi in self._rois:
-            for contour in roi.contours:
-                found |= dict.fromkeys(each.instance for each in contour.references)
         return found
 
     # --- reading the file ---------------------------------------------------------------------
@@ -119,21 +145,11 @@ class StructureSetLayer:
         described = {
             item.integer(_ROI_NUMBER, 0) or 0: item for item in self._attributes.items(_ROIS)
         }
-        found, left = [], _MOST_POINTS
+        found = []
         for item in self._attributes.items(_ROI_CONTOURS):
             number = item.integer(_OF_ROI, 0) or 0
             about = described.get(number)
             colour = item.integers(_COLOUR)
-            contours = []
-            for each in item.items(_CONTOURS):
-                contour = self._contour(each)
-                if contour is None:
-                    continue
-                left -= len(contour.points)
-                if left < 0:
-                    self._notes.append(f"it has more than {_MOST_POINTS} points: not all are drawn")
-                    break
-                contours.append(contour)
             red, green, blue = colour if len(colour) == 3 else (0, 0, 0)
             is_colour = len(colour) == 3 and all(0 <= part <= 255 for part in colour)
             found.append(
@@ -142,24 +158,10 @@ class StructureSetLayer:
                     about.text(_ROI_NAME) if about is not None else "",
                     (red, green, blue) if is_colour else None,
                     about.text(_ROI_FRAME) if about is not None else "",
-                    tuple(contours),
+                    item,
                 )
             )
         return tuple(sorted(found, key=lambda roi: roi.number))
-
-    def _contour(self, item: Attributes) -> _Contour | None:
-        raw = item.raw(_DATA).replace(b"\0", b" ").strip()
-        try:
-            numbers = np.array(raw.split(b"\\") if raw else [], np.bytes_).astype(np.float64)
-        except ValueError:
-            numbers = np.array([np.nan])
-        if not numbers.size:
-            return None
-        if numbers.size % 3 or not np.all(np.abs(numbers) < 1e6):
-            self._notes.append("a contour is damaged")
-            return None
-        references = references_in(item.items(_IMAGES)) if _IMAGES in item else ()
-        return _Contour(item.text(_TYPE).upper(), numbers.reshape(-1, 3), references)
 
     @cached_property
     def _default_colours(self) -> NDArray[np.uint8]:
@@ -175,37 +177,67 @@ class StructureSetLayer:
     # --- which contours are on an image -------------------------------------------------------
 
     def _of_roi(
-        self, roi: _Roi, base: BaseFrame, plane: Plane
+        self, roi: _Roi, base: BaseFrame, plane: Plane, notes: list[str]
     ) -> list[tuple[_Contour, NDArray[np.float64]]]:
         """Return the contours of a region on ``base``, with their points in its pixels."""
         named = [
-            contour
-            for contour in roi.contours
-            if any(each.includes(base.instance, base.frame) for each in contour.references)
+            item
+            for item in self._contours_with(roi, base.instance)
+            if any(
+                each.includes(base.instance, base.frame)
+                for each in references_in(item.items(_IMAGES))
+            )
         ]
-        placed = [(contour, plane.to_pixels(contour.points)) for contour in named]
-        if not named:
-            is_known = self.refers_to(base.instance)
-            others = [each for each in roi.contours if not (is_known and each.references)]
-            placed = self._nearest(others, plane, is_listed=is_known)
+        if named:
+            placed = [(each, plane.to_pixels(each.points)) for each in _read(named, notes)]
+        else:
+            placed = self._nearest(roi, plane, self.refers_to(base.instance), notes)
         return [(contour, points[:, :2]) for contour, points in placed]
 
+    def _contours_with(self, roi: _Roi, instance: str) -> Iterator[Attributes]:
+        """Yield the contours of a region that may refer to an image."""
+        self._asked.add(instance)
+        if "_by_instance" in self.__dict__ or len(self._asked) > _FEW:
+            numbers = self._by_instance[id(roi.item)].get(instance, [])
+        else:
+            # For a few images, to look for their UIDs is far quicker than to read all contours.
+            uid = instance.encode("latin-1", "replace")
+            numbers = roi.item.numbers_containing(_CONTOURS, uid) if uid else []
+        yield from roi.item.passing_items(_CONTOURS, numbers)
+
+    @cached_property
+    def _by_instance(self) -> dict[int, dict[str, list[int]]]:
+        """Return the numbers of the contours that refer to each image, for each region."""
+        found: dict[int, dict[str, list[int]]] = {}
+        for roi in self._rois:
+            index: dict[str, list[int]] = found.setdefault(id(roi.item), {})
+            for number, item in enumerate(roi.item.passing_items(_CONTOURS)):
+                for uid in {each.instance for each in references_in(item.items(_IMAGES))}:
+                    index.setdefault(uid, []).append(number)
+        return found
+
     def _nearest(
-        self, contours: list[_Contour], plane: Plane, *, is_listed: bool
+        self, roi: _Roi, plane: Plane, is_known: bool, notes: list[str]
     ) -> list[tuple[_Contour, NDArray[np.float64]]]:
         """Return the contours in the nearest plane, if it belongs to the same slice.
 
-        An image that the object lists may have none, between others that have.
+        An image that the object refers to (``is_known``) may have none, between others that have:
+        contours that refer to others do not count for it.
         """
+        if is_known and _has_references_only(roi):
+            return []
         spacing = self._spacing(plane) or plane.slice_spacing or 2 * _SAME
-        if is_listed:
+        if is_known:
             spacing = min(spacing, plane.slice_spacing or spacing)
         reach = spacing / 2 + _SAME
+        starts = self._starts_of(roi)
+        # Of a damaged one, which begins at nan, it is not known; it is read and reported.
+        may_be = ~(np.abs(starts.points @ plane.normal - plane.distance) > reach)
+        if is_known:
+            may_be &= starts.are_free
+        items = roi.item.passing_items(_CONTOURS, np.flatnonzero(may_be).tolist())
         near = []
-        for contour in contours:
-            normal = plane.normal
-            if abs(float(np.dot(normal, contour.points[0])) - plane.distance) > reach:
-                continue
+        for contour in _read(items, notes):
             points = plane.to_pixels(contour.points)
             if np.abs(points[:, 2]).max() <= reach and np.ptp(points[:, 2]) <= 2 * reach / 10:
                 near.append((contour, points))
@@ -214,13 +246,27 @@ class StructureSetLayer:
         best = min((abs(float(points[0, 2])), float(points[0, 2])) for _, points in near)[1]
         return [each for each in near if abs(float(each[1][0, 2]) - best) < reach / 10]
 
+    def _starts_of(self, roi: _Roi) -> _Starts:
+        """Return where the contours of a region begin: nan for a damaged one."""
+        key = id(roi.item)
+        if key not in self._starts:
+            points, are_free = [], []
+            for item in roi.item.passing_items(_CONTOURS):
+                numbers = _numbers(b"\\".join(item.raw(_DATA).split(b"\\", 3)[:3]))
+                points.append(numbers if numbers.size == 3 else np.full(3, np.nan))
+                are_free.append(not (_IMAGES in item and references_in(item.items(_IMAGES))))
+            self._starts[key] = _Starts(
+                np.array(points, np.float64).reshape(-1, 3), np.array(are_free, np.bool_)
+            )
+        return self._starts[key]
+
     def _spacing(self, plane: Plane) -> float | None:
-        """Return the smallest distance between planes of contours along the normal of the image."""
+        """Return the least distance of two contours' planes along the normal of the image."""
         key = tuple(np.round(plane.normal, 6))
         if key not in self._spacings:
-            places = np.unique(
-                np.round([plane.normal @ c.points[0] for r in self._rois for c in r.contours], 2)
-            )
+            starts = [self._starts_of(roi).points @ plane.normal for roi in self._rois]
+            places = np.concatenate(starts)
+            places = np.unique(np.round(places[np.isfinite(places)], 2))
             gaps = np.diff(places)
             gaps = gaps[gaps > 10 * _SAME]
             self._spacings[key] = float(gaps.min()) if gaps.size else None
@@ -229,6 +275,45 @@ class StructureSetLayer:
     @cached_property
     def _spacings(self) -> dict[tuple[float, ...], float | None]:
         return {}
+
+
+def _has_references_only(roi: _Roi) -> bool:
+    """Tell whether all contours of a region have a reference to an image; False if in doubt."""
+    count = len(roi.item.items(_CONTOURS))
+    return len(roi.item.numbers_containing(_CONTOURS, _INSTANCE_TAG)) == count
+
+
+def _read(items: Iterable[Attributes], notes: list[str]) -> list[_Contour]:
+    """Return the contours of one image in items; ``notes`` gets what is not drawn."""
+    found, left = [], _MOST_POINTS
+    for item in items:
+        points = _numbers(item.raw(_DATA))
+        if not points.size:
+            continue
+        if points.size % 3 or not np.all(np.abs(points) < 1e6):
+            notes.append("a contour is damaged")
+            continue
+        left -= points.size // 3
+        if left < 0:
+            notes.append(f"it has more than {_MOST_POINTS} points: not all are drawn")
+            break
+        found.append(_Contour(item.text(_TYPE).upper(), points.reshape(-1, 3)))
+    return found
+
+
+def _numbers(raw: bytes) -> NDArray[np.float64]:
+    """Return numbers in text, some ten thousand at a time; nan where they are damaged."""
+    raw = raw.replace(b"\0", b" ").strip()
+    parts, start = [np.empty(0)], 0
+    try:
+        while raw and start <= len(raw):
+            stop = raw.find(b"\\", start + _TEXT)
+            stop = len(raw) if stop < 0 else stop
+            parts.append(np.fromiter(map(float, raw[start:stop].split(b"\\")), np.float64))
+            start = stop + 1
+    except ValueError:
+        return np.array([np.nan])
+    return np.concatenate(parts)
 
 
 def _drawn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
 from rendicom.coded_warnings import CodedWarning
@@ -111,6 +111,20 @@ class Attributes:
             found = () if length == 0 or items is None else _Items(items, self)
             self._sequences[tag] = found
         return found
+
+    def numbers_containing(self, tag: int, data: bytes) -> list[int]:
+        """Return the numbers from 0 of the items of a sequence in whose bytes ``data`` occurs."""
+        items = self.items(tag)
+        return items.containing(data) if isinstance(items, _Items) else []
+
+    def passing_items(self, tag: int, numbers: Iterable[int] | None = None) -> Iterator[Attributes]:
+        """Yield items of a sequence, which may be many; unlike those of `items` they are not kept.
+
+        ``numbers`` counts from 0; by default they are all.
+        """
+        items = self.items(tag)
+        if isinstance(items, _Items):
+            yield from map(items.parsed, range(len(items)) if numbers is None else numbers)
 
     def texts(self, tag: int) -> tuple[str, ...]:
         """Return the values of a text element, each stripped of padding; () when absent."""
@@ -273,10 +287,15 @@ class _Items(Sequence[Attributes]):
         place = index + len(self) if index < 0 else index
         found = self._parsed.get(place)
         if found is None:
-            found = self._parsed[place] = self._parse(place)
+            found = self._parsed[place] = self.parsed(place)
         return found
 
-    def _parse(self, place: int) -> Attributes:
+    def containing(self, data: bytes) -> list[int]:
+        """Return the numbers of the items in whose bytes ``data`` occurs."""
+        return self._items.containing(data)
+
+    def parsed(self, place: int) -> Attributes:
+        """Return an item, parsed anew."""
         walker, index = self._items.walker.index_item(self._items, place)
         return Attributes(walker, index, parent=self._parent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, overload
 
@@ -87,6 +88,26 @@ class LazyItems(Sequence[tuple[DataElement, ...]]):
             self._bounds = bounds
         return self._bounds
 
+    def containing(self, data: bytes) -> list[int]:
+        """Return the numbers of the items in whose bytes ``data`` occurs, in ascending order."""
+        bounds = self.bounds
+        starts = [start for start, _ in bounds]
+        source, found = self._place[1].source, list[int]()
+        position, end = (bounds[0][0], bounds[-1][1]) if bounds else (0, 0)
+        while position < end:
+            block = bytes(source.view(position, min(_BLOCK, end - position)))
+            place = 0
+            while (place := block.find(data, place)) >= 0:
+                number = bisect_right(starts, position + place) - 1
+                if position + place < bounds[number][1] and found[-1:] != [number]:
+                    found.append(number)
+                place = max(place + 1, bounds[number][1] - position)
+            if len(block) < len(data):
+                break
+            # It may lie across the border of two blocks.
+            position += len(block) - len(data) + 1
+        return found
+
     def place(self, number: int) -> tuple[ByteWindow, int, int, bool]:
         """Return a window for this thread, start and stop, and whether VRs are explicit."""
         start, stop = self.bounds[number]
@@ -106,6 +127,8 @@ class LazyItems(Sequence[tuple[DataElement, ...]]):
         self.bounds  # noqa: B018 - decides which walker reads
         return self.walker.read_item(self, index)
 
+
+_BLOCK = 1 << 20
 
 Index = dict[int, tuple[str, int, int, int, LazyItems | None]]
 """By tag: VR, start of the element, start of its value, length, and items."""

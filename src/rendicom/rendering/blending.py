@@ -60,18 +60,22 @@ def blend_shares(picture: NDArray[Any], shares: NDArray[np.float32], ink: NDArra
     if ink.ndim > 1:
         ink = ink[box]
     touched = shares > 0
-    is_sparse = np.count_nonzero(touched) * _FEW < touched.size
+    where: Any = ...
     # Lines and letters cover few pixels: only those are computed.
-    base = (picture[touched] if is_sparse else picture).astype(np.float32)
-    if is_sparse:
-        shares = shares[touched]
-        ink = ink[touched] if ink.ndim > 1 else ink
-    if picture.ndim == 3:
-        shares = shares[..., np.newaxis]
-    mixed = base + shares * (ink - base)
-    mixed += np.float32(0.5)
-    np.floor(mixed, out=mixed)
-    picture[touched if is_sparse else ...] = mixed.astype(picture.dtype)
+    if np.count_nonzero(touched) * _FEW < touched.size:
+        where = np.nonzero(touched)
+    shares = shares[where]
+    # One channel after the other: numpy is ten times slower with three values side by side.
+    parts = picture[..., np.newaxis] if picture.ndim == 2 else picture
+    for channel in range(parts.shape[2]):
+        part = parts[..., channel]
+        base = part[where].astype(np.float32)
+        own = ink[..., channel] if ink.size > 1 else ink
+        mixed = (own[where] if own.ndim > 1 else own) - base
+        mixed *= shares
+        mixed += base
+        mixed += np.float32(0.5)
+        part[where] = mixed.astype(picture.dtype)  # no value is negative
 
 
 def extent_of(touched: NDArray[np.bool_]) -> tuple[slice, slice] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +29,17 @@ def label_colours(
 
     0 is the background and black. A label without a color in ``given`` (8-bit sRGB) gets the
     first color of the fixed list that is not used by the file or a smaller label, so that all
-    labels differ.
+    labels differ. The table cannot be written to.
     """
-    count = 1 << min(bits, 16)
-    own = {label: colour for label, colour in given.items() if 0 < label < count}
+    return _table(frozenset(given.items()), min(bits, 16), bit_depth)
+
+
+@lru_cache(maxsize=8)
+def _table(
+    given: frozenset[tuple[int, tuple[int, int, int]]], bits: int, bit_depth: int
+) -> NDArray[Any]:
+    count = 1 << bits
+    own = {label: colour for label, colour in given if 0 < label < count}
     colours = _listed()
     if own:
         codes, order = _found_by_code()
@@ -45,7 +52,9 @@ def label_colours(
     entries[is_open] = colours[: np.count_nonzero(is_open)]
     for label, colour in own.items():
         entries[label] = colour
-    return entries if bit_depth == 8 else entries * np.uint16(257)
+    table = entries if bit_depth == 8 else entries * np.uint16(257)
+    table.setflags(write=False)
+    return table
 
 
 @cache

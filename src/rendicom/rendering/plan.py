@@ -333,6 +333,7 @@ def _labelled(image: PlanRequest) -> RenderPlan:
     )
     if options.padding and display.padding is not None:
         low, high = (int(min(max(end, -1), len(table))) for end in display.padding)
+        table = table.copy()  # it is shared
         table[max(low, 0) : high + 1] = 0
     table = _inverted(table, options)
     return RenderPlan(palette=ColourTable.of(table, 0, dtype), voi="none (segment colors)")

@@ -48,7 +48,8 @@ def draw_layers(samples: NDArray[Any], stack: LayerStack, placing: Placing) -> N
     """
     is_narrow = samples.dtype == np.uint8
     wide = samples.astype(np.uint16) * np.uint16(257) if is_narrow else samples
-    canvas = np.empty((*samples.shape[:2], 3), np.uint16)
+    # Each channel is contiguous, as they are computed one after the other.
+    canvas = np.empty((3, *samples.shape[:2]), np.uint16).transpose(1, 2, 0)
     canvas[...] = wide if samples.ndim == 3 else wide[..., np.newaxis]
     for piece in stack.pieces:
         if isinstance(piece, LayerMask):
@@ -65,13 +66,16 @@ def draw_layers(samples: NDArray[Any], stack: LayerStack, placing: Placing) -> N
             _draw_label(canvas, piece, placing)
     _draw_legend(canvas, stack.legend)
     if not is_narrow:
-        return canvas
+        return np.ascontiguousarray(canvas)
     # (v + 128) // 257 without a division; larger ones are 255 as well.
     np.minimum(canvas, 65535 - 128, out=canvas)
     canvas += 128
     canvas -= canvas >> 8
     canvas >>= 8
-    return canvas.astype(np.uint8)
+    result = np.empty(canvas.shape, np.uint8)
+    for channel in range(3):
+        result[..., channel] = canvas[..., channel]
+    return result
 
 
 def _placed(values: NDArray[Any], placing: Placing) -> NDArray[Any]:
