@@ -16,6 +16,7 @@ from rendicom.pixels.framesize import check_frame
 from rendicom.pixels.stored_frames import FrameBytes
 from rendicom.values import Frame, Reduction
 from rendicom.workers.cpu_count import usable_cores
+from rendicom.workers.freed_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from rendicom.pixels.codecs import Decoded, DecodeRequest
     from rendicom.values import PixelDescription
 
+_LARGE = 1 << 20
+"""Pixels of a frame from which freed memory is worth keeping for the next one."""
 _NOT_COMPRESSED = CodedWarning(
     "stream-differs", "the pixel data is not compressed, though the transfer syntax says so"
 )
@@ -77,6 +80,8 @@ def decode_frame(
         cell_bits=description.bits_allocated,
         max_pixels=max_pixels,
     )
+    if rows * columns >= _LARGE:
+        keep_freed_memory()
     if not stored.encapsulated:
         found = _native_frame(stored, description, strict=strict, keep_cells=keep_cells)
         is_told = is_native(description.transfer_syntax) or not is_decoded(
