@@ -228,6 +228,25 @@ def test_no_thread_is_started_for_one_plain_file(here, samples) -> None:
     assert (result.returncode, result.stdout) == (0, b"1\n")
 
 
+_COLLECTING = """
+import gc, sys
+from rendicom.cli.main import main
+before = gc.get_stats()
+status = main(sys.argv[1:])
+print(gc.get_stats() == before)
+garbage = [[] for _ in range(300_000)]
+print(gc.get_threshold()[0], gc.callbacks)
+sys.exit(status)
+"""
+
+
+def test_garbage_is_collected_after_the_imports_and_often_from_then_on(here, samples) -> None:
+    samples.gray("a.dcm")
+    command = [sys.executable, "-c", _COLLECTING, "convert", "a.dcm", "x.jpg"]
+    result = subprocess.run(command, capture_output=True, timeout=60)
+    assert (result.returncode, result.stdout.split()) == (0, [b"True", b"5000", b"[]"])
+
+
 def ending(before: str = "", after: str = "") -> tuple[int, list[str], bool]:
     """Return the status of a process, what it printed, and whether Python freed its modules."""
     script = f"import sys\n{before}\nfrom rendicom.cli.main import run\n{after}\nrun()"

@@ -28,6 +28,8 @@ _COMMANDS = (
 """Each is a module here that defines ``command``; only the one that runs is imported."""
 _ALLOCATIONS = 5_000
 """Threshold of the garbage collector."""
+_AT_THE_START = 200_000
+"""Threshold for the first time: more than the imports of any command."""
 _OUTPUT_FAILS = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EBADF)
 """Errors of standard output and standard error; files raise RendicomErrors."""
 
@@ -225,12 +227,18 @@ def _run(given: list[str]) -> int:
 
 
 def _spare_collections() -> None:
-    """Collect garbage less often.
+    """Collect garbage less often, and not before a command has been imported.
 
     Imports create many permanent objects. With the default threshold they are scanned a hundred
-    times at the start.
+    times.
     """
+    gc.set_threshold(_AT_THE_START)
+    gc.callbacks.append(_collect_more_often)
+
+
+def _collect_more_often(phase: str, info: dict[str, int]) -> None:  # noqa: ARG001
     gc.set_threshold(_ALLOCATIONS)
+    gc.callbacks.remove(_collect_more_often)
 
 
 def _open_missing_streams() -> None:
