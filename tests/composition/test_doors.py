@@ -287,3 +287,27 @@ def test_a_parametric_map_is_shown_by_its_palette(doors, oblique_study):
     share = 0.4 * (entry > 0)[..., None]
     expected = share * table[entry] + (1 - share) * oblique_study.gray(5)[..., None]
     np.testing.assert_allclose(window, expected, atol=1.6)
+
+
+@pytest.mark.parametrize(("centre", "width"), [(1.0, 2.0), (0.5, 1.0), (0.4, 0.3)])
+def test_fractional_values_have_the_whole_width_of_their_window(
+    doors, oblique_study, centre, width
+):
+    """LINEAR, the default of integers, would narrow it by 1."""
+    values = oblique_study.rng.uniform(0, 2, CT.shape).astype(np.float32)
+    mapping = hd.pm.RealWorldValueMapping(
+        lut_label="1", lut_explanation="x", unit=hd.sr.CodedConcept("1", "UCUM", "none"),
+        value_range=(0.0, 4.0), slope=1.0, intercept=0.0,
+    )  # fmt: skip
+    made = oblique_study.parametric(values, real_world_value_mappings=[mapping],
+                                    voi_lut_transformations=[window_of(centre, width)])  # fmt: skip
+    level = np.clip((values - centre) / width + 0.5, 0, 1) * 255
+    for number, frame in enumerate(made.PerFrameFunctionalGroupsSequence, 1):
+        place = [*map(float, frame.PlanePositionSequence[0].ImagePositionPatient), 1]
+        if round((np.linalg.inv(CT.affine) @ place)[0]) == 3:
+            alone, _ = doors.drawn(made, frame=number)
+    np.testing.assert_allclose(alone[..., 0], level[3], atol=0.51)
+    over, _ = doors.drawn(oblique_study.ct[3], made, layer_opacity=1)
+    clear = (np.abs(level[3] % 1 - 0.5) > 1e-3) & (level[3] >= 0.5)
+    colours = palette("hotiron")[np.floor(level[3][clear] + 0.5).astype(int)]
+    np.testing.assert_allclose(over[clear], colours, atol=1)

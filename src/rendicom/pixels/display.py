@@ -33,7 +33,6 @@ _LONGEST_PIXEL = 1e3
 _UNSIGNED = (0.0, float(0xFFFF))
 """Range of the output of a Modality LUT, for any sign of the pixels (PS3.3 C.11.1.1.1)."""
 _FUNCTIONS = {
-    "": "linear",
     "LINEAR": "linear",
     "LINEAR_EXACT": "linear-exact",
     "SIGMOID": "sigmoid",
@@ -91,7 +90,7 @@ def display_attributes(
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
         modality_lut=modality_lut,
-        windows=() if colour else windows_of(voi, notes),
+        windows=() if colour else windows_of(voi, notes, is_float=description.is_float),
         voi_luts=() if colour else _voi_luts(voi, extent, notes),
         padding=None if colour else _padding(top, description, notes),
         presentation_lut_shape=top.text(0x20500020),
@@ -135,20 +134,27 @@ def _modality_lut(
     return None
 
 
-def windows_of(voi: Attributes, notes: list[CodedWarning]) -> tuple[Window, ...]:
-    """Return the windows of a data set or item (PS3.3 C.11.2.1.2)."""
+def windows_of(
+    voi: Attributes, notes: list[CodedWarning], *, is_float: bool = False
+) -> tuple[Window, ...]:
+    """Return the windows of a data set or item (PS3.3 C.11.2.1.2).
+
+    The steps of 1 that LINEAR takes off the width are those of integers: floating point pixels
+    without a function have LINEAR_EXACT.
+    """
     if _WINDOW_CENTER not in voi:
         return ()
     centers, widths = voi.numbers(_WINDOW_CENTER), voi.numbers(0x00281051)
     explanations = voi.texts(0x00281055)
     name = voi.text(0x00281056).upper()
-    if name not in _FUNCTIONS:
+    if name and name not in _FUNCTIONS:
         notes.append(
             CodedWarning(
                 "window-replaced", "the VOI LUT Function is unknown and taken to be LINEAR"
             )
         )
-    function = cast("VoiFunction", _FUNCTIONS.get(name, "linear"))
+    default = "linear-exact" if is_float and not name else "linear"
+    function = cast("VoiFunction", _FUNCTIONS.get(name, default))
     return tuple(
         Window.stated(
             center, width, function, explanations[index] if index < len(explanations) else ""
