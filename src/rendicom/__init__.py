@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rendicom.client.connecting import connect
     from rendicom.client.folder_archive import open_folder
     from rendicom.coded_warnings import CodedWarning
-    from rendicom.composition.opening import compose, open_instance, open_layers
+    from rendicom.composition.layer_opening import compose, open_instance, open_layers
     from rendicom.engine import Instance, PictureRequest, open_presentation, render
     from rendicom.engine.rendered_image import RenderedImage
     from rendicom.errors import (
@@ -43,7 +43,7 @@ _ROOMS = {
     "client.connecting": ("connect",),
     "client.folder_archive": ("open_folder",),
     "coded_warnings": ("CodedWarning",),
-    "composition.opening": ("compose", "open_instance", "open_layers"),
+    "composition.layer_opening": ("compose", "open_instance", "open_layers"),
     "engine": ("Instance", "PictureRequest", "open_presentation", "render"),
     "engine.rendered_image": ("RenderedImage",),
     "errors": (

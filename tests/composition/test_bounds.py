@@ -9,7 +9,7 @@ import pytest
 
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, as_bytes, dataset, segmentation, series
-from rendicom.composition.opening import open_located
+from rendicom.composition.layer_opening import open_located
 from rendicom.engine import Instance
 from rendicom.rendering.polygons import thinned
 

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 import rendicom
 from rendicom.batch.identity import patient_fields
-from rendicom.dicomweb.objects import frame_bytes, metadata
+from rendicom.dicomweb.retrieval import frame_bytes, metadata
 from rendicom.documents.dataset_reader import open_document
 from rendicom.engine import open_instance
 from rendicom.errors import CorruptDataError, RendicomError

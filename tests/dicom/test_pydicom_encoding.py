@@ -14,7 +14,7 @@ from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.header import header_of_dataset, read_header
 from rendicom.dicom.picture_tags import WANTED
 from rendicom.dicomweb.jsonmodel import to_json_model
-from rendicom.dicomweb.objects import metadata
+from rendicom.dicomweb.retrieval import metadata
 from rendicom.errors import RendicomError
 from rendicom.testing import BIG_ENDIAN, EXPLICIT, IMPLICIT, element, image, sequence
 

@@ -21,7 +21,7 @@ from pydicom.encaps import generate_frames
 
 from rendicom.dicomweb.bulkvalues import Bulk
 from rendicom.dicomweb.composing import Composed, compose, compose_all
-from rendicom.dicomweb.objects import instance_bytes, read_pieces
+from rendicom.dicomweb.retrieval import instance_bytes, read_pieces
 from rendicom.errors import (
     BadRequestError,
     CorruptDataError,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rendicom.dicomweb.rendered import (
+from rendicom.dicomweb.rendered_parameters import (
     RenderedQuery,
     check_media_type,
     parse_rendered,

@@ -10,7 +10,7 @@ import pytest
 
 from rendicom.batch.worker import unexpected
 from rendicom.cli import main as cli
-from rendicom.dicomweb.objects import frame_bytes
+from rendicom.dicomweb.retrieval import frame_bytes
 from rendicom.engine import open_instance, render
 from rendicom.errors import LimitExceededError
 from rendicom.testing import image

@@ -22,7 +22,7 @@ from seeds import document_seeds, image_seeds, state_seeds
 from rendicom.dicomweb.composing import Bulk, compose_all
 from rendicom.dicomweb.jsonmodel import to_json_model
 from rendicom.dicomweb.jsonreader import read_model
-from rendicom.dicomweb.objects import (
+from rendicom.dicomweb.retrieval import (
     bulk_data,
     frame_bytes,
     instance_bytes,

@@ -15,7 +15,7 @@ from rendicom.dicomweb.mediatypes import Offer, choose, choose_charset, choose_r
 from rendicom.dicomweb.message_parts import Limits
 from rendicom.dicomweb.multipart import MultipartReader, read_multipart
 from rendicom.dicomweb.query import parse_query
-from rendicom.dicomweb.rendered import check_media_type, parse_rendered
+from rendicom.dicomweb.rendered_parameters import check_media_type, parse_rendered
 from rendicom.dicomweb.resources import check_uid, parse_frames
 from rendicom.dicomweb.wadouri import parse_wado_uri
 from rendicom.errors import RendicomError

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rendicom.dicomweb.objects import bulk_data, frame_bytes, instance_bytes, read_pieces
+from rendicom.dicomweb.retrieval import bulk_data, frame_bytes, instance_bytes, read_pieces
 from rendicom.engine import open_instance
 from rendicom.errors import (
     CorruptDataError,

@@ -11,7 +11,7 @@ import pytest
 
 from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.header import read_header
-from rendicom.dicomweb.objects import AS_STORED, frame_bytes
+from rendicom.dicomweb.retrieval import AS_STORED, frame_bytes
 from rendicom.engine import open_instance
 from rendicom.errors import CorruptDataError
 from rendicom.index.reading import read_indexed

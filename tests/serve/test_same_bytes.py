@@ -13,7 +13,7 @@ import pytest
 from rendicom import RenderOptions, open_instance, render
 from rendicom.cli.main import main
 from rendicom.dicomweb.problems import status_of
-from rendicom.dicomweb.rendered import rendered_parameters
+from rendicom.dicomweb.rendered_parameters import rendered_parameters
 from rendicom.errors import RendicomError
 from rendicom.index.scan_scheduler import read_indexed
 from servedfiles import GRAY, LOOP, LOOPS, WIDE, path

@@ -9,7 +9,7 @@ from rendicom.errors import OptionError
 from rendicom.storage import version_of
 
 if TYPE_CHECKING:
-    from rendicom.composition.opening import Layers
+    from rendicom.composition.layer_opening import Layers
     from rendicom.errors import RendicomError
 
 
@@ -26,7 +26,7 @@ def layers_at(run: str, locations: tuple[str, ...], images: tuple[str, ...] = ()
     RendicomError
         One of them cannot be read, or cannot be drawn on an image.
     """
-    from rendicom.composition.opening import open_layers
+    from rendicom.composition.layer_opening import open_layers
 
     return _layers.get(run, (locations, images), lambda: open_layers(locations, images=images))
 

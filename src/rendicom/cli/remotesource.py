@@ -102,6 +102,6 @@ class RemoteSource:
 
 
 def _all_names() -> Iterator[str]:
-    from rendicom.dicomweb.rendered import rendered_parameters
+    from rendicom.dicomweb.rendered_parameters import rendered_parameters
 
     return (each.name for each in rendered_parameters())

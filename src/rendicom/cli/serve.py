@@ -76,7 +76,7 @@ def serve(**given: Any) -> None:
         settings = load_settings(
             {name: value for name, value in given.items() if value is not None and value != ()}
         )
-        from rendicom.server.run import serve as run
+        from rendicom.server.startup import serve as run
 
         run(settings)
     except OptionError as error:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from rendicom.client.matching import check_keys
-from rendicom.dicomweb.rendered import parse_rendered
+from rendicom.dicomweb.rendered_parameters import parse_rendered
 from rendicom.dicomweb.resources import Resource, parse_frames
 from rendicom.dicomweb.search_parameters import FLAGS, Pairs, is_attribute
 from rendicom.dicomweb.wadouri import parse_wado_uri

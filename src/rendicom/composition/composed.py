@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom import engine
 from rendicom.composition.blank import blank_image
-from rendicom.composition.blending import BlendingLayer
+from rendicom.composition.blending_states import BlendingLayer
 from rendicom.composition.dose import DoseLayer
 from rendicom.composition.folders import readable, stem_of
 from rendicom.composition.geometry import Plane
 from rendicom.composition.kinds import DOSE, SEGMENTATIONS, is_presentation_state, layer_of
+from rendicom.composition.layer_opening import Layers
 from rendicom.composition.layer_options import check_values
-from rendicom.composition.opening import Layers
 from rendicom.composition.planar_view import cut_image
 from rendicom.composition.planes import Planes
 from rendicom.composition.targets import (

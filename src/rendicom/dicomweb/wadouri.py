@@ -16,7 +16,7 @@ from rendicom.dicom.transfer_syntaxes import (
 from rendicom.dicomweb.accepts import DICOM, Accepts
 from rendicom.dicomweb.mediatypes import Choice, choose_rendered
 from rendicom.dicomweb.parameters import Keywords, given, read, read_annotation, read_decimals
-from rendicom.dicomweb.rendered import MOST_VIEWPORT_PIXELS
+from rendicom.dicomweb.rendered_parameters import MOST_VIEWPORT_PIXELS
 from rendicom.dicomweb.resources import Resource, check_uid
 from rendicom.errors import BadRequestError, NotAcceptableError, OptionError
 from rendicom.options import RenderOptions, parameters

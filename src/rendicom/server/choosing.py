@@ -28,7 +28,7 @@ from rendicom.server.requests import check_number
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.mediatypes import Accepts
-    from rendicom.dicomweb.rendered import RenderedQuery
+    from rendicom.dicomweb.rendered_parameters import RenderedQuery
     from rendicom.index.catalogue import Entry
     from rendicom.options import RenderOptions
     from rendicom.server.services import Services

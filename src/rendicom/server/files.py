@@ -13,13 +13,13 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from rendicom import storage
-from rendicom.dicomweb.objects import read_pieces
+from rendicom.dicomweb.retrieval import read_pieces
 from rendicom.server.responses import header_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from rendicom.dicomweb.objects import Retrieved
+    from rendicom.dicomweb.retrieval import Retrieved
 
 SMALL = 2 << 20
 """Bytes up to which a body is read at once: cheaper than a thread for each piece."""

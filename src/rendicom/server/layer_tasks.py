@@ -12,7 +12,7 @@ from rendicom.composition.composed import ComposedObject, ObjectOnImages
 from rendicom.composition.dose import DEFAULT_LEVELS
 from rendicom.composition.file_index import FileIndex
 from rendicom.composition.kinds import is_composed
-from rendicom.composition.opening import Layers, open_located
+from rendicom.composition.layer_opening import Layers, open_located
 from rendicom.composition.targets import frames_drawn_on, mentioned_by
 from rendicom.engine import InstanceLocation, PictureRequest, open_instance, open_presentation
 from rendicom.engine.loop import render_sequence as sequence

@@ -21,7 +21,7 @@ from rendicom.server.requests import check_number
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.categories import Category
-    from rendicom.dicomweb.rendered import RenderedQuery
+    from rendicom.dicomweb.rendered_parameters import RenderedQuery
     from rendicom.engine import PictureRequest
     from rendicom.index.catalogue import Entry
     from rendicom.options import RenderOptions

@@ -9,7 +9,11 @@ from starlette.responses import Response
 
 from rendicom import __version__
 from rendicom.dicomweb.mediatypes import animated_types, picture_types
-from rendicom.dicomweb.rendered import QueryParameter, rendered_parameters, thumbnail_parameters
+from rendicom.dicomweb.rendered_parameters import (
+    QueryParameter,
+    rendered_parameters,
+    thumbnail_parameters,
+)
 from rendicom.server.responses import BASE
 
 if TYPE_CHECKING:

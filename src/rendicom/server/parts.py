@@ -20,8 +20,8 @@ from rendicom.server.responses import base_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from rendicom.dicomweb.objects import Retrieved
     from rendicom.dicomweb.resources import Resource
+    from rendicom.dicomweb.retrieval import Retrieved
     from rendicom.server.tasks import Picture
 
 _HELD = 8 << 20

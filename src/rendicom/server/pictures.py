@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rendicom.dicomweb.pixeldata import frame_media_type
-from rendicom.dicomweb.rendered import rendered_parameters
+from rendicom.dicomweb.rendered_parameters import rendered_parameters
 from rendicom.documents import document_types
 from rendicom.engine import InstanceLocation, PictureRequest
 from rendicom.errors import (
@@ -25,7 +25,7 @@ from rendicom.server.tasks import Picture
 if TYPE_CHECKING:
     from rendicom.composition.references import Mentioned
     from rendicom.dicomweb.categories import Category
-    from rendicom.dicomweb.objects import Retrieved
+    from rendicom.dicomweb.retrieval import Retrieved
     from rendicom.index.catalogue import Entry
     from rendicom.options import RenderOptions
     from rendicom.selection import Selection

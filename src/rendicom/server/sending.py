@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from rendicom.dicomweb.rendered import RenderedQuery
+    from rendicom.dicomweb.rendered_parameters import RenderedQuery
     from rendicom.dicomweb.resources import Resource
     from rendicom.server.negotiating import AnswerPart
 

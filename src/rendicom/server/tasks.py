@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from rendicom import storage
 from rendicom.dicom.pydicom_calls import pydicom_data
-from rendicom.dicomweb import objects
+from rendicom.dicomweb import retrieval
 from rendicom.dicomweb.resources import parse_resource
 from rendicom.engine import (
     Instance,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.composing import Made
     from rendicom.dicomweb.identifying import Identity
     from rendicom.dicomweb.jsonmodel import JsonModel
-    from rendicom.dicomweb.objects import FramePart, Retrieved, StoredInstance
+    from rendicom.dicomweb.retrieval import FramePart, Retrieved, StoredInstance
     from rendicom.engine.measuring import MeasuredFrame, Point
     from rendicom.engine.rendered_image import RenderedImage
 
@@ -91,7 +91,7 @@ def _open_image(location: str) -> Instance:
 
 
 def _open_stored(location: str) -> StoredInstance:
-    return objects.open_stored(storage.open_bytes(location), max_pixels=_Limits.max_pixels)
+    return retrieval.open_stored(storage.open_bytes(location), max_pixels=_Limits.max_pixels)
 
 
 _images = _OpenFiles(_open_image)
@@ -249,7 +249,7 @@ def read_metadata_xml(place: InstanceLocation, base: str) -> bytes:
 def _metadata(place: InstanceLocation, base: str) -> JsonModel:
     """Return the attributes, with the UIDs that the index has and the transfer syntax."""
     stored = _stored.at(place)[0]
-    model = objects.metadata(stored, base)
+    model = retrieval.metadata(stored, base)
     uids = {f"{tag:08X}": uid for tag, uid in zip(_UID_TAGS, parse_resource(base), strict=False)}
     syntax = stored.dataset.transfer_syntax
     said = {**uids, _AVAILABLE_SYNTAX: syntax} if syntax else uids
@@ -265,7 +265,7 @@ def read_video(place: InstanceLocation, media_type: str) -> Retrieved:
     NotAcceptableError
         It is in another container than the media type names.
     """
-    found = objects.bulk_data(_stored.at(place)[0], "7FE00010")
+    found = retrieval.bulk_data(_stored.at(place)[0], "7FE00010")
     if found.media_type != media_type:
         raise NotAcceptableError(
             "the video is stored as another type", available=(found.media_type,)
@@ -276,25 +276,25 @@ def read_video(place: InstanceLocation, media_type: str) -> Retrieved:
 def read_instance(
     place: InstanceLocation, uids: Sequence[str], transfer_syntax: str, spool: str
 ) -> Retrieved:
-    """Return an instance as a file; see `rendicom.dicomweb.objects.instance_bytes`.
+    """Return an instance as a file; see `rendicom.dicomweb.retrieval.instance_bytes`.
 
     ``uids`` are those of study, series and instance in the index, which a file may lack.
     """
     said = dict(zip(_UID_TAGS, uids, strict=True))
     stored = _stored.at(place)[0]
-    return objects.instance_bytes(stored, transfer_syntax, uids=said, spool_folder=spool)
+    return retrieval.instance_bytes(stored, transfer_syntax, uids=said, spool_folder=spool)
 
 
 def read_frames(
     place: InstanceLocation, frames: Sequence[int], transfer_syntax: str
 ) -> list[FramePart]:
-    """Return frames as bulk data; see `rendicom.dicomweb.objects.frame_bytes`."""
-    return objects.frame_bytes(_stored.at(place)[0], frames, transfer_syntax)
+    """Return frames as bulk data; see `rendicom.dicomweb.retrieval.frame_bytes`."""
+    return retrieval.frame_bytes(_stored.at(place)[0], frames, transfer_syntax)
 
 
 def read_bulk_data(place: InstanceLocation, path: str, spool: str) -> Retrieved:
-    """Return the value of one element; see `rendicom.dicomweb.objects.bulk_data`."""
-    return objects.bulk_data(_stored.at(place)[0], path, spool_folder=spool)
+    """Return the value of one element; see `rendicom.dicomweb.retrieval.bulk_data`."""
+    return retrieval.bulk_data(_stored.at(place)[0], path, spool_folder=spool)
 
 
 # --- stored ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rendicom.errors import OptionError
 from rendicom.storage.backends.local import BACKEND as _LOCAL
-from rendicom.storage.store import Existing, Store, Stored
+from rendicom.storage.interface import Existing, Store, Stored
 
 if TYPE_CHECKING:
     from typing import BinaryIO

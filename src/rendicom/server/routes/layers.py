@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from rendicom.composition.blaming import blaming
 from rendicom.composition.kinds import is_drawable
 from rendicom.dicomweb.parameters import given, read
-from rendicom.dicomweb.rendered import QueryParameter
+from rendicom.dicomweb.rendered_parameters import QueryParameter
 from rendicom.dicomweb.resources import Resource
 from rendicom.errors import OptionError
 from rendicom.server.choosing import BROKEN, images_about, is_base, superimposed

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom import __version__
-from rendicom.dicomweb.rendered import rendered_parameters
+from rendicom.dicomweb.rendered_parameters import rendered_parameters
 from rendicom.encode import formats
 from rendicom.errors import NoSuchResourceError
 from rendicom.options import PRESETS

@@ -8,7 +8,11 @@ from fastapi import Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.categories import is_presentation_state
-from rendicom.dicomweb.rendered import MOST_VIEWPORT_PIXELS, check_media_type, parse_rendered
+from rendicom.dicomweb.rendered_parameters import (
+    MOST_VIEWPORT_PIXELS,
+    check_media_type,
+    parse_rendered,
+)
 from rendicom.index.catalogue import Entry
 from rendicom.server.choosing import choose_instances, choose_layers
 from rendicom.server.negotiating import AnswerPart, negotiate

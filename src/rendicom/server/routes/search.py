@@ -13,7 +13,7 @@ from starlette.responses import Response
 from rendicom.dicomweb.mediatypes import DICOM_JSON, DICOM_XML, Offer, choose
 from rendicom.dicomweb.multipart import MultipartWriter
 from rendicom.dicomweb.query import Query, SearchLevel, parse_query
-from rendicom.dicomweb.rendered import QueryParameter
+from rendicom.dicomweb.rendered_parameters import QueryParameter
 from rendicom.dicomweb.resources import Resource
 from rendicom.dicomweb.search_parameters import SEARCH_PARAMETERS
 from rendicom.dicomweb.xmlmodel import to_native_xml

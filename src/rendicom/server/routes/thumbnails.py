@@ -9,7 +9,11 @@ from fastapi import Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.mediatypes import Choice, choose_rendered
-from rendicom.dicomweb.rendered import MOST_VIEWPORT_PIXELS, RenderedQuery, parse_rendered
+from rendicom.dicomweb.rendered_parameters import (
+    MOST_VIEWPORT_PIXELS,
+    RenderedQuery,
+    parse_rendered,
+)
 from rendicom.dicomweb.resources import Resource
 from rendicom.documents import is_document
 from rendicom.engine import PictureRequest

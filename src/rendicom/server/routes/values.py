@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from rendicom.dicomweb.rendered import QueryParameter
+from rendicom.dicomweb.rendered_parameters import QueryParameter
 from rendicom.engine.measuring import SHAPES, Point
 from rendicom.errors import BadRequestError, NoPixelDataError
 from rendicom.server import tasks

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from rendicom.dicomweb.categories import Category, category_of
 from rendicom.dicomweb.mediatypes import DICOM, choose_charset, picture_types
-from rendicom.dicomweb.rendered import QueryParameter
+from rendicom.dicomweb.rendered_parameters import QueryParameter
 from rendicom.dicomweb.resources import Resource
 from rendicom.dicomweb.wadouri import WADO_PARAMETERS, WadoUri, parse_wado_uri
 from rendicom.documents import is_document

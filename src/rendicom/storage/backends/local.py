@@ -17,7 +17,7 @@ from rendicom.errors import (
     UnwritableOutputError,
 )
 from rendicom.records import NamedTuple
-from rendicom.storage.store import Existing, Stored
+from rendicom.storage.interface import Existing, Stored
 
 _counter = itertools.count()
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rendicom.errors import UnreadableSourceError
 from rendicom.storage.backends.local import exists_error
-from rendicom.storage.store import Existing, Stored
+from rendicom.storage.interface import Existing, Stored
 
 if TYPE_CHECKING:
     from typing import BinaryIO

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from rendicom.errors import OptionError, UnreadableSourceError, UnwritableOutputError
 from rendicom.extras import install_command
 from rendicom.storage.backends.local import exists_error
-from rendicom.storage.store import Existing, Stored
+from rendicom.storage.interface import Existing, Stored
 
 if TYPE_CHECKING:
     from typing import BinaryIO

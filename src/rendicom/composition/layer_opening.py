@@ -136,7 +136,7 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
     ...     instance.display(1, layers=layers).shape
     (24, 24, 3)
     """
-    from rendicom.composition.blending import BlendingLayer
+    from rendicom.composition.blending_states import BlendingLayer
     from rendicom.composition.prescriptions import apply_plans
     from rendicom.composition.targets import blending_at, members_in
 
@@ -211,7 +211,7 @@ def open_located(locations: Sequence[str]) -> Layers:
     RendicomError
         One of them cannot be read, or cannot be drawn on an image.
     """
-    from rendicom.composition.blending import BlendingLayer
+    from rendicom.composition.blending_states import BlendingLayer
     from rendicom.composition.prescriptions import apply_plans
     from rendicom.composition.targets import blending_at
 

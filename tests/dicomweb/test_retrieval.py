@@ -23,7 +23,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from rendicom.dicomweb import rewriting
 from rendicom.dicomweb.jsonreader import read_model
-from rendicom.dicomweb.objects import (
+from rendicom.dicomweb.part10 import IMPLEMENTATION_CLASS
+from rendicom.dicomweb.retrieval import (
     Retrieved,
     Stretch,
     bulk_data,
@@ -33,7 +34,6 @@ from rendicom.dicomweb.objects import (
     open_stored,
     read_pieces,
 )
-from rendicom.dicomweb.part10 import IMPLEMENTATION_CLASS
 from rendicom.errors import (
     CorruptDataError,
     NoPixelDataError,
