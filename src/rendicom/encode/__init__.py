@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast, overload
 
 from rendicom import registry
-from rendicom.encode.formats import EncodeSettings, Format
+from rendicom.encode.formats import EncodeSettings, Format, name_of
 from rendicom.errors import EncodeError, OptionError
 from rendicom.values import DisplayImage
 from rendicom.views import shown
@@ -191,7 +191,7 @@ def _checked(image: DisplayImage, format: Format) -> DisplayImage:
     is_colour = samples.ndim == 3
     if samples.ndim not in (2, 3) or (is_colour and samples.shape[2] != 3) or samples.size == 0:
         raise EncodeError(f"samples of shape {samples.shape} are neither gray nor RGB")
-    dtype = samples.dtype.name
+    dtype = name_of(samples.dtype)
     if dtype not in (format.colour if is_colour else format.gray):
         kind = "colour" if is_colour else "gray"
         hint = _names_of(lambda other: dtype in (other.colour if is_colour else other.gray))

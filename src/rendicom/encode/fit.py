@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
+from rendicom.encode.formats import name_of
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def fit(image: DisplayImage, file_format: Format) -> tuple[DisplayImage, tuple[C
     """
     samples = image.samples
     held = file_format.gray if samples.ndim == 2 else file_format.colour
-    if samples.dtype.name in held:
+    if name_of(samples.dtype) in held:
         return image, ()
     notes: tuple[CodedWarning, ...] = ()
     unsigned = _UNSIGNED.get(samples.dtype.name)

@@ -95,24 +95,9 @@ def decode_frame(
         plain = FrameBytes(stream.data, encapsulated=True)
         found = _native_frame(plain, description, strict=strict, keep_cells=keep_cells)
         return _with_warnings(found, stream.warnings)
-    return _compressed_frame(
-        stream,
-        description,
-        replace(
-            _request(description, max_pixels=max_pixels, frame=frame, strict=strict),
-            halvings=halvings,
-            threads=threads or usable_cores(),
-        ),
-        keep_cells=keep_cells,
-    )
-
-
-def _request(
-    description: PixelDescription, *, max_pixels: int, frame: int, strict: bool
-) -> DecodeRequest:
     from rendicom.pixels.codecs import DecodeRequest
 
-    return DecodeRequest(
+    request = DecodeRequest(
         transfer_syntax=description.transfer_syntax,
         rows=description.rows,
         columns=description.columns,
@@ -127,7 +112,11 @@ def _request(
         strict=strict,
         frame=frame,
         is_float=description.is_float,
+        halvings=halvings,
+        threads=threads or usable_cores(),
+        info=stream.info,
     )
+    return _compressed_frame(stream, description, request, keep_cells=keep_cells)
 
 
 def _with_warnings(frame: Frame, warnings: tuple[CodedWarning, ...]) -> Frame:

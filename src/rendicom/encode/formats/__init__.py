@@ -6,12 +6,23 @@ Modules import their libraries inside functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+
     from rendicom.values import DisplayImage
+
+
+@cache
+def name_of(dtype: np.dtype[Any]) -> str:
+    """Return ``dtype.name``, for which NumPy runs many lines of Python each time."""
+    return dtype.name
 
 
 class EncodeSettings(NamedTuple):

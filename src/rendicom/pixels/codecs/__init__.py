@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rendicom.dicom.codestream_info import StreamInfo
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
@@ -42,6 +44,8 @@ class DecodeRequest:
     """Largest number of halvings of both sides of the image; the codec may do fewer."""
     threads: int = 1
     """Largest number of threads of the codec. The samples do not depend on it."""
+    info: StreamInfo | None = None
+    """What the header of the stream says, where it has been read."""
 
     def __post_init__(self) -> None:
         if self.high_bit < 0:

@@ -29,7 +29,7 @@ class _CharLS:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        info = checked(parse_jpeg(stream), request)
+        info = checked(request.info or parse_jpeg(stream), request)
         data = stream[info.start : info.stop]
         if data.endswith(_END_OF_IMAGE):
             samples = call(imagecodecs.jpegls_decode, data)

@@ -23,7 +23,7 @@ class _Lossless:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        info = checked(parse_jpeg(stream), request)
+        info = checked(request.info or parse_jpeg(stream), request)
         samples, notes = decode_jpeg(imagecodecs.jpegsof3_decode, stream[info.start :], info)
         return Decoded(
             samples, bits_stored=info.precision, signed=False, lossless=True, warnings=notes

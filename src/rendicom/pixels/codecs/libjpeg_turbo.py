@@ -48,7 +48,7 @@ class _LibjpegTurbo:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        info = checked(parse_jpeg(stream), request)
+        info = checked(request.info or parse_jpeg(stream), request)
         if _scans(stream) > _MAX_SCANS:
             # Each scan takes the time of a whole image, however short it is.
             raise CorruptDataError("the JPEG stream has more scans than an image needs")

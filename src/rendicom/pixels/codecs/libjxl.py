@@ -19,7 +19,7 @@ class _LibJXL:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        checked(parse_jpeg_xl(stream), request)
+        checked(request.info or parse_jpeg_xl(stream), request)
         # Only the first frame of an animation: a few bytes may hold thousands.
         samples = call(imagecodecs.jpegxl_decode, stream, index=0, numthreads=request.threads)
         return Decoded(samples, photometric_interpretation="RGB" if samples.ndim == 3 else "")

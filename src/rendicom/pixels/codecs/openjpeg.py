@@ -32,7 +32,7 @@ class _OpenJPEG:
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs
 
-        info = checked(parse_jpeg2000(stream), request)
+        info = checked(request.info or parse_jpeg2000(stream), request)
         halvings = allowed_halvings(info, request)
         # The bare codestream: boxes around it are forbidden in DICOM, and often wrong.
         data = stream[info.start : info.stop]

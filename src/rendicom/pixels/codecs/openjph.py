@@ -45,7 +45,7 @@ class _OpenJPH:
         return version_of("htj2k")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
-        info = checked(parse_jpeg2000(stream), request)
+        info = checked(request.info or parse_jpeg2000(stream), request)
         if info.subsampled or not info.reversible:
             raise CorruptDataError("irreversible and subsampled streams are left to OpenJPEG")
         data = stream[info.start : info.stop]

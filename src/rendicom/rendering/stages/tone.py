@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rendicom.rendering.linear_window import LinearWindow
+
 _LARGE = 1 << 20
 """Samples from which it pays to compare the arithmetic with the table."""
 _MEDIUM = 1 << 16
@@ -54,17 +56,35 @@ def _conversion(
     if samples.dtype.kind == "f" or samples.dtype.itemsize > 2:
         return tone.display, CHUNK
     if samples.dtype.isnative and _is_worth_a_proof(samples, tone, bits):
-        from rendicom.rendering.linear_window import linear_window
-
-        if line := linear_window(tone, samples.dtype.name, bits):
+        line = _line_of(tone, samples.dtype, bits)
+        if line is not None:
             return line.display, None
     table = tone_table(tone, samples.dtype.name, bits)
     return lambda part: look_up(part, table), None
 
 
+_proved: tuple[Tone, np.dtype[Any], int, LinearWindow | None] | None = None
+"""The last transform that was compared with its table."""
+
+
+def _line_of(tone: Tone, dtype: np.dtype[Any], bits: int) -> LinearWindow | None:
+    """Return arithmetic equal to the table; at once for the transform of the image before."""
+    global _proved  # noqa: PLW0603 - the memory of the process
+    last = _proved
+    if last is not None and last[0] is tone and last[1] == dtype and last[2] == bits:
+        return last[3]
+    from rendicom.rendering.linear_window import linear_window
+
+    line = linear_window(tone, dtype.name, bits)
+    _proved = tone, dtype, bits, line
+    return line
+
+
 def _is_worth_a_proof(samples: NDArray[Any], tone: Tone, bits: int) -> bool:
     if samples.size < _MEDIUM:
         return False
+    if _proved is not None and _proved[0] is tone:
+        return True
     return samples.size >= _LARGE or next(_meetings(tone, samples.dtype.name, bits)) >= _OFTEN
 
 
