@@ -8,12 +8,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from rendicom.errors import OptionError
 from rendicom.views import VOI_FORMS, Viewport, Voi, Window, read_integer, shown
 
 Reader = Callable[[object, str], Any]
+_Held = TypeVar("_Held")
+_Taken = TypeVar("_Taken")
+if TYPE_CHECKING:
+
+    class Given(Generic[_Held, _Taken]):
+        """A field that holds one type and takes more, for type checkers: a reader converts."""
+
+        def __get__(self, instance: object, owner: object) -> _Held: ...
+        def __set__(self, instance: object, value: _Taken) -> None: ...
+
+else:
+    Given = Any
 PaletteName = Literal[
     "hot-iron", "pet", "hot-metal-blue", "pet-20-step", "spring", "summer", "fall", "winter"
 ]

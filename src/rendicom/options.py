@@ -14,9 +14,9 @@ from typing import Any, Literal, get_args
 
 from rendicom import option_values as read
 from rendicom.errors import OptionError
-from rendicom.option_values import PALETTES, Annotation, PaletteName, Reader
+from rendicom.option_values import PALETTES, Annotation, Given, PaletteName, Reader
 from rendicom.records import NamedTuple, frozen
-from rendicom.views import VOI_FORMS, Viewport, Voi, Window
+from rendicom.views import VOI_FORMS, Viewport, ViewportLike, Voi, Window, WindowLike
 
 __all__ = ["PALETTES", "PRESETS", "OverlayMode", "Parameter", "RenderOptions", "Voi", "parameters"]
 
@@ -125,13 +125,13 @@ class RenderOptions(_Hashed):
     'lung'
     """
 
-    window: Window | None = _parameter(
+    window: Given[Window | None, WindowLike] = _parameter(
         None, read.window,
         "VOI window: center and width in modality units (HU for CT), and the function linear, "
         "linear-exact or sigmoid.",
         metavar="C,W[,FUNCTION]", group=_GRAY,
     )  # fmt: skip
-    voi: Voi = _parameter(
+    voi: Given[Voi, Voi | str] = _parameter(
         _AUTO, read.voi,
         f"VOI transform: {VOI_FORMS}.", metavar="HOW", forms=VOI_FORMS.split(", "), group=_GRAY,
     )  # fmt: skip
@@ -166,7 +166,7 @@ class RenderOptions(_Hashed):
     shutter: bool = _parameter(
         True, read.switch, "Apply the display shutter of the image.", is_switch=True, group=_DRAWN
     )
-    viewport: Viewport | None = _parameter(
+    viewport: Given[Viewport | None, ViewportLike] = _parameter(
         None, read.viewport,
         "Fit into W,H pixels; with X,Y,W,H crop to this region first; a negative W or H mirrors.",
         metavar="W,H[,X,Y,W,H]", group=_SIZE,
@@ -254,7 +254,7 @@ class RenderOptions(_Hashed):
         "hot-iron", read.palette, "Palette of values over the image, by name or UID.",
         metavar="NAME", group=_LAYERS,
     )  # fmt: skip
-    layer_window: Window | None = _parameter(
+    layer_window: Given[Window | None, WindowLike] = _parameter(
         None, read.layer_window, "VOI window of values over the image.",
         metavar="C,W[,FUNCTION]", group=_LAYERS,
     )  # fmt: skip

@@ -309,3 +309,8 @@ class Voi:
 def _voi_text(kind: str, arguments: tuple[float, ...], name: str) -> str:
     rest = name or ",".join(map(format_number, arguments))
     return f"{kind}:{rest}" if rest else kind
+
+
+WindowLike = Window | tuple[float, float] | tuple[float, float, VoiFunction] | str | None
+"""What an option takes for a window: one, its numbers, or its text form."""
+ViewportLike = Viewport | tuple[float, ...] | str | None
