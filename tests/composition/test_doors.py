@@ -174,6 +174,27 @@ def test_items_are_for_all_layers_and_a_layer_without_one_says_so(doors, oblique
     np.testing.assert_allclose(each, blended(oblique_study.gray(2), shares), atol=2)
 
 
+def test_what_has_no_color_gets_one_of_its_own(doors, oblique_study):
+    masks = np.zeros((*CT.shape, 3), np.uint8)
+    squares = [(slice(2, 8), slice(5 + 15 * n, 12 + 15 * n)) for n in range(3)]
+    for number, square in enumerate(squares):
+        masks[(slice(None), *square, number)] = 1
+    seg = oblique_study.segmentation(masks, "BINARY", None, count=3)
+    corners = [(5, 20), (15, 20), (15, 35), (5, 35)]
+    rois = oblique_study.structures(
+        *((number, "R", None, [("CLOSED_PLANAR", np.add(corners, (15 * number - 15, 0)), 2)])
+          for number in (1, 2, 3))
+    )  # fmt: skip
+    for made, centers in (
+        (seg, [(5, 8), (5, 23), (5, 38)]),
+        (rois, [(28, 10), (28, 25), (28, 40)]),
+    ):
+        picture, _ = doors.drawn(oblique_study.ct[2], made, layer_opacity=1, **FILL)
+        colours = [tuple(picture[place]) for place in centers]
+        assert len(set(colours)) == 3
+        assert all(max(colour) - min(colour) > 60 for colour in colours)
+
+
 # --- dose -------------------------------------------------------------------------------------
 
 
@@ -208,6 +229,20 @@ def test_dose_is_a_wash_and_lines_where_it_lies(doors, oblique_study):
         np.testing.assert_array_equal(changed[core], (rims[0] | rims[1])[core])
         over = core & rims[1]
         np.testing.assert_allclose(lines[over], wash(np.full(over.sum(), 35), most), atol=1)
+
+
+def test_a_legend_has_a_bar_from_blue_to_red(doors, oblique_study):
+    options = {"layer_style": "fill", "scale": 5}
+    plain, _ = doors.drawn(oblique_study.ct[4], oblique_study.dose, **options)
+    legend, _ = doors.drawn(oblique_study.ct[4], oblique_study.dose, legend=True, **options)
+    rows, columns = np.nonzero((plain != legend).any(axis=-1))
+    assert rows.min() > plain.shape[0] / 2
+    middle = legend[np.median(rows).astype(int)]
+    bar = middle[columns.min() : columns.min() + 40]
+    np.testing.assert_allclose(bar[0], (0, 0, 160), atol=1)
+    reds = np.flatnonzero((np.abs(middle - (255, 0, 0)) <= 1).all(axis=-1))
+    assert reds.size
+    assert reds[0] > columns.min() + 10
 
 
 def test_a_dose_alone_is_the_slice_of_its_maximum(doors, oblique_study):

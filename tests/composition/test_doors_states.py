@@ -8,6 +8,7 @@ import highdicom as hd
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 from scipy.ndimage import shift
 from skimage.draw import disk
@@ -343,3 +344,53 @@ def test_marks_in_the_patient_are_on_the_slices_they_cut(doors, oblique_study):
     flat = study.report(("ELLIPSE", ring, None))
     found = doors.shown(flat, "ct", "pt", by_place=True)
     assert [name for name in found if name.startswith("ct")] == ["ct3"]
+
+
+def measured_regions(image):
+    """Return a TID 1500 report by highdicom: a circle and a triangle, and one in the patient."""
+    for name, value in (("PatientBirthDate", ""), ("PatientSex", "O"), ("AccessionNumber", "")):
+        setattr(image, name, value)
+    source = hd.sr.SourceImageForRegion.from_source_image(image)
+    placed = CT.xyz([[40, 30], [50, 30], [50, 40], [40, 30]], 2)
+    regions = [
+        hd.sr.ImageRegion("CIRCLE", np.array([[28.5, 22.5], [36.5, 22.5]]), source),
+        hd.sr.ImageRegion("POLYLINE", np.array([[5.5, 5.5], [15.5, 5.5], [15.5, 15.5], [5.5, 5.5]]),
+                          source),
+        hd.sr.ImageRegion3D("POLYGON", placed, FRAME_OF_REFERENCE),
+    ]  # fmt: skip
+    groups = [
+        hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+            tracking_identifier=hd.sr.TrackingIdentifier(uid=generate_uid(), identifier=name),
+            referenced_region=region, finding_type=codes.SCT.Neoplasm,
+        )
+        for name, region in zip(("Round", "Edgy", "Placed"), regions, strict=True)
+    ]  # fmt: skip
+    person = hd.sr.PersonObserverIdentifyingAttributes(name="Doe^J")
+    observer = hd.sr.ObserverContext(codes.DCM.Person, person)
+    report = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(observer_person_context=observer),
+        procedure_reported=codes.LN.CTUnspecifiedBodyRegion, imaging_measurements=groups,
+    )  # fmt: skip
+    made = {
+        name: value for name, value in new(3).items() if name[:6] in ("series", "sop_in", "instan")
+    }
+    return hd.sr.Comprehensive3DSR(evidence=[image], content=report[0], manufacturer="made", **made)
+
+
+def test_regions_of_a_measurement_report_are_chosen_by_number_or_tracking_name(
+    doors, oblique_study
+):
+    image, gray = oblique_study.ct[2], oblique_study.gray(2)[..., None]
+    report = measured_regions(image)
+    places = {"1": (22, 36), "2": (5, 10), "3": (30, 45)}
+    for asked, seen in ((None, "123"), ("2", "2"), ("round,placed", "13"), ("3,Edgy", "23")):
+        options = {} if asked is None else {"layer_items": asked}
+        picture, said = doors.drawn(image, report, **options)
+        changed = (np.abs(picture - gray) > 1).any(axis=-1)
+        assert not said
+        assert "".join(n for n, place in places.items() if changed[place]) == seen
+    _, said = doors.drawn(image, report, layer_items="nobody")
+    assert "none of its marks is requested" in said
+    plain, _ = doors.drawn(image, report, scale=5)
+    labelled, _ = doors.drawn(image, report, scale=5, layer_labels=True)
+    assert (plain != labelled).any()
