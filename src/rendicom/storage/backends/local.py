@@ -146,12 +146,14 @@ def _version(status: os.stat_result) -> str:
 
 
 def _write(path: str, data: bytes, existing: Existing, *, is_durable: bool) -> bool:
-    mode = _mode_of(path)
+    place = path
+    mode = _mode_of(path, follow_symlinks=False)
+    if mode is not None and stat.S_ISLNK(mode):
+        place, mode = os.path.realpath(path), _mode_of(path)
     if mode is not None and not stat.S_ISREG(mode):
         with open(path, "wb", buffering=0) as stream:
             _write_all(stream.fileno(), data)
         return True
-    place = os.path.realpath(path) if os.path.islink(path) else path
     folder = os.path.dirname(place)
     try:
         if mode is not None and existing != "overwrite":
@@ -216,23 +218,31 @@ def _write_nameless(place: str, folder: str, content: _Content) -> bool:
 
     Return False if the file system lacks such files, or if another process has taken the name.
     """
-    if not _NAMELESS or (device := _device_of(folder)) in _without_nameless:
+    if not _NAMELESS or (_without_nameless and _device_of(folder) in _without_nameless):
         return False
     try:
-        descriptor = os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
+        descriptor = _open_nameless(folder)
     except OSError as error:
         if error.errno not in _NO_NAMELESS:
             raise
-        _without_nameless.add(device)
+        _without_nameless.add(_device_of(folder))
         return False
     try:
         _fill(descriptor, content)
-        return _name(descriptor, place, device)
+        return _name(descriptor, place, folder)
     finally:
         os.close(descriptor)
 
 
-def _name(descriptor: int, place: str, device: int) -> bool:
+def _open_nameless(folder: str) -> int:
+    try:
+        return os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
+    except FileNotFoundError:
+        _make_folder(folder or ".")
+        return os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
+
+
+def _name(descriptor: int, place: str, folder: str) -> bool:
     try:
         # Without a folder descriptor, Python would link the link in /proc itself.
         os.link(f"/proc/self/fd/{descriptor}", place, src_dir_fd=descriptor, follow_symlinks=True)
@@ -241,7 +251,7 @@ def _name(descriptor: int, place: str, device: int) -> bool:
     except OSError as error:
         if error.errno not in _NO_NAME:
             raise
-        _without_nameless.add(device)
+        _without_nameless.add(_device_of(folder))
         return False
     return True
 
@@ -259,9 +269,9 @@ def _make_folder(folder: str) -> None:
     os.makedirs(folder, exist_ok=True)
 
 
-def _mode_of(path: str) -> int | None:
+def _mode_of(path: str, *, follow_symlinks: bool = True) -> int | None:
     try:
-        return os.stat(path).st_mode
+        return os.stat(path, follow_symlinks=follow_symlinks).st_mode
     except FileNotFoundError:
         return None
 
