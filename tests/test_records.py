@@ -80,6 +80,22 @@ THEIRS = _classes(_standard, typing.NamedTuple)
 Box, Pair = OURS["Box"], OURS["Pair"]
 
 
+@pytest.fixture(autouse=True, params=["shared", "compiled"])
+def _constructors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test before and after the constructors are compiled."""
+    if request.param == "shared":
+        return
+    monkeypatch.setattr(records, "_OFTEN", 0)
+    made = _classes(records.frozen, records.NamedTuple)
+    for name, kind in made.items():
+        assert repr(kind(1)) == repr(THEIRS[name](1)) or name == "Special"
+        constructor = kind.__new__ if name == "Pair" else kind.__init__
+        assert "_self" in inspect.getfullargspec(constructor).args
+        monkeypatch.setitem(OURS, name, kind)
+    monkeypatch.setitem(globals(), "Box", made["Box"])
+    monkeypatch.setitem(globals(), "Pair", made["Pair"])
+
+
 def result_of(call: Callable[[], Any]) -> Any:
     """Return the text of what a call returns, or the type of its error."""
     try:

@@ -3,17 +3,21 @@
 One picture on the command line needs some sixty of these classes and of most only the definition.
 `typing.NamedTuple` compiles each annotation, and `dataclasses.dataclass` the text of six methods:
 together a fifth of the instructions of that process. Here annotations stay text, and methods are
-shared. What the classes do is the same, also in `dataclasses.fields`, `dataclasses.replace`,
-`inspect.signature` and `pickle`.
+shared, until a class has so many instances that a constructor of its own pays. What the classes do
+is the same, also in `dataclasses.fields`, `dataclasses.replace`, `inspect.signature` and `pickle`.
 """
 
 from __future__ import annotations
 
 from collections import _tuplegetter  # type: ignore[attr-defined]
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 __all__ = ["NamedTuple", "frozen"]
+
+_OFTEN = 100
+"""Instances of a class after which its constructor is compiled."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,23 +81,39 @@ else:
 
 
 def _constructor(names: tuple[str, ...], defaults: dict[str, Any]) -> Callable[..., Any]:
-    count, known, optional = len(names), frozenset(names), tuple(defaults.values())
-    new = tuple.__new__
+    size, known, optional = len(names), frozenset(names), tuple(defaults.values())
+    new, numbers = tuple.__new__, count()
 
     def construct(cls: Any, /, *given: Any, **named: Any) -> Any:
+        if next(numbers) == _OFTEN and names:
+            own = (each for each in cls.__mro__ if "__new__" in vars(each))
+            owner = next(each for each in own if vars(each)["__new__"].__func__ is construct)
+            result = f"_new(_self, ({', '.join(names)},))"
+            owner.__new__ = staticmethod(_compiled(names, defaults, result, _new=new))
         if named:
             values = {**defaults, **dict(zip(names, given, strict=False)), **named}
             if values.keys() != known or not named.keys().isdisjoint(names[: len(given)]):
                 _signature_of(cls).bind(*given, **named)  # raises a TypeError with the reason
             given = tuple([values[name] for name in names])
-        elif len(given) != count:
-            absent = count - len(given)
+        elif len(given) != size:
+            absent = size - len(given)
             if not 0 < absent <= len(optional):
                 _signature_of(cls).bind(*given)
             given += optional[-absent:]
         return new(cls, given)
 
     return construct
+
+
+def _compiled(
+    names: tuple[str, ...], defaults: dict[str, Any], result: str, **known: Any
+) -> Callable[..., Any]:
+    """Return a function of ``_self`` and the fields, which is faster than one for all classes."""
+    known |= {f"_default_{name}": value for name, value in defaults.items()}
+    parameters = [f"{name}=_default_{name}" if name in defaults else name for name in names]
+    text = f"lambda _self, {', '.join(parameters)}: {result}"
+    made: Callable[..., Any] = eval(text, known)  # noqa: S307 - names of fields alone
+    return made
 
 
 _T = TypeVar("_T")
@@ -134,9 +154,16 @@ def _initializer(made: Any) -> Callable[..., None]:
     setters = {each.name: getattr(made, each.name).__set__ for each in listed}
     names = tuple(setters)
     defaults = {each.name: each.default for each in listed if each.default is not MISSING}
-    finish = getattr(made, "__post_init__", None)
+    finish, numbers = getattr(made, "__post_init__", None), count()
 
     def initialize(self: Any, /, *given: Any, **named: Any) -> None:
+        if next(numbers) == _OFTEN and names and made.__init__ is initialize:
+            known = {f"_set_{name}": setter for name, setter in setters.items()}
+            calls = [f"_set_{name}(_self, {name})" for name in names]
+            if finish is not None:
+                calls.append("_finish(_self)")
+            result = f"({', '.join(calls)},) and None"
+            made.__init__ = _compiled(names, defaults, result, _finish=finish, **known)
         values = {**defaults, **dict(zip(names, given, strict=False)), **named}
         is_twice = given and (
             len(given) > len(names) or not named.keys().isdisjoint(names[: len(given)])
