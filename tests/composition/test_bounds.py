@@ -1,6 +1,7 @@
 """What layers cost: only the frames of a slice are read, paths stay short, NaN is told."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, as_bytes, dataset, segmentation, series
+from rendicom.composition import structure_set
 from rendicom.composition.layer_opening import open_located
-from rendicom.engine import Instance
+from rendicom.composition.segmentation import SegmentationLayer
+from rendicom.engine import Instance, instance
 from rendicom.rendering.polygons import thinned
 
 DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
@@ -35,6 +38,76 @@ def test_of_a_thousand_frames_those_of_the_slice_are_read(monkeypatch):
         assert len(picture.layers[0].items) == (2 if index < 400 else 1)
         # Some are of the image itself.
         assert len(read) <= 4
+
+
+def test_of_a_picture_two_files_are_opened_and_the_frames_of_its_slice_decoded(
+    tmp_path, monkeypatch
+):
+    ct = series(np.zeros((60, 16, 16), np.int16), step=1.0)
+    masks = np.zeros((60, 16, 16, 2), np.uint8)
+    masks[:, 2:9, 2:9, 0] = masks[:40, 10:14, 3:14, 1] = 1
+    for index, ds in enumerate(ct):
+        (tmp_path / f"{index}.dcm").write_bytes(as_bytes(ds))
+    seg = tmp_path / "seg.dcm"
+    seg.write_bytes(as_bytes(segmentation(ct, masks, "BINARY", count=2)))
+    calls = []
+
+    def counted(owner, name):
+        real = getattr(owner, name)
+        monkeypatch.setattr(
+            owner, name, lambda *more, **named: calls.append(name) or real(*more, **named)
+        )
+
+    counted(Instance, "__init__")
+    counted(instance, "decode_frame")
+    counted(SegmentationLayer, "_segment_frame")
+    for index, count in ((30, 2), (50, 1)):
+        calls.clear()
+        picture = rendicom.compose(tmp_path / f"{index}.dcm", [seg])
+        assert len(picture.layers[0].items) == count
+        # Of the segmentation only what its segments have here, and nothing about other frames.
+        expected = {"__init__": 2, "decode_frame": 1 + count, "_segment_frame": count}
+        assert Counter(calls) == expected
+
+
+@pytest.mark.parametrize("refers", [False, True])
+def test_of_many_contours_those_of_the_slice_are_converted(refers, monkeypatch):
+    ct = series(np.full((50, 16, 16), 50, np.int16), step=1.0)
+    layer = dataset("1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT")
+    region, looks = pydicom.Dataset(), pydicom.Dataset()
+    region.ROINumber, region.ROIName = 1, "Many"
+    region.ReferencedFrameOfReferenceUID = FRAME_OF_REFERENCE
+    looks.ReferencedROINumber, looks.ContourSequence = 1, []
+    for index, ds in enumerate(ct):
+        contour, reference = pydicom.Dataset(), pydicom.Dataset()
+        contour.ContourGeometricType = "CLOSED_PLANAR"
+        low, high = 2, 4 + index % 8
+        square = [(low, low), (high, low), (high, high), (low, high)]
+        contour.ContourData = [each for x, y in square for each in (x, y, index)]
+        reference.ReferencedSOPClassUID = ds.SOPClassUID
+        reference.ReferencedSOPInstanceUID = ds.SOPInstanceUID
+        contour.ContourImageSequence = [reference] if refers else []
+        looks.ContourSequence.append(contour)
+    layer.StructureSetROISequence, layer.ROIContourSequence = [region], [looks]
+    whole, real = [], structure_set._read
+    monkeypatch.setattr(
+        structure_set, "_read", lambda items, notes: whole.append(real(items, notes)) or whole[-1]
+    )
+    layers = rendicom.open_layers([as_bytes(layer)])
+    options = rendicom.RenderOptions(layer_style="fill")
+    # Few images are looked up by their UIDs, many in an index.
+    for index in (0, 7, 12, 30, 31, 49):
+        whole.clear()
+        with rendicom.open_instance(ct[index]) as image:
+            pixels = image.display(1, options, layers=layers)
+            plain = image.display(1)
+        assert [len(each) for each in whole] == [1]
+        expected = np.zeros((16, 16), bool)
+        # A pixel whose center lies on the line counts on one side.
+        expected[2 : 5 + index % 8, 2 : 5 + index % 8] = True
+        changed = (pixels != plain[..., np.newaxis]).any(axis=-1)
+        assert not changed[~expected].any()
+        assert changed[3 : 4 + index % 8, 3 : 4 + index % 8].all()
 
 
 @pytest.mark.parametrize("count", [3, 100, 20_000, 1_000_000])
