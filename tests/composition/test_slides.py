@@ -196,3 +196,88 @@ def test_marks_of_a_report_may_be_in_the_whole_matrix():
     assert not found[:18].any()
     told = rendicom.open_instance(as_bytes(source)).render(1, layers=[as_bytes(report)])
     assert told.layers == told.warnings == ()
+
+
+def tiled(values):
+    """Return the pixels of a whole, tile after tile."""
+    rows, columns = (-(-each // TILE) * TILE for each in values.shape)
+    whole = np.zeros((rows, columns), np.uint8)
+    whole[: values.shape[0], : values.shape[1]] = values
+    parts = whole.reshape(rows // TILE, TILE, columns // TILE, TILE)
+    return parts.transpose(0, 2, 1, 3).tobytes()
+
+
+def test_values_of_several_tiles_lie_side_by_side_on_one():
+    # Three pixels of the image are two of the map: its first tile ends within a tile of the image.
+    coarse = np.full((19, 27), 100)
+    coarse[:, TILE:] = 200
+    maps = []
+    for values in (coarse, np.full_like(coarse, 100), np.full_like(coarse, 200)):
+        ds = slide(coarse.shape, 0.75e-3)
+        ds.PixelData = tiled(values)
+        maps.append(as_bytes(ds))
+    base = rendicom.open_instance(as_bytes(slide()))
+    for tile in (1, 2, 3):
+        left = (tile - 1) * TILE
+        width, seam = min(MATRIX[1] - left, TILE), min(max(24 - left, 0), TILE)
+        picture, low, high = (
+            base.display(tile, rendicom.RenderOptions(layer_opacity=1.0), layers=[each])[:, :width]
+            for each in maps
+        )
+        assert (low != high).any(axis=-1).all()
+        np.testing.assert_array_equal(picture[:, :seam], low[:, :seam])
+        np.testing.assert_array_equal(picture[:, seam:], high[:, seam:])
+
+
+def at_two_heights(ds, is_sparse):
+    """Return a slide with two focal planes, two micrometers apart."""
+    across, down = (-(-each // TILE) for each in reversed(MATRIX))
+    ds.TotalPixelMatrixFocalPlanes, ds.NumberOfFrames = 2, 2 * across * down
+    ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices = 2e-3
+    if is_sparse:
+        ds.DimensionOrganizationType = "TILED_SPARSE"
+        ds.PerFrameFunctionalGroupsSequence = [
+            item(PlanePositionSlideSequence=[item(
+                ColumnPositionInTotalImagePixelMatrix=column * TILE + 1,
+                RowPositionInTotalImagePixelMatrix=row * TILE + 1,
+                XOffsetInSlideCoordinateSystem=20 - row * TILE * 0.5e-3,
+                YOffsetInSlideCoordinateSystem=40 - column * TILE * 0.5e-3,
+                ZOffsetInSlideCoordinateSystem=2 * height,
+            )])
+            for height in range(2) for row in range(down) for column in range(across)
+        ]  # fmt: skip
+    return ds
+
+
+def labels(low, high=None, *, is_sparse=False):
+    """Return a label map of a slide, of one focal plane or two."""
+    ds = slide() if high is None else at_two_heights(slide(), is_sparse)
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.7"
+    ds.Modality, ds.SegmentationType = "SEG", "LABELMAP"
+    ds.SegmentSequence = [item(SegmentNumber=1, SegmentLabel="Part")]
+    ds.PixelData = b"".join(tiled(each) for each in (low, high) if each is not None)
+    return ds
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("how", ["one plane", "two planes", "two sparse planes"])
+def test_masks_lie_on_the_focal_plane_they_were_made_of(is_sparse, how):
+    low = masks()
+    high = np.roll(low[::-1], 3, axis=1)
+    image = at_two_heights(slide(), is_sparse)
+    image.PixelData = bytes([60]) * (image.NumberOfFrames * TILE * TILE)
+    if how == "one plane":
+        seg, expected = labels(low), (low, low)
+    else:
+        seg, expected = labels(low, high, is_sparse="sparse" in how), (low, high)
+    instance = rendicom.open_instance(as_bytes(image))
+    layers = rendicom.open_layers([as_bytes(seg)])
+    count = image.NumberOfFrames // 2
+    for height in range(2):
+        for number in range(count):
+            picture = instance.display(1 + height * count + number, FILL, layers=layers)
+            row, column = divmod(number, 3)
+            mask = np.zeros((2 * TILE, 3 * TILE), bool)
+            mask[: MATRIX[0], : MATRIX[1]] = expected[height] > 0
+            own = mask[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
+            np.testing.assert_array_equal((picture != 60).any(axis=-1), own)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Vector = tuple[float, float, float]
 
+LEAST_FOCAL_GAP = 1e-5
+"""Millimeters between the focal planes of a slide."""
 _LEAST_LENGTH = 1e-3
 _LARGEST_SHEAR = 1e-3
 _FARTHEST = 1e7
@@ -204,7 +206,7 @@ def spacing_of(
     counts in its place where it is not given.
     """
     gaps = np.diff(np.sort(np.asarray(places, np.float64)))
-    gaps = gaps[gaps > _LEAST_LENGTH]
+    gaps = gaps[gaps > (LEAST_FOCAL_GAP if planes[0].is_tile else _LEAST_LENGTH)]
     stated = next((plane.gap for plane in planes if plane.gap is not None), None)
     if stated is None and is_sparse:
         stated = planes[0].thickness

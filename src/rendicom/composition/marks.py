@@ -236,6 +236,8 @@ def _cut_paths(mark: _Mark, plane: Plane) -> Iterator[Sequence[tuple[float, floa
         yield from _cut_ellipsoid(mark.points, plane)
         return
     half = (plane.slice_spacing or _THINNEST) / 2 + 1e-3
+    if plane.is_tile:
+        half = math.inf  # marks on a slide are drawn on all focal planes
     placed = plane.to_pixels(mark.points)
     is_near = np.abs(placed[:, 2]) <= half
     flat = tuple((x + 0.5, y + 0.5) for x, y in placed[:, :2].tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.composition.geometry import Plane
+from rendicom.composition.geometry import LEAST_FOCAL_GAP, Plane
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.display import FrameGroups
 
@@ -25,7 +25,8 @@ _OFFSETS = 0x3004000C
 _SLIDE_ORIENTATION, _MATRIX_ORIGIN = 0x00480102, 0x00480008
 _MATRIX_COLUMNS, _MATRIX_ROWS = 0x00480006, 0x00480007
 _SLIDE_MACRO, _TILE_COLUMN, _TILE_ROW = 0x0048021A, 0x0048021E, 0x0048021F
-_SLIDE_X, _SLIDE_Y = 0x0040072A, 0x0040073A
+_SLIDE_X, _SLIDE_Y, _SLIDE_Z = 0x0040072A, 0x0040073A, 0x0040074A
+_FOCAL_PLANES = 0x00480303
 _DETECTORS, _SLICE_VECTOR = 0x00540022, 0x00540080
 
 
@@ -69,14 +70,14 @@ class Planes:
         column, row = place.integers(_TILE_COLUMN), place.integers(_TILE_ROW)
         if column and row:
             return column[0] - 1, row[0] - 1
-        width = self._attributes.integer(_MATRIX_COLUMNS, 0) or 0
-        height = self._attributes.integer(_MATRIX_ROWS, 0) or 0
-        if width < 1 or height < 1:
+        across, down = self._tiles
+        if not across * down:
             return None
-        rows, columns = self._description.rows, self._description.columns
-        across, down = -(-width // columns), -(-height // rows)
         number = (frame - 1) % (across * down)
-        return number % across * columns, number // across * rows
+        return (
+            number % across * self._description.columns,
+            number // across * self._description.rows,
+        )
 
     def all(self) -> list[Plane | None]:
         """Return the planes of all frames."""
@@ -100,7 +101,9 @@ class Planes:
             frame_of_reference=self.frame_of_reference,
         )
         if _SLIDE_ORIENTATION in self._attributes:
-            return replace(plane, is_tile=True)
+            gap = abs(found.gap or 0.0)
+            is_gap = LEAST_FOCAL_GAP <= gap < 1
+            return replace(plane, is_tile=True, gap=gap if is_gap else None, thickness=None)
         offset = self._offset(frame, plane)
         if not offset:
             return plane
@@ -112,7 +115,7 @@ class Planes:
         )  # fmt: skip
 
     def _on_slide(self, frame: int, found: _Measures) -> _Measures | None:
-        """Return the plane of a tile on its slide (PS3.3 C.8.12.2.1); focal planes count as one."""
+        """Return the plane of a tile on its slide (PS3.3 C.8.12.2.1)."""
         orientation = self._attributes.numbers(_SLIDE_ORIENTATION)
         tile = self.tile(frame)
         if len(orientation) != 6 or len(found.spacing) != 2 or tile is None:
@@ -122,9 +125,33 @@ class Planes:
         steps = tile[0] * found.spacing[1], tile[1] * found.spacing[0]
         moved = (
             start + steps[0] * orientation[axis] + steps[1] * orientation[3 + axis]
-            for axis, start in enumerate((x, y, 0.0))
+            for axis, start in enumerate((x, y, self._height(frame, found)))
         )
         return found._replace(position=tuple(moved), orientation=orientation)
+
+    def _height(self, frame: int, found: _Measures) -> float:
+        """Return the height of a focal plane over the slide, in millimeters.
+
+        The header states it for each frame, in micrometers, or the focal planes follow each other
+        at the Spacing Between Slices (PS3.3 C.7.6.17.3).
+        """
+        stated = FrameGroups(self._attributes, frame).macro(_SLIDE_MACRO, _SLIDE_Z)
+        if _SLIDE_Z in stated:
+            return (stated.number(_SLIDE_Z) or 0.0) / 1000
+        across, down = self._tiles
+        count = self._attributes.integer(_FOCAL_PLANES, 1) or 1
+        if count < 2 or not across * down:
+            return 0.0
+        return (frame - 1) // (across * down) % count * (found.gap or 0.0)
+
+    @property
+    def _tiles(self) -> tuple[int, int]:
+        """Return how many columns and rows of tiles a slide has; 0 where it does not say."""
+        width = self._attributes.integer(_MATRIX_COLUMNS, 0) or 0
+        height = self._attributes.integer(_MATRIX_ROWS, 0) or 0
+        if width < 1 or height < 1:
+            return 0, 0
+        return -(-width // self._description.columns), -(-height // self._description.rows)
 
     def _offset(self, frame: int, plane: Plane) -> float:
         """Return the distance of a frame from the first one along the normal."""

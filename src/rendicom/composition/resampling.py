@@ -40,6 +40,9 @@ class Stack:
         For each slice, its index in the sequence that the stack was made from.
     planes
         Of the slices, in order.
+    is_flat
+        A slice has no place along the normal: one of a slide with a single focal plane, which
+        counts for all focal planes of an image.
     spacing
         Of neighboring slices, in millimeters; None if unknown.
     """
@@ -52,6 +55,7 @@ class Stack:
         self.planes = [planes[each] for each in self.members]
         self._places = np.asarray(places)[order]
         self._normal = normal
+        self.is_flat = False
         self.spacing = spacing_of(self.planes, places)
 
     @property
@@ -105,6 +109,9 @@ class Stack:
 
     def _shares(self, base: Plane, *, linear: bool) -> Iterator[_Share]:
         """Yield the slices that contribute to ``base``, in order."""
+        if self.is_flat:
+            yield _Share(0, 1.0)
+            return
         half = (self.spacing or base.slice_spacing or 2 * _NEAR) / 2
         places: NDArray[np.float64]
         if self.planes[0].is_parallel(base):
@@ -157,7 +164,8 @@ def stacks_of(planes: Sequence[Plane | None]) -> list[Stack]:
             continue
         if plane.is_tile:
             # Tiles of one plane lie beside each other: each is a stack of its focal planes.
-            corner = (*np.round(plane.position, 5), *np.round(plane.normal, 4))
+            level = np.array(plane.position) - plane.distance * plane.normal
+            corner = (*np.round(level, 5), *np.round(plane.normal, 4))
             tiles.setdefault(corner, []).append(number)
             continue
         group = next((each for each in groups if filled[each[0]].is_stacked(plane)), None)
@@ -165,7 +173,11 @@ def stacks_of(planes: Sequence[Plane | None]) -> list[Stack]:
             groups.append([number])
         else:
             group.append(number)
-    return [Stack(filled, group) for group in (*groups, *tiles.values())]
+    stacks = [Stack(filled, group) for group in (*groups, *tiles.values())]
+    heights = {round(plane.distance, 6) for plane in known if plane.is_tile}
+    for stack in stacks:
+        stack.is_flat = stack.planes[0].is_tile and len(heights) == 1
+    return stacks
 
 
 def _blocks(shape: tuple[int, int]) -> Iterator[slice]:

@@ -36,6 +36,8 @@ _REFERENCED_SERIES, _REFERENCED_INSTANCES = 0x00081115, 0x0008114A
 _SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
 _FEW = 3
 """Images whose frames are looked for by their UIDs."""
+_SAME_HEIGHT = 1e-6
+"""Millimeters that rounding may move a focal plane."""
 _SAME_PLACE = 0.1
 """Tolerances for equal planes: millimeters, and fractions of a pixel."""
 
@@ -170,8 +172,19 @@ class SegmentationLayer:
             return True
         if not plane.shares_frame_of_reference(base.plane):
             return is_single
+        if plane.is_tile:
+            gap = plane.slice_spacing or base.plane.slice_spacing or 0.0
+            is_away = abs(plane.distance - base.plane.distance) > gap / 2 + _SAME_HEIGHT
+            if is_away and self._has_focal_planes:
+                return False
         spacing = base.plane.slice_spacing or plane.slice_spacing or 0.0
         return _is_same_place(plane, base.plane, spacing / 2 if is_single else 0.0)
+
+    @cached_property
+    def _has_focal_planes(self) -> bool:
+        """Tell whether tiles lie in several planes."""
+        places = {round(plane.distance, 6) for plane in self._planes.all() if plane is not None}
+        return len(places) > 1
 
     # --- where they lie -----------------------------------------------------------------------
 
@@ -182,9 +195,8 @@ class SegmentationLayer:
         for frame in self._segment_frames:
             groups.setdefault(frame.segment, []).append(frame.number)
         every = self._planes.all()
-        spacings = {
-            id(plane): stack.sparse_spacing for stack in stacks_of(every) for plane in stack.planes
-        }
+        whole = stacks_of(every)
+        spacings = {id(plane): stack.sparse_spacing for stack in whole for plane in stack.planes}
         stacks = {}
         for segment, numbers in groups.items():
             planes = [every[number - 1] for number in numbers]
@@ -192,6 +204,7 @@ class SegmentationLayer:
             for stack, _ in stacks[segment]:
                 # A segment may be present in a few slices only.
                 stack.spacing = spacings[id(stack.planes[0])]
+                stack.is_flat = whole[0].is_flat
         return stacks
 
     def _placed(self, base: BaseFrame, read: list[int]) -> dict[int, NDArray[Any]] | None:

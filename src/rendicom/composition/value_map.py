@@ -97,18 +97,18 @@ class ValueLayerOfSeries:
         if base.plane is None or not any(member.plane for member in self._members):
             problem = base.problem or self._problem
             return Contribution(warning=problem or "one of the two does not say where it lies")
-        stack = self._stack_for(base.plane)
-        if stack is None:
+        stacks = self._stacks_for(base.plane)
+        if not stacks:
             return Contribution(warning="it is in another frame of reference than the image")
-        near = stack.members_near(base.plane)
+        near = [each for stack in stacks for each in stack.members_near(base.plane)]
         if not near:
             return Contribution()
         if options.suv and self._suv(near[0]) is None:
             return Contribution(warning="it lacks attributes to compute the standardized uptake")
         if self.is_colour:
-            return self._coloured(stack, base, options)
+            return self._coloured(stacks, base, options)
         shown = self.shown(near[len(near) // 2], options)
-        found = stack.sample(base.plane, lambda k: self._values(k, options.suv), linear=True)
+        found = _sampled(stacks, base.plane, lambda k: self._values(k, options.suv))
         if found is None:
             return Contribution()
         index = shown.entry_of(found[0])
@@ -121,16 +121,18 @@ class ValueLayerOfSeries:
         bar = ColourBar(shown.entries, shown.low, f"{shown.high} {shown.unit}".strip())
         return Contribution((ValueLayer(shown.entries[index], opacities),), (item,), (bar,))
 
-    def _coloured(self, stack: Stack, base: BaseFrame, options: LayerOptions) -> Contribution:
+    def _coloured(
+        self, stacks: Sequence[Stack], base: BaseFrame, options: LayerOptions
+    ) -> Contribution:
         channels: list[NDArray[np.float64]] = []
         covered = np.zeros(base.shape, np.bool_)
         for channel in range(3):
             if base.plane is None:
                 break
-            found = stack.sample(
+            found = _sampled(
+                stacks,
                 base.plane,
                 lambda k, channel=channel: self._samples(k)[..., channel],  # type: ignore[misc]
-                linear=True,
             )
             if found is None:
                 return Contribution()
@@ -154,17 +156,20 @@ class ValueLayerOfSeries:
 
     # --- values -------------------------------------------------------------------------------
 
-    def _stack_for(self, plane: Plane) -> Stack | None:
+    def _stacks_for(self, plane: Plane) -> list[Stack]:
+        """Return the stack that fits a plane best, or the tiles that it overlaps."""
         if self._stacks is None:
             self._stacks = stacks_of([member.plane for member in self._members])
         usable = [
             stack for stack in self._stacks if stack.planes[0].shares_frame_of_reference(plane)
         ]
-        return max(
+        if tiles := [stack for stack in usable if stack.planes[0].is_tile]:
+            return [each for each in tiles if each.planes[0].overlaps(plane)] or tiles[:1]
+        return sorted(
             usable,
             key=lambda stack: (stack.planes[0].is_parallel(plane), len(stack.members)),
-            default=None,
-        )
+            reverse=True,
+        )[:1]
 
     def _display(self, index: int) -> tuple[Instance, DisplayAttributes]:
         member = self._members[index]
@@ -230,6 +235,22 @@ class ValueLayerOfSeries:
         frame = self._members[index].frame
         unit = "SUV" if options.suv else unit_of(instance.header, instance.description, frame)
         return _Shown(voi, palette_entries(palette, 8), unit or self._modality)
+
+
+def _sampled(
+    stacks: Sequence[Stack], plane: Plane, frame: Callable[[int], NDArray[Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+    """Return values at the pixels of a plane, and where there are any, from stacks side by side."""
+    result: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None
+    for stack in stacks:
+        found = stack.sample(plane, frame, linear=True)
+        if found is None:
+            continue
+        if result is not None:
+            values, covered = result
+            found = np.where(covered, values, found[0]), covered | found[1]
+        result = found
+    return result
 
 
 class _Shown(NamedTuple):

@@ -185,6 +185,7 @@ WANTED: dict[int, str] = {
     0x00282002: "CS",  # Color Space
     0x00400710: "SQ",  # Whole Slide Microscopy Image Frame Type Sequence
     0x00480006: "UL",  # Total Pixel Matrix Columns
+    0x00480303: "UL",  # Total Pixel Matrix Focal Planes
     0x00480007: "UL",  # Total Pixel Matrix Rows
     0x00480010: "CS",  # Specimen Label in Image
     0x00480105: "SQ",  # Optical Path Sequence
@@ -290,6 +291,7 @@ WANTED: dict[int, str] = {
     0x00540080: "US",  # Slice Vector
     # Where tiles lie on a slide (C.8.12.2, C.8.12.6)
     0x0040072A: "DS",  # X Offset in Slide Coordinate System
+    0x0040074A: "DS",  # Z Offset in Slide Coordinate System
     0x0040073A: "DS",  # Y Offset in Slide Coordinate System
     0x00480008: "SQ",  # Total Pixel Matrix Origin Sequence
     0x00480102: "DS",  # Image Orientation (Slide)
