@@ -13,7 +13,7 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
     "incomplete-data": (
         (
             "The file or the stream of a frame ends before its last pixel, or the file has fewer "
-            "frames than it promises. What is missing is black."
+            "frames than it promises. Missing pixels are black."
         ),
         "Copy the file again from its source.",
     ),
@@ -26,8 +26,8 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     "stream-differs": (
         (
-            "The compressed stream says something else than the header about size, samples or "
-            "compression. The stream is believed."
+            "The compressed stream contradicts the header in size, samples or "
+            "compression. The stream counts."
         ),
         "Compare the picture with the one of another program; correct the header at its source.",
     ),
@@ -43,17 +43,17 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
         "None is needed.",
     ),
     "syntax-guessed": (
-        "The file has no Transfer Syntax UID; its first data elements decided.",
+        "The file has no Transfer Syntax UID; it was guessed from its first data elements.",
         "None is needed if the picture is right. Store the file with a File Meta header.",
     ),
     "unknown-vr": (
-        "A data element has a VR that the standard does not know.",
+        "A data element has a VR that is not in the standard.",
         "None is needed: the element was skipped.",
     ),
     "attribute-repaired": (
         (
             "An attribute that the picture needs is missing or invalid. The sentence says "
-            "what was taken instead."
+            "the replacement."
         ),
         "Correct the attribute at its source, or refuse such files with `--strict`.",
     ),
@@ -96,14 +96,14 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     "profile-unusable": (
         "The ICC profile of the image is damaged, or is not for its color space.",
-        "`--icc srgb` takes the image to be sRGB.",
+        "`--icc srgb` treats the image as sRGB.",
     ),
     "values-converted": (
         "The format cannot hold the stored values as they are: they were shifted or narrowed.",
         "Another `--format`; the sentence says how to undo it.",
     ),
     "shutter-unusable": (
-        "The display shutter of the image is not described in full, and was not applied.",
+        "The display shutter of the image is incomplete, and was not applied.",
         "None.",
     ),
     "presentation-incomplete": (
@@ -115,7 +115,7 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
         "Take an image of the same study and frame of reference, or other `--layer-items`.",
     ),
     "legend-cut": (
-        "The picture has no room for the whole legend, or for a bar and its figures.",
+        "The legend, or a bar with its figures, does not fit in the picture.",
         "Make the picture larger: `--scale 4`.",
     ),
     "letters-missing": (

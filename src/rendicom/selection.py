@@ -102,13 +102,13 @@ class FrameSelection:
         Raises
         ------
         NoSuchFrameError
-            A frame beyond the last one is asked for.
+            A frame beyond the last one is requested.
         """
         highest = max((last for _, last in self.ranges), default=0)
         if highest > number_of_frames:
             held = "1 frame" if number_of_frames == 1 else f"{number_of_frames} frames"
             raise NoSuchFrameError(
-                f"frame {highest} is asked for, the image has {held}",
+                f"frame {highest} is requested, the image has {held}",
                 hint=f"--frames from 1 to {number_of_frames}, or all",
             )
         return tuple(dict.fromkeys(self.numbers(number_of_frames)))

@@ -406,7 +406,7 @@ def test_a_scheduler_that_goes_away(tmp_path: Path) -> None:
         cluster.scheduler.kill()
         error = future.exception(20)
         assert isinstance(error, WorkerDiedError)
-        assert str(error) == "the dask scheduler is gone (--resume goes on from here)"
+        assert str(error) == "the dask scheduler is gone (--resume continues from here)"
         assert not is_worker_lost(error)
         end_now(executor)
     finally:

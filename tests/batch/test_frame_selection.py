@@ -32,7 +32,7 @@ def test_malformed_selections_are_refused(text: str) -> None:
 
 
 def test_a_frame_beyond_the_last_is_refused_before_anything_is_counted_out() -> None:
-    with pytest.raises(NoSuchFrameError, match=r"frame 9999999999 is asked for.* has 5 frames"):
+    with pytest.raises(NoSuchFrameError, match=r"frame 9999999999 is requested.* has 5 frames"):
         FrameSelection.parse("1-9999999999").resolve(5)
 
 

@@ -157,7 +157,7 @@ def test_verbose_says_what_was_left_out(said) -> None:
     assert said()[1] == [
         "rendicom: notes.txt: not a DICOM instance, ignored",
         "rendicom: a: left out: modality SR",
-        "rendicom: a -> b.png: there already, left as it is",
+        "rendicom: a -> b.png: exists already, not changed",
     ]
 
 

@@ -216,7 +216,7 @@ def test_ctrl_c_ends_the_run_orderly_and_it_goes_on_later(here) -> None:
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
     assert err.startswith(b"rendicom: interrupted: ")
-    assert err.endswith(b"--resume goes on from here\n")
+    assert err.endswith(b"--resume continues from here\n")
     assert err.count(b"\n") == 1
     wait_for(lambda: not any(worker.is_running() for worker in workers), 10)
     assert 0 < len(pictures(here / "out")) < 500

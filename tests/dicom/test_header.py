@@ -149,7 +149,7 @@ def test_the_transfer_syntax_of_a_bare_data_set_is_guessed(
     assert header.sop_class == CT
     assert header.pixel is not None
     assert header.pixel.length == 12
-    assert header.warnings == ("the file does not say its transfer syntax: it was guessed",)
+    assert header.warnings == ("the file has no transfer syntax: it was guessed",)
 
 
 def test_the_sop_class_may_stand_in_the_meta_information_only() -> None:

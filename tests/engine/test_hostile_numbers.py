@@ -177,7 +177,5 @@ def test_a_shutter_beyond_all_images_is_named_and_not_used(shape: str, vertex: s
     )  # fmt: skip
     with open_instance(data) as instance:
         found = instance.explain()
-        assert found.warnings == (
-            f"the {shape.lower()} shutter is not described in full: not used",
-        )
+        assert found.warnings == (f"the {shape.lower()} shutter is incomplete: not used",)
         assert instance.display().max() == 255

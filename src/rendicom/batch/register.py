@@ -66,7 +66,7 @@ class Register:
         except self._failures as error:
             raise UnwritableOutputError(
                 f"the names given so far cannot be kept: {error}",
-                hint="make room in the folder for temporary files, or set TMPDIR to another",
+                hint="free space in the folder for temporary files, or set TMPDIR to another",
             ) from None
 
 

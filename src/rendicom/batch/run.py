@@ -202,5 +202,5 @@ class Run:
             if self._failed_writes >= _FAILED_WRITES:
                 raise UnwritableOutputError(
                     f"stopped: {_FAILED_WRITES} pictures in a row could not be written",
-                    hint="make room or choose another TARGET; --resume goes on from here",
+                    hint="free space or choose another TARGET; --resume continues from here",
                 )

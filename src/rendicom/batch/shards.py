@@ -201,7 +201,7 @@ def _said() -> Iterator[None]:
         reason = error.strerror or type(error).__name__
         raise UnwritableOutputError(
             f"cannot write a shard: {reason}",
-            hint="the folder for temporary files needs room; the variable TMPDIR names another",
+            hint="free space in the folder for temporary files, or set TMPDIR to another",
         ) from error
 
 

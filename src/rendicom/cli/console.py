@@ -259,7 +259,7 @@ class Console:
 
     def _show_skipped(self, skipped: Skipped) -> None:
         if self.is_verbose or (self.is_telling and not (self.is_quiet or self.is_json)):
-            complain(f"{skipped.source} -> {skipped.output}: there already, left as it is")
+            complain(f"{skipped.source} -> {skipped.output}: exists already, not changed")
         if self.is_json:
             print_json(
                 {

@@ -290,7 +290,7 @@ class _FolderRun:
 
     def _nothing(self) -> RendicomError:
         if self.source is not None:
-            return NoSuchResourceError("the server has nothing that matches")
+            return NoSuchResourceError("nothing on the server matches")
         if self.dicomdir:
             from rendicom.dicom.dicomdir import nothing_but
 
@@ -378,7 +378,7 @@ class _FolderRun:
         end_now(self.workers.executor)
         self.progress.stop()
         self._leave_manifest()
-        goes_on = "; --resume goes on from here" if self.manifest is not None else ""
+        goes_on = "; --resume continues from here" if self.manifest is not None else ""
         done = self.tally.written if self.shards is None else self.shards.written
         are = "is" if done == 1 else "are"
         complain(f"interrupted: {counted(done, self.console.thing)} {are} written{goes_on}")

@@ -108,7 +108,7 @@ def get(
 ) -> int:
     """Run the command and return its exit status."""
     if len(paths) > 2:
-        raise click.UsageError("a URL and one TARGET are taken")
+        raise click.UsageError("give one URL and at most one TARGET")
     from rendicom.client.connection_settings import host_of
 
     folder = FolderFlags(from_file=None, **{
@@ -130,7 +130,7 @@ def get(
         thing=thing, is_telling=is_told(target),
     )  # fmt: skip
     if layers and rendering == "remote":
-        raise click.UsageError("--layer is drawn here: --render remote excludes it")
+        raise click.UsageError("--layer is drawn locally: leave out --render remote")
     source = _source(
         address, connection, wanted, target, options, frames,
         "local" if layers else rendering, folder,
@@ -235,7 +235,9 @@ def _wanted(address: Address, folder: FolderFlags, given: dict[str, Any]) -> Ins
     resource = Resource(study, series, instance if study and series else "")
     if instance and not resource.instance:
         if not (study or matches):
-            raise click.UsageError("--instance needs --study: no server finds one by its UID alone")
+            raise click.UsageError(
+                "--instance needs --study: servers do not find one by its UID alone"
+            )
         matches = (*matches, ("SOPInstanceUID", instance))
     if address.is_wado_uri and not resource.instance:
         raise click.UsageError("a WADO-URI link names one instance")

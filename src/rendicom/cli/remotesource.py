@@ -95,10 +95,10 @@ class RemoteSource:
         if remote.rendering != "remote":
             return
         if remote.is_document:
-            raise OptionError("documents are made here: leave --render remote out")
+            raise OptionError("documents are rendered locally: leave out --render remote")
         known = frozenset(_all_names())
         if render_request_for(remote.options, known=known, rows=1, columns=1) is None:
-            raise OptionError("no server can be asked for these options: --render local")
+            raise OptionError("servers do not support these options: --render local")
 
 
 def _all_names() -> Iterator[str]:

@@ -286,7 +286,7 @@ class RemoteOpener:
         query = render_request_for(remote.options, rows=rows, columns=columns)
         if query is None:
             raise NotSupportedError(
-                "no server has parameters for these options",
+                "servers have no parameters for these options",
                 hint="--render auto or local renders here",
             )
         return query, ""
@@ -310,7 +310,7 @@ def opened_as(body: Body, uid: str, *, host: str) -> Instance:
     said = instance.sop_instance
     if said and said != uid:
         instance.close()
-        raise WireError(f"{host} answers with another instance than was asked for")
+        raise WireError(f"{host} answers with another instance than the requested one")
     return instance
 
 

@@ -146,7 +146,7 @@ def check_picture(
     seen = identify(data)
     if seen.media_type != media_type:
         what = seen.media_type or "something else"
-        raise WireError(f"{host} answers with {what} where {media_type} was asked for")
+        raise WireError(f"{host} answers with {what} instead of {media_type}")
     if is_cut_short(data):
         raise WireError(f"{host} answers with {media_type} whose end is missing")
     if media_type.startswith("image/") and query.box is not None and seen.width:
@@ -154,6 +154,6 @@ def check_picture(
         if abs(seen.width - wide) > 1 or abs(seen.height - high) > 1:
             raise WireError(
                 f"{host} answers with a picture of {seen.width} x {seen.height} "
-                f"where {wide} x {high} was asked for"
+                f"instead of {wide} x {high}"
             )
     return RenderedImage(data, media_type, seen.width, seen.height, frame, voi, warnings)

@@ -62,8 +62,8 @@ def _attribute(attribute: Any) -> Any:
 
 def _no_json(answer: ServerResponse, host: str) -> WireError:
     if identify(answer.body[:512]).media_type == "text/html":
-        return WireError(f"{host} answers with text/html where data sets were asked for",
-                         hint="a page to sign in, perhaps")  # fmt: skip
+        return WireError(f"{host} answers with text/html instead of data sets",
+                         hint="perhaps a login page")  # fmt: skip
     return WireError(f"{host} answers with malformed JSON")
 
 

@@ -143,7 +143,7 @@ def _no_room(error: OSError) -> UnwritableOutputError:
     reason = error.strerror or type(error).__name__
     return UnwritableOutputError(
         f"the response cannot be kept in a temporary file: {reason}",
-        hint="the folder for temporary files needs room; the variable TMPDIR names another",
+        hint="free space in the folder for temporary files, or set TMPDIR to another",
     )
 
 
@@ -161,8 +161,8 @@ def _checked(body: Body, host: str) -> Body:
         if not isinstance(body, (bytes, memoryview)):
             body.close()
         what = seen or "nothing"
-        hint = "a page to sign in, perhaps" if seen == "text/html" else ""
-        raise WireError(f"{host} answers with {what} where a DICOM instance was asked for",
+        hint = "perhaps a login page" if seen == "text/html" else ""
+        raise WireError(f"{host} answers with {what} instead of a DICOM instance",
                         hint=hint)  # fmt: skip
     return body
 
@@ -186,9 +186,7 @@ def single_part(answer: ServerResponse) -> bytes:
     """Return the body of a single-part response; some servers send multipart anyway."""
     parts = parts_of(answer)
     if len(parts) != 1:
-        raise WireError(
-            f"{host_of(answer.url)} answers with {len(parts)} parts where 1 is asked for"
-        )
+        raise WireError(f"{host_of(answer.url)} answers with {len(parts)} parts instead of 1")
     return parts[0].read()
 
 

@@ -103,7 +103,7 @@ def search(
         if not kept and report.left_out >= _MOST_LEFT_OUT:
             return
         offset += len(page)
-    raise WireError("the server has no end of results")
+    raise WireError("the server returns results without end")
 
 
 def _with(include: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ class ResponseStream:
             return chunks
         if encoding in ("gzip", "x-gzip", "deflate"):
             return _inflated(chunks, host=host_of(self.url))
-        raise WireError(f"{host_of(self.url)} answers in an encoding that was not asked for")
+        raise WireError(f"{host_of(self.url)} answers in an encoding that was not requested")
 
     def whole(self) -> ServerResponse:
         """Read the body."""

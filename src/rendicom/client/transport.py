@@ -191,7 +191,7 @@ def _translated(url: str) -> Iterator[None]:
     except httpx2.RemoteProtocolError as error:
         raise _no_http(host, error) from None
     except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL):
-        raise UnreadableSourceError(f"no such request can be sent to {host}") from None
+        raise UnreadableSourceError(f"an invalid request cannot be sent to {host}") from None
 
 
 def _no_connection(host: str, error: Exception) -> UnreadableSourceError:

@@ -52,7 +52,7 @@ def inflate_dataset(
                 )
             )
             return memoryview(inflated), warnings
-    raise CorruptDataError("the data set is said to be deflated and does not inflate")
+    raise CorruptDataError("the data set is declared as deflated, but does not inflate")
 
 
 def _inflate(source: ByteSource, offset: int, bits: int, max_bytes: int) -> tuple[bytearray, bool]:

@@ -42,7 +42,7 @@ def parse_jpeg2000(data: bytes) -> StreamInfo:
     if rows <= 0 or columns <= 0 or not tx or not ty or not components:
         raise CorruptDataError("the JPEG 2000 image size segment is invalid")
     if -(-(x1 - tx0) // tx) * -(-(y1 - ty0) // ty) > _MAX_TILES:
-        raise CorruptDataError("the JPEG 2000 stream claims more tiles than there can be")
+        raise CorruptDataError("the JPEG 2000 stream claims more tiles than are possible")
     if tx0 > x0 or ty0 > y0 or tx0 + tx <= x0 or ty0 + ty <= y0:
         raise CorruptDataError("the JPEG 2000 tiles do not cover the image")
     if len(siz) < 36 + 3 * components:
@@ -135,7 +135,7 @@ def _check_quantization(header: list[tuple[int, bytes]], components: int) -> Non
     steps = [content for marker, content in header if marker == 0x5C]
     steps += [content[index:] for marker, content in header if marker == 0x5D]
     if not levels or max(levels) > _MAX_LEVELS or not steps:
-        raise CorruptDataError("the JPEG 2000 stream does not say how it is coded")
+        raise CorruptDataError("the JPEG 2000 stream has no coding style")
     subbands = 3 * max(levels) + 1
     for content in steps:
         how = content[0] & 0x1F if content else -1
@@ -250,9 +250,7 @@ def _divided(
 _REPAIRS: tuple[tuple[Callable[[bytes], bytes], CodedWarning], ...] = (
     (
         _without_delimiter,
-        CodedWarning(
-            "stream-repaired", "a sequence delimiter lies in the JPEG 2000 header: taken out"
-        ),
+        CodedWarning("stream-repaired", "a sequence delimiter in the JPEG 2000 header was removed"),
     ),
     (
         _with_end_marker,
@@ -262,7 +260,7 @@ _REPAIRS: tuple[tuple[Callable[[bytes], bytes], CodedWarning], ...] = (
         _without_common_step,
         CodedWarning(
             "stream-repaired",
-            "all components of the JPEG 2000 stream are subsampled: the step is taken out",
+            "all components of the JPEG 2000 stream are subsampled: the subsampling was removed",
         ),
     ),
 )

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _META_SOP_CLASS_UID, _META_TRANSFER_SYNTAX_UID = 0x00020002, 0x00020010
 _GUESSED_OF_DATASET = CodedWarning(
-    "syntax-guessed", "the data set does not say its transfer syntax: it was guessed"
+    "syntax-guessed", "the data set has no transfer syntax: it was guessed"
 )
 
 

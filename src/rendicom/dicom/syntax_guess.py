@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.picture_tags import PixelElement
 
-GUESSED = CodedWarning(
-    "syntax-guessed", "the file does not say its transfer syntax: it was guessed"
-)
+GUESSED = CodedWarning("syntax-guessed", "the file has no transfer syntax: it was guessed")
 _HEAD = 256 << 10
 _JPEG = "1.2.840.10008.1.2.4."
 _OF_KIND = {

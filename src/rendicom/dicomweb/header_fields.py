@@ -31,7 +31,7 @@ def parse_media_type(text: str) -> MediaType:
     Raises
     ------
     BadRequestError
-        It is not of the form type/subtype, or a quotation mark has no partner.
+        It is not of the form type/subtype, or a quotation mark is not closed.
     """
     essence, *rest = split_outside_quotes(text, ";")
     essence = essence.strip().lower()
@@ -72,7 +72,7 @@ def split_outside_quotes(text: str, separator: Literal[",", ";"]) -> list[str]:
             pieces.append(text[start : found.start()])
             start = end
     if end != len(text):
-        raise BadRequestError("a quotation mark has no partner")
+        raise BadRequestError("a quotation mark is not closed")
     return [*pieces, text[start:]]
 
 

@@ -110,7 +110,7 @@ def _read_attribute(
     if name[:4] == "0002" or name == "00080005":
         vr = _known_vr(name)  # it determines the VR of other elements
     if not isinstance(vr, str) or vr not in _VRS:
-        raise BadRequestError(f"attribute {name} has no VR that is known")
+        raise BadRequestError(f"attribute {name} has an unknown VR")
     if kinds in (["InlineBinary"], ["BulkDataURI"]):
         data = (
             _binary(name, vr, attribute["InlineBinary"])

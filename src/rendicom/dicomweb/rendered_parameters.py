@@ -167,7 +167,7 @@ def _refuse_decided(texts: Mapping[str, str]) -> None:
     for name in _DECIDED_BY_STATES:
         if name in texts:
             raise BadRequestError(
-                f"{name} is for images: a presentation state brings its own", parameter=name
+                f"{name} is for images: a presentation state has its own", parameter=name
             )
 
 

@@ -122,7 +122,7 @@ def _size(attributes: Attributes) -> tuple[int, int]:
     sides = {"Rows": rows, "Columns": columns}
     missing = [name for name, value in sides.items() if value is None]
     if len(missing) == 2:
-        raise NoPixelDataError("the object says of no image: Rows and Columns are missing")
+        raise NoPixelDataError("the object has no image: Rows and Columns are missing")
     if missing:
         raise CorruptDataError(
             f"{missing[0]} is missing", hint="without it the size of the image is unknown"

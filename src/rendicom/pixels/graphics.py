@@ -81,7 +81,7 @@ def _graphic(item: Attributes, notes: list[CodedWarning]) -> GraphicObject | Non
         notes.append(
             CodedWarning(
                 "presentation-incomplete",
-                "a figure is of a kind that is not known, or has too few points: not drawn",
+                "a figure is of an unknown kind, or has too few points: not drawn",
             )
         )
         return None

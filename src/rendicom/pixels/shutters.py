@@ -41,7 +41,7 @@ def read_shutter(
             notes.append(
                 CodedWarning(
                     "shutter-unusable",
-                    f"the {shape.lower()} shutter is not described in full: not used",
+                    f"the {shape.lower()} shutter is incomplete: not used",
                 )
             )
         else:

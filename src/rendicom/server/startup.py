@@ -325,7 +325,7 @@ def _unusable(error: OSError, host: str, port: object) -> RendicomError:
         return OptionError(f"--port {port} needs special rights", hint="choose one from 1024")
     if error.errno in _NOT_HERE:
         return OptionError(f"--host {host} is not an address of this machine")
-    return OptionError(f"{host} port {port} cannot be listened on: {error.strerror}")
+    return OptionError(f"cannot listen on {host} port {port}: {error.strerror}")
 
 
 def _url(settings: Settings, listening: socket.socket) -> str:

@@ -124,7 +124,7 @@ class DaskExecutor(Executor):
         return WorkerLostError() if self._client.status == "running" else self._no_scheduler()
 
     def _no_scheduler(self) -> WorkerDiedError:
-        return WorkerDiedError("the dask scheduler is gone", hint="--resume goes on from here")
+        return WorkerDiedError("the dask scheduler is gone", hint="--resume continues from here")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks and leave the cluster, or end a local one.

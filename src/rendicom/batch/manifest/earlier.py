@@ -164,7 +164,7 @@ class EarlierRecords:
 def _no_room(error: Exception) -> UnwritableOutputError:
     return UnwritableOutputError(
         f"cannot keep the earlier manifest in a temporary file: {error}",
-        hint="the folder for temporary files needs room; the variable TMPDIR names another",
+        hint="free space in the folder for temporary files, or set TMPDIR to another",
     )
 
 

@@ -15,7 +15,7 @@ def unwritable(path: str, error: OSError) -> UnwritableOutputError:
     reason = error.strerror or type(error).__name__
     return UnwritableOutputError(
         f"cannot write the manifest {path}: {reason}",
-        hint="make room or choose another --manifest; --resume goes on from here",
+        hint="free space or choose another --manifest; --resume continues from here",
     )
 
 

@@ -53,7 +53,7 @@ def call(decode: Callable[..., Any], stream: bytes | memoryview, **how: Any) -> 
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CorruptDataError(reason[:160]) from error
     except MemoryError as error:
-        raise LimitExceededError("the stream asks for more memory than there is") from error
+        raise LimitExceededError("the stream needs more memory than is available") from error
 
 
 def allowed_halvings(info: StreamInfo, request: DecodeRequest) -> int:
