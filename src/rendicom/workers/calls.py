@@ -53,6 +53,11 @@ def perform(call: bytes) -> bytes:
 
     KeyboardInterrupt and SystemExit pass through.
     """
+    return b"".join(perform_in_pieces(call))
+
+
+def perform_in_pieces(call: bytes) -> tuple[bytes, bytes]:
+    """Return what `perform` does as two pieces: to join them would copy the result."""
     name = "a task"
     try:
         function, args, kwargs = pickle.loads(call)  # noqa: S301 - from the run we work for
@@ -63,7 +68,7 @@ def perform(call: bytes) -> bytes:
     except Exception as error:  # noqa: BLE001 - what a task raises belongs to its future
         return _error(error, name)
     try:
-        return _RESULT + pickle.dumps(result, protocol=5)
+        return _RESULT, pickle.dumps(result, protocol=5)
     except MemoryError as error:
         return _error(error, name)
     except Exception as error:  # noqa: BLE001 - reducers of foreign classes raise anything
@@ -95,7 +100,7 @@ class WorkerTraceback(Exception):  # noqa: N818 - a text to be shown, nothing th
         return "\n" + str(self.args[0])
 
 
-def _error(error: Exception, name: str) -> bytes:
+def _error(error: Exception, name: str) -> tuple[bytes, bytes]:
     """Return the outcome for ``error``, with its traceback as text."""
     from traceback import format_exception
 
@@ -105,7 +110,7 @@ def _error(error: Exception, name: str) -> bytes:
         pickle.loads(pickled)  # noqa: S301 - a class may be able to go and unable to come back
     except Exception as reason:  # noqa: BLE001 - reducers of foreign classes raise anything
         pickled = pickle.dumps(_unpicklable("error", name, error, reason), protocol=5)
-    return _ERROR + pickle.dumps((pickled, text), protocol=5)
+    return _ERROR, pickle.dumps((pickled, text), protocol=5)
 
 
 def _unpicklable(what: str, name: str, value: object, reason: Exception) -> Exception:

@@ -13,7 +13,7 @@ import threading
 from time import sleep
 from typing import TYPE_CHECKING
 
-from rendicom.workers.calls import perform
+from rendicom.workers.calls import perform_in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,13 +83,10 @@ def _take_pipes() -> tuple[int, int]:
 
 def _serve(incoming: int, outgoing: int) -> None:
     for task in _tasks(incoming):
-        answer = perform(task)
-        header = len(answer).to_bytes(_HEADER, "big")
-        # One write wakes the reader once; joining long pieces would double their memory.
-        pieces = (header + answer,) if len(answer) < _LONG else (header, answer)
+        kind, body = perform_in_pieces(task)
+        head = (len(kind) + len(body)).to_bytes(_HEADER, "big") + kind
         try:
-            for piece in pieces:
-                _write(outgoing, piece)
+            _write_joined(outgoing, head, body)
         except OSError:
             return
 
@@ -149,3 +146,14 @@ def _write(descriptor: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
+
+
+def _write_joined(descriptor: int, head: bytes, body: bytes) -> None:
+    """Write both; those of a short message by one call, which wakes the reader once."""
+    if len(body) >= _LONG:
+        _write(descriptor, head)
+        _write(descriptor, body)
+    elif sys.platform == "win32":
+        _write(descriptor, head + body)
+    elif (written := os.writev(descriptor, (head, body))) < len(head) + len(body):
+        _write(descriptor, (head + body)[written:])
