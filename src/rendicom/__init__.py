@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rendicom.batch.conversion import Summary, convert
     from rendicom.batch.dataset import FrameDataset, dataset
+    from rendicom.batch.outcomes import Failed, Outcome, Written
     from rendicom.client.archive import Archive
     from rendicom.client.connecting import connect
     from rendicom.client.folder_archive import open_folder
@@ -36,9 +37,12 @@ if TYPE_CHECKING:
     from rendicom.selection import Selection
     from rendicom.values import DisplayImage, Frame, PixelDescription, Viewport, Window
 
+    __version__: str
+
 _ROOMS = {
     "batch.conversion": ("Summary", "convert"),
     "batch.dataset": ("FrameDataset", "dataset"),
+    "batch.outcomes": ("Failed", "Outcome", "Written"),
     "client.archive": ("Archive",),
     "client.connecting": ("connect",),
     "client.folder_archive": ("open_folder",),
@@ -66,6 +70,7 @@ __all__ = [
     "CorruptDataError",
     "DisplayImage",
     "EncodeError",
+    "Failed",
     "Frame",
     "FrameDataset",
     "Instance",
@@ -74,6 +79,7 @@ __all__ = [
     "NoSuchFrameError",
     "NotDicomError",
     "OptionError",
+    "Outcome",
     "PictureRequest",
     "PixelDescription",
     "RenderOptions",
@@ -87,6 +93,7 @@ __all__ = [
     "Viewport",
     "Voi",
     "Window",
+    "Written",
     "__version__",
     "compose",
     "connect",
@@ -100,18 +107,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used (PEP 562)."""
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # else every misspelt name would be one of Any
 
-        globals()[name] = version("rendicom")
-        return globals()[name]
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """Import a public name when it is first used (PEP 562)."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            globals()[name] = version("rendicom")
+            return globals()[name]
+        if name not in _ROOM_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

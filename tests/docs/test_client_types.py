@@ -37,6 +37,18 @@ def calls(path: Path) -> NDArray[Any]:
         return np.stack([array, instance.display(1, lung), np.asarray(instance)])
 
 
+def failed(path: str) -> list[rendicom.Failed]:
+    found: list[rendicom.Failed] = []
+
+    def on_result(outcome: rendicom.Outcome) -> None:
+        print(outcome.source, isinstance(outcome, rendicom.Written))
+        if isinstance(outcome, rendicom.Failed):
+            found.append(outcome)
+
+    rendicom.convert(path, "out", on_result=on_result)
+    return found
+
+
 def errors() -> str:
     try:
         rendicom.render(b"x")
@@ -52,6 +64,7 @@ import rendicom
 rendicom.RenderOptions(window=40)
 rendicom.RenderOptions(viewport=64)
 rendicom.convert("a", "b", existing="ask")
+rendicom.rendr("ct.dcm")
 """
 
 
@@ -64,4 +77,6 @@ def test_a_strict_client(tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     places = [line.split(" error:")[0] for line in run.stdout.splitlines() if " error:" in line]
-    assert places == ["wrong.py:4:", "wrong.py:5:", "wrong.py:6:"], run.stdout + run.stderr
+    assert places == ["wrong.py:4:", "wrong.py:5:", "wrong.py:6:", "wrong.py:7:"], (
+        run.stdout + run.stderr
+    )

@@ -36,7 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_names_are_classes_and_functions() -> None:
     assert len(NAMES) > 25
-    assert set(rendicom.__all__) - set(NAMES) == {"PRESETS", "__version__"}
+    assert set(rendicom.__all__) - set(NAMES) == {"PRESETS", "Outcome", "__version__"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import griffe
 
@@ -36,6 +37,10 @@ def python() -> str:
 
 def _entry(name: str, value: Any) -> Iterator[str]:
     yield f"### {name}"
+    if isinstance(value, UnionType):
+        kinds = ", ".join(f"`{each.__name__}`" for each in get_args(value))
+        yield f"One of {kinds}: what [convert](#convert) hands to `on_result`."
+        return
     if not callable(value):
         yield f"A {type(value).__name__}; [rendering options](options.md) lists it."
         return

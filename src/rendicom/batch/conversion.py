@@ -141,7 +141,8 @@ def convert(
     shard_size
         Size of a tar file: a number of bytes, or a text such as ``500MB``.
     on_result
-        Called in this thread with the outcome of each picture or source, as it becomes known.
+        Called in this thread with the `Outcome` of each picture or source, as it becomes known,
+        such as `Written` or `Failed`.
 
     Returns
     -------

@@ -31,6 +31,13 @@ class Written(NamedTuple):
 
     ``frame`` is None for an animation; width and height are None for a document; ``size`` is in
     bytes; ``digest`` is the BLAKE2b-256 of the bytes in hexadecimal digits, if requested.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> summary = rendicom.convert("ct.dcm", "out/", engine="inline", on_result=seen.append)
+    >>> isinstance(seen[0], Written), seen[0].media_type, seen[0].width
+    (True, 'image/jpeg', 128)
     """
 
     source: str
@@ -55,7 +62,14 @@ class Skipped(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A failed source, or one failed frame of it."""
+    """A failed source, or one failed frame of it; ``code`` and ``hint`` are those of the error.
+
+    Examples
+    --------
+    >>> summary = rendicom.convert("missing.dcm", "out/", engine="inline")
+    >>> [(each.source, each.code) for each in summary.failures]
+    [('missing.dcm', 'cannot-read')]
+    """
 
     source: str
     frame: int | None
@@ -102,6 +116,7 @@ class Filtered(NamedTuple):
 
 
 Outcome = Written | Skipped | Failed | Notice | Planned | NoPixels | Filtered | Ignored
+"""What `convert` hands to ``on_result``; each has a ``source``."""
 
 
 def failure(source: str, error: RendicomError, *, frame: int | None = None) -> Failed:
