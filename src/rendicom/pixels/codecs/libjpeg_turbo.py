@@ -49,10 +49,11 @@ class _LibjpegTurbo:
         import imagecodecs
 
         info = checked(request.info or parse_jpeg(stream), request)
-        if _scans(stream) > _MAX_SCANS:
+        is_lossless = info.kind == "jpeg-lossless"
+        # The library refuses a second scan of one lossless component.
+        if not (is_lossless and info.components == 1) and _scans(stream) > _MAX_SCANS:
             # Each scan takes the time of a whole image, however short it is.
             raise CorruptDataError("the JPEG stream has more scans than an image needs")
-        is_lossless = info.kind == "jpeg-lossless"
         photometric, how = "", {}
         odd: tuple[CodedWarning, ...] = ()
         if info.components == 3:
