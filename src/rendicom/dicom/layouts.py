@@ -9,10 +9,11 @@ and lengths, no values.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rendicom.dicom.byte_window import LONG_VRS, SHORT_VRS
 from rendicom.dicom.picture_tags import PIXEL_KEYWORDS, UNDEFINED_LENGTH
+from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
