@@ -246,12 +246,11 @@ def levels(value: object, name: str) -> tuple[str, ...]:
 
 
 def palette(value: object, name: str) -> str:
-    """Read the name or the UID of a well-known palette."""
-    word = value.strip().lower().replace("_", "-") if isinstance(value, str) else ""
-    if word in PALETTES:
-        return word
+    """Read the name, the keyword in PS3.6 (`HotIronPalette`) or the UID of a well-known palette."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    word = "".join(filter(str.isalnum, text)).removesuffix("palette")
     for known, uid in PALETTES.items():
-        if word in (uid, known.replace("-", "")):
+        if text == uid or word == known.replace("-", ""):
             return known
     raise OptionError(f"{name} {shown(value)} is not one of {', '.join(PALETTES)}, or a UID")
 

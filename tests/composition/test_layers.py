@@ -330,6 +330,21 @@ def test_a_series_is_fused_by_its_window_and_a_well_known_palette(tmp_path):
     np.testing.assert_allclose(picture, expected, atol=1.01)
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("Hot Iron", "hot-iron"), ("HotIronPalette", "hot-iron"), ("HOT_METAL_BLUE", "hot-metal-blue"),
+     ("PET20StepPalette", "pet-20-step"), ("1.2.840.10008.1.5.2", "pet"), (" winter ", "winter")],
+)  # fmt: skip
+def test_a_palette_is_named_as_in_dicom(written, name):
+    assert rendicom.RenderOptions(layer_palette=written).layer_palette == name
+
+
+@pytest.mark.parametrize("written", ["", "palette", "jet", "1.2.840.10008.1.5.9", "-"])
+def test_no_other_palette_is_known(written):
+    with pytest.raises(OptionError, match="is not one of hot-iron"):
+        rendicom.RenderOptions(layer_palette=written)
+
+
 HOT_IRON = pydicom.__path__[0] + "/data/palettes/hotiron.dcm"
 
 
