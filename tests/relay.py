@@ -6,9 +6,10 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Protocol, TypeVar
 
-__all__ = ["Relay", "relaying"]
+__all__ = ["Relay", "accepting", "relaying"]
 
 _REQUEST = re.compile(rb"(?:GET|POST) (\S+) HTTP/1\.1\r\n")
 
@@ -69,18 +70,32 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_RDWR)
 
 
+class Accepting(Protocol):
+    """Accepts connections until its listener is closed."""
+
+    def run(self) -> None: ...
+
+
+_T = TypeVar("_T", bound=Accepting)
+
+
 @contextmanager
-def relaying(target: tuple[str, int]) -> Iterator[Relay]:
-    """Relay until the block ends."""
+def accepting(make: Callable[[socket.socket], _T]) -> Iterator[_T]:
+    """Run in a thread what ``make`` returns for a listener, until the block ends."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        relay = Relay(listener, target)
-        thread = threading.Thread(target=relay.run, daemon=True)
+        server = make(listener)
+        thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         try:
-            yield relay
+            yield server
         finally:
             # Closing alone wakes nobody up.
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
             thread.join(10)
+
+
+def relaying(target: tuple[str, int]) -> AbstractContextManager[Relay]:
+    """Relay until the block ends."""
+    return accepting(lambda listener: Relay(listener, target))

@@ -8,9 +8,11 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import NamedTuple
+
+from relay import accepting
 
 __all__ = ["Place", "Reply", "Request", "Scripted", "answer", "multipart", "scripted"]
 
@@ -149,18 +151,6 @@ def _read(connection: socket.socket) -> Request | None:
     return Request(method, path, query, named, data, _whom(connection))
 
 
-@contextmanager
-def scripted(context: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+def scripted(context: ssl.SSLContext | None = None) -> AbstractContextManager[Scripted]:
     """Serve until the block ends; over TLS where a context is given."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        server = Scripted(listener, context)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            # Closing alone wakes nobody up.
-            with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-            thread.join(10)
+    return accepting(lambda listener: Scripted(listener, context))

@@ -124,31 +124,6 @@ def test_overlays_turn_with_the_image(display: Show) -> None:
 
 # --- geometry -------------------------------------------------------------------------------
 
-SQUARE = np.array([[1, 2], [3, 4]], np.uint8)
-WIDE = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
-
-
-@pytest.mark.parametrize(("pixels", "options", "expected"), [
-    (SQUARE, {"rotate": "90"}, [[3, 1], [4, 2]]),
-    (SQUARE, {"rotate": "180"}, [[4, 3], [2, 1]]),
-    (SQUARE, {"rotate": "270"}, [[2, 4], [1, 3]]),
-    (SQUARE, {"flip": "h"}, [[2, 1], [4, 3]]),
-    (SQUARE, {"flip": "v"}, [[3, 4], [1, 2]]),
-    (SQUARE, {"rotate": "90", "flip": "h"}, [[1, 3], [2, 4]]),
-    (WIDE, {"rotate": "90"}, [[4, 1], [5, 2], [6, 3]]),
-    (WIDE, {"viewport": "3,2"}, [[1, 2, 3], [4, 5, 6]]),
-    (WIDE, {"viewport": "2,2,1,0,2,2"}, [[2, 3], [5, 6]]),
-    (WIDE, {"viewport": "2,2,1,0,-2,2"}, [[3, 2], [6, 5]]),
-    (WIDE, {"viewport": "2,2,1,0,2,-2"}, [[5, 6], [2, 3]]),
-    (WIDE, {"viewport": "3,2,,,-3,-2"}, [[6, 5, 4], [3, 2, 1]]),
-    (WIDE, {"viewport": "2,1,-1,-1"}, [[5, 6]]),
-    (WIDE, {"viewport": "9,9,2,1"}, [[6] * 9] * 9),
-])  # fmt: skip
-def test_geometry(
-    pixels: Any, options: dict[str, str], expected: list[list[int]], display: Show
-) -> None:
-    assert display(image(pixels), **WINDOW, **options).tolist() == expected
-
 
 @pytest.mark.parametrize(("rows", "columns", "viewport", "size"), [
     (256, 512, "256,256", (256, 128)),

@@ -6,6 +6,7 @@ Any exception, even an unexpected one, becomes an outcome of its unit; the next 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from contextlib import ExitStack, closing
 from functools import partial
 from time import monotonic
@@ -95,7 +96,7 @@ def _place_of(error: Exception) -> str:
     return place
 
 
-class _UnitTask:
+class _UnitTask(ABC):
     """The work on one unit."""
 
     def __init__(
@@ -171,9 +172,9 @@ class _UnitTask:
             self.outcomes.append(unexpected(self.unit.source, error))
         return self._report()
 
+    @abstractmethod
     def work(self, instance: Subject) -> None:
         """Process an instance that the filters let pass."""
-        raise NotImplementedError
 
 
 class _SurveyTask(_UnitTask):
