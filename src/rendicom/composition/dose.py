@@ -13,6 +13,7 @@ from rendicom.composition.planes import Planes
 from rendicom.composition.references import references_in
 from rendicom.composition.resampling import stacks_of
 from rendicom.errors import CorruptDataError
+from rendicom.rendering.blending import extent_of
 from rendicom.rendering.layers import ColourBar, IsoLines, LegendRow, ValueLayer
 from rendicom.values import DrawnItem
 
@@ -35,8 +36,11 @@ def dose_colours(shares: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Return colors for fractions 0 to 1 of the maximum: blue, green, yellow, red."""
     places = np.linspace(0, 1, len(_STOPS))
     stops = np.array(_STOPS, np.float64)
-    channels = [np.interp(shares, places, stops[:, channel]) for channel in range(3)]
-    return np.floor(np.stack(channels, axis=-1) + 0.5).astype(np.uint8)
+    # Each channel is contiguous, as it is blended by itself.
+    colours = np.empty((3, *shares.shape), np.uint8)
+    for channel in range(3):
+        colours[channel] = np.floor(np.interp(shares, places, stops[:, channel]) + 0.5)
+    return np.moveaxis(colours, 0, -1)
 
 
 class DoseLayer:
@@ -113,6 +117,14 @@ class DoseLayer:
             return Contribution(warning=note)
         return self._drawn(values, levels, options)._replace(warning=note)
 
+    def _wash(self, values: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the colors of doses; beside the grid, where these are 0, they are all alike."""
+        colours = np.moveaxis(np.empty((3, *values.shape), np.uint8), 0, -1)
+        colours[...] = dose_colours(np.array(0.0))
+        if (box := extent_of(values != 0)) is not None:
+            colours[box] = dose_colours(values[box] / self.maximum)
+        return colours
+
     def _levels(self, options: LayerOptions) -> list[tuple[int, str, float]]:
         """Return number, name and amount of the isodose lines."""
         found = []
@@ -138,7 +150,7 @@ class DoseLayer:
             is_washed = values >= _LEAST_WASH * self.maximum
             opacities = np.where(is_washed, np.float32(options.opacity), np.float32(0))
             if is_washed.any():
-                pieces.append(ValueLayer(dose_colours(values / self.maximum), opacities))
+                pieces.append(ValueLayer(self._wash(values), opacities))
         items = []
         for number, level, amount in levels:
             red, green, blue = dose_colours(np.array(amount / self.maximum)).tolist()
