@@ -247,8 +247,23 @@ def test_images_that_are_nowhere_are_named(study, capsys):
     elsewhere = series(np.zeros((1, 4, 4)), frame_of_reference=generate_uid())
     seg = segmentation(elsewhere, np.ones((1, 4, 4), np.uint8), "BINARY", [(9, 9, 9)], count=1)
     (folder / "seg.dcm").write_bytes(as_bytes(seg))
-    run("convert", folder / "seg.dcm", f"{folder}/out/", "--on", folder / "study", status=2)
+    run("convert", folder / "seg.dcm", f"{folder}/out/", "--on", folder / "study", status=1)
     assert elsewhere[0].SOPInstanceUID in capsys.readouterr().err
+
+
+def test_a_source_that_gives_no_picture_is_no_fault_of_the_command(study, capsys):
+    folder = study[0]
+    (folder / "text.dcm").write_bytes(b"no DICOM at all")
+    (folder / "plan.dcm").write_bytes(as_bytes(dataset("1.2.840.10008.5.1.4.1.1.481.5", "RTPLAN")))
+    for source, said in (("absent", "no such file"), ("text", "not DICOM"), ("plan", "be drawn")):
+        file = folder / f"{source}.dcm"
+        run("convert", file, f"{folder}/out/", "--on", folder / "study", status=1)
+        told = capsys.readouterr().err
+        assert f"{source}.dcm: " in told
+        assert said in told
+        assert "--help" not in told
+    run("convert", folder / "plan.dcm", f"{folder}/out/", "--on", folder / "nowhere", status=2)
+    assert "nowhere does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("is_report", [False, True])

@@ -38,7 +38,9 @@ def about_images(
     Raises
     ------
     click.UsageError
-        There is not one SOURCE and a TARGET, or none of the images are there.
+        There is not one SOURCE and a TARGET, or IMAGES are not files and folders.
+    RendicomError
+        SOURCE cannot be read, refers to no images, or none of them is there.
     """
     from rendicom.composition.targets import images_of
 
@@ -55,7 +57,8 @@ def about_images(
     try:
         said = images_of(source, [os.path.abspath(place) for place in on])
     except RendicomError as error:
-        raise click.UsageError(f"{paths[0]}: {error}") from None
+        # The command is right: it is the file that gives no picture.
+        raise RendicomError(f"{paths[0]}: {error}") from None
     if said.is_volume or is_document:
         return (source, target), (), ""
     if said.is_state and has_state:

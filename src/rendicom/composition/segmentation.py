@@ -118,8 +118,8 @@ class SegmentationLayer:
         return {uid: tuple(frames) for uid, frames in found.items()}
 
     @cached_property
-    def _mentioned(self) -> frozenset[str]:
-        """Return the images that the top level of the object refers to."""
+    def _mentioned(self) -> dict[str, None]:
+        """Return the images that the top level of the object refers to, in its order."""
         attributes = self._attributes
         items = [
             item
@@ -127,12 +127,12 @@ class SegmentationLayer:
             for item in series.items(_REFERENCED_INSTANCES)
         ]
         items += attributes.items(_SOURCE_IMAGES) if _SOURCE_IMAGES in attributes else ()
-        return frozenset(reference.instance for reference in references_in(items))
+        return dict.fromkeys(reference.instance for reference in references_in(items))
 
     @property
-    def references(self) -> frozenset[str]:
-        """Return the images that it refers to."""
-        return self._mentioned | self._by_instance.keys()
+    def references(self) -> dict[str, None]:
+        """Return the images that it refers to, in its order."""
+        return self._mentioned | dict.fromkeys(self._by_instance)
 
     def _referenced(self, base: BaseFrame, read: list[int]) -> dict[int, NDArray[Any]]:
         """Return the masks of frames that refer to ``base`` and have its pixel matrix.
@@ -143,7 +143,7 @@ class SegmentationLayer:
             return {}
         candidates = self._frames_of(base.instance)
         is_single = base.number_of_frames == 1 and base.plane is None
-        if not candidates and is_single and self._mentioned == {base.instance}:
+        if not candidates and is_single and list(self._mentioned) == [base.instance]:
             candidates = self._segment_frames
         masks: dict[int, NDArray[Any]] = {}
         for frame in dict.fromkeys(candidates):

@@ -54,7 +54,8 @@ function blobUrl(blob) {
 
 /** Whatever the server makes of an object without a matrix of pixels: a picture or a document. */
 async function showOther(item, signal) {
-  const accept = "image/png, image/jpeg;q=0.9, text/html;q=0.8, application/problem+json;q=0.1";
+  // Several images, or frames, are a loop.
+  const accept = "image/png, image/jpeg;q=0.9, image/apng;q=0.85, image/gif;q=0.84, text/html;q=0.05";
   const blob = await fetchBlob(item, accept, signal);
   if (!blob.type.startsWith("image/")) return showReport(item, signal);
   const picture = h("img", { class: "drawn", src: blobUrl(blob), alt: await nameOfClass(item.sopClass) });
@@ -64,8 +65,9 @@ async function showOther(item, signal) {
 /**
  * What an instance is that has no picture, and what can be had of it.
  * @param {import("./stack.js").Item|undefined} item @param {Error} problem
+ * @param {HTMLElement|null} [way] what leads out of it
  */
-export async function describeAbsent(item, problem) {
+export async function describeAbsent(item, problem, way = null) {
   if (!item) return [h("p", { textContent: problem.message })];
   const url = instanceUrl(item);
   const button = h("button", { type: "button", class: "primary", onclick: async () => {
@@ -83,7 +85,7 @@ export async function describeAbsent(item, problem) {
     h("p", { class: "dim", textContent: isExpected
       ? "There is no picture of this kind of object. Its attributes and its file can be had."
       : problem.message }),
-    h("p", {}, button),
+    h("p", {}, way, way && " ", button),
   ];
 }
 

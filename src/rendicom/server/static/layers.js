@@ -40,19 +40,32 @@ export const opensOnImages = (sopClass) =>
 
 const askLayers = (resource, how, query = "") => askJson(
   `${DICOMWEB}${resourcePath({ ...resource, frame: 0 })}/layers${query}`, how,
-).then((told) => told?.layers ?? []);
+).then((told) => ({ layers: told?.layers ?? [], leftOut: told?.left_out ?? [] }));
+
+/** What the server says of a layer, after its UID: `is not drawn: …`, `is drawn, but …`. */
+const SAID = /^([\d.]+) ((?:is not|cannot be) drawn: |is drawn, but )(.*)$/s;
+
+/** A sentence of the server about a layer, with words for its UID. */
+export function saidOf(sentence, title = "The layer") {
+  const [, , how, reason] = SAID.exec(sentence) ?? [];
+  return how ? `${title} ${how}${reason}.` : `${sentence}.`;
+}
+
+/** The UID of the layer that a sentence is about. @param {string} sentence */
+const layerIn = (sentence) => SAID.exec(sentence)?.[1] ?? "";
 
 /**
- * Where an object is seen first, a dose where it is high, with it as a layer; null where its
- * images are not here.
+ * Where an object is seen first, a dose where it is high, with it as a layer; or `problem`, why it
+ * is seen nowhere, which is empty where its images are not here.
  * @param {import("./stack.js").Item} item @param {{signal: AbortSignal}} how
- * @returns {Promise<(Place & {layer: string})|null>}
+ * @returns {Promise<{place: (Place & {layer: string})|null, problem: string}>}
  */
 export async function firstPlace(item, how) {
-  const [layer] = await askLayers(item, how).catch(() => []);
-  if (!layer) return null;
+  const nowhere = { layers: [], leftOut: [] };
+  const { layers: [layer], leftOut: [left] } = await askLayers(item, how).catch(() => nowhere);
+  if (!layer) return { place: null, problem: left ? saidOf(left.problem, "It") : "" };
   const highest = layer.kind === "dose" && layer.items[0];
-  return { ...(highest || layer).first, layer: layer.layer };
+  return { place: { ...(highest || layer).first, layer: layer.layer }, problem: "" };
 }
 
 /**
@@ -80,8 +93,8 @@ export function createLayers(reading) {
   let shown = "";
   let asking = new AbortController();
   const state = h("p", { class: "dim", role: "status" });
-  const list = h("ul", { class: "layers" });
-  const scales = find("#scales");
+  const [list, rest] = [h("ul", { class: "layers" }), h("ul", { class: "rest" })];
+  const [scales, notice] = [find("#scales"), find("#notice")];
   /** What is listed. @type {Layer[]} */
   let known = [];
   const names = h("input", { type: "checkbox", onchange: () => {
@@ -94,7 +107,7 @@ export function createLayers(reading) {
       h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => toggle() },
         icon("close"))),
     state,
-    h("div", { class: "scroll" }, list),
+    h("div", { class: "scroll" }, list, rest),
     h("div", { class: "how" },
       h("label", { class: "check" }, names, " Names and legend (they may identify)")),
   );
@@ -115,10 +128,11 @@ export function createLayers(reading) {
     const { signal } = asking;
     known = [];
     list.replaceChildren();
+    rest.replaceChildren();
     state.textContent = "Looking for layers…";
     try {
       const query = hasNames ? "?names=yes" : "";
-      const [layers, titles] = await Promise.all([
+      const [{ layers, leftOut }, titles] = await Promise.all([
         askLayers({ study, series }, { signal, priority: SOON }, query), titlesOf(study, signal),
       ]);
       state.textContent = layers.length > 0
@@ -126,7 +140,12 @@ export function createLayers(reading) {
         : "Nothing in this study lies on these images.";
       known = layers;
       list.replaceChildren(...layers.map((layer) => element(layer, titles)));
+      rest.replaceChildren(...leftOut.map(({ layer, problem }) => h("li", {
+        class: "left-out", textContent: saidOf(problem, titles.get(layer) || "An object"),
+      })));
       mark();
+      // Of many layers, the one that was opened may be far down.
+      list.querySelector("[data-layer]:checked")?.closest("li").scrollIntoView({ block: "nearest" });
     } catch (problem) {
       if (signal.aborted) return;
       shown = "";
@@ -146,6 +165,7 @@ export function createLayers(reading) {
         h("span", { textContent: kind }),
         title && h("span", { class: "dim", textContent: title }))),
       layer.bar ? bar(layer.bar) : null,
+      h("p", { class: "fault", "data-fault": layer.layer, hidden: true }),
       h("ul", {}, ...layer.items.map((item) => h("li", {}, ...itemParts(layer, item)))),
       settings(layer, `${kind} ${title ?? ""}`.trim()));
   }
@@ -223,6 +243,7 @@ export function createLayers(reading) {
 
   function mark() {
     showScales();
+    tellFaults();
     for (const each of list.querySelectorAll("[data-layer]")) each.checked = Boolean(ownOf(each.dataset.layer));
     for (const each of list.querySelectorAll("[data-item]")) {
       each.checked = isShown(ownOf(each.dataset.of), each.dataset.item);
@@ -245,6 +266,20 @@ export function createLayers(reading) {
     if (!aside.hidden) aside.querySelector("button").focus();
   }
 
+  /** What the server says of the layers on the image that is shown: in the list, and below it. */
+  function tellFaults() {
+    const { warnings, fault } = reading.store.get();
+    const faults = new Map(warnings.map((each) => [layerIn(each), saidOf(each, "It")]));
+    for (const each of list.querySelectorAll("[data-fault]")) {
+      each.textContent = faults.get(each.dataset.fault) ?? "";
+      each.hidden = each.textContent === "";
+    }
+    const told = [fault, ...warnings.filter(layerIn).map((each) => saidOf(each))].filter(Boolean);
+    notice.textContent = [...new Set(told)].join(" ");
+    notice.hidden = told.length === 0;
+  }
+
+  reading.store.on(["warnings", "fault"], tellFaults);
   reading.store.on(["stack", "index", "options"], fill);
   aside.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

@@ -6,8 +6,10 @@
 import { ask, NOW } from "./api.js";
 
 const MEBIBYTE = 1 << 20;
+/** Code and agent before each text of a Warning header. */
+const WARNING = /(?:^|, )299 \S+: /;
 
-/** @typedef {{blob: Blob, voi: string, warning: string}} Picture */
+/** @typedef {{blob: Blob, voi: string, warnings: string[]}} Picture */
 
 export class Pictures {
   /** @param {number} mostBytes */
@@ -101,6 +103,6 @@ async function readPicture(response) {
   return {
     blob: await response.blob(),
     voi: response.headers.get("Rendicom-Voi") ?? "",
-    warning: response.headers.get("Warning") ?? "",
+    warnings: (response.headers.get("Warning") ?? "").split(WARNING).filter(Boolean),
   };
 }

@@ -41,6 +41,10 @@ export class Reading {
       model: null,
       /** The window the server took, where none was asked for. */
       found: null,
+      /** What the server says of the picture. @type {string[]} */
+      warnings: [],
+      /** Why an object is shown by itself and not on its images, in a sentence. */
+      fault: "",
       isBusy: false,
       isPlaying: false,
       trouble: null,
@@ -177,7 +181,8 @@ export class Reading {
     const model = this.models.get(stack[index]?.instance) ?? null;
     this.lastModel = model;
     this.store.set({
-      stack, index, options, model, view: FITTED, found: null, trouble: null, isPlaying: false,
+      stack, index, options, model, view: FITTED, found: null, warnings: [], fault: "", trouble: null,
+      isPlaying: false,
     });
   }
 
@@ -247,14 +252,15 @@ export class Reading {
     this.stage.show(bitmap, wish.isQuick ? "quick" : "full");
     if (wish.item !== this.item) return;
     const window = parseWindow(picture.voi.replace(/^window /, ""));
-    this.store.set({ trouble: null, found: this.store.get().options.window ? null : window });
+    const { options } = this.store.get();
+    this.store.set({ trouble: null, found: options.window ? null : window, warnings: picture.warnings });
     if (!wish.isQuick) this.#prefetch();
   }
 
   #failed(wish, trouble) {
     if (wish.item !== this.item) return;
     this.stage.clear();
-    this.store.set({ trouble });
+    this.store.set({ trouble, warnings: [] });
   }
 
   /** Asks for the neighbours, those in the direction of travel first. */

@@ -5,7 +5,7 @@ import { createCine } from "./cine.js";
 import { listCommands } from "./commands.js";
 import { date, text } from "./dicom.js";
 import { clearDocument, describeAbsent, showDocument } from "./documents.js";
-import { debounced, find } from "./dom.js";
+import { debounced, find, h } from "./dom.js";
 import { openDownload, openShare } from "./export.js";
 import { createTool, listenToHand } from "./hand.js";
 import { icon } from "./icons.js";
@@ -171,9 +171,11 @@ export function createViewer(rooms) {
     const stack = await listStack(open.study, series, { signal }).finally(() => markBusy(false));
     if (stack.length === 0) throw new Error("There is nothing in this series.");
     const [item] = stack;
+    let fault = "";
     if (!route.instance && opensOnImages(item.sopClass)) {
-      const place = await firstPlace(item, { signal });
+      const { place, problem } = await firstPlace(item, { signal });
       if (place && place.study === open.study) return showOnImage(place, route.options);
+      fault = item.kind === "image" ? problem : "";
       if (item.kind === "image" && isAboutImages(item.sopClass)) {
         const frame = await firstFilledFrame(item, { signal }).catch(() => 1);
         Object.assign(route, { instance: item.instance, frame });
@@ -184,6 +186,7 @@ export function createViewer(rooms) {
     const shown = panes.isSplit ? pane : panes.active;
     shown.reading.series = series;
     shown.reading.open(stack, Math.max(0, indexOf(stack, route)), route.options);
+    shown.reading.store.set({ fault });
     if (!route.instance) panes.align(shown);
     if (document.activeElement === document.body) shown.image.focus({ preventScroll: true });
   }
@@ -305,8 +308,19 @@ export function createViewer(rooms) {
     const place = find("#trouble");
     place.hidden = !trouble;
     const { item } = reading;
-    const content = trouble ? await describeAbsent(item, trouble) : [];
+    const content = trouble ? await describeAbsent(item, trouble, wayOut(trouble)) : [];
     if (item === reading.item) place.replaceChildren(...content);
+  }
+
+  /** A layer that cannot be drawn can be left out: the image below it may be sound. */
+  function wayOut({ message }) {
+    const { layers } = reading.store.get().options;
+    const kept = layers.filter(({ uid }) => !message.includes(uid));
+    if (kept.length === layers.length) return null;
+    return h("button", {
+      type: "button", class: "primary", textContent: "Show the image without it",
+      onclick: () => reading.setOptions({ layers: kept }),
+    });
   }
 
   function describeStudy(model) {
