@@ -100,7 +100,7 @@ def expected(number: int) -> bytes:
     [
         (answer(multipart(file_of(1), boundary="brink"), KIND), "malformed"),
         (answer(multipart(file_of(1))[:-100], KIND), "malformed"),
-        (HTML, "a page to sign in"),
+        (HTML, "perhaps a login page"),
         (answer(b"", "Location: x", status="302 Found"), "redirects too often"),
         (answer(b"", "Location: file:///etc/passwd", status="302 Found"), "invalid address"),
         (answer(HTML, status="401 Unauthorized"), "--api-key"),

@@ -78,7 +78,7 @@ def test_a_series_of_the_server_and_a_file_are_drawn_on_one_image(server, study,
     ("flags", "said"),
     [
         (("--layer", "1.2.3.4"), "the server has no layer 1.2.3.4"),
-        (("--layer", "1.2.3.4", "--render", "remote"), "--render remote excludes it"),
+        (("--layer", "1.2.3.4", "--render", "remote"), "leave out --render remote"),
         (("--layer", "nowhere.dcm"), "--layer"),
     ],
 )

@@ -65,7 +65,7 @@ class RetryPolicy(NamedTuple):
     read: float = 60.0
 
 
-_NOBODY, _RESPONSE_LIMITS, _RETRY_POLICY = Credentials(), ResponseLimits(), RetryPolicy()
+_NO_CREDENTIALS, _RESPONSE_LIMITS, _RETRY_POLICY = Credentials(), ResponseLimits(), RetryPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class ConnectionSettings:
     """
 
     base: str
-    credentials: Credentials = _NOBODY
+    credentials: Credentials = _NO_CREDENTIALS
     ca_bundle: str = ""
     has_http2: bool = True
     limits: ResponseLimits = _RESPONSE_LIMITS
@@ -94,7 +94,7 @@ class ConnectionSettings:
 def connection_to(
     base: str,
     *,
-    credentials: Credentials = _NOBODY,
+    credentials: Credentials = _NO_CREDENTIALS,
     ca_bundle: str = "",
     has_netrc: bool = True,
     has_http2: bool = True,

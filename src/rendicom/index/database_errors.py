@@ -40,7 +40,7 @@ def silent() -> OverloadedError:
 
 
 def translated(error: SQLAlchemyError) -> RendicomError:
-    """Return the error of ours; the message of the driver is left out."""
+    """Return the error for a failed statement, without the message of the driver."""
     if isinstance(error, DBAPIError):
         state = getattr(error.orig, "sqlstate", None)
         if is_sqlite_error(error, *FULL) or state == _FULL_STATE:

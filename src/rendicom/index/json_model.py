@@ -71,7 +71,7 @@ def model_of(
 
 
 def element(below: str | Keys, values: Sequence[Any]) -> dict[str, Any]:
-    """Return one element with its values, or items with theirs."""
+    """Return one element with its values, or with its items."""
     if isinstance(below, dict):
         parts = [
             ResponseAttribute(name_of(tag), each, is_owed=False) for tag, each in below.items()

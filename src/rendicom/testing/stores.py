@@ -179,7 +179,7 @@ class StoreTests:
         assert self._bytes(one.location) == b"x"
 
     def test_large_objects_are_files(self, root: str) -> None:
-        """Any part of a large object can be read, in any order, by threads with files of theirs."""
+        """Any part of a large object can be read, in any order, by threads with separate files."""
         place = join(root, "large")
         data = array("I", range(_LARGE // 4)).tobytes()
         self.store.write(place, data, existing="fail")

@@ -83,7 +83,7 @@ def unpack(outcome: bytes) -> Any:
     body = memoryview(outcome)[1:]
     try:
         if outcome[:1] == _RESULT:
-            return pickle.loads(body)  # noqa: S301 - from a worker of ours
+            return pickle.loads(body)  # noqa: S301 - from our own worker
         pickled, text = pickle.loads(body)  # noqa: S301
         failed: Exception = pickle.loads(pickled)  # noqa: S301
     except Exception as error:  # constructors of foreign classes may raise any exception
