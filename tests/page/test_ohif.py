@@ -209,6 +209,44 @@ def test_objects_lie_on_their_images(laid: Viewer, whole: Path, kind: str) -> No
     assert laid.complained() == []
 
 
+def test_a_segmentation_covers_the_pixels_of_its_mask(laid: Viewer, whole: Path) -> None:
+    """Pixel by pixel of the image: all inside the mask is colored, and nothing beside it."""
+    seg = pydicom.dcmread(whole / ON_CT["SEG"])
+    numbers = [
+        group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        for group in seg.PerFrameFunctionalGroupsSequence
+    ]
+    masks = seg.pixel_array > 0
+    # Whichever slice it opens at; a rim of a pixel is blurred.
+    somewhere = _grown(masks.any(axis=0))
+    everywhere = ~_grown(~masks[np.array(numbers) == 2].all(axis=0), 2)
+    assert everywhere.sum() > 3000
+    # The letters of the orientation are colored as well.
+    middle = np.zeros_like(somewhere)
+    middle[18:112, 8:122] = True
+    laid.open(str(seg.StudyInstanceUID))
+
+    def far() -> float:
+        shown = fitted(laid.screen(), 128, 128).astype(int)
+        at = ((np.arange(128) + 0.5) * shown.shape[0] / 128).astype(int)
+        is_colored = np.ptp(shown[at][:, at], axis=-1) > 60
+        wrong = (is_colored & middle & ~somewhere) | (everywhere & ~is_colored)
+        return float(wrong.sum())
+
+    assert laid.chosen("SEG", far, most=0) == 0
+    assert laid.complained() == []
+
+
+def _grown(mask: Any, steps: int = 1) -> Any:
+    """Return a mask with the pixels beside it."""
+    for _ in range(steps):
+        wide = np.pad(mask, 1)
+        mask = (
+            wide[1:-1, 1:-1] | wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:]
+        )
+    return mask
+
+
 def series_of(viewer: Viewer) -> dict[tuple[str, str], list[str]]:
     """Return study and series of the images that the server has, with their instances."""
     found: dict[tuple[str, str], list[str]] = {}
