@@ -128,7 +128,8 @@ def key_objects(ct: list[Any]) -> dict[str, Any]:
 # --- presentation states --------------------------------------------------------------------
 
 
-def _state(*references: Any, kind: str = "11.1", **values: Any) -> Any:
+def state(*references: Any, kind: str = "11.1", **values: Any) -> Any:
+    """Return a presentation state for images."""
     ds = dataset(f"{CLASSES}.{kind}", "PR")
     ds.ReferencedSeriesSequence = [
         part(SeriesInstanceUID=generate_uid(), ReferencedImageSequence=list(references))
@@ -157,7 +158,7 @@ def _blended(below: list[Any], above: list[Any], **values: Any) -> Any:
 
 def states(ct: list[Any]) -> dict[str, Any]:
     image = reference(ct[2])
-    itself, one, other, blend = _state(), _state(), _state(), _blended([image], [image])
+    itself, one, other, blend = state(), state(), state(), _blended([image], [image])
     for ds, target in ((itself, itself), (one, other), (other, one)):
         ds.ReferencedSeriesSequence[0].ReferencedImageSequence = [reference(target)]
     for each in blend.BlendingSequence:
@@ -166,7 +167,7 @@ def states(ct: list[Any]) -> dict[str, Any]:
     lone.BlendingSequence = lone.BlendingSequence[:1]
     strange = _blended([image], [image])
     strange.BlendingSequence[0].BlendingPosition = "VRIES^JAN"
-    advanced = _state(kind="11.8")
+    advanced = state(kind="11.8")
     advanced.AdvancedBlendingSequence = [
         part(
             BlendingInputNumber=1,
@@ -205,16 +206,16 @@ def states(ct: list[Any]) -> dict[str, Any]:
         "state-of-itself": itself,
         "state-circle-1": one,
         "state-circle-2": other,
-        "state-of-nothing": _state(nothing()),
-        "state-of-no-image": _state(),
-        "state-frames": _state(reference(ct[2], ReferencedFrameNumber=[99])),
-        "state-window": _state(
+        "state-of-nothing": state(nothing()),
+        "state-of-no-image": state(),
+        "state-frames": state(reference(ct[2], ReferencedFrameNumber=[99])),
+        "state-window": state(
             image, SoftcopyVOILUTSequence=[part(WindowCenter="nan", WindowWidth="0")]
         ),
-        "state-graphic": _state(image, GraphicAnnotationSequence=[graphic]),
-        "state-area": _state(image, DisplayedAreaSelectionSequence=[area]),
-        "state-no-palette": _state(image, kind="11.3"),
-        "state-shutter": _state(
+        "state-graphic": state(image, GraphicAnnotationSequence=[graphic]),
+        "state-area": state(image, DisplayedAreaSelectionSequence=[area]),
+        "state-no-palette": state(image, kind="11.3"),
+        "state-shutter": state(
             image, ShutterShape="POLYGONAL", VerticesOfThePolygonalShutter=["1", "2", "3"]
         ),
         "blending-of-itself": blend,
@@ -224,13 +225,13 @@ def states(ct: list[Any]) -> dict[str, Any]:
         "blending-nan": _blended([image], [reference(ct[3])], RelativeOpacity=NAN),
         "blending-advanced-of-itself": advanced,
         "blending-advanced-circle": _circle_of_steps(image),
-        "view-of-zero": _state(kind="11.6", **{**view, "MPRViewWidth": 0.0}),
-        "view-huge": _state(
+        "view-of-zero": state(kind="11.6", **{**view, "MPRViewWidth": 0.0}),
+        "view-huge": state(
             kind="11.6", **{**view, "MPRViewWidth": 9e4, "MPRViewHeight": 9e4}
         ),
-        "view-singular": _state(kind="11.6", **{**view, "MPRViewHeightDirection": [1.0, 0, 0]}),
-        "view-nan": _state(kind="11.6", **{**view, "MPRTopLeftHandCorner": [NAN, 0.0, 0.0]}),
-        "view-of-nothing": _state(
+        "view-singular": state(kind="11.6", **{**view, "MPRViewHeightDirection": [1.0, 0, 0]}),
+        "view-nan": state(kind="11.6", **{**view, "MPRTopLeftHandCorner": [NAN, 0.0, 0.0]}),
+        "view-of-nothing": state(
             kind="11.6",
             **{**view, "VolumetricPresentationStateInputSequence": [
                 part(ReferencedImageSequence=[nothing()])
@@ -241,7 +242,7 @@ def states(ct: list[Any]) -> dict[str, Any]:
 
 def _circle_of_steps(image: Any) -> Any:
     """Return a state with two steps that each blend the result of the other, ten times."""
-    ds = _state(kind="11.8")
+    ds = state(kind="11.8")
     of_series = part(SeriesInstanceUID=generate_uid(), ReferencedImageSequence=[image])
     ds.AdvancedBlendingSequence = [
         part(BlendingInputNumber=1, ReferencedSeriesSequence=[of_series])

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("highdicom")
 pytest.importorskip("httpx2")
 pytest.importorskip("psutil")
 
-from brokenlayers import NAMES, broken, good_images
-from brokenparts import written
+from brokenlayers import NAMES, SIZE, broken, good_images
+from brokenparts import reference, written
+from brokenreports import state
 from pagescreen import Served, canvas, check, settle, watched
 from serverprocess import served
 
@@ -34,7 +37,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         images = good_images()
-        objects = broken(images)
+        objects = {**broken(images), "state-loop": state(*map(reference, images[1:4]))}
         files = {**objects, **{f"ct{number}": ds for number, ds in enumerate(images)}}
         for name, ds in files.items():
             # A few objects are large, and are for the server alone.
@@ -163,5 +166,23 @@ def test_the_list_of_layers_tells_what_is_left_out(browser: Any, study: Study) -
         assert words in told
     assert not any(name in told for name in NAMES)
     assert page.locator("#layers [data-layer]").count() > 20
+    context.close()
+    check(complaints, study.served.url)
+
+
+def test_a_state_of_several_images_is_a_loop(browser: Any, study: Study) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page, complaints = watched(context)
+    with page.expect_response(lambda answer: answer.url.endswith("/rendered")) as answered:
+        show(page, study, study.objects["state-loop"])
+    picture = page.locator("#document img.drawn")
+    picture.wait_for()
+    assert answered.value.headers["content-type"] == "image/apng"
+    again = context.request.get(answered.value.url, headers={"accept": "image/apng"})
+    with Image.open(BytesIO(again.body())) as loop:
+        assert loop.n_frames == 3
+    width = "async (picture) => { await picture.decode(); return picture.naturalWidth; }"
+    assert picture.evaluate(width) == SIZE[1]
+    assert page.locator("#trouble").is_hidden()
     context.close()
     check(complaints, study.served.url)
