@@ -38,7 +38,7 @@ TOLD = {
     "seg-truncated": "is drawn, but frame 3: the header promises 5 frames, the file holds",
     "contours-nan": "is not drawn: a contour is damaged",
     "contours-odd": "is not drawn: a contour is damaged",
-    "contours-empty": "is not drawn: it has no contours",
+    "contours-empty": "is not drawn: a contour has no points",
     "contours-elsewhere": "is not drawn: it is in another frame of reference than the image",
     "dose-no-scaling": "is drawn, but it has no Dose Grid Scaling above 0: its values have no unit",
     "dose-nan-scaling": "is drawn, but it has no Dose Grid Scaling above 0",

@@ -289,6 +289,7 @@ def _read(items: Iterable[Attributes], notes: list[str]) -> list[_Contour]:
     for item in items:
         points = _numbers(item.raw(_DATA))
         if not points.size:
+            notes.append("a contour has no points")
             continue
         if points.size % 3 or not np.all(np.abs(points) < 1e6):
             notes.append("a contour is damaged")
