@@ -482,7 +482,7 @@ def test_an_interrupt_gives_the_terminal_back(command) -> None:
     assert screen.has_cursor
     (line,) = [line for line in screen.text if line.strip()]
     assert re.fullmatch(
-        r"rendicom: interrupted: \d+ pictures are written; --resume goes on.*", line
+        r"rendicom: interrupted: \d+ pictures are written; --resume continues.*", line
     )
 
 

@@ -125,7 +125,7 @@ def test_one_file_on_a_terminal_is_named(here, samples, run) -> None:
     samples.gray("x.dcm")
     assert on_terminal("x.dcm") == "rendicom: x.jpg written\r\n"
     assert on_terminal("x.dcm", "y.png") == "rendicom: y.png written\r\n"
-    assert "there already" in on_terminal("x.dcm", "y.png", "--existing", "skip")
+    assert "exists already" in on_terminal("x.dcm", "y.png", "--existing", "skip")
     assert on_terminal("x.dcm", "y.png", "-q") == ""
     assert on_terminal("x.dcm", "y.png", "-v").count("y.png") == 1
     # Without a terminal nobody reads it.

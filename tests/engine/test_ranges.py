@@ -84,6 +84,7 @@ def test_a_modality_lut_over_many_frames() -> None:
 def test_float_frames_are_whole_numbers_only_if_all_are() -> None:
     """One decision for all frames: the same window is no threshold in some of them only."""
     window = [element(0x00281050, "DS", 50), element(0x00281051, "DS", 1)]
+    window.append(element(0x00281056, "CS", "LINEAR"))
     whole = frames_of({}, count=3, dtype=np.float32)
     assert explained(image(whole, extra=window)) == ("window 1 of the file 50,1,linear", ())
     whole[2, 0, 0] = 0.5

@@ -80,7 +80,7 @@ def on_image(page: Any, study: Study, name: str) -> None:
         ("annotations-kind", "a group is of a kind that is not known"),
         ("state-of-itself", "none of the images of the presentation state"),
         ("view-singular", "rows and columns are not perpendicular"),
-        ("blending-lone", "does not say what lies over what"),
+        ("blending-lone", "does not say which images lie above which"),
         ("seg-no-rows", "Rows is 0"),
     ],
 )

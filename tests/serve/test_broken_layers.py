@@ -53,7 +53,7 @@ TOLD = {
     "keys-circle-1": "is not drawn: it refers to other images only",
     "annotations-starts": "is not drawn: the index of the points of a group is damaged",
     "annotations-kind": "is not drawn: a group is of a kind that is not known",
-    "blending-lone": "cannot be drawn: the presentation state has no order of images",
+    "blending-lone": "cannot be drawn: the presentation state does not say which images lie",
     "blending-advanced-circle": "cannot be drawn: the presentation state blends an input that",
     "blending-of-nothing": "is not drawn: the images it superimposes were not found",
     "image-singular": "is not drawn: Image Orientation (Patient) 1\\0\\0\\1\\0\\0 is singular",

@@ -30,10 +30,14 @@ def scratch_database(*schema: str) -> sqlite3.Connection:
 
     # An empty name makes a database in memory that moves to a file as it grows.
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    for pragma in _PRAGMAS:
-        database.execute(f"PRAGMA {pragma}")
-    for statement in schema:
-        database.execute(statement)
-    # A commit for each row would be ten times as slow.
-    database.execute("BEGIN")
+    try:
+        for pragma in _PRAGMAS:
+            database.execute(f"PRAGMA {pragma}")
+        for statement in schema:
+            database.execute(statement)
+        # A commit for each row would be ten times as slow.
+        database.execute("BEGIN")
+    except BaseException:
+        database.close()
+        raise
     return database

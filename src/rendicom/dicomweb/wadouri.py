@@ -192,7 +192,12 @@ def parse_wado_uri(
 
 def _resource(texts: Mapping[str, str]) -> Resource:
     if texts.get("requestType") != "WADO":
-        raise BadRequestError("requestType is not WADO", parameter="requestType")
+        raise BadRequestError(
+            "requestType is not WADO" if "requestType" in texts else "requestType is missing",
+            hint="URIs of WADO-URI begin with ?requestType=WADO; the resources of DICOMweb are at"
+            " /dicomweb/studies",
+            parameter="requestType",
+        )
     for name in _REQUIRED:
         if name not in texts:
             raise BadRequestError(f"{name} is missing", parameter=name)

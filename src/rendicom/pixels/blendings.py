@@ -117,7 +117,7 @@ def read_blending(source: ByteSource) -> Blending:
 def _plain(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
     inputs = {item.text(_POSITION): item for item in attributes.items(_INPUTS)}
     if not {"UNDERLYING", "SUPERIMPOSED"} <= inputs.keys():
-        raise CorruptDataError("the presentation state has no order of images")
+        raise CorruptDataError("the presentation state does not say which images lie above which")
     base = _state(attributes, inputs["UNDERLYING"], None, notes)
     upper = _state(attributes, inputs["SUPERIMPOSED"], attributes, notes)
     result = BlendStep((1, 0), _share(attributes.number(_OPACITY), 1.0))
