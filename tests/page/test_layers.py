@@ -199,7 +199,7 @@ def test_what_has_no_picture_says_what_it_is_and_can_be_downloaded(
         alert.get_by_role("button", name="Download the DICOM file").click()
     assert Path(started.value.path()).read_bytes()[128:132] == b"DICM"
     reader.keyboard.press("m")
-    reader.get_by_text("General ECG Waveform Storage (1.2.840.10008.5.1.4.1.1.9.1.2)").wait_for()
+    reader.get_by_text("General ECG Waveform (1.2.840.10008.5.1.4.1.1.9.1.2)").wait_for()
 
 
 def test_a_study_is_downloaded_as_one_archive(reader: Any, layered: Served) -> None:

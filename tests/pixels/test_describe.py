@@ -11,7 +11,7 @@ from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.header import read_header
 from rendicom.errors import CorruptDataError, NoPixelDataError
 from rendicom.pixels.cielab import srgb_of_dicom_lab
-from rendicom.pixels.describe import describe
+from rendicom.pixels.describe import describe, is_image
 from rendicom.pixels.display import display_attributes
 from rendicom.testing import (
     BIG_ENDIAN,
@@ -57,6 +57,23 @@ def test_an_object_without_pixels_is_named() -> None:
     message = r"of class Key Object Selection Document and holds no pixel data"
     with pytest.raises(NoPixelDataError, match=message):
         described(dicom_file([sop_class]))
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "named"), [("1.2.3.4", "object is of class 1.2.3.4 and"), ("DOE^JOHN", "object")]
+)
+def test_an_object_of_an_unknown_class_has_its_uid_only(sop_class: str, named: str) -> None:
+    with pytest.raises(NoPixelDataError, match=f"^the {named} holds no pixel data$"):
+        described(dicom_file([element(0x00080016, "UI", sop_class)]))
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [("2", True), ("1.1", True), ("77.1", True), ("88.59", False), ("9.1.1", False)],
+)
+def test_an_image_is_recognized_by_its_class_alone(last: str, expected: bool) -> None:
+    sop_class = element(0x00080016, "UI", f"1.2.840.10008.5.1.4.1.1.{last}")
+    assert is_image(read_header(open_source(dicom_file([sop_class])))) == expected
 
 
 def test_pixel_data_without_an_image() -> None:

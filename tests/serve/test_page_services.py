@@ -198,7 +198,7 @@ def test_the_landing_page_is_public_and_nothing_else_there_is(folder, tmp_path):
 
 def test_names_of_classes_are_in_the_dictionary(server):
     told = server.get(f"{server.url}/page/dictionary.json").json()
-    assert told["1.2.840.10008.5.1.4.1.1.9.1.1"] == "12-lead ECG Waveform Storage"
+    assert told["1.2.840.10008.5.1.4.1.1.9.1.1"] == "12-lead ECG Waveform"
     assert told["00100010"] == "Patient's Name"
 
 

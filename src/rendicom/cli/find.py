@@ -22,6 +22,7 @@ from rendicom.cli.remoteflags import (
     reached,
     was_ignored,
 )
+from rendicom.dicom.class_names import class_name
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
@@ -181,9 +182,7 @@ def _print_table(models: Iterator[Model], columns: tuple[str, ...], *, limit: in
 
 def _cell(column: str, text: str) -> str:
     if column == "SOPClassUID":
-        from pydicom.uid import UID
-
-        text = UID(text).name
+        text = class_name(text) or text
     shown = printable(text)
     if column.endswith("InstanceUID") or len(shown) <= _WIDEST:
         return shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rendicom.coded_warnings import codes_of
+from rendicom.dicom.class_names import class_name
 from rendicom.dicom.transfer_syntaxes import (
     ENCAPSULATED_UNCOMPRESSED,
     is_jpip,
@@ -72,8 +73,9 @@ def _documents(report: dict[str, Any], error: NoPixelDataError) -> dict[str, Any
 
 def _identity(instance: Instance) -> dict[str, Any]:
     uid, attributes = instance.transfer_syntax, instance.header.attributes
+    sop_class = instance.sop_class
     return {
-        "sop_class": {"uid": instance.sop_class, "name": _class_name(instance.sop_class)},
+        "sop_class": {"uid": sop_class, "name": class_name(sop_class) or "unknown"},
         "transfer_syntax": {"uid": uid, "name": syntax_name(uid) if uid else "not stated"},
         "compressed": not (is_native(uid) or uid == ENCAPSULATED_UNCOMPRESSED),
         "remote": is_jpip(uid),
@@ -82,14 +84,6 @@ def _identity(instance: Instance) -> dict[str, Any]:
         "burned_in_annotation": attributes.text(0x00280301) or None,
         "burned_in": burned_in(attributes) or None,
     }
-
-
-def _class_name(uid: str) -> str:
-    if not uid:
-        return "not stated"
-    from pydicom.uid import UID
-
-    return UID(uid).name
 
 
 def _decoders(uid: str) -> list[dict[str, Any]]:

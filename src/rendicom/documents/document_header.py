@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from rendicom.dicom.class_names import class_name
 from rendicom.dicom.date_times import plain_age, plain_date, plain_datetime, plain_time
 from rendicom.documents.content_tree import Places, read_reference
 from rendicom.documents.dataset_reader import DatasetReader
@@ -69,16 +70,6 @@ _EVIDENCE = (
     ("Other evidence", "PertinentOtherEvidenceSequence"),
 )
 """Hierarchical SOP Instance Reference Macro (PS3.3 10.29 and C.17.2.1)."""
-
-
-def class_name(sop_class: str) -> str:
-    """Return the name of a SOP class, or its UID if it is not known."""
-    if not sop_class.replace(".", "").isdigit():
-        return "Object"
-    from pydicom.uid import UID
-
-    name = UID(sop_class).name
-    return name.removesuffix(" Storage").replace(" Storage - ", " ")
 
 
 def read_places(reader: DatasetReader) -> Places:

@@ -6,9 +6,10 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
+from rendicom.dicom.class_names import class_name
 from rendicom.documents.content_tree import read_tree
 from rendicom.documents.dataset_reader import DatasetReader, open_document
-from rendicom.documents.document_header import class_name, read_header_of, read_places
+from rendicom.documents.document_header import read_header_of, read_places
 from rendicom.documents.document_model import Document, Link, RenderedDocument
 from rendicom.documents.formats import HTML, TEXT, XML
 from rendicom.documents.sop_classes import KEY_OBJECT_SELECTION, document_types, kind_of
@@ -48,7 +49,7 @@ def render(
 def _unacceptable(
     sop_class: str, media_type: str, available: tuple[str, ...]
 ) -> NotAcceptableError:
-    what = class_name(sop_class)
+    what = class_name(sop_class) or "Object"
     if not available:
         return NotAcceptableError(f"{what}: this is neither a report nor an encapsulated document")
     return NotAcceptableError(

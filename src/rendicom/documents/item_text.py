@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from rendicom.documents.document_header import class_name
+from rendicom.dicom.class_names import class_name
 from rendicom.documents.document_model import (
     Code,
     Coordinates,
@@ -125,7 +125,7 @@ def _counted(title: str, texts: Iterator[str], count: int) -> str:
 
 def reference_name(reference: ObjectReference) -> str:
     """Return the class name of a referenced instance."""
-    return class_name(reference.sop_class)
+    return class_name(reference.sop_class) or "Object"
 
 
 def numbers_text(numbers: Sequence[int], what: str, *, most: int = 50) -> str:

@@ -96,24 +96,17 @@ def is_image(header: Header) -> bool:
     """
     if header.pixel is not None or any(tag in header.attributes for tag in _IMAGE_PIXEL_MACRO):
         return True
-    return _class_name(header.sop_class).endswith("Image Storage")
+    from rendicom.dicom.class_names import class_name
+
+    return "Image" in class_name(header.sop_class).split()
 
 
 def _object_name(sop_class: str) -> str:
     """Return the kind of the object, for the message that it is not an image."""
-    name = _class_name(sop_class).removesuffix(" Storage")
+    from rendicom.dicom.class_names import class_name
+
+    name = class_name(sop_class)
     return f"the object is of class {name} and" if name else "the object"
-
-
-def _class_name(sop_class: str) -> str:
-    """Return the name of a class, empty if it is unknown."""
-    from pydicom.uid import UID
-
-    from rendicom.dicom.pydicom_calls import quiet_pydicom
-
-    with quiet_pydicom():
-        name = UID(sop_class).name if sop_class else ""
-    return "" if name == sop_class else name
 
 
 def _size(attributes: Attributes) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast, get_args
 
 from rendicom.coded_warnings import CodedWarning
+from rendicom.dicom.class_names import class_name
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.display import pixel_size, windows_of
 from rendicom.pixels.graphics import read_annotations, read_layers
@@ -106,12 +107,10 @@ def read_presentation(attributes: Attributes) -> PresentationState:
 
 
 def _kind(attributes: Attributes) -> Kind:
-    from pydicom.uid import UID
-
     sop_class = attributes.text(_SOP_CLASS)
     if sop_class in _KINDS:
         return _KINDS[sop_class]
-    name = UID(sop_class).name.removesuffix(" Storage") if sop_class else "unknown"
+    name = class_name(sop_class) or "unknown"
     if sop_class.startswith(_CLASSES):
         raise UnsupportedImageError(
             f"presentation states of class {name} are not rendered",

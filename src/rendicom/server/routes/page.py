@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom import __version__
+from rendicom.dicom.class_names import class_name
 from rendicom.dicomweb.rendered_parameters import rendered_parameters
 from rendicom.encode import formats
 from rendicom.errors import NoSuchResourceError
@@ -98,7 +99,7 @@ def dictionary(_request: Request) -> JSONResponse:
     from pydicom._uid_dict import UID_dictionary
 
     names = {f"{tag:08X}": entry[2] for tag, entry in DicomDictionary.items()}
-    names |= {uid: entry[0] for uid, entry in UID_dictionary.items()}
+    names |= {uid: class_name(uid) for uid in UID_dictionary}
     return JSONResponse(names, headers={"Cache-Control": "private, max-age=86400"})
 
 

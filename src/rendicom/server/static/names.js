@@ -15,6 +15,5 @@ export function dictionary() {
 
 /** What an instance is: `12-lead ECG Waveform`. @param {string} sopClass */
 export async function nameOfClass(sopClass) {
-  const name = (await dictionary())[sopClass] ?? "Object of an unknown class";
-  return name.replace(/ Storage\b.*$/, "");
+  return (await dictionary())[sopClass] || sopClass || "Object";
 }
