@@ -203,8 +203,7 @@ def test_two_files_of_one_instance(made, tmp_path):
     said = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.0",
             "SOPInstanceUID": "1.2.3.0.1"}  # fmt: skip
     catalogue.put([indexed(tmp_path / "copy.dcm", **said, **IMAGE)])
-    counts = catalogue.counts()
-    assert (counts.instances, counts.duplicates) == (28, 1)
+    assert catalogue.counts().instances == 28
     entry = catalogue.entry("1.2.3", "1.2.3.0", "1.2.3.0.1")
     catalogue.forget([entry.location])
     other = catalogue.entry("1.2.3", "1.2.3.0", "1.2.3.0.1")

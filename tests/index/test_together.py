@@ -62,7 +62,6 @@ def test_what_is_moved_from_study_to_study_at_once(two, some):
             job.result(120)
     check_counts(two[0])
     assert two[0].counts().instances == len(some)
-    assert two[0].counts().duplicates == 0
 
 
 def test_both_know_at_once_what_one_has_changed(two, some):

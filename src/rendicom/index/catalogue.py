@@ -169,14 +169,8 @@ class Catalogue:
         """Return the size of the catalogue."""
         studies = select(func.count()).select_from(study).scalar_subquery()
         instances = select(func.coalesce(func.sum(series.c.instances), 0)).scalar_subquery()
-        hidden = (
-            select(func.count())
-            .select_from(file)
-            .where(file.c.kind == INSTANCE, ~file.c.shown)
-            .scalar_subquery()
-        )
         below = select(func.count()).select_from(series).scalar_subquery()
-        chosen = select(studies, below, instances, hidden)
+        chosen = select(studies, below, instances)
         row = self._database.read(lambda connection: connection.execute(chosen).one())
         return Counts(*map(int, row))
 

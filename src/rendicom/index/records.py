@@ -140,12 +140,11 @@ class SearchResult(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Size of the catalogue; ``duplicates`` counts further files of listed instances."""
+    """Size of the catalogue."""
 
     studies: int
     series: int
     instances: int
-    duplicates: int = 0
 
 
 class ScanProgress(NamedTuple):

@@ -174,8 +174,6 @@ Index(
     postgresql_where=_is_instance,
 )
 Index("rendicom_file_by_uid", file.c.uid, sqlite_where=_is_instance, postgresql_where=_is_instance)
-_is_duplicate = _is_instance & ~file.c.shown
-Index("rendicom_file_hidden", file.c.id, sqlite_where=_is_duplicate, postgresql_where=_is_duplicate)
 
 deleted = Table(
     "rendicom_deleted",
