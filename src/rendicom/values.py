@@ -188,7 +188,6 @@ class DisplayAttributes(NamedTuple):
     """Turns the values of a PET image into standardized uptake."""
     padding: tuple[float, float] | None = None
     """Range of padding values, both ends included, low end first."""
-    presentation_lut_shape: str = ""
     pixel_intensity_relationship: str = ""
     palette: Palette | None = None
     pixel_aspect_ratio: tuple[float, float] = (1.0, 1.0)

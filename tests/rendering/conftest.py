@@ -98,7 +98,6 @@ def show(show_frame: Shown) -> Callable[..., NDArray[Any]]:
         planes = more.pop("planes", ())
         frame = frame_of(samples, **{k: more.pop(k) for k in of_frame & set(more)})
         named = {k for k in of_display & set(more) if not isinstance(more[k], str)}
-        named |= {"presentation_lut_shape"} & set(more)
         display = DisplayAttributes(overlays=planes, **{k: more.pop(k) for k in named})
         return show_frame(frame, display, said, **more)[0].samples
 

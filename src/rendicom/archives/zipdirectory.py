@@ -24,7 +24,6 @@ _LOCATOR = struct.Struct("<4sIQI")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _LOCAL_MARK, _CENTRAL_MARK = b"PK\3\4", b"PK\1\2"
 _END_MARK, _LOCATOR_MARK, _END64_MARK = b"PK\5\6", b"PK\6\7", b"PK\6\6"
-_DESCRIPTOR_MARK = b"PK\7\10"
 _LONGEST_COMMENT = 0xFFFF
 _FULL = 0xFFFFFFFF
 """Marks a field whose value is in the zip64 extra field."""

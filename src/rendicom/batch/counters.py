@@ -61,8 +61,8 @@ class Counters:
         Failures by code.
     filtered
         Sources left out, by reason.
-    bytes_read, bytes_written
-        Sizes of the sources and of the pictures.
+    bytes_read
+        Size of the sources.
     has_members
         A source was a member of an archive, so the number of files does not tell the number of
         sources.
@@ -80,7 +80,6 @@ class Counters:
     failed: Counter[str] = field(default_factory=Counter)
     filtered: Counter[str] = field(default_factory=Counter)
     bytes_read: int = 0
-    bytes_written: int = 0
     has_members: bool = False
     _unfinished: dict[str, int] = field(default_factory=dict)
     """Frames left of long sources, which several workers share."""
@@ -100,7 +99,6 @@ class Counters:
             match outcome:
                 case Written():
                     self.written += 1
-                    self.bytes_written += outcome.size
                 case Failed():
                     self.failed[outcome.code] += 1
                 case Skipped():

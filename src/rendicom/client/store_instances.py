@@ -33,7 +33,7 @@ _OF_SOME = frozenset((409, 507))
 _OF_ONE = (BadRequestError, ConflictError, TooLargeError, UnsupportedMediaTypeError)
 """Errors of a whole request that a single instance may have caused."""
 _STORED, _FAILED, _OTHERS = "00081199", "00081198", "0008119A"
-_CLASS_UID, _INSTANCE_UID = "00081150", "00081155"
+_INSTANCE_UID = "00081155"
 _FAILURE, _WARNING, _URL = "00081197", "00081196", "00081190"
 
 

@@ -97,10 +97,6 @@ class DatasetReader:
             return 0, ""
         return tag, vr
 
-    def has(self, keyword: str) -> bool:
-        """Return whether the element exists, possibly empty."""
-        return _tag_of(keyword) in self._attributes.tags()
-
     def texts(self, keyword: str) -> tuple[str, ...]:
         """Return the values as strings, trimmed, without control characters."""
         tag, vr = self._stored(keyword)

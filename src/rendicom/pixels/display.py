@@ -93,7 +93,6 @@ def display_attributes(
         windows=() if colour else windows_of(voi, notes, is_float=description.is_float),
         voi_luts=() if colour else _voi_luts(voi, extent, notes),
         padding=None if colour else _padding(top, description, notes),
-        presentation_lut_shape=top.text(0x20500020),
         pixel_intensity_relationship=groups.macro(_X_RAY_MACRO, _INTENSITY).text(_INTENSITY),
         palette=_palette(top, description, notes),
         range_palette=_range_palette(top, notes),

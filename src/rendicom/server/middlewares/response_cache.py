@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MADE_OF = "rendicom.made-of"
 """Key of a request's scope: the source of the only picture in the response."""
 _ENDS = ("/rendered", "/thumbnail")
-_OF_BODY = (b"content-length", b"content-type", b"accept-ranges")
 _SIZE = 2048
 """Estimated bytes of a response without its picture."""
 
