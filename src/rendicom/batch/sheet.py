@@ -140,7 +140,7 @@ class SheetPlan:
     ) -> None:
         import pickle
 
-        first, count = (frames.ranges[0][0], _count(frames)) if frames is not None else (0, 1)
+        first, count = (frames.ranges[0][0], frames.most) if frames is not None else (0, 1)
         text = str(frames) if frames is not None else ""
         plain = pickle.dumps(unit._replace(frames=None))
         row = (*_key(unit, identity), first, text, count, plain, identity.series_number)
@@ -267,10 +267,6 @@ def _key(unit: Unit, identity: InstanceSummary) -> tuple[str, int, str]:
 
 def _stem(path: str) -> str:
     return folded(os.path.splitext(path)[0].replace(os.sep, "/"))
-
-
-def _count(frames: FrameSelection) -> int:
-    return sum(last - first + 1 for first, last in frames.ranges)
 
 
 def _spread(count: int) -> list[int]:

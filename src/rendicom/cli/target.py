@@ -93,11 +93,15 @@ def _normalised(paths: Sequence[str]) -> list[str]:
 
     A source with an unsupported address is left to the run if there are others to convert.
     """
+    if not any("://" in path for path in paths):
+        return list(paths)
+    from rendicom.batch.sources import local_path
+
     normal: list[str] = []
     problems: list[OptionError | None] = []
     for path in paths:
         try:
-            normal.append(_local(path))
+            normal.append(local_path(path))
             problems.append(None)
         except OptionError as error:
             normal.append(path)
@@ -106,14 +110,6 @@ def _normalised(paths: Sequence[str]) -> list[str]:
     if of_target is not None or (of_sources and all(of_sources)):
         raise click.UsageError(str(of_target or of_sources[0])) from None
     return normal
-
-
-def _local(path: str) -> str:
-    if "://" not in path:
-        return path
-    from rendicom.storage import normalised
-
-    return normalised(path)
 
 
 def _holds_many(source: str) -> bool:

@@ -75,7 +75,8 @@ def search(
     WireError, UnreadableSourceError, TooLargeError
     """
     checks = MatchChecks(asked.matches, asked.level, is_fuzzy=asked.is_fuzzy)
-    plain, asked = asked, asked._replace(include=_with(asked.include, checks.include()))
+    include = tuple(dict.fromkeys((*asked.include, *checks.include())))
+    plain, asked = asked, asked._replace(include=include)
     known: set[tuple[str, ...]] = set()
     left, offset = asked.limit, asked.offset
     for _ in range(_MOST_PAGES):
@@ -104,10 +105,6 @@ def search(
             return
         offset += len(page)
     raise WireError("the server returns results without end")
-
-
-def _with(include: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*include, *more)))
 
 
 def _page(session: Session, asked: SearchRequest, *, size: int, offset: int) -> list[Model]:

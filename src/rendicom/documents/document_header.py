@@ -94,7 +94,7 @@ def _hierarchical(reader: DatasetReader, keyword: str) -> Iterator[tuple[str, st
 def read_header_of(reader: DatasetReader, sop_class: str, places: Places) -> Document:
     """Return a document without its content; its title is the class name."""
     study, series = reader.text("StudyInstanceUID"), reader.text("SeriesInstanceUID")
-    sections = ((title, _facts(reader, rows)) for title, rows in _SECTIONS)
+    sections = ((title, tuple(_facts(reader, rows))) for title, rows in _SECTIONS)
     return Document(
         class_name(sop_class),
         class_name(sop_class),
@@ -106,11 +106,7 @@ def read_header_of(reader: DatasetReader, sop_class: str, places: Places) -> Doc
     )
 
 
-def _facts(reader: DatasetReader, rows: tuple[_Row, ...]) -> tuple[Fact, ...]:
-    return tuple(_each_fact(reader, rows))
-
-
-def _each_fact(reader: DatasetReader, rows: tuple[_Row, ...]) -> Iterator[Fact]:
+def _facts(reader: DatasetReader, rows: tuple[_Row, ...]) -> Iterator[Fact]:
     for label, keyword, shown in rows:
         text = "; ".join(reader.names(keyword)) if keyword in _NAMES else reader.text(keyword)
         if text:

@@ -229,26 +229,16 @@ def _palette(
     top: Attributes, description: PixelDescription, notes: list[CodedWarning]
 ) -> Palette | None:
     """Return the palette of a PALETTE COLOR image, or a supplemental one (PS3.3 C.7.6.19)."""
-    extent = _stored_extent(description)
     if description.photometric_interpretation == "PALETTE COLOR":
-        palette = palette_of(top, extent, notes)
-        if palette is None:
-            notes.append(
-                CodedWarning(
-                    "lut-repaired", "the color palette is missing or damaged: shown as gray"
-                )
-            )
-        return palette
-    if _PALETTE_DESCRIPTOR in top and top.text(_PIXEL_PRESENTATION) in ("COLOR", "MIXED"):
-        palette = palette_of(top, extent, notes)
-        if palette is None:
-            notes.append(
-                CodedWarning(
-                    "lut-repaired", "the supplemental color palette is damaged and was not used"
-                )
-            )
-        return palette
-    return None
+        without = "the color palette is missing or damaged: shown as gray"
+    elif _PALETTE_DESCRIPTOR in top and top.text(_PIXEL_PRESENTATION) in ("COLOR", "MIXED"):
+        without = "the supplemental color palette is damaged and was not used"
+    else:
+        return None
+    palette = palette_of(top, _stored_extent(description), notes)
+    if palette is None:
+        notes.append(CodedWarning("lut-repaired", without))
+    return palette
 
 
 def _range_palette(top: Attributes, notes: list[CodedWarning]) -> Palette | None:

@@ -226,11 +226,7 @@ def path_parameters(variables: Sequence[str]) -> list[Mapping[str, Any]]:
             "in": "path",
             "required": True,
             "description": _VARIABLES[name],
-            "schema": _FRAMES
-            if name == "frames"
-            else {"type": "string"}
-            if name == "path"
-            else _UID,
+            "schema": _SCHEMAS.get(name, _UID),
         }
         for name in variables
     ]

@@ -29,7 +29,7 @@ from rendicom.workers.cpu_count import usable_cores
 
 if TYPE_CHECKING:
     from rendicom.index.catalogue import Catalogue, Counts
-    from rendicom.index.scan_scheduler import Scanner, ScanProgress
+    from rendicom.index.scan_scheduler import Scanner
 
 _log = logging.getLogger("rendicom.server")
 
@@ -98,10 +98,6 @@ class Services:
         self.telemetry.indexed(
             studies=counts.studies, series=counts.series, instances=counts.instances
         )
-
-    def scan_progress(self) -> ScanProgress:
-        """Return the progress of the scan."""
-        return self.scanner.progress()
 
     def abandon(self) -> None:
         """Remove temporary files before the process exits at once: they hold names of patients."""

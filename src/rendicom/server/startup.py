@@ -102,13 +102,11 @@ class _Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, or start and stop."""
-        if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
-            return
         try:
             await self._app(scope, receive, send)
         except Exception as error:
-            self.failure = error
+            if scope["type"] == "lifespan":
+                self.failure = error
             raise
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from rendicom.batch.sources import is_address
 from rendicom.storage.names import escaped
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class PictureSizes:
 
     def __init__(self, target: str) -> None:
         self._target = target
-        self._is_remote = _is_remote(target)
+        self._is_remote = is_address(target)
         self._listed: sqlite3.Connection | None = None
 
     def size(self, path: str) -> int | None:
@@ -53,14 +54,6 @@ class PictureSizes:
         )
         row = found.fetchone()
         return None if row is None else int(row[0])
-
-
-def _is_remote(target: str) -> bool:
-    if "://" not in target:
-        return False
-    from rendicom.storage import is_uri, normalised
-
-    return is_uri(normalised(target))
 
 
 def _listing(target: str) -> sqlite3.Connection:

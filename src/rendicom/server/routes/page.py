@@ -107,7 +107,7 @@ def dictionary(_request: Request) -> JSONResponse:
 async def status(request: Request) -> JSONResponse:
     """Return how far the index is."""
     services = services_of(request)
-    progress = services.scan_progress()
+    progress = services.scanner.progress()
     counts = await services.counts()
     return JSONResponse(
         {
