@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from rendicom.batch.scratch import scratch_database
+from rendicom.batch.scratch import ScratchTables
 from rendicom.errors import UnwritableOutputError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _TAKE = "INSERT INTO taken VALUES (?, ?) ON CONFLICT DO NOTHING"
 _OWNER = "SELECT owner FROM taken WHERE key = ?"
 
 
-class Register:
+class Register(ScratchTables):
     """A mapping of keys to owners; a large one is mostly on disk.
 
     For one thread; use it as a context manager, or call ``close``.
@@ -25,19 +25,9 @@ class Register:
     def __init__(self) -> None:
         import sqlite3
 
-        self._database = scratch_database(_SCHEMA)
+        super().__init__(_SCHEMA)
         self._cursor = self._database.cursor()
         self._failures = sqlite3.OperationalError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Delete everything; a second call does nothing."""
-        self._database.close()
 
     def take(self, key: str, owner: str = "") -> bool:
         """Assign ``key`` to ``owner``; return False if it has an owner.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import sqlite3
@@ -41,3 +41,20 @@ def scratch_database(*schema: str) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+class ScratchTables:
+    """A scratch database as a context manager."""
+
+    def __init__(self, *schema: str) -> None:
+        self._database = scratch_database(*schema)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete everything; a second call does nothing."""
+        self._database.close()

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from itertools import chain, islice
 from itertools import count as count_from
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from rendicom.batch.executors import is_worker_lost
 from rendicom.batch.file_names import folded
 from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.outcomes import Skipped, Written
-from rendicom.batch.scratch import scratch_database
+from rendicom.batch.scratch import ScratchTables
 from rendicom.batch.sheetpage import REPRESENTATIVE, Tile, make_sheet, opened
 from rendicom.batch.units import Unit
 from rendicom.batch.worker_messages import Recipe, UnitReport
@@ -63,7 +63,7 @@ class EarlierSource(NamedTuple):
     frames: FrameSelection | None
 
 
-class SheetPlan:
+class SheetPlan(ScratchTables):
     """Records the pictures of a run, in a temporary file, and makes the sheets at its end.
 
     Use it as a context manager, or call ``close``.
@@ -94,17 +94,7 @@ class SheetPlan:
         self._start = _stem(path)
         self._pictures: set[str] = set()
         self.written: list[str] = []
-        self._database = scratch_database(*_SCHEMA)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Delete everything; a second call does nothing."""
-        self._database.close()
+        super().__init__(*_SCHEMA)
 
     # --- during the run -------------------------------------------------------------------
 

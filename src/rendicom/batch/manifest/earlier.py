@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom.batch.manifest import json_lines
 from rendicom.batch.manifest.record_columns import NO_PIXELS, Record, Terms
-from rendicom.batch.scratch import scratch_database
+from rendicom.batch.scratch import ScratchTables
 from rendicom.errors import UnwritableOutputError
 from rendicom.storage.names import escaped, unescaped
 
@@ -60,7 +60,7 @@ class RecordedPicture(NamedTuple):
     version: str
 
 
-class EarlierRecords:
+class EarlierRecords(ScratchTables):
     """The records of earlier runs.
 
     Parameters
@@ -82,7 +82,7 @@ class EarlierRecords:
         self._error = sqlite3.Error
         self.count = 0
         """Number of records, superseded ones included."""
-        self._database = scratch_database(_SCHEMA)
+        super().__init__(_SCHEMA)
         try:
             self._do_many("INSERT INTO record VALUES (?,?,?,?,?,?,?,?)", self._rows(path, terms))
             self._do("CREATE INDEX by_source ON record (source, frame)")
@@ -135,10 +135,6 @@ class EarlierRecords:
                 yield line
             elif number >= self.count:
                 yield line
-
-    def close(self) -> None:
-        """Delete the database."""
-        self._database.close()
 
     def _do(self, statement: str, **values: int) -> sqlite3.Cursor:
         try:
