@@ -24,7 +24,6 @@ from rendicom.selection import FrameSelection
 from rendicom.storage import exists
 
 if TYPE_CHECKING:
-    from rendicom.batch.output_formats import OutputFormat
     from rendicom.batch.subject import Subject
     from rendicom.engine.rendered_image import RenderedImage
 
@@ -95,7 +94,7 @@ def pictures(instance: Subject, job: Job) -> list[tuple[int, ...]]:
 
         raise with_forms(error, instance.sop_class) from None
     count = description.number_of_frames
-    animated = _is_animated(job.format)
+    animated = isinstance(job.format, Format) and job.format.encode_animation is not None
     if job.frames is None and isinstance(job.output, OneFile) and not animated:
         return [(description.representative_frame,)]
     frames = (job.frames or FrameSelection()).resolve(count)
@@ -107,10 +106,6 @@ def pictures(instance: Subject, job: Job) -> list[tuple[int, ...]]:
             hint="give a folder as TARGET, or an animated format such as gif, apng or webp",
         )
     return [(frame,) for frame in frames]
-
-
-def _is_animated(output: OutputFormat) -> bool:
-    return isinstance(output, Format) and output.encode_animation is not None
 
 
 def notices(instance: Subject, job: Job, loops: list[tuple[int, ...]]) -> Iterator[Notice]:

@@ -83,7 +83,7 @@ def render_request_for(
         Size of the image, 0 where unknown.
     """
     pairs: list[tuple[str, str]] = []
-    for name, text in _differing(options).items():
+    for name, text in parse_qsl(options.canonical()):  # those that differ from their defaults
         wire = _OURS[name]
         if name == "max-size" and wire not in known:
             if not rows or not columns or options.viewport is not None:
@@ -99,11 +99,6 @@ def render_request_for(
     if any(wire not in known for wire, _ in pairs):
         return None
     return RenderRequest(query_text(pairs), _expected(options, rows=rows, columns=columns), known)
-
-
-def _differing(options: RenderOptions) -> dict[str, str]:
-    """Return the texts of options that differ from their defaults, by public name."""
-    return dict(parse_qsl(options.canonical()))
 
 
 def _expected(options: RenderOptions, *, rows: int, columns: int) -> tuple[int, int] | None:

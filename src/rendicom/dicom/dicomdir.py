@@ -67,7 +67,8 @@ def nothing_but(path: str) -> RendicomError:
     found = list(referenced_files(path))
     listed = [each for each in found if isinstance(each, Referenced) or each.source != path]
     if not listed:
-        return UnreadableSourceError(f"there is nothing but {path}: {_reasons(found)}")
+        reasons = "; ".join(each.reason for each in found if isinstance(each, Unreadable))
+        return UnreadableSourceError(f"there is nothing but {path}: {reasons}")
     files = "1 file" if len(listed) == 1 else f"{len(listed)} files"
     if any(isinstance(each, Referenced) for each in listed):
         return NotDicomError(f"none of the files that {path} lists is DICOM")
@@ -75,10 +76,6 @@ def nothing_but(path: str) -> RendicomError:
         f"there is nothing but {path}, which lists {files}: none of them exists",
         hint="a DICOMDIR holds no pictures: copy the whole medium",
     )
-
-
-def _reasons(found: Iterable[Referenced | Unreadable]) -> str:
-    return "; ".join(each.reason for each in found if isinstance(each, Unreadable))
 
 
 def _file_ids(path: str) -> tuple[list[bytes], bool]:

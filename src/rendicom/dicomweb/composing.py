@@ -216,7 +216,8 @@ def _written(dataset: Dataset, pixels: Coded | None) -> Composed:
     if pixels is not None:
         corrected = _put_pixels(dataset, pixels)
         if corrected:
-            moment = _moment_of(dataset)
+            original = dataset.OriginalAttributesSequence[-1]
+            moment = str(original.AttributeModificationDateTime)
     syntax = EXPLICIT_LITTLE_ENDIAN if pixels is None else pixels.syntax
     # Available Transfer Syntax UID: servers add it to metadata, but no IOD has it.
     dataset.pop(0x00083002, None)
@@ -304,10 +305,6 @@ def _put_loss(dataset: Dataset, pixels: Coded) -> dict[str, Any]:
         dataset.LossyImageCompressionRatio = f"{max(1.0, pixels.uncompressed / size):.6g}"
     dataset.LossyImageCompressionMethod = pixels.method
     return {"LossyImageCompression": said} if said else {}
-
-
-def _moment_of(dataset: Dataset) -> str:
-    return str(dataset.OriginalAttributesSequence[-1].AttributeModificationDateTime)
 
 
 def _keep_original(dataset: Dataset, before: dict[str, Any]) -> None:

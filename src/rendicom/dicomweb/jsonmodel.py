@@ -83,7 +83,8 @@ class _Writer:
         model = self.item(elements)
         if not self._is_unicode or "Value" in model.get("00080005", {}):
             return model
-        return _with_character_set(model)
+        # Some text is not ASCII, and no character set is declared.
+        return dict(sorted({**model, "00080005": _UNICODE}.items()))
 
     def item(
         self,
@@ -153,11 +154,6 @@ class _Writer:
         if element.value is not None or self._dataset is None:
             return element.value or b""
         return self._dataset.value(element)
-
-
-def _with_character_set(model: JsonModel) -> JsonModel:
-    """Declare UTF-8 if some text is not ASCII and no character set is declared."""
-    return dict(sorted({**model, "00080005": _UNICODE}.items()))
 
 
 def _repertoire(elements: Sequence[DataElement], outer: Repertoire | None) -> Repertoire:

@@ -120,14 +120,9 @@ class Problem(NamedTuple):
                 yield f"{name.capitalize()}: {text}"
 
 
-def status_of(error: RendicomError) -> int:
-    """Return the status of an error."""
-    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
-
-
 def problem_of(error: RendicomError) -> Problem:
     """Return the problem document of an error."""
-    status = status_of(error)
+    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
     return Problem(
         status=status,
         title=_phrase(status),
