@@ -22,7 +22,7 @@ from rendicom.cli.remoteflags import (
     reached,
     was_ignored,
 )
-from rendicom.dicom.class_names import class_name
+from rendicom.dicom.uids import class_name
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:

@@ -176,8 +176,9 @@ def _layers(
         return _DrawnLayers()
     from rendicom.batch.kept_objects import new_run
     from rendicom.batch.layered_job import version_of_layers
-    from rendicom.client.layer_retrieval import is_uid, retrieve_layer
+    from rendicom.client.layer_retrieval import retrieve_layer
     from rendicom.client.server import Server
+    from rendicom.dicom.uids import is_uid
 
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="rendicom-")))
     server = Server(connection)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rendicom.coded_warnings import codes_of
-from rendicom.dicom.class_names import class_name
 from rendicom.dicom.transfer_syntaxes import (
     ENCAPSULATED_UNCOMPRESSED,
     is_jpip,
@@ -13,6 +12,7 @@ from rendicom.dicom.transfer_syntaxes import (
     stream_kind,
     syntax_name,
 )
+from rendicom.dicom.uids import class_name
 from rendicom.engine import open_instance
 from rendicom.errors import NoPixelDataError, RendicomError, typed_memory_error
 from rendicom.pixels.burnedin import burned_in

@@ -7,20 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rendicom.client.listing import InstanceQuery, list_instances
-from rendicom.dicomweb.resources import Resource, check_uid
-from rendicom.errors import BadRequestError, NoSuchResourceError, OptionError
+from rendicom.dicomweb.resources import Resource
+from rendicom.errors import NoSuchResourceError, OptionError
 
 if TYPE_CHECKING:
     from rendicom.client.retrieving import Body
     from rendicom.client.server import Server
-
-
-def is_uid(text: str) -> bool:
-    """Tell whether a layer is a UID, and thus on the server."""
-    try:
-        return bool(check_uid(text, what="layer"))
-    except BadRequestError:
-        return False
 
 
 def retrieve_layer(server: Server, study: str, uid: str, folder: Path) -> tuple[str, str]:

@@ -361,13 +361,13 @@ def header_of(
     )
 
 
-def is_uid(text: str) -> bool:
+def is_long_uid(text: str) -> bool:
     """Tell whether a text has the form of a UID with at least four components."""
     return re.fullmatch(_UID, text) is not None
 
 
 def is_plausible(attributes: Attributes) -> bool:
     """Tell whether attributes look like DICOM: any bytes can be read as elements."""
-    if any(is_uid(attributes.text(tag)) for tag in IDENTIFYING_UIDS):
+    if any(is_long_uid(attributes.text(tag)) for tag in IDENTIFYING_UIDS):
         return True
     return bool(attributes.integer(ROWS) and attributes.integer(COLUMNS))

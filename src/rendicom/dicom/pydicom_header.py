@@ -11,8 +11,8 @@ from rendicom.dicom.attributes import (
     Header,
     attribute_vr,
     header_of,
+    is_long_uid,
     is_plausible,
-    is_uid,
 )
 from rendicom.dicom.byte_source import BufferSource, ByteSource
 from rendicom.dicom.byte_window import LONG_VRS, ByteWindow, HandOverError
@@ -68,7 +68,8 @@ def parse(
     little_endian = _is_little_endian(dataset)
     attributes = _attributes(dataset, tags)
     pixel = _pixel_at(source, parsed.reader.tell(), little_endian=little_endian)
-    is_told = meta.transfer_syntax or is_uid(attributes.text(IDENTIFYING_UIDS[0]) or meta.sop_class)
+    sop_class = attributes.text(IDENTIFYING_UIDS[0]) or meta.sop_class
+    is_told = meta.transfer_syntax or is_long_uid(sop_class)
     if not (is_told or is_plausible(attributes)):
         raise _unreadable(is_dicom=parsed.has_preamble)
     if pixel is None and parsed.reader.passed_end:

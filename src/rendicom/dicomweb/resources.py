@@ -6,13 +6,11 @@ import re
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from rendicom.dicom.uids import UID_LENGTH, is_uid
 from rendicom.errors import BadRequestError
 
 Level = Literal["study", "series", "instance", "frames"]
 
-# Real files have components with leading zeros, which PS3.5 9.1 forbids.
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
-_UID_LENGTH = 64
 # Number of Frames is an IS, at most 2**31 - 1.
 _FRAME = re.compile(r"[0-9]{1,10}", re.ASCII)
 
@@ -81,10 +79,10 @@ def check_uid(text: str, *, what: str) -> str:
     BadRequestError
         It is not a UID; the error's ``parameter`` is ``what``.
     """
-    if len(text) > _UID_LENGTH or not _UID.fullmatch(text):
+    if not is_uid(text):
         raise BadRequestError(
             f"the {what} is not a UID",
-            hint=f"a UID is numbers with points between them, {_UID_LENGTH} characters at most",
+            hint=f"a UID is numbers with points between them, {UID_LENGTH} characters at most",
             parameter=what,
         )
     return text

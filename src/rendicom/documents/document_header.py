@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from rendicom.dicom.class_names import class_name
 from rendicom.dicom.date_times import plain_age, plain_date, plain_datetime, plain_time
+from rendicom.dicom.uids import class_name
 from rendicom.documents.content_tree import Places, read_reference
 from rendicom.documents.dataset_reader import DatasetReader
 from rendicom.documents.document_model import Document, Fact, ObjectReference, Person, Section

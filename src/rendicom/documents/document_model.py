@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from rendicom.dicom.uids import is_uid
+
 
 class ObjectReference(NamedTuple):
     """A referenced instance; ``study`` and ``series`` are empty if unknown.
@@ -42,7 +44,7 @@ class ObjectReference(NamedTuple):
 
     def _path(self, base: str) -> str:
         uids = (self.study, self.series, self.instance)
-        if not all(map(_is_uid, uids)) or not _is_rendered(self.sop_class):
+        if not all(map(is_uid, uids)) or not _is_rendered(self.sop_class):
             return ""
         path = "{}/studies/{}/series/{}/instances/{}".format(base.rstrip("/"), *uids)
         numbers = ",".join(map(str, sorted(set(self.frames))))
@@ -63,10 +65,6 @@ _NEVER_RENDERED = frozenset(
 
 def _is_rendered(sop_class: str) -> bool:
     return sop_class not in _NEVER_RENDERED and not sop_class.startswith(_WAVEFORMS)
-
-
-def _is_uid(text: str) -> bool:
-    return 0 < len(text) <= 64 and not text.strip("0123456789.")
 
 
 Link = Callable[[ObjectReference], "str | None"]

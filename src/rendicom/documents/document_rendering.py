@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING
 
-from rendicom.dicom.class_names import class_name
+from rendicom.dicom.uids import class_name
 from rendicom.documents.content_tree import read_tree
 from rendicom.documents.dataset_reader import DatasetReader, open_document
 from rendicom.documents.document_header import read_header_of, read_places

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from rendicom.dicom.class_names import class_name
+from rendicom.dicom.uids import class_name
 from rendicom.documents.document_model import (
     Code,
     Coordinates,

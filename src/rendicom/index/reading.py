@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.file_kind import HEAD_LENGTH, kind_of_head, version_of
 from rendicom.dicom.person_names import name_of_model
 from rendicom.dicom.picture_tags import PIXEL_KEYWORDS
+from rendicom.dicom.uids import is_uid
 from rendicom.errors import RendicomError, UnreadableSourceError
 from rendicom.index.records import Indexed, Rejected
 from rendicom.index.search_keys import KEYS, SHADOW, SHADOWED, Keys, name_of, shadow_of
@@ -29,7 +29,6 @@ _HEAD_BYTES = 32 << 10
 _UNSETTLED_SECONDS = 5.0
 """A file changed more recently than this, and not DICOM, may still be being written."""
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
-_UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 _LONGEST = 1024
 """Characters of a value; longer ones do not belong into a list of studies."""
 _MOST_VALUES = 64
@@ -160,18 +159,14 @@ def _uids(model: Mapping[str, Any], location: str) -> tuple[str, str, str]:
     """
     folder = location.replace("\\", "/").rpartition("/")[0]
     study, series, instance = (
-        text if _is_uid(text := _text(model, tag)) else _made_up(place)
+        text if is_uid(text := _text(model, tag)) else _made_up(place)
         for tag, place in ((_STUDY, folder), (_SERIES, f"{folder}/"), (_INSTANCE, location))
     )
     return study, series, instance
 
 
-def _is_uid(text: str) -> bool:
-    return len(text) <= 64 and _UID.fullmatch(text) is not None
-
-
 def _code(uid: str) -> str:
-    return uid if _is_uid(uid) else ""
+    return uid if is_uid(uid) else ""
 
 
 def _made_up(place: str) -> str:

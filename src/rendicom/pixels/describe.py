@@ -96,14 +96,14 @@ def is_image(header: Header) -> bool:
     """
     if header.pixel is not None or any(tag in header.attributes for tag in _IMAGE_PIXEL_MACRO):
         return True
-    from rendicom.dicom.class_names import class_name
+    from rendicom.dicom.uids import class_name
 
     return "Image" in class_name(header.sop_class).split()
 
 
 def _object_name(sop_class: str) -> str:
     """Return the kind of the object, for the message that it is not an image."""
-    from rendicom.dicom.class_names import class_name
+    from rendicom.dicom.uids import class_name
 
     name = class_name(sop_class)
     return f"the object is of class {name} and" if name else "the object"

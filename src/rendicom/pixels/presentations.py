@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast, get_args
 
 from rendicom.coded_warnings import CodedWarning
-from rendicom.dicom.class_names import class_name
+from rendicom.dicom.uids import class_name
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.display import pixel_size, windows_of
 from rendicom.pixels.graphics import read_annotations, read_layers

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom import __version__
-from rendicom.dicom.class_names import class_name
+from rendicom.dicom.uids import class_name
 from rendicom.dicomweb.rendered_parameters import rendered_parameters
 from rendicom.encode import formats
 from rendicom.errors import NoSuchResourceError

@@ -1,10 +1,10 @@
-"""Names of SOP classes, as PS3.6 Table A-1 has them."""
+"""Names of SOP classes, as PS3.6 Table A-1 has them, and the form of UIDs (PS3.5 9.1)."""
 
 from __future__ import annotations
 
 import pytest
 
-from rendicom.dicom.class_names import class_name
+from rendicom.dicom.uids import class_name, is_uid
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1"
 
@@ -30,3 +30,15 @@ def test_a_class_without_a_name_has_its_uid() -> None:
 @pytest.mark.parametrize("text", ["", "DOE^JOHN", "1.2.840.10008.5.1.4.1.1.2 Doe", "1.2\n"])
 def test_what_is_not_a_uid_is_not_repeated(text: str) -> None:
     assert class_name(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", True), ("1.2.840.10008.1.2", True), ("1.2.03", True), ("1." * 31 + "10", True),
+        ("", False), ("1..2", False), (".1", False), ("1.", False), ("1.2 ", False),
+        ("1.2\n", False), ("1.\u0662", False), ("1." * 32 + "1", False),
+    ],
+)  # fmt: skip
+def test_the_form_of_a_uid(text: str, expected: bool) -> None:
+    assert is_uid(text) == expected
