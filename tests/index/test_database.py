@@ -48,14 +48,14 @@ def kept(path: Path, some: list[Indexed]) -> Path:
 
 def test_what_was_listed_and_deleted_is_there_after_a_restart(kept):
     catalogue = opened(kept)
-    assert catalogue.counts()[:3] == (3, 6, 60)
+    assert catalogue.counts() == (3, 6, 60)
     catalogue.delete("1.2.1")
     stamps = [catalogue.stamp("1.2.0"), catalogue.stamp("1.2.0", "1.2.0.0")]
     catalogue.close()
     again = opened(kept)
     assert again.status("1.2.1") == "deleted"
     assert [again.stamp("1.2.0"), again.stamp("1.2.0", "1.2.0.0")] == stamps
-    assert again.counts()[:3] == (2, 4, 40)
+    assert again.counts() == (2, 4, 40)
     again.close()
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_is_removed_while_it_is_open(kept, some):
     try:
         generation = catalogue.database.check()
         kept.unlink()
-        assert catalogue.counts() == (0, 0, 0, 0)
+        assert catalogue.counts() == (0, 0, 0)
         assert catalogue.database.check() > generation, "who looks through folders is told"
         catalogue.put(some)
         assert listed(catalogue) == {each.instance for each in some}
@@ -132,7 +132,7 @@ def test_what_is_no_database_at_all_is_kept(path):
     path.parent.mkdir()
     path.write_text("a letter to somebody" * 40)
     catalogue = opened(path)
-    assert catalogue.counts() == (0, 0, 0, 0)
+    assert catalogue.counts() == (0, 0, 0)
     catalogue.close()
     beside = [each for each in path.parent.iterdir() if b"a letter" in each.read_bytes()[:99]]
     assert len(beside) == 1
@@ -172,10 +172,10 @@ def test_an_index_of_an_earlier_version_is_made_anew_but_for_what_was_deleted(ur
     catalogue.close()
     again = Catalogue(url)
     try:
-        assert again.counts() == (0, 0, 0, 0)
+        assert again.counts() == (0, 0, 0)
         assert again.status("1.2.0") == "deleted"
         again.put([each for each in some if each.study != "1.2.0"])
-        assert again.counts()[:3] == (2, 4, 40)
+        assert again.counts() == (2, 4, 40)
     finally:
         again.close()
 
@@ -192,9 +192,9 @@ def test_tables_that_are_gone_are_made_anew(url, some):
         for table in ("file", "series", "study"):
             statement = f"DROP TABLE rendicom_{table}"
             catalogue.database.write(lambda connection, s=statement: connection.exec_driver_sql(s))
-        assert catalogue.counts() == (0, 0, 0, 0)
+        assert catalogue.counts() == (0, 0, 0)
         catalogue.put(some)
-        assert catalogue.counts()[:3] == (3, 6, 60)
+        assert catalogue.counts() == (3, 6, 60)
     finally:
         catalogue.close()
 

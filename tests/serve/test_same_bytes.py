@@ -12,7 +12,7 @@ import pytest
 
 from rendicom import RenderOptions, open_instance, render
 from rendicom.cli.main import main
-from rendicom.dicomweb.problems import status_of
+from rendicom.dicomweb.problems import problem_of
 from rendicom.dicomweb.rendered_parameters import rendered_parameters
 from rendicom.errors import RendicomError
 from rendicom.index.scan_scheduler import read_indexed
@@ -67,7 +67,7 @@ def from_library(file: Path, options: dict[str, str], media_type: str) -> bytes 
     try:
         made = render(file, media_type=media_type, options=RenderOptions.parse(options))
     except RendicomError as error:
-        return status_of(error)
+        return problem_of(error).status
     return made.data
 
 
