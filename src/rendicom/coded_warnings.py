@@ -13,7 +13,7 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
     "incomplete-data": (
         (
             "The file or the stream of a frame ends before its last pixel, or the file has fewer "
-            "frames than it promises. Missing pixels are black."
+            "frames than Number of Frames. Missing pixels are black."
         ),
         "Copy the file again from its source.",
     ),
@@ -27,7 +27,7 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
     "stream-differs": (
         (
             "The compressed stream contradicts the header in size, samples or "
-            "compression. The stream counts."
+            "compression. The values of the stream are used."
         ),
         "Compare the picture with the one of another program; correct the header at its source.",
     ),
@@ -52,19 +52,19 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
     ),
     "attribute-repaired": (
         (
-            "An attribute that the picture needs is missing or invalid. The sentence says "
-            "the replacement."
+            "An attribute that the picture needs is missing or invalid. The message says what "
+            "is used instead."
         ),
         "Correct the attribute at its source, or refuse such files with `--strict`.",
     ),
     "values-clamped": (
-        "Lossy compression made values that Bits Stored cannot hold.",
+        "Lossy compression produced values outside the range of Bits Stored.",
         "None is needed.",
     ),
     "lut-repaired": (
         (
             "A lookup table or palette is damaged and was left out, or its entries have another "
-            "number of bits than it says."
+            "number of bits than its descriptor says."
         ),
         "Choose another with `--voi`, or a window with `--window`.",
     ),
@@ -99,8 +99,8 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
         "`--icc srgb` treats the image as sRGB.",
     ),
     "values-converted": (
-        "The format cannot hold the stored values as they are: they were shifted or narrowed.",
-        "Another `--format`; the sentence says how to undo it.",
+        "The format cannot hold the stored values unchanged: they were shifted or narrowed.",
+        "Choose another `--format`; the message says how to undo the change.",
     ),
     "shutter-unusable": (
         "The display shutter of the image is incomplete, and was not applied.",
@@ -111,8 +111,8 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
         "Compare with the program that made the presentation state.",
     ),
     "layer-not-drawn": (
-        "An object given with `--layer`, or a part of it, is not drawn; the sentence says why.",
-        "Take an image of the same study and frame of reference, or other `--layer-items`.",
+        "An object given with `--layer`, or a part of it, is not drawn; the message says why.",
+        "Choose an image of the same study and frame of reference, or other `--layer-items`.",
     ),
     "legend-cut": (
         "The legend, or a bar with its figures, does not fit in the picture.",
@@ -123,7 +123,7 @@ WARNINGS: Final[dict[str, tuple[str, str]]] = {
         "Install a font for the script, or name one in `RENDICOM_FONTS`.",
     ),
     "said-by-server": (
-        "The server that rendered the picture sent this sentence in a Warning header.",
+        "The server that rendered the picture sent this text in a Warning header.",
         "`--render local` renders the picture here, with the codes of this table.",
     ),
 }

@@ -106,7 +106,7 @@ def _rebuild(
 
 
 class OptionError(RendicomError):
-    """A rendering option is malformed, out of range or clashes with another.
+    """A rendering option is malformed, out of range or contradicts another.
 
     Examples
     --------
@@ -221,7 +221,7 @@ class CorruptDataError(RendicomError):
 
 
 class LimitExceededError(RendicomError):
-    """The header asks for more pixels, frames or bytes than the limits allow.
+    """The header declares more pixels, frames or bytes than the limits allow.
 
     Examples
     --------
@@ -255,7 +255,7 @@ def typed_memory_error(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 class EncodeError(RendicomError):
-    """The output format cannot hold this picture.
+    """The output format does not support this picture.
 
     Examples
     --------

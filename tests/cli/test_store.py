@@ -127,7 +127,7 @@ def test_into_a_study(send, store, tmp_path):
     other, strange = made(tmp_path / "b.dcm", study="1.2.840.99.2")
     status, _, err = send(mine, other, url=f"{store.base}/studies/1.2.840.99.1")
     assert status == 1
-    assert "of another study" in err
+    assert "belongs to another study" in err
     assert (stored(store, uid), stored(store, strange)) == (mine.read_bytes(), b"")
 
 

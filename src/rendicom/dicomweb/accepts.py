@@ -82,7 +82,7 @@ class Accepts(NamedTuple):
         Parameters
         ----------
         header
-            All Accept headers of the request, with commas between them.
+            All Accept headers of the request, separated by commas.
         query
             The query parameter, percent-decoded.
         is_lenient

@@ -66,7 +66,7 @@ def _check_size(data: bytes, kind: str) -> None:
     """Refuse a picture whose declared size exceeds the limit."""
     sizes, place = ("<HH", 6) if kind == "gif" else (">II", 16)
     if len(data) < place + struct.calcsize(sizes):
-        raise CorruptDataError("the picture ends before its size")
+        raise CorruptDataError("the picture is cut off")
     columns, rows = struct.unpack_from(sizes, data, place)
     if columns * rows > MAX_PIXELS:
         raise LimitExceededError(f"the picture has more than {MAX_PIXELS} pixels")

@@ -162,7 +162,7 @@ def _finder(bulk: Sequence[Bulk]) -> Any:
         if not found:
             raise _missing()
         if len(found) > 1:
-            raise BadRequestError("two parts of the body have the Content-Location of one value")
+            raise BadRequestError("two parts of the body have the same Content-Location")
         return found[0]
 
     return find
@@ -228,7 +228,7 @@ def _written(dataset: Dataset, pixels: Coded | None) -> Composed:
         # With force, as pydicom does not know all transfer syntaxes.
         dcmwrite(target, dataset, implicit_vr=False, little_endian=True, force_encoding=True)
     except pydicom_raises() as error:
-        raise BadRequestError("the metadata do not make an instance") from error
+        raise BadRequestError("the metadata cannot be encoded as an instance") from error
     data = target.getvalue()
     at = data.find(moment.encode()) if moment else 0
     return Composed(data, corrected, slice(at, at + len(moment)))

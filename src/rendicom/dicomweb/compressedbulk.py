@@ -298,7 +298,7 @@ def _rle(frames: Sequence[bytes], said: StatedMatrix) -> Coded:
         if not is_rle_header(frame[:64]):
             raise CorruptDataError("a frame does not begin with an RLE header")
         if frame[0] != samples * said.allocated // 8:
-            raise BadRequestError("the RLE segments are not as many as the metadata state")
+            raise BadRequestError("the number of RLE segments differs from that in the metadata")
     request = DecodeRequest(
         transfer_syntax=RLE_LOSSLESS, rows=said.rows, columns=said.columns,
         samples_per_pixel=samples, bits_allocated=said.allocated,

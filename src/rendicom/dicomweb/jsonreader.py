@@ -242,7 +242,9 @@ def _binary(name: str, vr: str, value: Any) -> bytes:
 
 def _referred(name: str, vr: str, uri: Any, bulk: Callable[[str], bytes] | None) -> bytes:
     if vr not in BULK_VRS or not isinstance(uri, str):
-        raise BadRequestError(f"VR {vr} of attribute {name} is never bulk data, or its URI no text")
+        raise BadRequestError(
+            f"attribute {name}: VR {vr} cannot be bulk data, or its URI is not text"
+        )
     return b"" if bulk is None else bulk(uri)
 
 

@@ -300,7 +300,7 @@ def choose_charset(*, media_type: str = "", query: str = "", header: str | None 
     media_type
         The ``charset`` that came with the chosen media type.
     query
-        The query parameter ``charset``: one, or several with commas between them.
+        The query parameter ``charset``: one or several, separated by commas.
     header
         Accept-Charset.
     """

@@ -81,7 +81,7 @@ def read_annotation(text: str) -> Keywords:
     """
     words = text.split(",")
     if not all(map(_KEYWORD.fullmatch, words)):
-        raise OptionError("annotation is not a list of keywords with commas between them")
+        raise OptionError("annotation is not a comma-separated list of keywords")
     known = [word for word in get_args(Annotation) if word in words]
     unknown = dict.fromkeys(word for word in words if word not in known)
     missing = ",".join(unknown)

@@ -240,7 +240,7 @@ class PixelFrames:
         shape = (*samples.shape[:2], count)
         said = (description.rows, description.columns, description.samples_per_pixel)
         if shape != said:
-            raise CorruptDataError("the stream is of another size than the header says")
+            raise CorruptDataError("the size of the stream differs from that in the header")
 
     def _written(self, samples: NDArray[Any]) -> bytes:
         bits = self.description.bits_allocated
@@ -306,7 +306,7 @@ def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
         data = np.frombuffer(data[:whole], f">u{size}").astype(f"<u{size}").tobytes()
     needed = -(-bits // 8)
     if not len(data):
-        raise CorruptDataError("pixel data is short: it has no bytes of the frame")
+        raise CorruptDataError("pixel data is short: it ends before the frame")
     if len(data) < needed:
         check_filling(needed, len(data))
         text = f"pixel data is short: {len(data)} of {needed} bytes; the rest is 0"

@@ -100,7 +100,7 @@ def parse_frames(text: str) -> tuple[int, ...]:
     if not all(map(_FRAME.fullmatch, parts)) or "0" in {part.lstrip("0") or "0" for part in parts}:
         raise BadRequestError(
             "a member of the frame list is not a frame number",
-            hint="frames are counted from 1, with commas between them",
+            hint="frames are numbered from 1 and separated by commas",
             parameter="frames",
         )
     frames = tuple(map(int, parts))

@@ -20,9 +20,7 @@ class SearchParameter(NamedTuple):
 
 
 SEARCH_PARAMETERS = (
-    SearchParameter(
-        "includefield", "Attributes to return besides the usual, or all.", "attributes"
-    ),
+    SearchParameter("includefield", "Additional attributes to return, or all.", "attributes"),
     SearchParameter("limit", "Largest number of results.", "count"),
     SearchParameter("offset", "Number of results to skip.", "count"),
     SearchParameter(
@@ -43,10 +41,10 @@ SEARCH_PARAMETERS = (
     ),
     SearchParameter(
         "multiplevaluematching",
-        "Let a backslash separate several values, one of which is to match.",
+        "Let a backslash separate alternative values.",
         "flag",
     ),
-    SearchParameter("accept", "Media type, where the header cannot be set.", "media type"),
+    SearchParameter("accept", "Media type, if the Accept header cannot be set.", "media type"),
 )
 
 FLAGS = tuple(each.name for each in SEARCH_PARAMETERS if each.kind == "flag")

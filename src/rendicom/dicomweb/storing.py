@@ -26,14 +26,14 @@ ELEMENTS_DISCARDED = 0xB006
 
 REASONS = {
     PROCESSING_FAILURE: "processing failed",
-    DUPLICATE: "an instance with this UID and other content is there already",
+    DUPLICATE: "an instance with this UID and different content exists already",
     CLASS_NOT_SUPPORTED: "the SOP class is not supported",
     NOT_AUTHORIZED: "storing is not allowed",
     OUT_OF_RESOURCES: "there is not enough space",
     DATA_SET_MISMATCH: "the data set does not fit its SOP class",
     CLASS_MISMATCH: "the file meta information contradicts the data set",
-    STUDY_MISMATCH: "the instance is of another study than the request names",
-    CANNOT_UNDERSTAND: "it cannot be read as DICOM",
+    STUDY_MISMATCH: "the instance belongs to another study than the one in the URL",
+    CANNOT_UNDERSTAND: "the instance cannot be read as DICOM",
     SYNTAX_NOT_SUPPORTED: "the transfer syntax is not supported",
     COERCED: "attributes that contradicted the pixel data were corrected",
     ELEMENTS_DISCARDED: "some elements were not stored",

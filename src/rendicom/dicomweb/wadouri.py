@@ -251,7 +251,9 @@ def _check_company(texts: Mapping[str, str]) -> None:
     for pair in _TOGETHER:
         missing = [name for name in pair if name not in texts]
         if len(missing) == 1:
-            raise BadRequestError(f"{' and '.join(pair)} come together", parameter=missing[0])
+            raise BadRequestError(
+                f"{' and '.join(pair)} must be given together", parameter=missing[0]
+            )
     for name in _DECIDED_BY_STATES if "presentationUID" in texts else ():
         if name in texts:
             raise BadRequestError(f"{name} is not for presentation states", parameter=name)

@@ -61,7 +61,7 @@ class _Reader:
             raise BadRequestError(f"the XML is not well-formed in line {error.lineno}") from None
         except (LookupError, ValueError):
             # The declared encoding is unknown, or is not one for text.
-            raise BadRequestError("the XML is in an encoding that is not known") from None
+            raise BadRequestError("the encoding of the XML is unknown") from None
         return self._items[0].model
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -166,4 +166,4 @@ def _number(text: str) -> int:
 
 
 def _refuse_document_type(*_: object) -> NoReturn:
-    raise BadRequestError("the XML has a document type or entities, which are not read")
+    raise BadRequestError("the XML has a document type or entities, which are not allowed")

@@ -221,7 +221,7 @@ class Connection(HttpToolsProtocol):
     def _refuse_head(self, answer: bytes) -> None:
         # The parser raises an error, which the base class answers.
         self._refusal = answer
-        raise ValueError("the head of the request is too large")
+        raise ValueError("the headers of the request are too large")
 
 
 class _JoinedWrites:

@@ -81,7 +81,7 @@ def _composed(place: InstanceLocation, *images: InstanceLocation) -> ComposedObj
     # The name of a file may be that of a patient.
     found = ObjectOnImages(said, said.sop_instance, lambda: place.location, among).composed(_ANY)
     if found is None:
-        raise NoPixelDataError("the object does not say where its frames lie")
+        raise NoPixelDataError("the object has no positions of its frames")
     return found
 
 

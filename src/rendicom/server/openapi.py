@@ -43,7 +43,7 @@ _VARIABLES = {
     "study": "Study Instance UID",
     "series": "Series Instance UID",
     "instance": "SOP Instance UID",
-    "frames": "Frame numbers from 1, ascending, with commas between them",
+    "frames": "Frame numbers from 1, ascending, separated by commas",
     "path": "Where the bulk data is, as a BulkDataURI in the metadata says",
 }
 _UID = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)*$", "maxLength": 64}

@@ -106,9 +106,11 @@ class Settings(BaseSettings):
     jwt_audience: str = _setting("", "Audience that a token must name.", metavar="TEXT")
     jwt_issuer: str = _setting("", "Issuer that a token must name.", metavar="URL")
     jwt_read_scope: str = _setting(
-        "", "Scope that a token needs to read; by default none.", metavar="SCOPE"
+        "", "Scope that a token needs for reading; by default none.", metavar="SCOPE"
     )
-    jwt_write_scope: str = _setting("write", "Scope that a token needs to write.", metavar="SCOPE")
+    jwt_write_scope: str = _setting(
+        "write", "Scope that a token needs for writing.", metavar="SCOPE"
+    )
     insecure_no_auth: bool = _setting(
         False, "Require no key, even for requests from other machines."
     )
@@ -131,16 +133,17 @@ class Settings(BaseSettings):
     )  # fmt: skip
     engine: Literal["local", "threads"] = _setting(
         "local",
-        "Run workers as processes (local), or as threads, whose crash ends the server.",
+        "Run workers as processes (local) or as threads; a crash of a thread ends the server.",
     )
     workers: int = _setting(
         0, "Number of workers; 0 for one per processor.", metavar="N", low=0, high=1024
     )
     queue_size: int = _setting(
-        256, "Requests that may wait for a worker; others get status 503.", metavar="N", low=1
-    )
+        256, "Maximum number of requests that wait for a worker; others get status 503.",
+        metavar="N", low=1,
+    )  # fmt: skip
     timeout: float = _setting(
-        60.0, "Seconds that a picture may take, and that it may wait for a worker.",
+        60.0, "Time limit of a picture, and of its wait for a worker, in seconds.",
         metavar="SECONDS", low=0.001,
     )  # fmt: skip
     worker_memory: int = _setting(
@@ -149,27 +152,33 @@ class Settings(BaseSettings):
     )  # fmt: skip
     cache_bytes: int = _setting(
         256_000_000,
-        "Bytes of rendered pictures kept in memory; 0 for none.",
+        "Memory for the cache of rendered pictures, in bytes; 0 for no cache.",
         metavar="BYTES",
         low=0,
     )
     max_pixels: int = _setting(
         RenderOptions().max_pixels,
-        "Pixels of the largest picture that is read or rendered.",
+        "Maximum number of pixels of an image that is read or rendered.",
         metavar="N",
         low=1,
     )
-    max_frames: int = _setting(10_000, "Frames or instances in one response.", metavar="N", low=1)
-    max_body: int = _setting(4_000_000_000, "Bytes of a request body.", metavar="BYTES", low=1)
+    max_frames: int = _setting(
+        10_000, "Maximum number of frames or instances in one response.", metavar="N", low=1
+    )
+    max_body: int = _setting(
+        4_000_000_000, "Maximum size of a request body, in bytes.", metavar="BYTES", low=1
+    )
     max_results: int = _setting(
-        1000, "Matches in one search response; clients page for more.", metavar="N", low=1
-    )
+        1000, "Maximum number of matches in one search response; offset requests more.",
+        metavar="N", low=1,
+    )  # fmt: skip
     max_connections: int = _setting(
-        1000, "Simultaneous connections; others get status 503.", metavar="N", low=1
-    )
+        1000, "Maximum number of simultaneous connections; others get status 503.",
+        metavar="N", low=1,
+    )  # fmt: skip
     max_connections_per_client: int = _setting(
-        0, "Simultaneous connections of one address; 0 for half of --max-connections. Trusted "
-        "proxies have no such limit.",
+        0, "Maximum number of simultaneous connections from one address; 0 for half of "
+        "--max-connections. Trusted proxies have no such limit.",
         metavar="N", low=0,
     )  # fmt: skip
     idle: float = _setting(

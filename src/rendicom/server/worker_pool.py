@@ -231,7 +231,7 @@ class WorkerPool:
             return self._kind.unpack(outcome)
         except MemoryError:
             hint = "--worker-memory sets the limit"
-            raise LimitExceededError("there is not enough memory for this", hint=hint) from None
+            raise LimitExceededError("not enough memory for this request", hint=hint) from None
 
     async def _blame(self, suspect: Suspect | None, lost: int) -> bool:
         """Count a lost worker; if its file is refused from now on, refuse waiting calls as well."""

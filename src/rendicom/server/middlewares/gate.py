@@ -61,7 +61,7 @@ class Gate:
                 origin = value
         try:
             if hosts != 1 and (hosts or scope.get("http_version") != "1.0"):
-                raise BadRequestError("a request has one Host header (RFC 9112 3.2)")
+                raise BadRequestError("a request must have one Host header (RFC 9112 3.2)")
             if self._has_names and not self._is_ours(scope["server"], host):
                 raise ForbiddenError(
                     "this server does not answer to that name", hint="--allowed-hosts adds names"

@@ -59,7 +59,7 @@ class RequestLimits:
             async with asyncio.timeout(None if taken.is_whole else self._seconds):
                 message = await taken.receive()
         except TimeoutError:
-            raise BadRequestError("the body stopped in the middle") from None
+            raise BadRequestError("the body is incomplete") from None
         if message["type"] == "http.request":
             taken.size += len(message.get("body", b""))
             taken.is_whole = not message.get("more_body", False)

@@ -46,7 +46,7 @@ async def _thumbnail(request: Request) -> Response:
         max_viewport_pixels=min(MOST_VIEWPORT_PIXELS, services.settings.max_pixels),
     )
     if len(resource.frames) > 1:
-        raise BadRequestError("a thumbnail is of one frame", parameter="frames")
+        raise BadRequestError("a thumbnail shows one frame only", parameter="frames")
     choice = choose_rendered(accepts, "single-frame", is_single=True, is_thumbnail=True)
     entry = await services.lookup.representative(resource)
     check_frames(entry, resource.frames)

@@ -33,7 +33,7 @@ async def _values(request: Request) -> Response:
     services, resource = services_of(request), resource_of(request)
     shape, points = _asked(parameters_of(request))
     if len(resource.frames) != 1:
-        raise BadRequestError("values are of one frame", parameter="frames")
+        raise BadRequestError("give one frame number", parameter="frames")
     entry = await services.lookup.entry(resource)
     if not entry.has_pixels:
         raise NoPixelDataError("the instance has no pixels")
@@ -60,7 +60,7 @@ def _asked(parameters: Iterable[tuple[str, str]]) -> tuple[str, tuple[Point, ...
         numbers = []
     if len(numbers) != 2 * SHAPES[shape]:
         raise BadRequestError(
-            f"{shape} has {2 * SHAPES[shape]} numbers with commas between them", parameter=shape
+            f"{shape} needs {2 * SHAPES[shape]} numbers separated by commas", parameter=shape
         )
     return shape, tuple(zip(numbers[::2], numbers[1::2], strict=True))
 

@@ -113,7 +113,7 @@ def _category(entry: Entry) -> Category:
 async def _object(request: Request, asked: WadoUri, entry: Entry) -> Response:
     """Answer with the DICOM file."""
     if asked.is_anonymous:
-        raise NotSupportedError("objects are not made anonymous here")
+        raise NotSupportedError("this server does not anonymize objects")
     services = services_of(request)
     resource = Resource(entry.study, entry.series, entry.instance)
     found = await services.renderers.call(
