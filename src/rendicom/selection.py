@@ -97,7 +97,7 @@ class FrameSelection:
         return sum(last - first + 1 for first, last in self.ranges)
 
     def resolve(self, number_of_frames: int) -> tuple[int, ...]:
-        """Return the frame numbers in the order asked for, each once.
+        """Return the frame numbers in the requested order, each once.
 
         Raises
         ------
@@ -114,9 +114,9 @@ class FrameSelection:
         return tuple(dict.fromkeys(self.numbers(number_of_frames)))
 
     def numbers(self, number_of_frames: int) -> Iterator[int]:
-        """Yield the frame numbers in the order asked for; a range ends one behind the last frame.
+        """Yield the frame numbers in the requested order; a range ends one after the last frame.
 
-        Reading the frame refuses that number.
+        Reading a frame of that number is an error.
         """
         for first, last in self.ranges or ((1, number_of_frames),):
             yield from range(first, min(last, max(first, number_of_frames + 1)) + 1)

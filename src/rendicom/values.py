@@ -239,7 +239,7 @@ class Frame:
     bits_stored, signed
         As decoded: a compressed stream wins over the header.
     cells
-        The unmasked pixel cells, only when asked for (embedded overlays).
+        The unmasked pixel cells, only on request (embedded overlays).
     icc_profile
         A profile found in the compressed stream.
     warnings
@@ -312,8 +312,8 @@ class DisplayImage:
     """Samples ready for an encoder.
 
     ``samples`` is C-contiguous; (rows, columns) gray or (rows, columns, 3) RGB; uint8 or uint16
-    display values over the full range of the type, or any integer or float32 where stored or
-    modality values were asked for. ``icc_profile`` is to be embedded.
+    display values over the full range of the type, or any integer or float32 for stored and
+    modality values. ``icc_profile`` is to be embedded.
 
     Examples
     --------
@@ -337,10 +337,10 @@ class DrawnItem(NamedTuple):
 
 
 class DrawnLayer(NamedTuple):
-    """An object that was drawn over an image, and what of it."""
+    """An object that was drawn over an image, and its parts."""
 
     source: str
-    """Path or name that it was asked for by."""
+    """Path or name by which it was requested."""
     kind: str
     """``segmentation``, ``structure set``, ``dose``, ``report`` or ``image``."""
     instance: str

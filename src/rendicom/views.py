@@ -90,7 +90,7 @@ class Window:
     --------
     >>> lung = rendicom.Window(-600, 1500)
     >>> rendicom.render("ct.dcm", options=rendicom.RenderOptions(window=lung)).voi
-    'window -600,1500,linear (asked for)'
+    'window -600,1500,linear (requested)'
     """
 
     center: float

@@ -129,7 +129,7 @@ def test_window_asked_for_replaces_the_files(planned: Show) -> None:
     display = _attributes(voi_luts=(FALLING,), intercept=-50.0)
     shown, voi, _ = planned(GRAY, display, window="0,100,linear-exact")
     assert shown == [[0, 128, 255]]
-    assert voi == "window 0,100,linear-exact (asked for)"
+    assert voi == "window 0,100,linear-exact (requested)"
 
 
 def test_pixels_are_asked_only_when_needed(make_frame: Callable[..., Frame]) -> None:

@@ -66,7 +66,7 @@ def members(path: str) -> Iterator[Seen]:
     Raises
     ------
     OSError
-        The file cannot be opened, now or when the first is asked for.
+        The file cannot be opened, now or when the first entry is read.
     """
     head = _head(path)
     if head.startswith(_ZIP_STARTS):

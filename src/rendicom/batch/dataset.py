@@ -41,7 +41,7 @@ class FrameDataset(Sequence["Item"]):
     Each item is an array of its own, as `Instance.display` returns it, and a row: a mapping with
     ``source``, ``frame`` (from 1), ``frames``, ``modality``, ``study_instance_uid``,
     ``series_instance_uid`` and ``sop_instance_uid``; no value is a patient's. Items are decoded
-    when asked for, in the asking process; nothing is kept open, and the dataset pickles.
+    on access, in the accessing process; nothing is kept open, and the dataset can be pickled.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ def dataset(
 ) -> FrameDataset:
     """List the frames of all images in files, folders and archives.
 
-    Headers are read now, pixels when an item is asked for.
+    Headers are read now, pixels when an item is accessed.
 
     Parameters
     ----------

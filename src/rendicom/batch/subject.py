@@ -45,5 +45,5 @@ class Subject(Protocol):
     def picture(
         self, request: PictureRequest, *, presentation: Any = None, layers: Any = None
     ) -> RenderedImage:
-        """Return the picture that is asked for; see `rendicom.engine.Instance.picture`."""
+        """Return the requested picture; see `rendicom.engine.Instance.picture`."""
         ...

@@ -59,7 +59,7 @@ class Recipe(NamedTuple):
     run
         Name of the run: what it keeps open in workers is its own.
     is_alone
-        One source was asked for by its name: that it has no pixels is a failure.
+        The run has one source, requested by name: if it has no pixels, that is a failure.
     """
 
     target: str

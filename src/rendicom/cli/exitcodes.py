@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 OK = 0
-"""Everything asked for was done."""
+"""Success."""
 FAILED = 1
 """Some inputs gave no picture; the others are written."""
 USAGE = 2

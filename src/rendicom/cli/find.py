@@ -135,7 +135,7 @@ def _asked(
 
 
 def _columns(asked: SearchRequest) -> tuple[str, ...]:
-    """Return the keywords of the columns: those asked for stand before the UIDs."""
+    """Return the keywords of the columns: requested ones precede the UIDs."""
     from rendicom.client.columns import COLUMNS
 
     usual = COLUMNS[asked.level]

@@ -50,7 +50,7 @@ def choose_target(
     paths
         At least one path; of two or more the last is TARGET.
     wanted
-        The format asked for by name, if any.
+        The format requested by name, if any.
     has_list
         More sources are listed elsewhere, so one path alone is TARGET.
 

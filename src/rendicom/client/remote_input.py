@@ -281,7 +281,7 @@ class RemoteOpener:
             if query is not None:
                 return query, ""
         if remote.rendering == "auto":
-            why = "cannot be asked for this" if capabilities.is_ours else "is not rendicom serve"
+            why = "does not support this" if capabilities.is_ours else "is not rendicom serve"
             return None, f"the server {why}"
         query = render_request_for(remote.options, rows=rows, columns=columns)
         if query is None:

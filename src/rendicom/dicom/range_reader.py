@@ -18,9 +18,9 @@ class RangeReader:
     Attributes
     ----------
     failure
-        The error that stopped a read: pydicom turns some errors into others on the way.
+        The error that stopped a read: pydicom converts some errors to others.
     passed_end
-        More was asked for than there is: a length points behind the end.
+        A read went past the end of the source: a length is wrong.
 
     ``hides_preamble``: DICM stands at byte 128 by chance. pydicom, which looks there first, is
     shown something else once.

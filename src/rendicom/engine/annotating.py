@@ -26,9 +26,9 @@ def annotated(
     frame: int,
     number_of_frames: int,
 ) -> RenderPlan:
-    """Return the plan of a frame with the text that ``annotation`` asks for.
+    """Return the plan of a frame with the text that ``annotation`` requests.
 
-    ``patient`` is called only if patient data is asked for.
+    ``patient`` is called only if patient data are requested.
     """
     wanted = annotation.split(",")
     corners = corners_of(

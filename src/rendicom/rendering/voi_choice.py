@@ -68,7 +68,7 @@ def choose_voi(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
     options = image.options
     if options.window is not None:
         window = _with_true_function(options.window, image, modality)
-        return window, f"window {window} (asked for)"
+        return window, f"window {window} (requested)"
     if options.preset is not None:
         if image.description.modality != "CT":
             image.notes.append(

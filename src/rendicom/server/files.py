@@ -27,7 +27,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
 
 
 def byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
-    """Return begin and end of the bytes asked for; None for all of them.
+    """Return begin and end of the requested bytes; None for all of them.
 
     All bytes are returned for several ranges, and if the client has another version.
 

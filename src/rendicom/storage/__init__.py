@@ -36,7 +36,7 @@ __all__ = [
 _ROOM = "rendicom.storage.backends"
 _IN_SCHEME = frozenset("+-.")
 _by_scheme: dict[str, Store] = {}
-"""Stores that were asked for."""
+"""Stores in use, by scheme."""
 
 
 def is_uri(location: str) -> bool:

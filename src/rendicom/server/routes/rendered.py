@@ -54,10 +54,10 @@ def _skipped(entries: Sequence[Entry], parts: Sequence[AnswerPart]) -> tuple[str
     missing = len(entries) - len({id(part.entry) for part in parts})
     if not missing:
         return ()
-    return (f"{missing} of {len(entries)} instances are left out: not of a type asked for",)
+    return (f"{missing} of {len(entries)} instances are left out: not of a requested type",)
 
 
-for _level in sorted(LEVELS, key=lambda each: each.name != "instance"):  # asked for most often
+for _level in sorted(LEVELS, key=lambda each: each.name != "instance"):  # requested most often
     router.add_api_route(
         f"{_level.path}/rendered", _rendered, methods=["GET"], **operation("rendered", _level)
     )

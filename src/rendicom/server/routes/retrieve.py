@@ -89,7 +89,7 @@ async def _instances(request: Request) -> Response:
 
 
 def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: bool) -> Choice:
-    """Return DICOM files in the transfer syntax asked for, or all pixel data as bytes (A.9)."""
+    """Return DICOM files in the requested transfer syntax, or all pixel data as bytes (A.9)."""
     stored = {each.transfer_syntax for each in entries} - {EXPLICIT_LITTLE_ENDIAN, *_NEVER_SENT}
     syntaxes = (EXPLICIT_LITTLE_ENDIAN, _AS_STORED, *sorted(stored))
     offers = (
@@ -297,7 +297,7 @@ for _level in LEVELS[:3]:
         _level.path, _instances,
         **described(
             f"Retrieve {_what}",
-            "DICOM files, in the transfer syntax asked for; in a ZIP archive as they are stored.",
+            "DICOM files in the requested transfer syntax; in a ZIP archive as they are stored.",
             name=f"retrieve-{_level.name}", tag="Retrieve", variables=_level.variables,
             content=_INSTANCE_TYPES, statuses=RETRIEVE_STATUSES,
         ),

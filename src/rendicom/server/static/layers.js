@@ -115,7 +115,7 @@ export function createLayers(reading) {
   const options = () => reading.store.get().options;
   const put = (patch) => reading.setOptions(patch);
 
-  /** What is listed is of one series, and asked for when it is looked at. */
+  /** The list is of one series, and is loaded when it is shown. */
   async function fill() {
     const isWanted = !aside.hidden || options().layers.length > 0;
     if (!isWanted || !reading.item) return mark();

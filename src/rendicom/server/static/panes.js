@@ -106,7 +106,7 @@ export function createPanes() {
 
   const learning = new Map();
 
-  /** Where the images of a series lie; asked for only when two are to scroll together. */
+  /** Positions of the images of a series; requested only if two series scroll together. */
   function learnPlaces({ store }) {
     const { stack } = store.get();
     const [item] = stack;

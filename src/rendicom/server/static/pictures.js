@@ -42,7 +42,7 @@ export class Pictures {
       return kept;
     }
     let request = this.underWay.get(name);
-    // What waits in the line of prefetches is asked for again, in front.
+    // A picture that waits in the queue of prefetches is requested again, with priority.
     if (!request || request.priority > priority) request = this.#start(name, url, accept, priority);
     return this.#wait(name, request, signal);
   }

@@ -39,9 +39,9 @@ export class Reading {
       room: null,
       /** Metadata of the current instance once it is here. */
       model: null,
-      /** The window the server took, where none was asked for. */
+      /** The window that the server used, if none was set. */
       found: null,
-      /** What the server says of the picture. @type {string[]} */
+      /** The server's warnings about the picture. @type {string[]} */
       warnings: [],
       /** Why an object is shown by itself and not on its images, in a sentence. */
       fault: "",

@@ -1,6 +1,6 @@
 /**
- * Brings the newest picture that is wanted onto the stage. One picture is under way at a time; what
- * was wanted meanwhile and is no longer is never asked for.
+ * Shows the latest wanted picture on the stage. One picture is loaded at a time; those that are
+ * superseded before their turn are not requested.
  */
 
 import { NOW } from "./api.js";

@@ -17,7 +17,7 @@ import { resourcePath } from "./state/route.js";
 const PAGE = 500;
 const MOST_INSTANCES = 20_000;
 
-/** Attributes that are asked for beside those every search returns. */
+/** Attributes that are requested in addition to those every search returns. */
 const EXTRA = ["00280004", "00280002", "00083002"];
 
 const DOCUMENTS = ["1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.104."];

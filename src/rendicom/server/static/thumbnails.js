@@ -1,4 +1,4 @@
-/** Small pictures that are asked for when they come into sight. */
+/** Small pictures that are loaded when they scroll into view. */
 
 import { DICOMWEB, LATER, ask } from "./api.js";
 import { h } from "./dom.js";

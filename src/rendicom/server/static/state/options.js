@@ -1,5 +1,5 @@
 /**
- * How a picture is asked for: the rendering parameters of a `/rendered` URL that the page sets.
+ * The rendering parameters of a `/rendered` URL that the page sets.
  *
  * @typedef {{center: number, width: number, function: string}} Window
  * @typedef {{window: Window|null, voi: string, invert: boolean, rotate: number, flip: ""|"h"|"v",
