@@ -54,7 +54,7 @@ def test_who_gives_no_key_is_told_what_to_do(stranger: Any, guarded: Any) -> Non
     stranger.goto(guarded.url)
     stranger.get_by_role("dialog").wait_for()
     stranger.keyboard.press("Escape")
-    stranger.get_by_text("The server wants an API key").first.wait_for()
+    stranger.get_by_text("The server requires an API key").first.wait_for()
 
 
 def test_commands_name_the_key_and_do_not_hold_it(stranger: Any, guarded: Any) -> None:

@@ -79,7 +79,7 @@ def test_all_frames_are_a_film(screen: Any, served: Any) -> None:
     from PIL import Image
 
     open_at(screen, served, FILM)
-    name, data = _download(screen, "All 5, as a film (GIF)")
+    name, data = _download(screen, "All 5 frames, as a loop (GIF)")
     assert name.endswith(".gif")
     film = Image.open(BytesIO(data))
     assert film.n_frames == 5

@@ -1,6 +1,5 @@
 /**
- * Everything that is asked of the server goes through here: few requests at once, the API key on
- * each of them, errors as sentences.
+ * All requests to the server: few at once, each with the API key, and errors as readable texts.
  */
 
 const MOST_AT_ONCE = 6;
@@ -10,12 +9,12 @@ const ATTEMPTS_WHEN_BUSY = 4;
 /** Where the DICOMweb services are, with a slash at the end. */
 export const DICOMWEB = new URL("dicomweb/", document.baseURI).href;
 
-/** Priorities: what the person waits for comes first. */
+/** Priorities: visible content comes first. */
 export const NOW = 0;
 export const SOON = 1;
 export const LATER = 2;
 
-/** What the server says is wrong (RFC 9457), or that it cannot be reached. */
+/** A problem reported by the server (RFC 9457), or a server that cannot be reached. */
 export class Problem extends Error {
   /** @param {{status: number, title: string, detail?: string, hint?: string}} said */
   constructor({ status, title, detail = "", hint = "" }) {
@@ -47,7 +46,7 @@ export function onKeyNeeded(ask) {
 const waiting = [[], [], []];
 let inFlight = 0;
 
-/** Resolves to a function that gives the place back; rejects when `signal` aborts before. */
+/** Resolves to a function that releases the slot; rejects if `signal` aborts before. */
 function place(priority, signal) {
   return new Promise((resolve, reject) => {
     const entry = { resolve, signal };
@@ -72,12 +71,12 @@ function admit() {
 }
 
 /**
- * What `url` holds, read by `read`.
+ * The resource at `url`, read by `read`.
  * @template T
  * @param {string|URL} url
  * @param {{accept: string, read: (response: Response) => Promise<T>, signal?: AbortSignal,
  *   priority?: number, method?: string, body?: Blob, type?: string, accepts?: number[]}} how
- *   `accepts` are statuses that are read although they tell of an error
+ *   `accepts`: error statuses whose body is read like that of a success
  * @returns {Promise<T>}
  */
 export async function ask(url, { accept, read, signal, priority = NOW, accepts = [], ...sent }) {
@@ -100,7 +99,7 @@ export async function ask(url, { accept, read, signal, priority = NOW, accepts =
   }
 }
 
-/** Problems are wanted as JSON, whatever else is: with a lower q, or a server might take that. */
+/** Problems are requested as JSON, with a lower q so that the server does not prefer it. */
 const withProblems = (accept) =>
   (accept.includes("json") ? accept : `${accept}, application/problem+json;q=0.1`);
 
@@ -120,7 +119,7 @@ async function send(url, accept, apiKey, signal, { method = "GET", body, type })
   }
 }
 
-/** Seconds to wait before asking a busy server again; 0 for not. */
+/** Seconds to wait before a busy server is tried again; 0 for no further attempt. */
 function pauseOf(response, attempt) {
   if (response.status !== 503 || attempt >= ATTEMPTS_WHEN_BUSY) return 0;
   const said = Number(response.headers.get("Retry-After"));
@@ -137,7 +136,7 @@ function rest(seconds, signal) {
   });
 }
 
-/** Asks once, however many requests were refused; who does not answer is not asked again. */
+/** Shows one dialog for all refused requests; once it is dismissed, it is not shown again. */
 async function newKey(used) {
   if (key.get() !== used) return;
   if (!hasRefused) {
@@ -149,7 +148,7 @@ async function newKey(used) {
   if (hasRefused) {
     throw new Problem({
       status: 401,
-      title: "The server wants an API key",
+      title: "The server requires an API key",
       hint: "Reload the page to enter one",
     });
   }
@@ -161,7 +160,7 @@ async function problemOf(response) {
   if (type.includes("json")) {
     try {
       const { title, detail, hint } = await response.json();
-      return new Problem({ status: response.status, title: title || "That went wrong", detail, hint });
+      return new Problem({ status: response.status, title: title || "The request failed", detail, hint });
     } catch { /* a body that is not what it says tells nothing: the status does */ }
   }
   return new Problem({
@@ -172,11 +171,11 @@ async function problemOf(response) {
 
 const TITLES = {
   403: "Your key does not allow this",
-  404: "This is not on the server",
-  406: "The server cannot make a picture of this",
+  404: "Not found on this server",
+  406: "The server has no picture of this object",
   410: "This was deleted",
   413: "This is larger than the server allows",
-  500: "The server failed at this",
+  500: "The server failed to process this",
   503: "The server is busy: try again in a moment",
 };
 
@@ -195,7 +194,7 @@ export const askDicom = async (path, how = {}) => (await askPage(path, how)).mod
 
 const REMAINING = /There are (\d+) additional results/;
 
-/** The same, and how many more the server holds. */
+/** The same, and the number of further results on the server. */
 export const askPage = (path, how = {}) => ask(new URL(path, DICOMWEB), {
   ...how,
   accept: "application/dicom+json",

@@ -1,4 +1,4 @@
-/** The bar below the image: where in the stack we are, and the film. */
+/** The bar below the image: position in the stack, and cine playback. */
 
 import { frameTime } from "./dicom.js";
 import { find, h } from "./dom.js";
@@ -31,7 +31,7 @@ export function createCine(reading) {
     h("label", { class: "rate" }, rate, h("span", { "aria-hidden": "true", textContent: "/s" })),
   );
 
-  /** The speed of the header, as long as nobody chose another. */
+  /** The speed of the header, unless the user chose another. */
   function takeSpeed() {
     const time = reading.nearestModel ? frameTime(reading.nearestModel) : 0;
     if (!isChosen) speed = time > 0 ? Math.min(FASTEST, 1000 / time) : UNKNOWN_SPEED;
@@ -52,7 +52,7 @@ export function createCine(reading) {
     else reading.refresh();
   }
 
-  /** Each picture is waited for: a slow connection makes a slow film, not one with gaps. */
+  /** Waits for each picture: with a slow connection playback is slower, but without gaps. */
   async function run() {
     reading.direction = 1;
     let due = performance.now();

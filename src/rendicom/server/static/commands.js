@@ -1,6 +1,5 @@
 /**
- * Everything that can be done to a picture, once: buttons, keys and the help are made from this
- * list.
+ * All commands on a picture: buttons, keys and the help are generated from this list.
  */
 
 import { FITTED, zoomed } from "./geometry.js";
@@ -107,7 +106,7 @@ function viewCommands(reading) {
   };
   const isNatural = () => Math.abs(reading.scale - 1) < 0.001;
   return [
-    { name: "fit", label: "Fit the image, or show its own pixels", keys: ["f"], icon: "fit",
+    { name: "fit", label: "Fit the image, or actual size", keys: ["f"], icon: "fit",
       group: "View",
       isOff: () => reading.item?.kind !== "image",
       run: () => set(reading.store.get().view.zoom === 1 && !isNatural()
@@ -132,7 +131,7 @@ function windowCommands(reading, doors) {
   };
   const presets = Array.from({ length: 9 }, (_, index) => ({
     name: `preset${index + 1}`,
-    label: "Presets in their order",
+    label: "Window presets 1 to 9",
     keys: [String(index + 1)],
     group: "Window",
     isOff,
@@ -152,13 +151,13 @@ function windowCommands(reading, doors) {
       run: () => change(0, 1 + WINDOW_STEP * 2) },
     { name: "narrower", label: "More contrast", keys: ["]"], group: "Window", isOff,
       run: () => change(0, 1 - WINDOW_STEP * 2) },
-    { name: "asStored", label: "Window as the file says", keys: ["0"], group: "Window", isOff,
+    { name: "asStored", label: "Default window", keys: ["0"], group: "Window", isOff,
       run: () => reading.setOptions({ window: null, voi: "" }) },
     ...presets,
   ];
 }
 
-/** As many digits as matter for a window so wide. */
+/** Rounded to the digits that matter for a window of this width. */
 export function rounded(value, width) {
   const digits = width >= 20 ? 0 : Math.min(6, 2 - Math.floor(Math.log10(width)));
   return Number(value.toFixed(digits));

@@ -58,9 +58,8 @@ export async function askForKey(wasWrong) {
     h("p", {
       id: "key-hint",
       textContent: wasWrong
-        ? "The server did not accept this key. Check it, or ask whoever runs the server."
-        : "This server wants to know who asks. The key stays in this tab and is forgotten when "
-          + "you close it.",
+        ? "The server did not accept this key. Check it, or ask the server's administrator."
+        : "This server requires an API key. The key is kept in this tab only, until you close it.",
     }),
     h("label", {}, "API key ", input),
     h("p", { class: "buttons" }, h("button", { class: "primary", value: "given" }, "Continue")),
@@ -90,7 +89,7 @@ export function attachPanel(button, panel, onOpen = () => {}) {
   });
 }
 
-/** Below the button, or above it where there is no room; always within the window. */
+/** Below the button, or above it if there is no space; always within the window. */
 function placeNear(panel, button) {
   const anchor = button.getBoundingClientRect();
   const { width, height } = panel.getBoundingClientRect();

@@ -1,4 +1,4 @@
-/** Attributes of the DICOM JSON model (PS3.18 F.2), and how a person reads them. */
+/** Attributes of the DICOM JSON model (PS3.18 F.2), and texts to display them. */
 
 /** All values of an attribute. @param {object} model @param {string} tag */
 export const values = (model, tag) => model?.[tag]?.Value ?? [];
@@ -42,11 +42,11 @@ export function count(quantity, singular, plural = `${singular}s`) {
   return `${quantity.toLocaleString("en")} ${quantity === 1 ? singular : plural}`;
 }
 
-/** A number as short as it can be said: at most `digits` behind the point. */
+/** A number as short as possible, with at most `digits` decimals. */
 export const short = (quantity, digits = 1) => String(Number(quantity.toFixed(digits)));
 
 /**
- * The item of the functional group macro `sequence` that holds for a frame (PS3.3 C.7.6.16).
+ * The item of the functional group macro `sequence` that applies to a frame (PS3.3 C.7.6.16).
  * @param {object} model @param {string} sequence @param {number} frame counted from 1
  */
 export function frameGroup(model, sequence, frame) {
@@ -67,7 +67,7 @@ export function windowsOf(model, frame) {
 }
 
 /**
- * Vertical divided by horizontal size of a pixel, 1 where the header does not say.
+ * Vertical divided by horizontal size of a pixel, 1 if unknown.
  * @param {object} model @param {number} frame
  */
 export function aspect(model, frame) {
@@ -79,7 +79,7 @@ export function aspect(model, frame) {
   return 1;
 }
 
-/** Milliseconds from one frame to the next as the header says, or 0. */
+/** Milliseconds from one frame to the next, from the header, or 0. */
 export function frameTime(model) {
   const fixed = number(model, "00181063");
   if (fixed > 0) return fixed;
@@ -90,7 +90,7 @@ export function frameTime(model) {
 }
 
 /**
- * A window to start from where neither header nor server names one: all values that are stored.
+ * An initial window if neither header nor server has one: the range of the stored values.
  * @param {object} model
  */
 export function wholeRange(model) {

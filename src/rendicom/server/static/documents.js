@@ -1,6 +1,6 @@
 /**
- * Reports, encapsulated documents and videos. A document is data of somebody else: it is stripped
- * of everything that acts and shown in a frame that may do nothing.
+ * Reports, encapsulated documents and videos. Documents are not trusted: active content is removed,
+ * and they are shown in a sandboxed frame.
  */
 
 import { ask, LATER } from "./api.js";
@@ -15,12 +15,12 @@ const ACTING = "script, style, link, meta, base, iframe, frame, object, embed, f
 const MOST_IMAGES = 60;
 const DICOMWEB_PATH = /\/dicomweb(\/studies\/[0-9./a-z]+?)(?:\/(?:rendered|thumbnail))?(?:[?#].*)?$/;
 
-/** Read its own style and, on a click, lead this page elsewhere. No scripts, ever: see ACTING. */
+/** It may read its own style and, on a click, navigate this page. No scripts: see ACTING. */
 const REPORT_MAY = "allow-same-origin allow-top-navigation-by-user-activation";
 
 let urls = [];
 
-/** Takes the document away. */
+/** Removes the document. */
 export function clearDocument() {
   const place = find("#document");
   place.replaceChildren();
@@ -30,7 +30,7 @@ export function clearDocument() {
 }
 
 /**
- * Shows what an item is; rejects with a problem where it cannot be shown.
+ * Shows an item; rejects with a problem if it cannot be shown.
  * @param {import("./stack.js").Item} item @param {AbortSignal} signal
  */
 export async function showDocument(item, signal) {
@@ -52,7 +52,7 @@ function blobUrl(blob) {
   return url;
 }
 
-/** Whatever the server makes of an object without a matrix of pixels: a picture or a document. */
+/** Shows the picture or document that the server renders for an object without pixels. */
 async function showOther(item, signal) {
   // Several images, or frames, are a loop.
   const accept = "image/png, image/jpeg;q=0.9, image/apng;q=0.85, image/gif;q=0.84, text/html;q=0.05";
@@ -63,9 +63,9 @@ async function showOther(item, signal) {
 }
 
 /**
- * What an instance is that has no picture, and what can be had of it.
+ * The class of an instance without a picture, and a link to its file.
  * @param {import("./stack.js").Item|undefined} item @param {Error} problem
- * @param {HTMLElement|null} [way] what leads out of it
+ * @param {HTMLElement|null} [way] a link to something that can be shown
  */
 export async function describeAbsent(item, problem, way = null) {
   if (!item) return [h("p", { textContent: problem.message })];
@@ -83,7 +83,7 @@ export async function describeAbsent(item, problem, way = null) {
   return [
     h("h2", { textContent: await nameOfClass(item.sopClass) }),
     h("p", { class: "dim", textContent: isExpected
-      ? "There is no picture of this kind of object. Its attributes and its file can be had."
+      ? "This kind of object has no picture. Its attributes and its file are available."
       : problem.message }),
     h("p", {}, way, way && " ", button),
   ];
@@ -107,12 +107,12 @@ function frame(src, title, sandbox) {
 }
 
 /**
- * The document without anything that acts, in our own style; references to instances lead to them
- * in this page.
+ * The document without active content, in our own style; references to instances become links
+ * within this page.
  * @param {string} source
  */
 function harmless(source) {
-  // Style would be refused on parsing, with a complaint; what matters is the removal below.
+  // The browser would report blocked styles on parsing; the protection is the removal below.
   const unstyled = source.replace(/<style[\s\S]*?<\/style>/gi, "");
   const parsed = new DOMParser().parseFromString(unstyled, "text/html");
   for (const element of parsed.querySelectorAll(ACTING)) element.remove();
@@ -144,7 +144,7 @@ function lead(link) {
   } else if (!href.startsWith("#")) link.removeAttribute("href");
 }
 
-/** Pictures of our server, which may want a key, become part of the document; others go. */
+/** Pictures of our server, which may need a key, are embedded in the document; others are removed. */
 async function inlineImages(parsed, signal) {
   const images = [...parsed.querySelectorAll("img")];
   await Promise.all(images.map(async (image, at) => {
@@ -166,7 +166,7 @@ const dataUrl = (blob) => new Promise((resolve) => {
   reader.readAsDataURL(blob);
 });
 
-/** The viewer of the browser does not work in a sandbox; as a PDF alone the bytes cannot act here. */
+/** The browser's viewer does not work in a sandbox; the bytes are shown as a PDF only, without access to this page. */
 async function showPdf(item, signal) {
   const fetched = await fetchBlob(item, "application/pdf", signal);
   const blob = new Blob([fetched], { type: "application/pdf" });

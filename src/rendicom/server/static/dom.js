@@ -1,4 +1,4 @@
-/** Elements from data. Text is always text: nothing here, or elsewhere, sets HTML. */
+/** Creates elements. Text is always inserted as text, never as HTML, here and elsewhere. */
 
 /** @param {string} selector @returns {HTMLElement} */
 export const find = (selector) => document.querySelector(selector);
@@ -24,7 +24,7 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Calls `run` once things have been quiet for `milliseconds`. */
+/** Calls `run` when it was not called again for `milliseconds`. */
 export function debounced(run, milliseconds) {
   let timer = 0;
   return (...values) => {

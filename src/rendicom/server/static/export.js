@@ -1,4 +1,4 @@
-/** The picture as a file, and as what gets it: a URL, curl, rendicom, Python. */
+/** The picture as a file, and commands that get it: a URL, curl, rendicom, Python. */
 
 import { DICOMWEB, ask, key } from "./api.js";
 import { openDialog } from "./dialog.js";
@@ -20,7 +20,7 @@ const FORMATS = [
 /** @typedef {{url: string, mediaType: string, name: string, text: string}} Target */
 
 /**
- * What a picture is asked with, so that it is what is on screen.
+ * The request for the picture on screen.
  * @param {import("./reading.js").Reading} reading
  * @param {{format: object, scope: "image"|"loop", size: "full"|"screen"}} choice
  * @returns {Target}
@@ -42,7 +42,7 @@ export function targetOf(reading, { format, scope, size }) {
   };
 }
 
-/** The part in sight, at the resolution of the screen. */
+/** The visible part, at the resolution of the screen. */
 function screenViewport(reading) {
   const { size: stage } = reading.stage;
   const { view, options } = reading.store.get();
@@ -54,7 +54,7 @@ function screenViewport(reading) {
   return [...box, ...[x, y, width, height].map(Math.round)].join(",");
 }
 
-/** Choices both dialogs begin with. */
+/** The choices of both dialogs. */
 function chooser(reading, onChange) {
   const { width, height } = reading.size;
   const isLoop = reading.item.frames > 1;
@@ -63,12 +63,12 @@ function chooser(reading, onChange) {
     { class: "choose", onchange: () => onChange(), onsubmit: (event) => event.preventDefault() },
     radios("Format", "format", FORMATS.map(({ label, extension }) => [extension, label])),
     radios("Size", "size", [
-      ["full", `Every pixel of the image (${width} × ${height})`],
+      ["full", `Full size (${width} × ${height})`],
       ["screen", "As on screen"],
     ]),
     isLoop && radios("Frames", "scope", [
-      ["image", "This one"],
-      ["loop", `All ${reading.item.frames}, as a film (GIF)`],
+      ["image", "This frame"],
+      ["loop", `All ${reading.item.frames} frames, as a loop (GIF)`],
     ]),
   );
   const chosen = () => {
@@ -99,7 +99,7 @@ function archives(item, study) {
       const href = `${url}?accept=application/zip`;
       return h("a", { class: "button", href }, icon("archive"), ` ${label}`);
     }
-    // A link cannot carry the key: the archive is kept by the browser until it is whole.
+    // A link cannot send the key: the browser holds the archive in memory until it is complete.
     const button = h("button", { type: "button", onclick: async () => {
       button.disabled = true;
       try {
@@ -134,7 +134,7 @@ export function openDownload(reading, study) {
   form.addEventListener("submit", async () => {
     const target = chosen();
     button.disabled = true;
-    state.textContent = "The server is making it…";
+    state.textContent = "The server is preparing the file…";
     try {
       const { blob } = await reading.pictures.get(target.url, target.mediaType);
       save(blob, target.name);
@@ -208,14 +208,14 @@ function snippet([label, text]) {
   );
 }
 
-/** Where the page has no secure context there is no clipboard but that of the selection. */
+/** Without a secure context, only the selection can be copied. */
 async function copy(area, label) {
   try {
     await navigator.clipboard.writeText(area.value);
   } catch {
     area.focus();
     area.select();
-    if (!document.execCommand("copy")) return say("The browser does not let us copy: press Ctrl+C.");
+    if (!document.execCommand("copy")) return say("The browser blocks copying: press Ctrl+C.");
   }
   say(`${label} copied.`);
 }

@@ -1,6 +1,6 @@
 /**
- * Where the picture lies in the stage. Lengths are device pixels; `zoom` is 1 where the whole
- * picture just fits, `x` and `y` move its middle away from the middle of the stage.
+ * Geometry of the picture in the stage. Lengths are device pixels; `zoom` is 1 if the whole picture
+ * just fits, `x` and `y` are the offset of its center from the center of the stage.
  *
  * @typedef {{width: number, height: number}} Size
  * @typedef {{zoom: number, x: number, y: number}} View
@@ -102,8 +102,8 @@ export function storedRegion(seen, picture, { rotate, flip }) {
 }
 
 /**
- * The size to ask the server for, or null for the full matrix. Sizes go by steps once zoomed, so
- * that each turn of the wheel is not another picture.
+ * The size to request, or null for the full matrix. When zoomed, sizes go in steps, so that not
+ * every turn of the wheel requests another picture.
  * @param {Size} picture @param {Size} stage @param {View} view
  * @returns {Size|null}
  */

@@ -1,7 +1,7 @@
 /**
- * Mouse, pen and fingers on the image, as what they mean: drag (with the tool in hand), page, zoom.
- * Right button zooms, middle button moves; two fingers pinch and move, or scroll when they go up or
- * down together.
+ * Converts mouse, pen and touch events to actions: drag (with the selected tool), page, zoom. The
+ * right button zooms, the middle button moves; two fingers pinch and move, or scroll if both move
+ * up or down.
  */
 
 const SCROLL_STEP = 24;
@@ -71,7 +71,7 @@ export function listenToGestures(element, on) {
     pair = { first: spread(), last: spread(), kind: "", paged: 0 };
   }
 
-  /** The first movement that is more than a tremble decides what two fingers do. */
+  /** The first movement above a threshold decides the gesture of two fingers. */
   function movePair() {
     const now = spread();
     if (pair.kind === "") {
@@ -107,7 +107,7 @@ function listenToWheel(element, on) {
       on.zoom(Math.exp(-Math.max(-120, Math.min(120, amount)) / 400), event);
       return;
     }
-    // A notch of a wheel is a step; a touchpad makes many small ones that add up.
+    // A notch of a wheel is one step; the many small movements of a touchpad are added up.
     rolled = Math.sign(amount) === Math.sign(rolled) ? rolled + amount : amount;
     const steps = Math.abs(amount) >= 50 ? Math.sign(amount) : Math.trunc(rolled / 40);
     if (steps === 0) return;

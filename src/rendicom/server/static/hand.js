@@ -7,7 +7,7 @@ import { KINDS } from "./measures.js";
 
 const SETTLED = 180;
 
-/** The tool that is chosen, for all images. */
+/** The selected tool, for all images. */
 export function createTool() {
   const listeners = [];
   let tool = "window";
@@ -22,7 +22,7 @@ export function createTool() {
 }
 
 /**
- * Lets a hand work on the image of a pane.
+ * Connects gestures on the image of a pane to the selected tool.
  * @param {import("./pane.js").Pane} pane @param {ReturnType<typeof createTool>} chosen
  */
 export function listenToHand({ image: element, reading, measures }, chosen) {
@@ -34,7 +34,7 @@ export function listenToHand({ image: element, reading, measures }, chosen) {
   const put = (next) => reading.store.set({ view: next });
   const isImage = () => reading.item?.kind === "image";
 
-  /** A width of the stage is some four times the window it began with. */
+  /** A drag over the width of the stage changes the window by about four times its initial width. */
   function windowBy(dx, dy) {
     if (start === null) return;
     start.dx += dx;

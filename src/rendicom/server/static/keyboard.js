@@ -12,7 +12,7 @@ function nameOf(event) {
   return isLetter && event.shiftKey ? `Shift+${event.key.toUpperCase()}` : event.key;
 }
 
-/** Where a key means something of its own. */
+/** Elements that handle keys themselves. */
 const takesText = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
 const takesKey = (element, name) => element.closest("button, a, summary") !== null
   && (name === "Space" || name === "Enter");
@@ -41,12 +41,12 @@ const WORDS = {
 };
 
 const POINTERS = [
-  ["Drag", "Window, move or zoom, as chosen above the image"],
+  ["Drag", "Window, move or zoom, by the selected tool"],
   ["Right drag", "Zoom"],
   ["Middle drag", "Move"],
-  ["Wheel", "Next and previous image; zoom where there is one only"],
+  ["Wheel", "Next and previous image; zoom if there is only one"],
   ["Ctrl wheel", "Zoom"],
-  ["Double click", "Fit the image, or show its own pixels"],
+  ["Double click", "Fit the image, or actual size"],
   ["Two fingers up, down", "Next and previous image"],
   ["Pinch", "Zoom and move"],
 ];
@@ -75,8 +75,8 @@ export function openHelp(commands) {
     h("label", { class: "check" }, box, " Single letters and digits are shortcuts"),
     h("p", {
       class: "dim",
-      textContent: "Every picture is made by the server, at the window you see: what you download "
-        + "is what is on screen. Not for diagnosis on displays that are not made for it.",
+      textContent: "The server renders every picture with the selected window, so that a download "
+        + "looks the same as on screen. Not a medical device: do not diagnose from these pictures.",
     }),
   ], { name: "help" });
 }

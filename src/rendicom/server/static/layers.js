@@ -1,6 +1,6 @@
 /**
- * What lies on the images of a series: segmentations, contours, dose, marks, other images. The
- * server draws them; this lists them, and puts into the options which are on and how.
+ * Layers on the images of a series: segmentations, contours, dose, marks, other images. The server
+ * draws them; this panel lists them and sets the options that turn them on and style them.
  */
 
 import { LATER, SOON, askDicom, askJson, DICOMWEB } from "./api.js";
@@ -24,7 +24,7 @@ const DRAWN_ON_IMAGES = [
   "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.11.4", "1.2.840.10008.5.1.4.1.1.11.8",
 ];
 const MOST_FRAMES = 256;
-const STYLES = [["", "As usual"], ["fill", "Filled"], ["outline", "Outlined"], ["both", "Both"]];
+const STYLES = [["", "Default"], ["fill", "Filled"], ["outline", "Outlined"], ["both", "Both"]];
 /** Kinds that have an opacity, and those that have a style. */
 const FILLED = ["segmentation", "structure set", "dose", "image"];
 const STYLED = FILLED.filter((kind) => kind !== "image");
@@ -42,10 +42,10 @@ const askLayers = (resource, how, query = "") => askJson(
   `${DICOMWEB}${resourcePath({ ...resource, frame: 0 })}/layers${query}`, how,
 ).then((told) => ({ layers: told?.layers ?? [], leftOut: told?.left_out ?? [] }));
 
-/** What the server says of a layer, after its UID: `is not drawn: …`, `is drawn, but …`. */
+/** Warning of the server about a layer, after its UID: `is not drawn: …`, `is drawn, but …`. */
 const SAID = /^([\d.]+) ((?:is not|cannot be) drawn: |is drawn, but )(.*)$/s;
 
-/** A sentence of the server about a layer, with words for its UID. */
+/** A warning of the server about a layer, with its name instead of its UID. */
 export function saidOf(sentence, title = "The layer") {
   const [, , how, reason] = SAID.exec(sentence) ?? [];
   return how ? `${title} ${how}${reason}.` : `${sentence}.`;
@@ -55,8 +55,8 @@ export function saidOf(sentence, title = "The layer") {
 const layerIn = (sentence) => SAID.exec(sentence)?.[1] ?? "";
 
 /**
- * Where an object is seen first, a dose where it is high, with it as a layer; or `problem`, why it
- * is seen nowhere, which is empty where its images are not here.
+ * The first image of an object (of a dose, one where it is high), with the object as a layer; or
+ * `problem`, the reason why there is none, which is empty if its images are not on the server.
  * @param {import("./stack.js").Item} item @param {{signal: AbortSignal}} how
  * @returns {Promise<{place: (Place & {layer: string})|null, problem: string}>}
  */
@@ -109,7 +109,7 @@ export function createLayers(reading) {
     state,
     h("div", { class: "scroll" }, list, rest),
     h("div", { class: "how" },
-      h("label", { class: "check" }, names, " Names and legend (they may identify)")),
+      h("label", { class: "check" }, names, " Names and legend (may contain patient data)")),
   );
 
   const options = () => reading.store.get().options;
@@ -137,14 +137,14 @@ export function createLayers(reading) {
       ]);
       state.textContent = layers.length > 0
         ? `${count(layers.length, "object")} can be drawn on these images.`
-        : "Nothing in this study lies on these images.";
+        : "Nothing in this study can be drawn on these images.";
       known = layers;
       list.replaceChildren(...layers.map((layer) => element(layer, titles)));
       rest.replaceChildren(...leftOut.map(({ layer, problem }) => h("li", {
         class: "left-out", textContent: saidOf(problem, titles.get(layer) || "An object"),
       })));
       mark();
-      // Of many layers, the one that was opened may be far down.
+      // The opened layer may be far down in a long list.
       list.querySelector("[data-layer]:checked")?.closest("li").scrollIntoView({ block: "nearest" });
     } catch (problem) {
       if (signal.aborted) return;
@@ -188,7 +188,7 @@ export function createLayers(reading) {
       STYLED.includes(layer.kind) ? h("label", {}, "Style ", style) : null);
   }
 
-  /** Its switch, where there are several, and what leads to where it is first. */
+  /** Its checkbox, if there are several items, and a link to its first image. */
   function itemParts(layer, item) {
     const name = [item.number, item.name].filter(Boolean).join(" ");
     const box = layer.items.length > 1 && h("input", {
@@ -197,7 +197,7 @@ export function createLayers(reading) {
     });
     const link = h("a", {
       href: formatRoute({ ...item.first, options: { ...options(), layers: withLayer(layer) } }),
-      title: "Go to where it is first",
+      title: "Go to its first image",
     }, swatchOf(item), name);
     return [box, link];
   }
@@ -212,7 +212,7 @@ export function createLayers(reading) {
   const isShown = (own, number) => Boolean(own)
     && (own.items === "" || own.items.split(",").includes(String(number)));
 
-  /** A layer none of whose items is left is off; an item of one that is off comes alone. */
+  /** Without items, a layer is off; turning on an item of such a layer shows that item only. */
   function switchItem(layer, number, isOn) {
     const own = ownOf(layer.layer);
     const shown = layer.items.map((item) => item.number)
@@ -221,7 +221,7 @@ export function createLayers(reading) {
     else change(layer, { items: shown.length === layer.items.length ? "" : shown.join(",") });
   }
 
-  /** Puts a layer on, with what is new of it, or off: `patch` is null then. */
+  /** Turns a layer on with changed options, or off if `patch` is null. */
   function change(layer, patch) {
     const layers = withLayer(layer).flatMap((each) => {
       if (each.uid !== layer.layer) return [each];
@@ -230,7 +230,7 @@ export function createLayers(reading) {
     put({ layers, legend: hasNames });
   }
 
-  /** The bar of a dose, and its lines, lie beside the image: they name no patient. */
+  /** The bar of a dose, and its lines, are beside the image; they contain no patient data. */
   function showScales() {
     const doses = known.filter(({ layer, kind, bar: its }) => kind === "dose" && its && ownOf(layer));
     scales.hidden = doses.length === 0 || options().legend;
@@ -266,7 +266,7 @@ export function createLayers(reading) {
     if (!aside.hidden) aside.querySelector("button").focus();
   }
 
-  /** What the server says of the layers on the image that is shown: in the list, and below it. */
+  /** The server's warnings about the layers on the current image: in the list, and below it. */
   function tellFaults() {
     const { warnings, fault } = reading.store.get();
     const faults = new Map(warnings.map((each) => [layerIn(each), saidOf(each, "It")]));
@@ -315,7 +315,7 @@ function tellOpacity(opacity) {
   opacity.nextElementSibling.textContent = `${Math.round(opacity.value * 100)} %`;
 }
 
-/** What the rail calls the series that objects are of, by the UIDs of both. */
+/** Names of the series of objects, as in the rail, by the UIDs of both. */
 async function titlesOf(study, signal) {
   const path = `studies/${study}/instances?includefield=0008103E,00080060,00200011&limit=500`;
   const models = await askDicom(path, { signal, priority: LATER }).catch(() => []);

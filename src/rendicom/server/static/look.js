@@ -1,4 +1,4 @@
-/** Light or dark: as the system has it, or as the person chose. Images are always read in the dark. */
+/** Light or dark theme: that of the system, or the user's choice. The viewer is always dark. */
 
 import { find } from "./dom.js";
 import { icon } from "./icons.js";

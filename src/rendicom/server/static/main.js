@@ -1,4 +1,4 @@
-/** Where the page begins: goes by the address to the list of studies or into a study. */
+/** The entry point of the page: shows the list of studies or a study, by the address. */
 
 import { askJson, key, onKeyNeeded } from "./api.js";
 import { askForKey } from "./dialog.js";

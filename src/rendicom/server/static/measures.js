@@ -1,6 +1,6 @@
 /**
- * Lengths, angles and rectangles that somebody draws on an image. They are kept for each frame as
- * long as the page is open; the numbers come from the server, which has the stored values.
+ * Lengths, angles and rectangles that the user draws on an image. They are kept for each frame
+ * while the page is open; the numbers come from the server, which has the stored values.
  */
 
 import { askJson } from "./api.js";
@@ -27,7 +27,7 @@ export function askMeasure(item, kind, points, signal) {
   return askJson(new URL(`${path}?${kind}=${numbers.join(",")}`, document.baseURI), { signal });
 }
 
-/** A number with as many digits as anybody reads, and a true minus. */
+/** A number with a useful number of digits, and a minus sign (U+2212). */
 export function figure(value) {
   if (value === null) return "no number";
   const digits = Math.abs(value) >= 1000 ? 0 : Math.abs(value) >= 100 ? 1 : 2;
@@ -38,7 +38,7 @@ export function figure(value) {
 const figures = (value) => [value].flat().map(figure).join(" / ");
 const withUnit = (text, unit) => (unit ? `${text} ${unit.replace("mm2", "mm²")}` : text);
 
-/** What a measure is, in lines. */
+/** The text of a measurement, in lines. */
 export function linesOf(kind, found) {
   if (kind === "line") return [withUnit(figure(found.length), found.unit)];
   if (kind === "angle") return [`${short(found.angle)}°`];
@@ -60,7 +60,7 @@ export class Measures {
     this.byFrame = new Map();
     /** The shape that is being drawn. */
     this.drawn = null;
-    /** The last result, to be read aloud. */
+    /** The last result, for screen readers. */
     this.said = "";
     this.asking = new AbortController();
     this.askSoon = debounced((shape) => this.#ask(shape), WAIT);
@@ -104,7 +104,7 @@ export class Measures {
     this.onChange();
   }
 
-  /** Settles the end; a shape with all its points is done. A click alone draws nothing. */
+  /** Sets the last point; with all its points a shape is done. A click without a drag draws nothing. */
   end() {
     const shape = this.drawn;
     if (!shape) return;
@@ -119,7 +119,7 @@ export class Measures {
     this.#ask(shape);
   }
 
-  /** Gives up the shape that is not done. */
+  /** Discards the unfinished shape. */
   drop() {
     if (!this.drawn) return;
     this.#remove(this.drawn);

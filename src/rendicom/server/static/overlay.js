@@ -1,4 +1,4 @@
-/** What lies over the image and is no part of it: letters of the edges, a scale, drawn shapes. */
+/** The overlay of the image: direction letters, a scale, drawn shapes. */
 
 import { edgeLetters, barLength, lengthText, millimeters } from "./patient.js";
 
@@ -46,7 +46,7 @@ function letters(reading, width, height) {
   }, found[edge]));
 }
 
-/** A bar at the right, where neither letters nor what the server writes into corners is. */
+/** A bar at the right, clear of the letters and of the server's text in the corners. */
 function bar(reading, width, height) {
   const { model } = reading.store.get();
   const size = model && millimeters(model, reading.item.frame);
@@ -67,7 +67,7 @@ function bar(reading, width, height) {
 function drawing(reading, { kind, points, lines }) {
   const at = points.map((point) => reading.toScreen(point));
   const [first, last] = [at[0], at.at(-1)];
-  // A turned rectangle is one, too: its corners are turned.
+  // Corners are converted one by one, since the picture may be rotated.
   const outline = kind === "rectangle" ? corners(points).map((each) => reading.toScreen(each)) : at;
   const path = outline.map(({ x, y }) => `${x} ${y}`).join("L") + (kind === "rectangle" ? "Z" : "");
   const low = kind === "rectangle"

@@ -1,4 +1,4 @@
-/** A place for one image: canvas, what lies over it, and the line below it. */
+/** A pane for one image: canvas, overlay, and the line below it. */
 
 import { askMeasure, figure, Measures } from "./measures.js";
 import { createOverlay } from "./overlay.js";
@@ -59,7 +59,7 @@ export class Pane {
     const isGray = reading.isGray && stack.length > 0;
     const gray = isGray && window
       ? `Window ${said(window.center)} / ${said(window.width)}`
-      : isGray && options.voi ? "Window of all values" : "";
+      : isGray && options.voi ? "Full range" : "";
     const day = this.saysDay ? date(text(reading.nearestModel, "00080020")) : "";
     this.state.textContent = [day, position, gray].filter(Boolean).join("  ·  ");
     const isImage = item?.kind === "image";

@@ -25,7 +25,7 @@ export function createPanes() {
     }
     let former = null;
     pane.reading.store.on(["index", "stack"], ({ stack }) => {
-      // Another series does not lead the other image elsewhere.
+      // A change of series does not move the other image.
       if (stack === former) follow(pane);
       else sayDays();
       former = stack;
@@ -39,7 +39,7 @@ export function createPanes() {
     for (const pane of panes) pane.element.classList.toggle("active", isSplit && pane === active);
   }
 
-  /** Of images of two studies each says of which day it is. */
+  /** If the images are of two studies, each shows its date. */
   function sayDays() {
     const [study, other] = panes.map(({ reading: { item } }) => item?.study);
     for (const pane of panes) pane.sayDay(isSplit && Boolean(study && other) && study !== other);
@@ -78,7 +78,7 @@ export function createPanes() {
     isFollowing = false;
   }
 
-  /** The image at the same place where both say where they lie, else the same number in a study. */
+  /** The image at the same position if both have one, else that of the same number in a study. */
   function matching(from, to) {
     const { index } = from.store.get();
     const { stack } = to.store.get();
@@ -89,14 +89,14 @@ export function createPanes() {
     });
     const least = Math.min(...distances);
     if (Number.isFinite(least)) return distances.indexOf(least);
-    // Numbers of images say something within one study only.
+    // Image numbers are comparable within one study only.
     const isOneStudy = from.item?.study === to.item?.study;
     return isOneStudy ? Math.min(index, stack.length - 1) : to.store.get().index;
   }
 
   const placeAt = (item) => places.get(item?.series)?.get(`${item.instance}/${item.frame}`) ?? null;
 
-  /** Shows in a pane what lies where the other one is. */
+  /** Moves a pane to the position of the other. */
   async function align(pane) {
     if (!isSplit || !isLinked) return;
     const other = pane === first ? second : first;
@@ -141,7 +141,7 @@ export function createPanes() {
     },
   };
 
-  /** The reading of the active pane, whichever that is; listeners hear of it when it changes. */
+  /** The reading of the active pane; listeners are notified when it changes. */
   const reading = new Proxy({}, {
     get(_, name) {
       if (name === "store") return store;

@@ -19,7 +19,7 @@ export function directionsOf(model, frame) {
   return { row: given.slice(0, 3), column: given.slice(3) };
 }
 
-/** `L`, `PL`: the sides that a direction leads to, the one it leads to most first. */
+/** `L`, `PL`: the sides of the patient that a direction points to, the main one first. */
 export function lettersOf(direction) {
   return direction
     .map((length, axis) => ({ size: Math.abs(length), letter: AXES[axis][length > 0 ? 0 : 1] }))
@@ -30,7 +30,7 @@ export function lettersOf(direction) {
 }
 
 /**
- * Letters of the edges of the picture on screen, or null where the header does not say.
+ * Letters of the edges of the picture on screen, or null if they are unknown.
  * @param {object} model @param {number} frame
  * @param {(point: Point) => Point} toImage from the picture into the stored image
  * @returns {{top: string, right: string, bottom: string, left: string}|null}
@@ -42,7 +42,7 @@ export function edgeLetters(model, frame, toImage) {
   const origin = toImage({ x: 0, y: 0 });
   const towards = (x, y) => {
     const end = toImage({ x, y });
-    // A pixel may be higher than wide: only the way counts.
+    // Only the signs matter: pixels may not be square.
     const [dx, dy] = [Math.sign(end.x - origin.x), Math.sign(end.y - origin.y)];
     if (directions === null) return wordTowards(words, Math.round(dx), Math.round(dy));
     return lettersOf(directions.row.map((each, axis) => each * dx + directions.column[axis] * dy));
@@ -95,7 +95,7 @@ export function lengthText(length) {
 }
 
 /**
- * Where a frame lies: its frame of reference, the normal of its plane and how far along it.
+ * Position of a frame: frame of reference, normal of its plane, and distance along the normal.
  * @returns {{reference: string, normal: number[], distance: number}|null}
  */
 export function placeOf(model, frame) {
@@ -109,7 +109,7 @@ export function placeOf(model, frame) {
   return Number.isFinite(distance) ? { reference, normal, distance } : null;
 }
 
-/** Whether two frames can be compared by how far along the normal they lie. */
+/** Whether two frames are parallel, so that their distances along the normal can be compared. */
 export function areParallel(one, other) {
   if (one === null || other === null || one.reference !== other.reference) return false;
   const cosine = one.normal.reduce((sum, each, axis) => sum + each * other.normal[axis], 0);

@@ -1,6 +1,5 @@
 /**
- * Pictures from the server, kept as encoded bytes as long as there is room: what was used longest
- * ago goes first.
+ * Pictures from the server, cached as encoded bytes; the least recently used are removed first.
  */
 
 import { ask, NOW } from "./api.js";
@@ -26,8 +25,8 @@ export class Pictures {
   }
 
   /**
-   * The picture at `url`; requests for the same one share an answer. It is given up when all who
-   * wait for it have aborted.
+   * The picture at `url`; equal requests share a response, which is cancelled when all callers
+   * have aborted.
    * @param {string} url @param {string} accept
    * @param {{signal?: AbortSignal, priority?: number}} [how]
    * @returns {Promise<Picture>}
@@ -66,7 +65,7 @@ export class Pictures {
       const leave = () => {
         request.waiters -= 1;
         if (request.waiters === 0) {
-          // Gone at once: whoever asks next must not wait for what is given up.
+          // Removed at once, so that later calls do not wait for a cancelled request.
           if (this.underWay.get(name) === request) this.underWay.delete(name);
           request.controller.abort();
         }

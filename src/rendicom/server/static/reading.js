@@ -1,7 +1,6 @@
 /**
- * What is being read, and the picture of it on the stage: which item of which stack, how it is
- * shown, what is asked of the server for it. The parts around it (tools, cine, panels) change
- * `store`; this listens.
+ * The state of one pane: the item of a stack, its display options, and the requests for its
+ * pictures. The parts around it (tools, cine, panels) change `store`; this listens.
  */
 
 import { LATER, SOON, askDicom } from "./api.js";
@@ -37,13 +36,13 @@ export class Reading {
       view: FITTED,
       /** Size of the stage in device pixels. */
       room: null,
-      /** Metadata of the current instance once it is here. */
+      /** Metadata of the current instance, once loaded. */
       model: null,
       /** The window that the server used, if none was set. */
       found: null,
       /** The server's warnings about the picture. @type {string[]} */
       warnings: [],
-      /** Why an object is shown by itself and not on its images, in a sentence. */
+      /** The reason why an object is shown alone and not on its images. */
       fault: "",
       isBusy: false,
       isPlaying: false,
@@ -52,7 +51,7 @@ export class Reading {
     this.pictures = pictures;
     this.models = new Map();
     this.lastModel = null;
-    /** UID of the instance whose metadata are under way. */
+    /** UID of the instance whose metadata are being loaded. */
     this.learning = null;
     this.learnSoon = debounced(() => this.#learn(), 250);
     this.stage = new Stage(canvas, (size) => {
@@ -79,12 +78,12 @@ export class Reading {
     return stack[index];
   }
 
-  /** Metadata of the instance, or of its neighbour in the series until they are here. */
+  /** Metadata of the instance, or of its neighbour in the series until they are loaded. */
   get nearestModel() {
     return this.store.get().model ?? this.lastModel;
   }
 
-  /** Whether there is a picture that gray values are windowed for. */
+  /** Whether the picture is gray, so that a window applies. */
   get isGray() {
     return this.item?.kind === "image" && !this.#isColour(this.item);
   }
@@ -98,7 +97,7 @@ export class Reading {
     return this.nearestModel && this.item ? aspect(this.nearestModel, this.item.frame) : 1;
   }
 
-  /** How the stored image lies in the picture. */
+  /** Rotation, flip and size of the stored image in the picture. */
   get turn() {
     const { item } = this;
     const { rotate, flip } = this.store.get().options;
@@ -133,7 +132,7 @@ export class Reading {
     return { x: (place.x + x * this.scale) / density, y: (place.y + y * this.scale) / density };
   }
 
-  /** The window that is on screen, as far as anybody says. */
+  /** The window on screen, if it is known. */
   get window() {
     const { options, model, found } = this.store.get();
     if (options.window) return options.window;
@@ -143,7 +142,7 @@ export class Reading {
     return first ? { function: "linear", ...first } : null;
   }
 
-  /** A window to change from, also where none is known. */
+  /** The window that changes start from, even if none is known. */
   get startingWindow() {
     const { center, width, function: name = "linear" } = this.window
       ?? wholeRange(this.store.get().model ?? {});
@@ -186,7 +185,7 @@ export class Reading {
     });
   }
 
-  /** Quick and small while something is dragged, the whole picture afterwards. */
+  /** A small, fast picture during a drag, the full one afterwards. */
   setQuick(isQuick) {
     this.isQuick = isQuick;
     this.refresh();
@@ -199,7 +198,7 @@ export class Reading {
     return isSquare ? pairs : [...pairs, ["square-pixels", "yes"]];
   }
 
-  /** URL and media type of what belongs on screen for an item. */
+  /** URL and media type of the picture of an item. */
   wish(item, isQuick = false) {
     const pairs = this.pairs();
     const { view } = this.store.get();
@@ -208,14 +207,14 @@ export class Reading {
     if (size) pairs.push(["viewport", `${size.width},${size.height}`]);
     if (isQuick) pairs.push(["quality", "80"]);
     const query = queryText(pairs);
-    // Gray pictures are shown without loss; photographs as they mostly are stored, as JPEG.
+    // Gray pictures are lossless; color images are JPEG, as most of them are stored.
     const accept = isQuick || this.#isColour(item) || this.store.get().isPlaying
       ? "image/jpeg"
       : "image/png";
     return { url: `${itemUrl(item)}/rendered${query ? `?${query}` : ""}`, accept, isQuick, item };
   }
 
-  /** Brings onto the stage what belongs there. Resolves when it is there. */
+  /** Loads and shows the current picture. Resolves when it is shown. */
   refresh() {
     const { item } = this;
     if (item?.kind !== "image" || this.#isUnsure()) return Promise.resolve();
@@ -223,7 +222,7 @@ export class Reading {
     return this.screen.show(this.wish(item, this.isQuick));
   }
 
-  /** Whether the picture has to wait for the shape of its pixels: only the first of a series. */
+  /** Whether the picture must wait for its pixel aspect ratio: only the first of a series. */
   #isUnsure() {
     return this.nearestModel === null && this.learning !== null;
   }
@@ -263,7 +262,7 @@ export class Reading {
     this.store.set({ trouble, warnings: [] });
   }
 
-  /** Asks for the neighbours, those in the direction of travel first. */
+  /** Prefetches the neighbours, those in the direction of travel first. */
   #prefetch() {
     const former = this.ahead;
     this.ahead = new AbortController();
@@ -282,11 +281,11 @@ export class Reading {
       if (this.pictures.has(url, accept)) continue;
       this.pictures.get(url, accept, { signal, priority: LATER }).catch(() => {});
     }
-    // Last, so that what is under way and still wanted goes on.
+    // Last, so that requests in progress that are still wanted continue.
     former.abort();
   }
 
-  /** Learns the metadata of the current instance. */
+  /** Loads the metadata of the current instance. */
   async #learn() {
     const { item } = this;
     if (item === undefined || this.store.get().model !== null || this.learning === item.instance) {
@@ -303,7 +302,7 @@ export class Reading {
     if (this.item?.instance !== item.instance) return;
     const model = this.models.get(item.instance) ?? null;
     this.lastModel = model ?? this.lastModel;
-    // A picture says itself why it cannot be shown.
+    // If a picture cannot be shown, its own request reports why.
     this.store.set(trouble && item.kind !== "image" ? { model, trouble } : { model });
     this.refresh();
   }

@@ -25,7 +25,7 @@ export class Screen {
   }
 
   /**
-   * Resolves when this picture, or a newer one, is on screen; also when it cannot be had.
+   * Resolves when this picture, or a newer one, is on screen, or has failed.
    * @param {Wish} wish
    */
   show(wish) {
@@ -36,12 +36,12 @@ export class Screen {
     }
     this.wish = wish;
     if (underWay === null) return this.#next();
-    // What was not here in time is not worth waiting for.
+    // A picture that is late is given up for the newer one.
     if (performance.now() - underWay.since > PATIENCE) underWay.controller.abort();
     return underWay.done.then(() => this.#following());
   }
 
-  /** Forgets what is wanted and under way. */
+  /** Cancels the wanted picture and the one that is loading. */
   stop() {
     this.wish = null;
     this.underWay?.controller.abort();

@@ -12,7 +12,7 @@ export function fillRail(study, series) {
 }
 
 /**
- * Lets another study of the patient be chosen, whose series the rail shows then.
+ * Offers other studies of the patient; the rail shows the series of the chosen one.
  * @param {object[]} studies DICOM JSON of each @param {string} open
  */
 export function offerInRail(studies, open) {

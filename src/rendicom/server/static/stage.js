@@ -1,4 +1,4 @@
-/** The canvas: draws one picture where the view says, at the resolution of the screen. */
+/** The canvas: draws one picture at the position of the view, in device pixels. */
 
 import { placed } from "./geometry.js";
 
@@ -79,7 +79,7 @@ export class Stage {
     const isExact = Math.abs(bitmap.width - width) < 1 && Math.abs(bitmap.height - height) < 1;
     context.imageSmoothingEnabled = !isExact && width / bitmap.width < 8;
     context.imageSmoothingQuality = "high";
-    // At its own size a picture is put on whole pixels, or it would be smeared over two.
+    // At actual size a picture is aligned to whole pixels, or it would be blurred.
     if (isExact) context.drawImage(bitmap, Math.round(x), Math.round(y));
     else context.drawImage(bitmap, x, y, width, height);
   }

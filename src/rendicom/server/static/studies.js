@@ -1,4 +1,4 @@
-/** The list of studies: search, pages, and what to say while the server still looks for files. */
+/** The list of studies: search, pages, and progress while the server indexes files. */
 
 import { askJson, askPage } from "./api.js";
 import { count, date, number, text, time, values } from "./dicom.js";
@@ -39,7 +39,7 @@ export function createStudies() {
 
   listenToFiles(() => search());
 
-  /** Sorts by a column; by the same once more the other way round. */
+  /** Sorts by a column; a second click reverses the order. */
   function sortBy(keyword) {
     const isFirst = state.order.replace("-", "") !== keyword;
     const falls = isFirst ? keyword === "StudyDate" : !state.order.startsWith("-");
@@ -93,7 +93,7 @@ export function createStudies() {
     find("#results").replaceChildren(h("p", { class: "notice", role: "status" }, ...content));
   }
 
-  /** Says how far the server is, and looks again until it has seen all files. */
+  /** Shows the progress of indexing, and polls until it is complete. */
   async function watch() {
     clearTimeout(polling);
     if (find("#studies").hidden) return;
@@ -132,7 +132,7 @@ export function createStudies() {
   };
 }
 
-/** Where the server takes files: chosen by a button, or dropped anywhere on the list. */
+/** Upload, if the server permits it: by a button, or by dropping files on the list. */
 function listenToFiles(onStored) {
   const button = find("[data-action='upload']");
   const input = find("#files");
@@ -172,8 +172,8 @@ function emptyText({ writable }, isComplete, found, indexed, failed) {
     ? ` None of ${count(found, "file")} is a DICOM instance that can be listed.`
     : "";
   const hint = writable
-    ? " Drop files here, send some with STOW-RS, or put them into the folder that is served."
-    : " Put files into the folder that is served: they appear here.";
+    ? " Drop files here, send some with STOW-RS, or copy them into a served folder."
+    : " Copy files into a served folder, and they are listed here.";
   return [`No studies yet.${files}${hint}`];
 }
 
@@ -220,7 +220,7 @@ function heading(name, keyword, order, onSort) {
       name, isSorted && icon(way)));
 }
 
-/** The first few modalities, and how many more there are. */
+/** The first few modalities, and the number of others. */
 function tags(all) {
   const shown = all.length > MOST_TAGS ? [...all.slice(0, MOST_TAGS - 1), `+${all.length - MOST_TAGS + 1}`] : all;
   return shown.map((each) => h("span", {

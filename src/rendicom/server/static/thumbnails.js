@@ -15,7 +15,7 @@ const observer = new IntersectionObserver((entries) => {
 }, { rootMargin: "200px" });
 
 /**
- * A picture of a study or series; empty until it is there, and where there is none.
+ * A picture of a study or series; empty until it is loaded, or if there is none.
  * @param {string} path below the DICOMweb services @param {number} side in CSS pixels
  */
 export function thumbnail(path, side) {

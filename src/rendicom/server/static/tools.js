@@ -1,4 +1,4 @@
-/** The buttons above the image, and what lies behind two of them: presets and annotation. */
+/** The buttons above the image, and the panels of two of them: presets and annotation. */
 
 import { attachPanel } from "./dialog.js";
 import { short, text, windowsOf } from "./dicom.js";
@@ -27,7 +27,7 @@ export function createTools(reading, commands, doors) {
     group("Window", presets.button, button("invert")),
     group("Orientation", button("rotate"), button("flipH"), button("flipV"), button("fit")),
     group("Drawn into the image", button("overlays"), annotation.button),
-    group("Start again", button("reset")),
+    group("Reset", button("reset")),
     group("Side by side", button("split"), button("link")),
     presets.panel,
     annotation.panel,
@@ -139,14 +139,14 @@ function presetsContent(reading, presets, panel) {
   return [
     form,
     h("div", { class: "choices" },
-      choose("As the file says", {}),
-      choose("All values", { voi: "minmax" }),
+      choose("Default window", {}),
+      choose("Full range", { voi: "minmax" }),
       ...presets().map(windowChoice)),
   ];
 }
 
 /**
- * What the digits and the panel offer: the windows of reading rooms for CT, those of the file else.
+ * Presets of the keys 1 to 9 and the panel: common windows for CT, otherwise those of the file.
  * @param {import("./reading.js").Reading} reading @param {object[]} rooms presets of the server
  */
 export function presetsFor(reading, rooms) {
@@ -174,9 +174,9 @@ function annotationButton(reading) {
   const panel = h(
     "div",
     { class: "panel", id: "annotation", role: "dialog", "aria-label": "Annotation in the image" },
-    box("patient", " Who is shown"),
-    box("technique", " How it was made"),
-    h("p", { class: "dim", textContent: "Written into the picture, also when you download it." }),
+    box("patient", " Patient data"),
+    box("technique", " Acquisition technique"),
+    h("p", { class: "dim", textContent: "Drawn into the picture, also in downloads." }),
   );
   attachPanel(button, panel);
   return {

@@ -1,4 +1,4 @@
-/** Files that somebody gives to a server that takes some: chosen, or dropped on the list (STOW-RS). */
+/** Upload of files that are chosen, or dropped on the list (STOW-RS). */
 
 import { DICOMWEB, LATER, ask } from "./api.js";
 import { count, text, values } from "./dicom.js";
@@ -24,7 +24,7 @@ export function batches(files) {
   return found;
 }
 
-/** Sends files; resolves to how many were stored and why others were not. */
+/** Sends files; resolves to the number stored and the reasons of refusals. */
 async function send(files, signal) {
   const boundary = `rendicom-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
   const parts = files.flatMap((file) => [
@@ -73,7 +73,7 @@ export async function upload(files, onStored) {
       }
     }
     bar.value = stored + refused;
-    tell(`${count(stored, "file")} stored${refused > 0 ? `, ${refused} not: they are not DICOM, or not taken` : ""}.`);
+    tell(`${count(stored, "file")} stored${refused > 0 ? `, ${refused} refused: not DICOM, or not accepted by the server` : ""}.`);
   }
   if (stored > 0) onStored();
 }

@@ -76,7 +76,7 @@ export function createViewer(rooms) {
   });
   reading.store.on(["index", "options"], keepSoon);
 
-  /** Studies by ID of the patient, as they were when they were first wanted. */
+  /** Studies by ID of the patient, as they were when first requested. */
   const studiesOf = new Map();
 
   /** The address that the page has followed or written. */
@@ -234,7 +234,7 @@ export function createViewer(rooms) {
   function keepAddress() {
     const shown = (panes.isSplit ? panes.panes : [panes.active]).map((pane) => routeOf(pane.reading));
     if (!isOn() || shown.includes(null) || opening.signal.aborted) return;
-    // Somebody has gone elsewhere, and the browser is about to say so.
+    // The user has navigated, and the event of the browser is still to come.
     if (location.hash !== known) return;
     const [route, beside] = shown;
     history.replaceState(null, "", formatRoute({ ...route, beside }));
@@ -312,7 +312,7 @@ export function createViewer(rooms) {
     if (item === reading.item) place.replaceChildren(...content);
   }
 
-  /** A layer that cannot be drawn can be left out: the image below it may be sound. */
+  /** A layer that cannot be drawn can be left out: the image without it may be fine. */
   function wayOut({ message }) {
     const { layers } = reading.store.get().options;
     const kept = layers.filter(({ uid }) => !message.includes(uid));

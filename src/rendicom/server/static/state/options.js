@@ -56,14 +56,14 @@ const layerPairs = (options) => [
   ["legend", options.legend ? "yes" : ""],
 ];
 
-/** Values of each layer: the parameter, where they are kept, what stands between them. */
+/** Parameters with a value for each layer: name, property of the layer, separator, pattern. */
 const LAYER_VALUES = [
   ["layer-opacity", "opacity", ",", /^(0?\.\d+|0|1)$/],
   ["layer-style", "style", ",", /^(fill|outline|both)$/],
   ["layer-items", "items", ";", /^\d+(,\d+)*$/],
 ];
 
-/** One that is the same for all layers stands once. */
+/** A value common to all layers is written once. */
 const joined = (values, mark) => (
   values.every((each) => each === values[0]) ? values[0] : values.join(mark));
 

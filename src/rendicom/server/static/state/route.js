@@ -1,8 +1,8 @@
 /**
- * The part of the address behind `#` is the path of the DICOMweb resource that is looked at, with
+ * The part of the address after `#` is the path of the DICOMweb resource that is shown, with
  * the rendering parameters: `#/studies/1.2/series/1.3/instances/1.4/frames/5?window=40,400,linear`.
- * Of two images side by side the second, which may be of another study, stands behind `;`.
- * No search ever stands there: names do not belong into the history of a browser.
+ * The second of two images side by side, which may be of another study, follows after `;`.
+ * Searches are not in the address: the browser's history must not have names of patients.
  */
 
 import { optionPairs, parseOptions, queryText } from "./options.js";

@@ -1,4 +1,4 @@
-/** What the page knows, and who wants to hear when it changes. */
+/** A state with listeners for its changes. */
 
 /**
  * @template {object} T
