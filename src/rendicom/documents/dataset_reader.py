@@ -88,7 +88,7 @@ class DatasetReader:
         self.notes.setdefault(f"{keyword} cannot be read")
 
     def _stored(self, keyword: str) -> tuple[int, str]:
-        """Return tag and VR; a tag of no element where there is nothing, or it is unreadable."""
+        """Return tag and VR; for a missing or unreadable element, a tag that no element has."""
         tag = _tag_of(keyword)
         vr, data, _ = self._attributes.stored(tag) or ("", b"", "")
         format_ = numeric_format(vr)

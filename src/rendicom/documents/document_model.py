@@ -164,7 +164,7 @@ class Item(NamedTuple):
     Attributes
     ----------
     position
-        Numbers from 1 at each level, separated by points: the root is ``1``.
+        Numbers from 1 at each level, separated by dots: the root is ``1``.
     relationship
         Relationship Type to the parent: ``CONTAINS``, ``HAS PROPERTIES`` and so on.
     kind

@@ -57,7 +57,7 @@ def format_of_media_type(media_type: str) -> Format:
     Raises
     ------
     OptionError
-        No format has it; the message names those there are.
+        No format has it; the message lists the available ones.
     """
     if not isinstance(media_type, str):
         raise OptionError(f"media type {shown(media_type)} is not text, such as image/png")

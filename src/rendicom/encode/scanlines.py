@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BAND_BYTES = 1 << 19
 _LARGE = 1 << 20
-"""Pixels from which bands are compressed each for itself, which several threads may do."""
+"""Pixels from which bands are compressed independently, possibly by several threads."""
 _TRIALS_FROM = 6
 
 

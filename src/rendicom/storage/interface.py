@@ -80,7 +80,7 @@ class Store(Protocol):
         Raises
         ------
         UnreadableSourceError
-            The store cannot be asked.
+            The store cannot be reached.
         """
         ...
 
@@ -94,12 +94,12 @@ class Store(Protocol):
         ...
 
     def exists(self, location: str) -> bool:
-        """Tell whether something is there.
+        """Tell whether the object exists.
 
         Raises
         ------
         UnreadableSourceError
-            The store cannot be asked.
+            The store cannot be reached.
         """
         ...
 
@@ -114,7 +114,7 @@ class Store(Protocol):
         Raises
         ------
         OutputExistsError
-            Something is there and ``existing`` is ``fail``.
+            The object exists and ``existing`` is ``fail``.
         UnwritableOutputError
         """
         ...

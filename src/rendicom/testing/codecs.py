@@ -42,20 +42,20 @@ _MAY_LEAVE = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A stream and what must come out of it.
+    """A stream and its expected samples.
 
     Attributes
     ----------
     kind
         Kind of stream, as in ``Codec.streams``.
     stream, request
-        What ``decode`` is given.
+        Arguments of ``decode``.
     samples
         The values before they were compressed.
     tolerance
         Largest difference allowed; 0 for lossless streams.
     sized
-        The stream itself says how large the image is.
+        The stream contains the size of the image.
     """
 
     kind: str
@@ -68,7 +68,7 @@ class Example:
 
 
 def examples() -> Iterator[Example]:
-    """Yield streams of every kind but video: 8 and 16 bit gray, signed where it goes, RGB."""
+    """Yield streams of every kind but video: 8 and 16 bit gray, signed if supported, RGB."""
     yield from _uncoded_examples()
     yield from _jpeg_examples()
     yield from _wavelet_examples()
@@ -165,7 +165,7 @@ class CodecTests:
     codec: ClassVar[Codec]
 
     def examples(self) -> list[Example]:
-        """Return the streams this codec says it decodes."""
+        """Return the streams that this codec declares to decode."""
         return [example for example in examples() if example.kind in self.codec.streams]
 
     def test_names_itself(self) -> None:
@@ -184,7 +184,7 @@ class CodecTests:
         assert self.examples() or set(self.codec.streams) == {"video"}
 
     def test_decodes_what_was_encoded(self) -> None:
-        """Values, shape and a dtype that holds the precision come back."""
+        """Values and shape are the original ones, in a dtype that holds the precision."""
         for example in self.examples():
             decoded = self.codec.decode(example.stream, example.request)
             _assert_like(decoded, example)
@@ -268,7 +268,7 @@ def _assert_like(decoded: Decoded, example: Example) -> None:
     assert samples.dtype.kind in "ui", f"{example.note}: dtype {samples.dtype}"
     assert samples.dtype.itemsize == expected.dtype.itemsize, f"{example.note}: {samples.dtype}"
     assert samples.shape == expected.shape, f"{example.note}: {samples.shape}"
-    # Sign is the caller's to resolve where the stream does not tell.
+    # The caller resolves the sign if the stream does not have it.
     same = samples.view(expected.dtype) if decoded.signed is None else samples
     worst = int(np.abs(same.astype(np.int64) - expected.astype(np.int64)).max())
     assert worst <= example.tolerance, f"{example.note}: off by {worst}"

@@ -1,6 +1,6 @@
 """Makes images in memory: pixel cells, palettes, lookup tables, overlays, functional groups.
 
-Everything returns bytes or elements for `rendicom.testing.writer`.
+All functions return bytes or elements for `rendicom.testing.writer`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def image(
         Stored values, ([frames,] rows, columns[, samples]), integers or floats; or the bytes of
         native cells, little endian; or elements as `encapsulate` returns them.
     rows, columns
-        Size; needed with everything but an array.
+        Size; required unless ``pixels`` is an array.
     frames
         Number of Frames; absent from the file when ``None`` and the array has no such axis.
     samples
@@ -153,7 +153,7 @@ def pack_cells(
     """Return pixel cells, little endian, without a final pad byte (PS3.5 8.1.1).
 
     Each value lies between ``high_bit`` and ``high_bit - bits_stored + 1``; the other bits of the
-    cell come from ``unused_bits``. One-bit and 12-bit cells run on over the ends of frames.
+    cell come from ``unused_bits``. One-bit and 12-bit cells are packed across frames.
     """
     if bits_allocated == 1:
         return pack_bits(values)
@@ -320,7 +320,7 @@ def functional_groups(
 
 
 def icc_profile(*, size: int = 0, gamma: float = 2.2) -> bytes:
-    """Return an sRGB-like display profile of ICC version 2, grown to at least ``size`` bytes.
+    """Return an sRGB-like display profile of ICC version 2, padded to at least ``size`` bytes.
 
     White D50; primaries of sRGB adapted to it; one gamma curve for the three channels.
     """

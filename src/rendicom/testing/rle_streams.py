@@ -13,7 +13,7 @@ def rle(frame: NDArray[Any], *, cross_rows: bool = True) -> bytes:
     """Return one frame as an RLE Lossless stream (PS3.5 G).
 
     ``frame`` is (rows, columns[, samples]) of unsigned or signed cells. One segment for each
-    byte of each sample, most significant first; runs go on over row ends unless
+    byte of each sample, most significant first; runs continue over row ends unless
     ``cross_rows`` is off.
     """
     samples = frame[..., np.newaxis] if frame.ndim == 2 else frame

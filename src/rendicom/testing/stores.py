@@ -1,5 +1,5 @@
 # ruff: noqa: S101
-"""The tests every place for bytes passes; subclass `StoreTests` to run them on your own.
+"""Tests for all storage backends; subclass `StoreTests` to run them on another backend.
 
 ::
 
@@ -46,7 +46,7 @@ _LARGE = 12 << 20
 class StoreTests:
     """Tests of the promises in `rendicom.storage.Store`; pytest collects subclasses.
 
-    Set ``store``, and define a fixture ``root``: the location of a new and empty place, without
+    Set ``store``, and define a fixture ``root``: the location of a new and empty folder, without
     a slash at the end.
     """
 
@@ -63,7 +63,7 @@ class StoreTests:
         self.store.check(root)
 
     def test_bytes_come_back(self, root: str) -> None:
-        """Also none, and all values; the first ones alone, and never more than there are."""
+        """Empty objects and all byte values; the head only, and not more than the object has."""
         everything = bytes(range(256)) * 5
         for name, data in (("a/some", everything), ("a/none", b""), ("one", b"\0")):
             place = join(root, name)
@@ -139,7 +139,7 @@ class StoreTests:
                 assert len(set(data)) == 1
 
     def test_version(self, root: str) -> None:
-        """It changes with the bytes, and the listing says the same."""
+        """A version changes with the bytes, and the listing has the same one."""
         place = join(root, "a", "x")
         self.store.write(place, b"one", existing="overwrite")
         before = self.store.version_of(place)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for images and for the damage done to them.
+"""Hypothesis strategies for images and for damaged data.
 
 Hypothesis is imported when a strategy is made, not with this module.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredImage:
-    """A file and the stored values that are in it."""
+    """A file and its stored values."""
 
     data: bytes
     values: NDArray[Any]

@@ -1,7 +1,7 @@
-"""Writes any DICOM file in memory, the broken ones too: bytes from numbers, nothing else.
+"""Writes any DICOM file in memory, valid or not.
 
-It shares no code with the reader: tests that feed Rendicom from here compare two readings of
-the standard. Nothing is checked, since half of its use is to write what no file should hold.
+It shares no code with the reader, so that tests compare two independent implementations of the
+standard. Nothing is checked, since tests also need invalid files.
 
 >>> from rendicom.testing import dicom_file, element
 >>> data = dicom_file([element(0x00280010, "US", 512)])
@@ -52,11 +52,11 @@ class Element:
     vr
         Two letters; written as they are in explicit encodings.
     values
-        Texts or numbers, as the VR asks; or one ``bytes``, little endian, written as it is.
+        Texts or numbers, as the VR requires; or one ``bytes``, little endian, written unchanged.
     items
         Items of a sequence, each a series of elements; ``None`` for everything else.
     length
-        What the length field shall claim; ``None`` for the truth.
+        Value of the length field; ``None`` for the true length.
     undefined_items
         Items have undefined length and end with a delimiter.
     cell
@@ -99,7 +99,7 @@ def sequence(
 ) -> Element:
     """Return a sequence; ``length=UNDEFINED`` ends it with a delimiter (PS3.5 7.5).
 
-    ``vr="UN"`` writes a sequence the writer did not know, its items in implicit VR (PS3.5 6.2.2).
+    ``vr="UN"`` writes a sequence of unknown VR, with its items in implicit VR (PS3.5 6.2.2).
     """
     inside = tuple(tuple(item) for item in items)
     return Element(tag, vr, items=inside, length=length, undefined_items=undefined_items)
@@ -134,13 +134,13 @@ def dicom_file(
     transfer_syntax
         UID for the meta header; also decides the encoding and whether the data set is deflated.
     encoding
-        Writes the data set otherwise than the transfer syntax says.
+        Encoding of the data set, if it is not that of the transfer syntax.
     preamble, meta, group_length
-        Whether the 128 + 4 first bytes, group 0002 and its length element are there.
+        Whether the 128 + 4 first bytes, group 0002 and its length element are written.
     meta_elements
-        More elements of group 0002; one with a tag that is there anyway replaces it.
+        More elements of group 0002; they replace default ones of the same tag.
     zlib_header
-        Deflated data set in a zlib envelope, as some writers do against PS3.5 A.5.
+        Write a deflated data set with a zlib header, as some writers do contrary to PS3.5 A.5.
     sort
         Put elements in order of tags.
     """
@@ -177,13 +177,13 @@ def encapsulate(
         The streams.
     offset_table
         ``empty``, ``basic`` or ``extended`` (PS3.3 C.7.6.3.1.8, two more elements), or the
-        numbers to write into the Basic Offset Table, true or not.
+        numbers to write into the Basic Offset Table, correct or not.
     fragments_per_frame
         How many pieces each stream is cut into; one number for all frames or one for each.
     delimiter
-        Whether the sequence delimiter is there.
+        Whether the sequence delimiter is written.
     pad
-        Whether odd fragments get their zero byte.
+        Whether fragments of odd length are padded with a zero byte.
     """
     counts = fragments_per_frame
     pieces = [
@@ -212,7 +212,7 @@ def encapsulate(
 def _encoding(transfer_syntax: str) -> Encoding:
     if transfer_syntax == BIG_ENDIAN:
         return "explicit-big"
-    # GE's private syntax writes its data set like the default one, only the pixels differ.
+    # In GE's private syntax, only the pixels are encoded differently from the default syntax.
     implicit = (IMPLICIT, "1.2.840.113619.5.2", "1.2.840.10008.1.20")
     return "implicit-little" if transfer_syntax in implicit else "explicit-little"
 

@@ -19,10 +19,10 @@ _ICC_LABEL = b"ICC_PROFILE\0"
 _ICC_BYTES = 65519
 _MOST_ICC_CHUNKS = 255
 _LARGE = 1 << 20
-"""Pixels from which a picture is encoded in strips, which several threads may do."""
+"""Pixels from which a picture is encoded in strips, possibly by several threads."""
 _STRIP = 1 << 19
 _MOST_UNITS = 0xFFFF
-"""MCUs of a restart interval, whose number has 16 bits (T.81 B.2.4.4)."""
+"""Largest number of MCUs in a restart interval: a field of 16 bits (T.81 B.2.4.4)."""
 _BEFORE_HEIGHT = 5
 _EOI = b"\xff\xd9"
 
@@ -60,10 +60,10 @@ def _codestream(samples: NDArray[Any], settings: EncodeSettings) -> bytes:
 
 
 def _joined(streams: Sequence[bytes], height: int, *, interval: int) -> bytes:
-    """Return one stream of those of strips, with a restart marker between two (T.81 E.1.4).
+    """Join the streams of strips, with restart markers between them (T.81 E.1.4).
 
-    ``interval`` is the number of MCUs of a strip; the last one may have less. At a restart the
-    encoder begins anew, so that the coded data of the strips stay as they are.
+    ``interval`` is the number of MCUs of a strip; the last one may have less. The state of the
+    encoder is reset at a restart, so that the coded data of the strips are copied unchanged.
     """
     sof, sos, start = _places(streams[0])
     at = sof + _BEFORE_HEIGHT
@@ -79,7 +79,7 @@ def _joined(streams: Sequence[bytes], height: int, *, interval: int) -> bytes:
 
 
 def _places(stream: bytes) -> tuple[int, int, int]:
-    """Return where SOF0 and SOS begin, and the coded data."""
+    """Return the positions of SOF0 and SOS, and the coded data."""
     at, sof = 2, 0
     while True:
         marker, length = struct.unpack_from(">HH", stream, at)

@@ -166,7 +166,7 @@ const dataUrl = (blob) => new Promise((resolve) => {
   reader.readAsDataURL(blob);
 });
 
-/** The browser's viewer does not work in a sandbox; the bytes are shown as a PDF only, without access to this page. */
+/** The browser's viewer does not work in a sandbox. Shown as a PDF only, the bytes cannot run scripts. */
 async function showPdf(item, signal) {
   const fetched = await fetchBlob(item, "application/pdf", signal);
   const blob = new Blob([fetched], { type: "application/pdf" });

@@ -341,7 +341,7 @@ def _rename_to_new(part: str, place: str) -> None:
 
 
 def exists_error(place: str) -> OutputExistsError:
-    """Return the error for a place that is taken."""
+    """Return the error for an existing path."""
     return OutputExistsError(
         f"{place} exists", hint="--existing overwrite replaces it, --existing skip leaves it"
     )

@@ -325,7 +325,7 @@ def _version(meta: Any) -> str:
     return tag.strip('"') if tag else f"{meta['size']}-{meta['last_modified'].isoformat()}"
 
 
-# --- what goes wrong ----------------------------------------------------------------------------
+# --- errors -------------------------------------------------------------------------------------
 
 
 @cache
