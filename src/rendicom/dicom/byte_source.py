@@ -20,10 +20,10 @@ Readable = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 _WHOLE = 4 << 20
 """Size up to which one read of the whole file is faster than several reads."""
 HEAD_BYTES = 128 << 10
-"""Bytes kept from the start of a larger file: most headers lie in them."""
+"""Bytes kept from the start of a larger file: most headers fit."""
 _STEP = 1 << 20
 _HUGE = 4 << 20
-"""Bytes from which NumPy asks for huge pages: a thousand small ones take as long as the reading."""
+"""Size from which NumPy requests huge pages: many small ones take as long as the reading."""
 
 
 @runtime_checkable
@@ -36,7 +36,7 @@ class ByteSource(Protocol):
     """Bytes fetched from storage so far."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset``; fewer, or none, behind the end.
+        """Return ``length`` bytes from ``offset``; fewer, or none, at the end.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class BufferSource:
         self._is_closed = False
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset``; fewer, or none, behind the end."""
+        """Return ``length`` bytes from ``offset``; fewer, or none, at the end."""
         if offset < 0 or length <= 0:
             return b""
         self._check_open()
@@ -128,7 +128,7 @@ class _FileSource:
         self._head = self.read(0, head_bytes)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset``; fewer, or none, behind the end."""
+        """Return ``length`` bytes from ``offset``; fewer, or none, at the end."""
         length = min(length, self.size - offset)
         if offset < 0 or length <= 0:
             return b""
@@ -203,7 +203,7 @@ class _StreamSource:
         self._lock = threading.Lock()
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return ``length`` bytes from ``offset``; fewer, or none, behind the end."""
+        """Return ``length`` bytes from ``offset``; fewer, or none, at the end."""
         length = min(length, self.size - offset)
         if offset < 0 or length <= 0:
             return b""

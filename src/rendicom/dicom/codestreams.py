@@ -170,7 +170,7 @@ def _end_of_image(data: bytes, start: int) -> int:
 
 
 def _joined_profile(chunks: list[bytes]) -> bytes | None:
-    """Return the ICC profile of APP2 segments, None when a piece is missing (ICC.1 B.4)."""
+    """Return the ICC profile of APP2 segments, None if a piece is missing (ICC.1 B.4)."""
     pieces = {chunk[0]: chunk[2:] for chunk in chunks if len(chunk) > 2}
     if not pieces or sorted(pieces) != list(range(1, len(pieces) + 1)):
         return None

@@ -50,7 +50,7 @@ def walk_file(
     Raises
     ------
     HandOverError
-        It is not.
+        It is not well-formed.
     CorruptDataError, LimitExceededError, UnreadableSourceError
     """
     plain = open_plain_file(source)

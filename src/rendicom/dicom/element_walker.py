@@ -238,7 +238,7 @@ class ElementWalker:
             tag = group << 16 | number
             if tag <= last:
                 if tag == depth == 0:
-                    return stop  # the file is filled up with zeros
+                    return stop  # the file is padded with zeros
                 raise HandOverError("the elements are not in the order of their tags")
             last = tag
             if vr in short:
@@ -291,7 +291,7 @@ class ElementWalker:
             tag = group << 16 | number
             if tag <= last:
                 if tag == depth == 0:
-                    return stop  # the file is filled up with zeros
+                    return stop  # the file is padded with zeros
                 raise HandOverError("the elements are not in the order of their tags")
             if group == 0xFFFE:
                 raise HandOverError("an item lies outside of a sequence")

@@ -212,7 +212,7 @@ def _is_same(real: str, skip: str) -> bool:
     if not skip or os.path.basename(real).casefold() != os.path.basename(skip).casefold():
         return False
     try:
-        # Two spellings may be one folder where case makes no difference.
+        # On a file system that ignores case, two spellings may be one folder.
         return real == skip or os.path.samefile(real, skip)
     except OSError:
         return False

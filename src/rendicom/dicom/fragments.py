@@ -25,7 +25,7 @@ class Fragment(NamedTuple):
     """One piece of a compressed stream."""
 
     offset: int
-    """Of the value, behind the item header."""
+    """Start of the value, after the item header."""
     length: int
     truncated: bool
 
@@ -63,7 +63,7 @@ class Fragments:
         return offset + 8 + length, struct.unpack_from(f"<{count}I", data)
 
     def item_at(self, offset: int) -> tuple[bytes, int]:
-        """Return tag and length of an item or delimiter; an empty tag behind the end."""
+        """Return tag and length of an item or delimiter; an empty tag after the end."""
         header = self._source.read(offset, 8) if offset + 8 <= self.end else b""
         return _ITEM_HEADER.unpack(header) if len(header) == 8 else (b"", 0)
 

@@ -63,7 +63,7 @@ def read_header(
     CorruptDataError
         The file cannot be read (with ``fast``: by the fast reader).
     LimitExceededError
-        One of the two limits is passed.
+        One of the two limits is exceeded.
     """
     if source.size == 0:
         raise NotDicomError("the file is empty")

@@ -101,7 +101,7 @@ class ItemFinder:
     def _is_boundary(
         self, window: ByteWindow, position: int, tag: int, vr: bytes, stop: int
     ) -> bool:
-        """Tell whether an element after ``tag``, or the end of its data set or item, is here."""
+        """Tell whether an element with a later tag, or the end of the data set or item, is here."""
         header = window.source.read(position, 8)
         if position >= stop or len(header) < 8:
             return position == stop

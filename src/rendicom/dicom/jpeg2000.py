@@ -18,7 +18,7 @@ _START_OF_TILE_PART, _END_OF_CODESTREAM = b"\xff\x90", b"\xff\xd9"
 
 _MAX_TILES = 65535
 _MAX_TILE_PARTS = 65535
-"""Limit; there may be 255 for each tile, which are then not followed."""
+"""Limit of tile-parts that are followed; 255 for each tile are possible."""
 _MAX_LEVELS = 32
 
 
@@ -96,10 +96,10 @@ def _main_header(data: bytes, position: int) -> tuple[list[tuple[int, bytes]], i
 
 
 def _end_of_tile_parts(data: bytes, position: int) -> int:
-    """Return where the tile-parts end by their own lengths (T.800 A.4.2).
+    """Return the end of the tile-parts by their lengths (T.800 A.4.2).
 
-    0 where they do not tell: the last may leave its length open. The end may lie behind the
-    data, when they are cut short.
+    0 if it is unknown, since the last one may have no length. For truncated data, it may be after
+    the end of the data.
     """
     for _ in range(_MAX_TILE_PARTS):
         if data[position : position + 2] != _START_OF_TILE_PART or position + 10 > len(data):
@@ -158,8 +158,8 @@ def _boxed_profile(boxes: bytes) -> bytes | None:
 def mended_jpeg2000(data: bytes) -> tuple[bytes, tuple[CodedWarning, ...]]:
     """Return a stream that libraries decode, and the repairs made to it.
 
-    A sound stream comes back as it is. What cannot be mended is left to the parser and the
-    libraries to refuse.
+    A valid stream is returned unchanged. Faults that cannot be repaired are left to the parser and
+    the libraries.
     """
     notes = []
     for mend, note in _REPAIRS:
@@ -173,8 +173,8 @@ def mended_jpeg2000(data: bytes) -> tuple[bytes, tuple[CodedWarning, ...]]:
 def _without_delimiter(data: bytes) -> bytes:
     """Remove a sequence delimiter that was written into the header.
 
-    The tag then stands for the capabilities and the upper half of the width (T.800 A.5.1), which
-    are 0 in all images of Part 1 that DICOM can describe.
+    Its tag replaces the capabilities and the upper half of the width (T.800 A.5.1), which are 0 in
+    all images of Part 1 that DICOM can describe.
     """
     at = data.find(JPEG_2000_CODESTREAM) + 6
     if data[at : at + 4] != _SEQUENCE_DELIMITER:
@@ -183,9 +183,9 @@ def _without_delimiter(data: bytes) -> bytes:
 
 
 def _with_end_marker(data: bytes) -> bytes:
-    """Add the end marker (T.800 A.4.4) where all tile-parts are there.
+    """Add the end marker (T.800 A.4.4) if all tile-parts are present.
 
-    Where the last tile-part leaves its length open, it ends with the data.
+    A last tile-part without a length ends with the data.
     """
     start = data.find(JPEG_2000_CODESTREAM)
     _, position = _main_header(data, start + 2)
@@ -202,8 +202,8 @@ def _with_end_marker(data: bytes) -> bytes:
 def _without_common_step(data: bytes) -> bytes:
     """Divide the reference grid by a step that all components share (T.800 B.2).
 
-    With XRsiz and YRsiz of 1 the samples are the same, and libraries that know no subsampling
-    decode them. Tiles have to start at multiples of the step; a single tile always can.
+    With XRsiz and YRsiz of 1 the samples are the same, and libraries without subsampling decode
+    them. Tiles must start at multiples of the step; a single tile is always possible.
     """
     at = data.find(JPEG_2000_CODESTREAM) + 8
     if len(data) < at + 36:
@@ -236,7 +236,7 @@ def _without_common_step(data: bytes) -> bytes:
 def _divided(
     end: int, start: int, tile: int, tile_start: int, step: int
 ) -> tuple[int, int, int, int] | None:
-    """Return one axis of the reference grid divided by ``step``; None where tiles do not fit."""
+    """Return one axis of the reference grid divided by ``step``; None if tiles do not fit."""
     first, last = -(-start // step), -(-end // step)
     if first >= last:
         return None

@@ -1,9 +1,9 @@
-"""Layouts of data sets: the files of a series have the same elements, mostly as long as each other.
+"""Layouts of data sets: files of a series have the same elements, most of them of equal length.
 
-A layout has the element headers of files read before, in runs between those elements whose length
-varies. All headers of a run are compared at once; where they are equal, the elements lie where
-they lay before. Where a file differs, the walk goes on element by element. A layout has tags, VRs
-and lengths, no values.
+A layout has the element headers of earlier files, in runs between the elements whose length varies.
+All headers of a run are compared at once; if they are equal, the elements have the same positions
+as before. If a file differs, the walk continues element by element. A layout has tags, VRs and
+lengths, no values.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from rendicom.dicom.lazy_items import Index
 
 _OFTEN = 3
-"""Files of a kind from which its layout is worth learning."""
+"""Number of files of a kind after which its layout is learned."""
 _MOST_KINDS = 16
 _MOST_ELEMENTS = 4096
 _MOST_STRANGERS = 8
-"""Files with other elements after which a layout is learned anew."""
+"""Number of files with other elements after which a layout is learned again."""
 
 
 class _LaidElement(NamedTuple):
@@ -45,14 +45,14 @@ class _ElementRun(NamedTuple):
     """Number of its first element in the layout."""
     unpack: Callable[..., tuple[Any, ...]]
     heads: tuple[bytes, ...]
-    """The headers of its elements; then tag and VR of the one behind."""
+    """The headers of its elements; then tag and VR of the following one."""
     wanted: tuple[tuple[int, str, int, int, int], ...]
-    """Tag, VR, start, offset of the value and length; places count from the start of the run."""
+    """Tag, VR, start, offset of the value and length; positions are from the start of the run."""
     size: int
     before: int
-    """The tag before the element behind it."""
+    """Tag of its last element."""
     tag: int
-    """The tag of that."""
+    """Tag of the element after it."""
 
 
 class _LearnedElements(NamedTuple):
@@ -76,11 +76,11 @@ class ElementLayout:
         index: Index,
         walk_one: Callable[[int, int], int],
     ) -> tuple[int, int]:
-        """Enter wanted elements in ``index`` as far as the layout fits.
+        """Add wanted elements to ``index`` as far as the layout fits.
 
         The data set begins at ``position`` of the window, after the tag ``last``. ``walk_one``, a
-        function of a position and the tag before it, walks over one element, enters it, and returns
-        where it ends. Returned are the position where the walk has to go on and the tag before it.
+        function of a position and the preceding tag, walks over one element, adds it, and returns
+        its end. Returns the position where the walk must continue, and the preceding tag.
         """
         learned = self._learned
         if learned is None:
@@ -136,7 +136,7 @@ class ElementLayout:
         return position, last
 
     def _differs(self, learned: _LearnedElements, run: _ElementRun, found: tuple[Any, ...]) -> None:
-        """Note an element of another length; forget a layout that many files do not have."""
+        """Note an element of varying length; drop a layout that many files do not have."""
         elements, varying, _ = learned
         at = next(at for at, head in enumerate(run.heads) if head != found[at])
         number = run.first + at
@@ -146,7 +146,7 @@ class ElementLayout:
             return
         self._strangers += 1
         if self._strangers >= _MOST_STRANGERS:
-            # The more often it was of no use, the later it is tried again.
+            # Each time it was of no use, the next attempt comes later.
             self._given_up += 1
             self._learned, self._strangers, self._seen = None, 0, -(1 << 2 * self._given_up)
 

@@ -68,7 +68,7 @@ class LazyItems(Sequence[tuple[DataElement, ...]]):
 
     @property
     def bounds(self) -> Bounds:
-        """Return where the items lie."""
+        """Return the positions of the items."""
         if self._bounds is None:
             walker, window, start, stop, explicit = self._place
             fixed = window.fixed(stop - start)

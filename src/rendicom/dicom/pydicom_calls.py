@@ -1,4 +1,4 @@
-"""Calls into pydicom without its warnings, the exceptions that they may raise, its files."""
+"""Calls pydicom without its warnings, lists its exceptions, and finds its files."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def encode_sequence(data: bytes, *, explicit_vr: bool, little_endian: bool = Tru
     """Return the items of a sequence that only pydicom can read; empty if it cannot."""
     from pydicom.filereader import read_sequence
 
-    # The content of UN should have implicit VR (PS3.5 6.2.2); some writers do not know.
+    # The content of UN should have implicit VR (PS3.5 6.2.2), but not all writers do so.
     explicit_vr = explicit_vr or data[12:14] in SHORT_VRS or data[12:14] in LONG_VRS
     stream = BytesIO(data)
     try:
@@ -110,7 +110,7 @@ def _encoded(
     ``is_swapped``: words that pydicom holds as bytes are big endian.
     """
     parts: list[bytes] = []
-    # The data set itself iterates over its elements, and converts them.
+    # Iteration over the data set itself would convert its elements.
     keys = dataset.keys()
     tags = {int(tag) for tag in keys if wanted is None or tag in wanted}
     if around is not None:
@@ -143,7 +143,7 @@ def _one(
     Raises
     ------
     UnicodeEncodeError
-        Its text is not ASCII, and there is nothing ``around``.
+        Its text is not ASCII, and ``around`` is None.
     """
     element: Any = dataset.get_item(tag)
     if element.is_raw and element.value is None and element.length:
@@ -195,7 +195,7 @@ def _item(content: bytes) -> bytes:
 
 
 def _has_negative(value: Any) -> bool:
-    """Tell whether there is a negative number among the values."""
+    """Tell whether one of the values is a negative number."""
     return any(isinstance(number, (int, float)) and number < 0 for number in _listed(value))
 
 
@@ -212,6 +212,6 @@ def _text(value: Any) -> str:
 
 
 def _listed(value: Any) -> list[Any]:
-    # Texts and names of persons iterate over their letters.
+    # Texts and person names are iterable, by letter.
     is_one = hasattr(value, "encode") or not hasattr(value, "__iter__")
     return [value] if is_one else list(value)

@@ -1,4 +1,4 @@
-"""Reads headers with pydicom that the fast reader does not support."""
+"""Reads with pydicom the headers that the fast reader does not support."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class _Parsed(NamedTuple):
     source: ByteSource
     """The file, or the inflated data set of a deflated file."""
     reader: RangeReader
-    """Stands at the pixel data."""
+    """Its position is that of the pixel data."""
     has_preamble: bool
     warnings: tuple[CodedWarning, ...]
 
@@ -204,7 +204,7 @@ def _is_little_endian(dataset: Dataset) -> bool:
 
 
 def _is_implicit(dataset: Dataset, source: ByteSource, pixel: PixelElement | None) -> bool:
-    """Tell whether VRs are left out; a file may not do what its transfer syntax says."""
+    """Tell whether VRs are implicit; a file may contradict its transfer syntax."""
     if pixel is not None:
         return source.read(pixel.offset - 8, 2) != pixel.vr.encode()
     return bool(dataset.original_encoding[0])
@@ -220,7 +220,7 @@ def _pixel_at(source: ByteSource, position: int, *, little_endian: bool) -> Pixe
     keyword = PIXEL_KEYWORDS.get(group << 16 | number)
     if keyword is None:
         return None
-    # Two letters here would be an odd length with implicit VR, which there is not.
+    # With implicit VR, two letters here would be an odd length, which is invalid.
     vr = LONG_VRS.get(data[4:6])
     if vr is not None and len(data) == 12:
         (length,) = struct.unpack_from(f"{order}I", data, 8)
@@ -234,7 +234,7 @@ def _pixel_at(source: ByteSource, position: int, *, little_endian: bool) -> Pixe
 
 def _pixel_in(dataset: Dataset) -> tuple[PixelElement | None, ByteSource]:
     """Return the pixel element of a data set in memory and a source of its value."""
-    # In order of tags: readers of files stop at the first as well.
+    # In order of tags: readers of files also stop at the first one.
     for tag, keyword in sorted(PIXEL_KEYWORDS.items()):
         try:
             element: Any = dataset.get_item(tag)

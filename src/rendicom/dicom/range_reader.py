@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RangeReader:
-    """Reads and seeks as a binary file does, never more than there is and up to a limit.
+    """Reads and seeks like a binary file, up to a limit of bytes.
 
     Attributes
     ----------
@@ -22,8 +22,8 @@ class RangeReader:
     passed_end
         A read went past the end of the source: a length is wrong.
 
-    ``hides_preamble``: DICM stands at byte 128 by chance. pydicom, which looks there first, is
-    shown something else once.
+    ``hides_preamble``: DICM is at byte 128 by chance. The first read there, by which pydicom looks
+    for a preamble, returns zeros.
     """
 
     def __init__(self, source: ByteSource, *, limit: int, hides_preamble: bool = False) -> None:
@@ -41,15 +41,16 @@ class RangeReader:
         Raises
         ------
         OSError
-            ``size`` is left open. Only inflating does that, and it is done elsewhere, bounded.
+            ``size`` is negative. pydicom does so only to inflate, which is done elsewhere with a
+            limit.
         LimitExceededError
-            The limit is passed.
+            The limit is exceeded.
         """
         if size < 0:
-            raise OSError("reading to the end is not offered")
+            raise OSError("reading to the end is not supported")
         left = self._source.size - self._position
         if size > left:
-            # pydicom looks for the next element's 8 bytes at the very end; that is not a fault.
+            # At the end, pydicom tries to read the 8 bytes of another element; that is no fault.
             self.passed_end |= left > 0 or size > 8
             size = max(left, 0)
         try:
@@ -66,7 +67,7 @@ class RangeReader:
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move, also behind the end, and return the new position."""
+        """Set the position, which may be after the end, and return it."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.size}
         self._position = max(0, start[whence] + offset)
         self.passed_end |= self._position > self._source.size
@@ -77,4 +78,4 @@ class RangeReader:
         return self._position
 
     def close(self) -> None:
-        """Do nothing: the source belongs to someone else."""
+        """Do nothing: the source is closed by its owner."""

@@ -1,4 +1,4 @@
-"""Guesses a transfer syntax from the pixel data where the file does not name it."""
+"""Guesses the transfer syntax of a file that does not state it, from the pixel data."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _VIDEO = (
 def guessed_syntax(
     source: ByteSource, pixel: PixelElement | None, *, explicit_vr: bool, little_endian: bool
 ) -> str:
-    """Return the transfer syntax that fits how the data set and its pixel data are stored."""
+    """Return the transfer syntax that fits the encoding of the data set and its pixel data."""
     stream = _first_stream(source, pixel) if pixel is not None else b""
     compressed = _syntax_of_stream(stream)
     if compressed:

@@ -68,12 +68,12 @@ def is_encapsulated(uid: str) -> bool:
 
 
 def is_decoded(uid: str) -> bool:
-    """Tell whether some codec is meant for the pixel data; a stream itself may say more."""
+    """Tell whether codecs exist for the pixel data; the stream may have unsupported features."""
     return uid not in _JPIP and (uid in _NATIVE or is_video(uid) or uid in _NAMES)
 
 
 def is_jpip(uid: str) -> bool:
-    """Tell whether the pixels lie on another server, named by a URL in the data set."""
+    """Tell whether the pixels are on another server, named by a URL in the data set."""
     return uid in _JPIP
 
 
@@ -88,5 +88,5 @@ def stream_kind(uid: str) -> str:
 
 
 def syntax_name(uid: str) -> str:
-    """Return a short name for a person, or the UID itself when it is not known."""
+    """Return a short name for display, or the UID if it is unknown."""
     return _NAMES.get(uid) or _NAMES.get(uid.removesuffix(".1")) or uid

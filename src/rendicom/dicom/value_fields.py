@@ -27,7 +27,7 @@ def numeric_format(vr: str) -> str:
 
 
 def unpack(data: bytes, number: str) -> tuple[int, ...]:
-    """Return the numbers; bytes behind the last whole one are left out."""
+    """Return the numbers; bytes after the last complete one are left out."""
     one = _STRUCTS[number]
     if len(data) == one.size:
         return one.unpack(data)
@@ -35,7 +35,7 @@ def unpack(data: bytes, number: str) -> tuple[int, ...]:
 
 
 def read_float(text: str) -> float:
-    """Return the number of a DS value; nan where it is not one."""
+    """Return the number of a DS value; nan if it is invalid."""
     # Python's spellings (1_000, infinity) are not valid in DICOM.
     if "_" in text:
         return math.nan
@@ -47,7 +47,7 @@ def read_float(text: str) -> float:
 
 
 def read_integer(text: str) -> int | None:
-    """Return the number of an IS value; None where it is not whole."""
+    """Return the number of an IS value; None if it is not a whole number."""
     if "_" in text:
         return None
     try:
@@ -57,7 +57,7 @@ def read_integer(text: str) -> int | None:
 
 
 def whole_number(value: float) -> int | None:
-    """Return a float as an integer; None where it is not whole."""
+    """Return a float as an integer; None if it is not a whole number."""
     return int(value) if math.isfinite(value) and value == int(value) else None
 
 
