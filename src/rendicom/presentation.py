@@ -45,7 +45,7 @@ Kind = Literal["grayscale", "color", "pseudo-color"]
 
 
 class ReferencedImage(NamedTuple):
-    """An image that a presentation state is for; ``frames`` is empty where it is for all."""
+    """An image that a presentation state refers to; ``frames`` is empty for all frames."""
 
     study: str
     series: str
@@ -55,13 +55,13 @@ class ReferencedImage(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """Which of the images a part of a presentation state is for; empty: all of them."""
+    """The images to which a part of a presentation state applies; empty for all."""
 
     frames: Mapping[str, frozenset[int]] = {}
     """SOP Instance UID to frame numbers; no numbers: every frame."""
 
     def includes(self, instance: str, frame: int) -> bool:
-        """Tell whether a frame is meant."""
+        """Tell whether a frame is included."""
         if not self.frames:
             return True
         numbers = self.frames.get(instance)
@@ -77,9 +77,9 @@ class SoftcopyVoi(NamedTuple):
 
 
 class DisplayedArea(NamedTuple):
-    """The part of some images that is to be seen, and how large (PS3.3 C.10.4).
+    """The displayed area of some images, and its size (PS3.3 C.10.4).
 
-    Corners are column, row of pixels counted from 1, both ends included, in the image as it is
+    Corners are column, row of pixels counted from 1, both ends included, in the image as
     stored. ``pixel_size`` is the vertical and horizontal size of a pixel, in any one unit.
     """
 
@@ -161,26 +161,26 @@ def _no_planes(_frame: int) -> tuple[OverlayPlane, ...]:
 
 
 class Subtraction(NamedTuple):
-    """Which frames are shown as differences, and from what (PS3.3 C.7.6.10).
+    """Mask subtraction: the frames it applies to, and their masks (PS3.3 C.7.6.10).
 
     Attributes
     ----------
     scope
-        The images that it is for.
+        The images that it applies to.
     ranges
         First and last frame, both included; empty for all.
     masks
         Frames whose mean is subtracted; empty for an earlier frame of the same image.
     offset
-        How much earlier that one is.
+        Number of frames by which that one is earlier.
     is_reversed
-        Masks run backwards from there, as frames run forwards from the first of all ranges.
+        Masks run backwards from there, while frames run forwards from the first of all ranges.
     averaged
-        Frames of the range, from the shown one on, whose mean the mask is subtracted from.
+        Number of frames, from the shown one on, whose mean the mask is subtracted from.
     share
-        How much of the mask is subtracted, 0 to 1.
+        Part of the mask that is subtracted, 0 to 1.
     shift
-        Rows and columns that the mask is moved by.
+        Rows and columns by which the mask is moved.
     """
 
     scope: Scope
@@ -193,7 +193,7 @@ class Subtraction(NamedTuple):
     averaged: int = 1
 
     def masks_of(self, instance: str, frame: int) -> tuple[int, ...]:
-        """Return the frames that are subtracted from a frame; none where it is not meant."""
+        """Return the frames that are subtracted from a frame; none if it is not included."""
         found = self._range_of(instance, frame)
         if found is None:
             return ()
@@ -221,28 +221,28 @@ class PresentationState:
     Attributes
     ----------
     kind
-        What it is for: ``grayscale``, ``color`` or ``pseudo-color`` (a gray image in color).
+        ``grayscale``, ``color`` or ``pseudo-color`` (gray images in color).
     instance
         SOP Instance UID of the presentation state itself.
     references
-        The images it is for, in its own order.
+        The images it refers to, in its own order.
     slope, intercept, modality_lut
-        The modality transform; without one the stored values stay.
+        The modality transform; without one, stored values are not transformed.
     subtractions
-        What is subtracted from frames before the modality transform.
+        Mask subtractions, applied before the modality transform.
     vois
-        VOI transforms; the first whose scope includes a frame is its own.
+        VOI transforms; the first one whose scope includes a frame applies to it.
     presentation_lut, is_inverse
-        P-values of what comes out of the VOI transform, by table or by shape.
+        Transform from the output of the VOI transform to P-values, by table or by shape.
     palette, icc_profile
-        Colors of a pseudo-color presentation state, and what they and its other colors mean.
+        Colors of a pseudo-color presentation state, and the color space of all its colors.
     shutter
-        What is covered; None: nothing.
+        The shutter; None for none.
     planes
-        Overlay planes of the presentation state itself for a frame number; they stand for those
-        of the image that have the same group.
+        Overlay planes of the presentation state itself for a frame number; they replace those
+        of the image with the same group.
     activations
-        Overlay group to the layer it is drawn in.
+        Maps overlay groups to the layers they are drawn in.
     layers
         In the order they are drawn.
     """
@@ -254,7 +254,7 @@ class PresentationState:
     intercept: float = 0.0
     modality_lut: LookupTable | None = None
     keeps_modality: bool = False
-    """The modality transform of each image counts: the state has none of its own."""
+    """The modality transform of each image is used: the state has none."""
     subtractions: tuple[Subtraction, ...] = ()
     vois: tuple[SoftcopyVoi, ...] = ()
     presentation_lut: LookupTable | None = None

@@ -1,4 +1,4 @@
-"""Finds the plugins of a room: in-tree modules first, then entry points."""
+"""Finds the plugins of a package: in-tree modules first, then entry points."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def declared(package: str, attribute: str, field: str) -> Mapping[str, Any]:
     """Return the value of ``field`` of each in-tree plugin, by module name.
 
     A literal on a line of its own, as in ``rank = 10``, is read from the source text: that takes
-    a tenth of the time of importing all modules. Where there is none the module is imported.
+    a tenth of the time of importing all modules. Without a literal, the module is imported.
     """
     found: dict[str, Any] = {}
     for name in module_names(package):
@@ -85,7 +85,7 @@ def _literal(source: str, field: str) -> Any:
 
 @cache
 def _source(package: str, name: str) -> str:
-    """Return the source text of a module, empty where it has none."""
+    """Return the source text of a module, empty if it has none."""
     room = importlib.import_module(package)
     with suppress(OSError, AttributeError):
         return str(room.__spec__.loader.get_data(f"{room.__path__[0]}/{name}.py"), "utf-8")  # type: ignore[union-attr]
@@ -93,7 +93,7 @@ def _source(package: str, name: str) -> str:
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Import the modules that are there, so that a process has them when it needs them."""
+    """Import the installed ones of the modules, so that a process has them when it needs them."""
     for module in modules:
         with suppress(ImportError):
             importlib.import_module(module)

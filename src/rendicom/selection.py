@@ -87,13 +87,13 @@ class FrameSelection:
 
     @property
     def is_single(self) -> bool:
-        """Tell whether it names exactly one frame, whatever the instance."""
+        """Tell whether it names exactly one frame, for any instance."""
         first, last = self.ranges[0] if self.ranges else (1, 0)
         return first == last and set(self.ranges) == {(first, first)}
 
     @property
     def most(self) -> int:
-        """Return how many frames it names, those of overlapping ranges again; 0 for all."""
+        """Return the number of named frames, counting repeated ones again; 0 for all."""
         return sum(last - first + 1 for first, last in self.ranges)
 
     def resolve(self, number_of_frames: int) -> tuple[int, ...]:

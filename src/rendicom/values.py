@@ -1,4 +1,4 @@
-"""The words the rooms speak with each other: immutable values that know their own text form.
+"""Immutable values that the packages exchange.
 
 Arrays are ``numpy``; shapes are (rows, columns) for one sample a pixel and (rows, columns, 3)
 for colour.
@@ -45,8 +45,8 @@ PixelKeyword = Literal["PixelData", "FloatPixelData", "DoubleFloatPixelData"]
 class PixelDescription(NamedTuple):
     """The pixel matrix in the header (PS3.3 C.7.6.3): the same for all frames.
 
-    ``bits_stored``, ``high_bit`` and ``signed`` mean nothing for float pixel data. The pixel
-    stream may disagree; `Frame` describes the decoded samples.
+    ``bits_stored``, ``high_bit`` and ``signed`` have no meaning for float pixel data. The pixel
+    stream may differ; `Frame` describes the decoded samples.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class PixelDescription(NamedTuple):
     is_tiled: bool = False
     """Frames are parts of a larger Total Pixel Matrix (PS3.3 C.8.12.4)."""
     frame_samples: int = 0
-    """Samples that one native frame stores: fewer than three a pixel where pixels share chroma."""
+    """Number of samples in a native frame: fewer than three per pixel if chroma is subsampled."""
     warnings: tuple[CodedWarning, ...] = ()
 
     @property
@@ -87,7 +87,7 @@ class PixelDescription(NamedTuple):
 
     @property
     def is_label(self) -> bool:
-        """Tell whether values are names rather than amounts: never interpolate between them."""
+        """Tell whether values are labels, which must not be interpolated."""
         return (
             self.bits_allocated == 1
             or self.photometric_interpretation == "PALETTE COLOR"
@@ -156,11 +156,11 @@ class Ink(NamedTuple):
 class Shutter(NamedTuple):
     """The display shutter, in pixels counted from 1 (PS3.3 C.7.6.11, C.7.6.15).
 
-    Of several shapes only what all of them leave open is seen.
+    With several shapes, only the area inside all of them is visible.
     """
 
     rectangle: tuple[int, int, int, int] | None = None
-    """Left, right, upper and lower edge; the edges themselves are seen."""
+    """Left, right, upper and lower edge; the edges themselves are visible."""
     circle: tuple[float, float, float] | None = None
     """Row and column of the center, and the radius in pixels of a row."""
     polygon: tuple[tuple[float, float], ...] = ()
@@ -174,7 +174,7 @@ class DisplayAttributes(NamedTuple):
     """The display attributes of one frame, functional groups resolved.
 
     Per-frame functional groups win over shared ones, shared ones over the top level of the data
-    set. Which of the attributes count for a picture is for the plan to decide.
+    set. The plan decides which of the attributes are used for a picture.
     """
 
     slope: float = 1.0
@@ -183,9 +183,9 @@ class DisplayAttributes(NamedTuple):
     windows: tuple[Window, ...] = ()
     voi_luts: tuple[LookupTable, ...] = ()
     range_palette: Palette | None = None
-    """Colors of the whole range that comes out of the VOI transform (COLOR_RANGE)."""
+    """Colors of the whole output range of the VOI transform (COLOR_RANGE)."""
     suv_factor: float | None = None
-    """Turns the values of a PET image into standardized uptake."""
+    """Factors from the values of a PET image to standardized uptake."""
     padding: tuple[float, float] | None = None
     """Range of padding values, both ends included, low end first."""
     pixel_intensity_relationship: str = ""
@@ -212,7 +212,7 @@ class Reduction(NamedTuple):
     halvings: int
     """Number of halvings of both sides, each rounded up."""
     is_centered: bool = False
-    """Samples lie in the middle of the pixels they stand for, not at the first of them."""
+    """Samples are at the center of the pixels they represent, not at the first of them."""
 
     @property
     def step(self) -> int:
@@ -221,7 +221,7 @@ class Reduction(NamedTuple):
 
     @property
     def offset(self) -> float:
-        """Return how far the first sample lies from the first pixel, in pixels of the image."""
+        """Return the distance of the first sample from the first pixel, in pixels of the image."""
         return (self.step - 1) / 2 if self.is_centered else 0.0
 
 
@@ -245,7 +245,7 @@ class Frame:
     warnings
         For users: the fault and its repair, one sentence each.
     reduction
-        Set where the frame was decoded at a smaller size.
+        Set if the frame was decoded at a smaller size.
 
     Examples
     --------
@@ -273,7 +273,7 @@ class Frame:
 
 
 class Patient(NamedTuple):
-    """The patient, as written in a picture; empty where the file does not say.
+    """The patient, as written in a picture; empty if the file has no value.
 
     ``other_names`` are the ideographic and phonetic forms of the name (PS3.5 6.2.1).
     """
@@ -295,7 +295,7 @@ class Corners(NamedTuple):
 
 
 class Technique(NamedTuple):
-    """Acquisition data of a frame as text; empty where the file has none."""
+    """Acquisition data of a frame as text; empty if the file has none."""
 
     modality: str = ""
     study_date: str = ""

@@ -43,7 +43,7 @@ def shown(value: object) -> str:
 
 def read_number(value: object, *, what: str) -> float:
     """Return a finite float from a number or its text, or raise OptionError naming ``what``."""
-    # An array has a length, and may become a number all the same.
+    # An array has a length, but one element may be converted to a number.
     is_other = isinstance(value, bool) or (hasattr(value, "__len__") and not isinstance(value, str))
     try:
         number = float(cast("SupportsFloat", None if is_other else value))
@@ -155,7 +155,7 @@ class Window:
 
 
 def is_usable(window: Window) -> bool:
-    """Tell whether the numbers of a window of a file are those of a window."""
+    """Tell whether a window of a file has valid numbers."""
     return math.isfinite(window.center) and math.isfinite(window.width) and window.width > 0
 
 
@@ -168,8 +168,8 @@ class Viewport:
     width, height
         The box in output pixels that the region is fitted into, aspect kept.
     x, y, region_width, region_height
-        Source region in image pixels; 0,0 is the top left corner. ``None`` means "as far as it
-        goes". A negative extent flips the picture along that axis.
+        Source region in image pixels; 0,0 is the top left corner. ``None`` extends it to the
+        edge of the image. A negative extent flips the picture along that axis.
 
     Raises
     ------
@@ -243,9 +243,9 @@ VOI_FORMS = "auto, window:N, lut:N, name:TEXT, minmax, percentile:LO,HI, roi:X,Y
 
 @frozen()
 class Voi:
-    """Which VOI transform turns modality values into display values.
+    """The choice of the VOI transform from modality values to display values.
 
-    ``arguments`` are the numbers behind the colon: an index counted from 1 for ``window`` and
+    ``arguments`` are the numbers after the colon: an index counted from 1 for ``window`` and
     ``lut``; low and high percent for ``percentile``; x, y, width, height in pixels for ``roi``.
     ``name`` is the explanation text to look for.
 
@@ -312,5 +312,5 @@ def _voi_text(kind: str, arguments: tuple[float, ...], name: str) -> str:
 
 
 WindowLike = Window | tuple[float, float] | tuple[float, float, VoiFunction] | str | None
-"""What an option takes for a window: one, its numbers, or its text form."""
+"""Values of an option for a window: a window, its numbers, or its text form."""
 ViewportLike = Viewport | tuple[float, ...] | str | None

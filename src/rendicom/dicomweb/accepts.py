@@ -132,7 +132,7 @@ def _ranges(text: str, parameter: str) -> tuple[Range, ...]:
     if any(map(_is_dicom, ranges)) and any(map(_is_rendered, ranges)):
         raise BadRequestError(
             f"{parameter} mixes DICOM and rendered media types",
-            hint="ask for one kind at a time",
+            hint="request one kind at a time",
             parameter=parameter,
         )
     return ranges

@@ -156,7 +156,7 @@ def _not_stored_so(*syntaxes: str) -> NotAcceptableError:
     types = [_OCTETS, *(f"{frame_media_type(uid)};transfer-syntax={uid}" for uid in syntaxes)]
     return NotAcceptableError(
         "the pixel data is not stored in the requested transfer syntax",
-        hint="ask for transfer-syntax=* or for application/octet-stream",
+        hint="request transfer-syntax=* or application/octet-stream",
         available=tuple(types),
     )
 
@@ -210,7 +210,7 @@ def instance_bytes(
             keepable = () if uid in _NEVER_SENT else (uid,)
             raise NotAcceptableError(
                 "the instance is not available in the requested transfer syntax",
-                hint="ask for transfer-syntax=*",
+                hint="request transfer-syntax=*",
                 available=tuple(
                     f"{DICOM};transfer-syntax={each}"
                     for each in (*keepable, *(() if is_video(uid) else (EXPLICIT_LITTLE_ENDIAN,)))

@@ -143,7 +143,7 @@ class Rewriting:
         if length > min(self._max_bytes, _LONGEST_VALUE):
             raise TooLargeError(
                 f"the pixel data decode to {length} bytes",
-                hint="ask for transfer-syntax=* or for single frames",
+                hint="request transfer-syntax=* or single frames",
             )
 
     def _frames(

@@ -99,5 +99,5 @@ def _written(
         return RenderedDocument(text.encode(charset), media_type, charset)
     except UnicodeError:
         raise NotAcceptableError(
-            f"the text has characters that {charset} does not have", hint="ask for UTF-8"
+            f"the text has characters that {charset} does not have", hint="request UTF-8"
         ) from None

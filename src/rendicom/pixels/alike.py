@@ -1,8 +1,8 @@
-"""Images that are described alike: a series of slices is interpreted once, not slice by slice.
+"""Images with equal descriptions: a series of slices is interpreted once, not slice by slice.
 
-Each value that is read for a description is noted, absent ones too. A later header that has all of
-them equal has the same description. Only images of one frame, and of short values without items,
-are remembered.
+The values that are read for a description are noted, absent ones too. A later header with equal
+values has the same description. Only images of one frame, with short values and no items, are
+remembered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST = 8
 
 
 class KnownImage(NamedTuple):
-    """What was made of a header, and what it depends on."""
+    """The results from a header, and the values they depend on."""
 
     traits: tuple[object, ...]
     present: tuple[tuple[int, NotedValue], ...]
@@ -34,7 +34,7 @@ _known: tuple[KnownImage, ...] = ()
 
 
 def recall(header: Header) -> KnownImage | None:
-    """Return what is known of images with such a header, if anything is."""
+    """Return the results remembered for an equal header, or None."""
     attributes = header.attributes
     if not _known or header.warnings or header.pixel is None:
         return None
@@ -46,14 +46,14 @@ def recall(header: Header) -> KnownImage | None:
 
 
 def noting(header: Header) -> Header:
-    """Return the header with attributes that note what is read of them, for `remember`."""
+    """Return the header with attributes that note which values are read, for `remember`."""
     if type(header.attributes) is not Attributes or header.warnings or header.pixel is None:
         return header
     return header._replace(attributes=header.attributes.noted())
 
 
 def remember(header: Header, description: PixelDescription, display: DisplayAttributes) -> None:
-    """Keep what was made of a header of `noting`, if it may be used for others."""
+    """Remember the results from a header of `noting`, if other headers may use them."""
     global _known  # noqa: PLW0603 - the memory of the process
     noted = header.attributes
     if not isinstance(noted, NotedAttributes) or description.number_of_frames != 1:
@@ -68,7 +68,7 @@ def remember(header: Header, description: PixelDescription, display: DisplayAttr
 
 
 def _traits(header: Header) -> tuple[object, ...]:
-    """Return all that a description of one frame depends on beside the attributes."""
+    """Return the properties besides attributes that a description of one frame depends on."""
     pixel = header.pixel
     place = None if pixel is None else (pixel.keyword, pixel.vr, pixel.length)
     return (

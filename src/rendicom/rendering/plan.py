@@ -280,7 +280,7 @@ def _unwindowed(image: PlanRequest) -> RenderPlan:
         return RenderPlan(voi="none (stored values)")
     if samples.ndim == 3 or image.frame.photometric_interpretation == "PALETTE COLOR":
         raise OptionError(
-            "a color image has no modality values", hint="ask for values stored or display"
+            "a color image has no modality values", hint="use values stored or display"
         )
     return RenderPlan(modality=_modality(image), voi="none (modality values)")
 

@@ -77,5 +77,5 @@ def check_number(services: Services, number: int) -> None:
     if number > most:
         raise TooLargeError(
             f"that would be {number} pictures, and {most} is the limit",
-            hint="ask for some of the frames or series",
+            hint="request some of the frames or series",
         )

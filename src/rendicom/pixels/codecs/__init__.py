@@ -45,7 +45,7 @@ class DecodeRequest:
     threads: int = 1
     """Largest number of threads of the codec. The samples do not depend on it."""
     info: StreamInfo | None = None
-    """What the header of the stream says, where it has been read."""
+    """The header of the stream, if it was read."""
 
     def __post_init__(self) -> None:
         if self.high_bit < 0:
@@ -58,14 +58,14 @@ class Decoded:
 
     ``samples`` is (rows, columns) or (rows, columns, samples), pixel-interleaved, of the
     smallest integer dtype that holds the stream's precision. ``photometric_interpretation`` is
-    the colour model of the samples as they are now, or ``""`` where the stream does not tell.
-    ``bits_stored`` and ``signed`` are ``None`` where the stream does not tell: then the samples
-    are pixel cells, and what their bits mean is the header's to say. So it is for a ``lossless``
+    the colour model of the returned samples, or ``""`` if the stream does not state it.
+    ``bits_stored`` and ``signed`` are ``None`` if the stream does not state them: then the samples
+    are pixel cells, whose bits are described by the header. The same applies to a ``lossless``
     stream that is deeper than Bits Stored.
 
-    ``halvings`` is how often the codec halved both sides, and rounded up, at most as often as the
-    request allows. Sample k then lies at pixel ``k * 2**halvings`` along each axis, or, where
-    ``is_centered``, stands for ``2**halvings`` pixels from there on.
+    ``halvings`` is the number of times that the codec halved both sides, rounding up; at most that
+    of the request. Sample k is then at pixel ``k * 2**halvings`` along each axis, or, with
+    ``is_centered``, represents the ``2**halvings`` pixels from there on.
     """
 
     samples: NDArray[Any]
@@ -96,7 +96,7 @@ class Codec(Protocol):
         ...
 
     def version(self) -> str | None:
-        """Return the library's version, or None when it is not installed."""
+        """Return the library's version, or None if it is not installed."""
         ...
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:

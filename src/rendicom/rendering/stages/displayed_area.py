@@ -158,7 +158,7 @@ def plan_placement(
     if size[0] * size[1] > max(options.max_pixels, rows * columns):
         raise LimitExceededError(
             f"a picture of {size[1]} x {size[0]} pixels is more than {options.max_pixels} pixels",
-            hint="ask for a smaller one, or raise max-pixels",
+            hint="request a smaller one, or raise max-pixels",
         )
     to_picture = _scaled(region, size, options)
     from_image = to_area.then(to_picture)
