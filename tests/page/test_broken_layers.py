@@ -77,7 +77,7 @@ def on_image(page: Any, study: Study, name: str) -> None:
     [
         ("contours-nan", "is not drawn: a contour is damaged"),
         ("contours-none", "it has no contours"),
-        ("annotations-kind", "a group is of a kind that is not known"),
+        ("annotations-kind", "a group is of an unknown kind"),
         ("state-of-itself", "none of the images of the presentation state"),
         ("view-singular", "rows and columns are not perpendicular"),
         ("blending-lone", "does not say which images lie above which"),
@@ -100,7 +100,7 @@ def test_an_object_without_a_picture_says_why(
             "It is not drawn: frame 5: Image Orientation (Patient) 1\\0\\0\\0.6\\0.8\\0",
         ),
         ("seg-elsewhere", "It is not drawn: it is in another frame of reference than the image."),
-        ("dose-nowhere", "It is not drawn: one of the two does not say where it lies."),
+        ("dose-nowhere", "It is not drawn: one of the two has no position."),
     ],
 )
 def test_an_object_that_is_shown_without_its_images_says_why(

@@ -129,7 +129,7 @@ class AnnotationLayer:
             found = _points(item, is_flat=self._is_flat)
             kind = item.text(_TYPE).upper()
             if kind not in _KINDS:
-                yield "a group is of a kind that is not known"
+                yield "a group is of an unknown kind"
                 continue
             size = _SIZES.get(kind)
             if found is None or (size is not None and len(found) % size):

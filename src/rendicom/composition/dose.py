@@ -100,7 +100,7 @@ class DoseLayer:
         planes = self._planes.all()
         if base.plane is None or not any(planes):
             problem = base.problem or self._planes.problem
-            return Contribution(warning=problem or "one of the two does not say where it lies")
+            return Contribution(warning=problem or "one of the two has no position")
         values: NDArray[np.float64] | None = None
         for stack in stacks_of(planes):
             if not stack.planes[0].shares_frame_of_reference(base.plane):

@@ -134,7 +134,7 @@ class ReportLayer:
                 note = "the coordinates of a mark are damaged"
                 continue
             if not _is_figure(item.text(_TYPE).upper(), numbers.size // size):
-                note = "a mark is of a kind that is not known, or has too few points"
+                note = "a mark is of an unknown kind, or has too few points"
                 continue
             references = self._images_of(item) if size == 2 else ()
             if size == 2 and not references:

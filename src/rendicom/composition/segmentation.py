@@ -242,7 +242,7 @@ class SegmentationLayer:
             return base.problem or self._planes.problem
         if base.plane is not None and any(self._planes.all()):
             return "it is in another frame of reference than the image"
-        return "it does not refer to the image, and one of the two does not say where it lies"
+        return "it does not refer to the image, and one of the two has no position"
 
     # --- drawing ------------------------------------------------------------------------------
 

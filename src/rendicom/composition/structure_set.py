@@ -80,7 +80,7 @@ class StructureSetLayer:
         if not any(roi.item.items(_CONTOURS) for roi in wanted):
             return Contribution(warning="it has no contours")
         if base.plane is None:
-            return Contribution(warning=base.problem or "the image does not say where it lies")
+            return Contribution(warning=base.problem or "the image has no position")
         foreign = {base.plane.frame_of_reference, ""}
         near = [roi for roi in wanted if not {roi.frame_of_reference, *foreign} - foreign]
         if base.plane.frame_of_reference and not near and not self.refers_to(base.instance):

@@ -96,7 +96,7 @@ class ValueLayerOfSeries:
             return Contribution(warning="it is not among the requested items")
         if base.plane is None or not any(member.plane for member in self._members):
             problem = base.problem or self._problem
-            return Contribution(warning=problem or "one of the two does not say where it lies")
+            return Contribution(warning=problem or "one of the two has no position")
         stacks = self._stacks_for(base.plane)
         if not stacks:
             return Contribution(warning="it is in another frame of reference than the image")
