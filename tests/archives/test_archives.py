@@ -442,7 +442,7 @@ def test_part_of_a_directory_that_is_damaged_leaves_the_rest() -> None:
     Path(path).write_bytes(data)
     entries = found(path)
     assert [entry.place for entry in entries[:2]] == ["1", "2"]
-    assert entries[2] == Unreadable(path, "is damaged: its directory does not make sense")
+    assert entries[2] == Unreadable(path, "is damaged: its directory is inconsistent")
 
 
 def test_a_part_of_several_is_refused() -> None:

@@ -267,7 +267,7 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
         "rendicom.errors.WorkerDiedError: no dask worker can be started "
-        '(a script needs if __name__ == "__main__" around what it does)'
+        '(put the main code of a script under if __name__ == "__main__")'
     )
 
 

@@ -249,9 +249,9 @@ def test_uids_are_hashed_in_samples(archive: Path, tmp_path: Path) -> None:
 def test_shards_of_others_are_not_overwritten(archive: Path, tmp_path: Path) -> None:
     convert(archive, tmp_path / "out")
     before = {each: each.read_bytes() for each in shards(tmp_path / "out")}
-    with pytest.raises(OutputExistsError, match="is not of this run"):
+    with pytest.raises(OutputExistsError, match="is not from this run"):
         convert(archive, tmp_path / "out")
-    with pytest.raises(OutputExistsError, match="is not of this run"):
+    with pytest.raises(OutputExistsError, match="is not from this run"):
         convert(archive, tmp_path / "out", resume=True, options=rendicom.RenderOptions(invert=True))
     assert {each: each.read_bytes() for each in shards(tmp_path / "out")} == before
 

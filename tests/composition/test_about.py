@@ -91,7 +91,7 @@ def test_archives_and_addresses_are_refused_where_files_and_folders_are_meant(st
     said = capsys.readouterr().err
     assert said.count("all.zip is an archive: unpack it") == 3
     run("convert", image, f"{folder}/out/", "--on", "https://example.org/dicomweb", status=2)
-    assert "files and folders of this computer" in capsys.readouterr().err
+    assert "only local files and folders" in capsys.readouterr().err
 
 
 def test_a_key_object_selection_gives_the_images_selected(study):

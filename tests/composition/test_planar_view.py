@@ -138,8 +138,8 @@ def test_what_is_outside_is_black_and_the_shape_inverts(study):
     ("change", "said"),
     [
         ({"GlobalCrop": "YES"}, "crops its volume"),
-        ({"MPRTopLeftHandCorner": [1.0, 2.0]}, "which plane it shows"),
-        ({"MPRViewWidth": 1e9}, "which plane it shows"),
+        ({"MPRTopLeftHandCorner": [1.0, 2.0]}, "has no plane"),
+        ({"MPRViewWidth": 1e9}, "has no plane"),
         ({"MPRViewWidthDirection": [0.0, 0.0, 0.0]}, "singular"),
         ({"MPRThicknessType": "SLAB", "MPRSlabThickness": 3.0, "RenderingMethod": "X"}, "method X"),
         ({"FrameOfReferenceUID": "1.2.3"}, "frame of reference"),

@@ -77,7 +77,7 @@ DECODED = {
     )),
 }  # fmt: skip
 # Files in those that it refuses all the same.
-_SHORT = "fewer pixels than the header promises"
+_SHORT = "fewer pixels than the header declares"
 _CELLS = "32 bits allocated to color"
 REFUSED = {
     "MR_truncated.dcm": _SHORT,

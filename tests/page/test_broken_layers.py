@@ -115,7 +115,7 @@ def test_an_object_that_is_shown_without_its_images_says_why(
     ("name", "words"),
     [
         ("seg-elsewhere", "is not drawn: it is in another frame of reference than the image."),
-        ("seg-truncated", "is drawn, but frame 3: the header promises 5 frames"),
+        ("seg-truncated", "is drawn, but frame 3: the header declares 5 frames"),
         ("dose-no-scaling", "is drawn, but it has no Dose Grid Scaling above 0"),
         ("annotations-nan", "is not drawn: the coordinates of a group are damaged."),
     ],

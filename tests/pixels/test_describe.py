@@ -105,7 +105,7 @@ def test_a_missing_attribute_is_inferred(tag: int, attribute: str, value: Any) -
 def test_frames_promised_are_no_more_than_there_are() -> None:
     found = described(image(PIXELS, extra=[element(0x00280008, "IS", "2000000000")]))
     assert found.number_of_frames == 1
-    assert found.warnings == ("the header promises 2000000000 frames, the file holds 1",)
+    assert found.warnings == ("the header declares 2000000000 frames, the file holds 1",)
 
 
 def test_number_of_frames_that_is_no_number_is_counted() -> None:

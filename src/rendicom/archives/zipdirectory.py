@@ -136,7 +136,7 @@ def _listed(file: BinaryIO, start: int, end: int, moved: int) -> Iterator[ZipEnt
             used += length
             yield entry
         if not used:
-            raise BrokenZipError("is damaged: its directory does not make sense")
+            raise BrokenZipError("is damaged: its directory is inconsistent")
         position += used
 
 

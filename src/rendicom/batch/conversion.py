@@ -193,7 +193,9 @@ def convert(
         opened, executor = open_executor(engine, jobs=default_jobs() if jobs is None else jobs)
         stack.enter_context(_ended(executor))
         if timeout is not None and not opened.has_own_processes:
-            raise OptionError(f"timeout needs worker processes, which engine {engine} has not")
+            raise OptionError(
+                f"timeout needs worker processes, which engine {engine} does not have"
+            )
         shards = None
         if is_shard_template(folder):
             shards = stack.enter_context(

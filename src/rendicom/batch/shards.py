@@ -100,7 +100,7 @@ class ShardWriter:
             unlisted = self.template.path(first + 1)
         if exists(unlisted):
             raise OutputExistsError(
-                f"{unlisted} exists, and is not of this run",
+                f"{unlisted} exists, and is not from this run",
                 hint="choose another TARGET, or --resume a run with the same options",
             )
         self._number = first

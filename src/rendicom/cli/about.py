@@ -50,7 +50,7 @@ def about_images(
     refuse_archives("", paths[:1])
     for place in on:
         if "://" in place:
-            raise click.UsageError(f"--on {place}: it takes files and folders of this computer")
+            raise click.UsageError(f"--on {place}: only local files and folders are supported")
         if not os.path.exists(place):
             raise click.UsageError(f"--on {place} does not exist")
     refuse_archives("--on ", on)

@@ -331,7 +331,7 @@ def _check_frames(frames: FrameSelection | None, target: Target) -> None:
     if frames is None:
         return
     if not isinstance(target.format, Format):
-        raise click.UsageError(f"--frames does not go with {target.format.name}: it has no frames")
+        raise click.UsageError(f"--frames excludes {target.format.name}, which has no frames")
     if target.is_folder or target.format.encode_animation is not None:
         return
     if frames.ranges and not frames.is_single:

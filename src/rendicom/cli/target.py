@@ -141,7 +141,7 @@ def _is_folder(path: str, *, needs_folder: bool) -> bool:
         return True
     name = path.rstrip(os.sep + (os.altsep or ""))
     if name.lower().endswith(_DICOM_ENDING):
-        raise click.UsageError(f"TARGET {path} would be a DICOM file: pictures go elsewhere")
+        raise click.UsageError(f"TARGET {path} has the name of a DICOM file: choose another")
     if os.path.lexists(name or path):
         if needs_folder or _ends_in_separator(path):
             raise click.UsageError(f"TARGET {path} is a file: give a folder")
@@ -173,7 +173,7 @@ def _format_for(path: str, wanted: OutputFormat | None) -> OutputFormat:
         return wanted
     named = output_format_of_extension(extension)
     if wanted is not None and named is not None:
-        raise click.UsageError(f"--format {wanted.name} and TARGET {path} do not go together")
+        raise click.UsageError(f"--format {wanted.name} and TARGET {path} contradict each other")
     if wanted is None and named is None:
         raise click.UsageError(
             f"TARGET {path} ends in no known format: give --format, or an ending such as .png"

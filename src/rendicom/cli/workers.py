@@ -66,7 +66,7 @@ def _engine_text(flags: FolderFlags, target: Target) -> str:
     if not in_memory:
         return flags.engine or "local"
     if flags.engine not in (None, "threads", "inline"):
-        raise OptionError("memory:// is this process's own", hint="--engine threads sees it")
+        raise OptionError("memory:// is visible in this process only", hint="use --engine threads")
     return flags.engine or "threads"
 
 

@@ -230,7 +230,7 @@ class InstanceChecks:
             sizes = f"{remote.width} x {remote.height} instead of {local.width} x {local.height}"
             return CheckResult("parameters", name, "differs", sizes)
         return CheckResult(
-            "parameters", name, "differs", "another picture than the standard asks for"
+            "parameters", name, "differs", "another picture than the standard requires"
         )
 
     def _changed(self, name: str, query: str, media_type: str, plain: RenderedImage) -> CheckResult:

@@ -224,9 +224,9 @@ def _header_name(name: str) -> str:
         letter.isalnum() or letter in "!#$%&'*+-.^_`|~" for letter in name
     )
     if not name or not is_token:
-        raise OptionError("a header has no name, or one with letters that no header has")
+        raise OptionError("a header has no name, or a name with invalid characters")
     if name.lower() in ("host", "content-length", "transfer-encoding", "connection"):
-        raise OptionError(f"the header {name} is made by the client itself")
+        raise OptionError(f"the header {name} is set by the client itself")
     return name
 
 

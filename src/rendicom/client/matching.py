@@ -161,7 +161,7 @@ class MatchReport:
         keys = ", ".join(self.differing)
         return WireError(
             f"{host} gave {self.left_out} {several} not match {keys}: left out",
-            hint="the server may not search by that",
+            hint="the server may not support these keys",
         )
 
     def conclude(self, host: str) -> None:

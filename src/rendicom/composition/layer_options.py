@@ -64,7 +64,7 @@ def check_values(options: RenderOptions, count: int) -> None:
             layers = "1 layer" if count == 1 else f"{count} layers"
             raise OptionError(
                 f"{name} has {len(value)} values for {layers}",
-                hint="one value counts for all, else there is one for each layer",
+                hint="give one value for all layers, or one for each",
             )
 
 

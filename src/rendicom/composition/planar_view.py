@@ -109,7 +109,7 @@ def read_planar_view(attributes: Attributes) -> PlanarView:
     down = attributes.numbers(_DOWN)
     size = attributes.number(_HEIGHT) or 0.0, attributes.number(_WIDTH) or 0.0
     if (len(corner), len(along), len(down)) != (3, 3, 3) or not all(0 < x < 1e5 for x in size):
-        raise CorruptDataError("the presentation state does not say which plane it shows")
+        raise CorruptDataError("the presentation state has no plane")
     is_slab = attributes.text(_THICKNESS_TYPE).upper() == "SLAB"
     thickness = (attributes.number(_THICKNESS) or 0.0) if is_slab else 0.0
     method = attributes.text(_METHOD).upper() or "AVERAGE_IP"
@@ -164,7 +164,7 @@ def cut_image(view: PlanarView, members: Sequence[SeriesMember]) -> Instance:
         if view.frame_of_reference in ("", stack.planes[0].frame_of_reference)
     ]
     if not stacks:
-        raise NoPixelDataError("its images do not say that they lie in its frame of reference")
+        raise NoPixelDataError("its images are not in its frame of reference")
     stack = max(stacks, key=lambda each: len(each.members))
     plane = view.plane(min(stack.planes[0].spacing))
     values, covered = _sampled(view, plane, stack, members)

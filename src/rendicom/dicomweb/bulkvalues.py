@@ -52,7 +52,7 @@ class StatedMatrix:
         """
         if self.frames and count != self.frames:
             raise BadRequestError(
-                f"the metadata say {self.frames} frames, and there are {count}",
+                f"the metadata declare {self.frames} frames, the body has {count}",
                 hint="send each frame as a separate part, all with the same Content-Location",
             )
 

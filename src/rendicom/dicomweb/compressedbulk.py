@@ -246,7 +246,7 @@ def _attributes(
     components = samples.shape[2] if samples.ndim == 3 else 1
     if components not in (1, 3):
         raise UnsupportedTransferSyntaxError(
-            f"the picture has {components} components, and DICOM knows 1 and 3"
+            f"the picture has {components} components, and DICOM allows 1 or 3"
         )
     precision = info.precision or samples.dtype.itemsize * 8
     is_exact = info.reversible or info.kind in ("jpeg-lossless", "jpeg-xl")

@@ -97,7 +97,7 @@ class WadoUri(NamedTuple):
         for frame in self.resource.frames:
             if number_of_frames == 1 or frame > number_of_frames:
                 raise BadRequestError(
-                    f"the image has {number_of_frames} frames, and no frameNumber fits",
+                    f"the image has {number_of_frames} frames: frameNumber is out of range",
                     parameter="frameNumber",
                     frame=frame,
                 )
@@ -215,7 +215,7 @@ def _accepts(texts: Mapping[str, str], accept: str | None, *, is_lenient: bool) 
     accepts = Accepts.parse(accept, texts.get(name), is_lenient=is_lenient, parameter=name)
     for each in accepts.query:
         if each.is_multipart:
-            raise BadRequestError("contentType is of a single part", parameter=name)
+            raise BadRequestError("contentType cannot be multipart", parameter=name)
         if found := {"transfer-syntax", "charset"} & set(each.parameters):
             hint = "transferSyntax and charset are separate parameters"
             raise BadRequestError(

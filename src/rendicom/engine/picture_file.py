@@ -29,7 +29,7 @@ def may_write(path: str, existing: Existing) -> bool:
         raise UnwritableOutputError(message, hint=error.hint) from error
     if is_dicom:
         raise OutputExistsError(
-            f"a DICOM file is in the place of {path} and is never overwritten",
+            f"{path} is a DICOM file, which is never overwritten",
             hint="choose another TARGET",
         )
     if existing == "fail":

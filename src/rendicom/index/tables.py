@@ -27,18 +27,18 @@ def prepare(connection: Connection) -> None:
         return
     if found > schema.VERSION:
         raise OptionError(
-            f"the index was made by a later Rendicom (version {found} of the index, this one "
-            f"knows {schema.VERSION})",
-            hint="run that one, or name another place for the index",
+            f"the index was made by a newer version of Rendicom (index version {found}, this one "
+            f"supports {schema.VERSION})",
+            hint="use that version, or name another location for the index",
         )
     names = set(inspect(connection).get_table_names())
     is_ours = not names.isdisjoint(schema.metadata.tables)
     if names and not is_ours and connection.dialect.name == "sqlite":
         raise OptionError(
-            "the database is that of another program", hint="name another place for the index"
+            "the database belongs to another program", hint="name another location for the index"
         )
     if is_ours:
-        _log.warning("the index is of an earlier Rendicom: it is created again")
+        _log.warning("the index is from an older version of Rendicom: it is rebuilt")
         _drop(connection)
     schema.metadata.create_all(connection)
     connection.execute(schema.meta.insert().values(name="version", value=str(schema.VERSION)))

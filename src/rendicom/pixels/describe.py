@@ -44,7 +44,7 @@ def describe(header: Header) -> PixelDescription:
     attributes, notes = header.attributes, list(header.warnings)
     if is_jpip(header.transfer_syntax):
         raise UnsupportedTransferSyntaxError(
-            "the pixel data is on another server (JPIP), which is never asked"
+            "the pixel data is on another server (JPIP), which is not contacted"
         )
     if header.pixel is None:
         name = _object_name(header.sop_class)
@@ -202,7 +202,7 @@ def _number_of_frames(header: Header, frame_bits: int, notes: list[CodedWarning]
     if count > held:
         notes.append(
             CodedWarning(
-                "incomplete-data", f"the header promises {count} frames, the file holds {held}"
+                "incomplete-data", f"the header declares {count} frames, the file holds {held}"
             )
         )
     return min(count, held)

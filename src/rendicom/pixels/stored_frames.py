@@ -16,7 +16,7 @@ class FrameBytes(NamedTuple):
     data
         ``bytes`` or ``memoryview`` (C-contiguous, format ``B``). For native frames of 1-bit
         pixels the first pixel is bit ``bit_offset`` of the first byte, counted from the least
-        significant. It may be shorter than the header promises (truncated file) or longer.
+        significant. It may be shorter than the header declares (truncated file) or longer.
     encapsulated
         A compressed (or encapsulated uncompressed) stream, with joined fragments.
     big_endian

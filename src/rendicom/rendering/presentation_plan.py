@@ -98,7 +98,7 @@ def compile_presented(
         notes.append(
             CodedWarning(
                 "presentation-incomplete",
-                f"a {state.kind} presentation state is not meant for {other} images",
+                f"a {state.kind} presentation state does not apply to {other} images",
             )
         )
     if is_gray:

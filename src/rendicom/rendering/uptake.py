@@ -30,7 +30,7 @@ def in_uptake(
     if factor is None:
         raise OptionError(
             "the image has no standardized uptake",
-            hint="that takes PET in g/ml, or in Bq/ml with dose, half-life, times and weight",
+            hint="it requires PET in g/ml, or in Bq/ml with dose, half-life, times and weight",
         )
     windows = tuple(
         replace(

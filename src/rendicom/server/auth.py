@@ -40,7 +40,7 @@ class Principal(NamedTuple):
         """Raise `ForbiddenError` unless the client has the scope."""
         if scope not in self.scopes:
             raise ForbiddenError(
-                f"this needs the scope {scope}", hint="the key or token does not allow this"
+                f"the request needs the scope {scope}", hint="the key or token does not allow this"
             )
 
 
@@ -155,14 +155,14 @@ class Authenticator:
     async def _identified(self, text: str) -> Principal:
         if not text:
             hint = "send it in the header apikey, X-API-Key or Authorization: Bearer"
-            raise UnauthenticatedError("this needs a key", hint=hint)
+            raise UnauthenticatedError("the request needs a key", hint=hint)
         key = find_key(self._keys, text)
         if key is not None:
             if key.is_expired(datetime.now(UTC).date()):
                 raise UnauthenticatedError("the key has expired")
             return Principal(key.name, _WRITE if key.scope == "write" else _READ)
         if self._tokens is None or text.count(".") != 2:
-            raise UnauthenticatedError("the key is not known")
+            raise UnauthenticatedError("the key is unknown")
         return self._of_claims(await self._checked(text, self._tokens))
 
     async def _checked(self, text: str, tokens: Tokens) -> Claims:

@@ -255,7 +255,7 @@ async def _presented(services: Services, state: Entry) -> list[ShownInstance]:
     above = [each for each in above if each.has_pixels]
     if mentioned.superimposed and not above:
         raise NoSuchResourceError(
-            "this server has none of the images that the presentation state lays over others"
+            "this server has none of the images that the presentation state superimposes"
         )
     found: list[ShownInstance] = []
     for reference in mentioned.images:

@@ -243,7 +243,7 @@ def _cluster(library: Any, jobs: int, scratch: str) -> Any:
     except RuntimeError as error:
         raise WorkerDiedError(
             "no dask worker can be started",
-            hint='a script needs if __name__ == "__main__" around what it does',
+            hint='put the main code of a script under if __name__ == "__main__"',
         ) from error
 
 

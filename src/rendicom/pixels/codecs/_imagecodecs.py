@@ -89,7 +89,7 @@ def checked(info: StreamInfo, request: DecodeRequest) -> StreamInfo:
             f"the stream is {info.unsupported}", hint="no library for it is known"
         )
     if not (info.rows and info.columns):
-        raise CorruptDataError("the stream does not say how large it is")
+        raise CorruptDataError("the stream has no image size")
     if info.rows * info.columns > request.max_pixels:
         raise LimitExceededError(
             f"the stream is {info.columns} x {info.rows} pixels, more than {request.max_pixels}",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rendicom.dicom.codestream_info import StreamInfo
 
 _UNUSED_SYMBOLS = CodedWarning(
-    "stream-repaired", "a Huffman table lists symbols that JPEG does not know: no code uses them"
+    "stream-repaired", "a Huffman table lists symbols that JPEG does not define: no code uses them"
 )
 _WRAPPED = CodedWarning(
     "stream-repaired",
@@ -53,7 +53,7 @@ def decode_jpeg(
             raise
     (samples, notes), (others, _) = (read(decode, each, info, how) for each in variants)
     if not np.array_equal(samples, others):
-        raise CorruptDataError("a Huffman code stands for a symbol that JPEG does not know")
+        raise CorruptDataError("a Huffman code stands for a symbol that JPEG does not define")
     return samples, (_UNUSED_SYMBOLS, *notes)
 
 

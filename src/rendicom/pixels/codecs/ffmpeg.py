@@ -115,7 +115,7 @@ def _opened(stream: bytes, max_pixels: int) -> tuple[InputContainer, VideoStream
     video = container.streams.video[0]
     codec = getattr(video.codec_context, "name", "of no kind")
     if codec not in _CODECS:
-        raise CorruptDataError(f"the video is {codec}, which DICOM does not know")
+        raise CorruptDataError(f"the video is {codec}, which DICOM does not support")
     _check_size(video.width or 0, video.height or 0, max_pixels)
     return container, video
 

@@ -64,7 +64,9 @@ def _offsets(stream: bytes, segments: int) -> tuple[int, ...]:
         raise CorruptDataError("the RLE stream is shorter than its header")
     count, *offsets = struct.unpack_from("<16I", stream)
     if count != segments or count > _MAX_SEGMENTS:
-        raise CorruptDataError(f"the RLE stream has {count} segments, the header asks {segments}")
+        raise CorruptDataError(
+            f"the RLE stream has {count} segments, the header requires {segments}"
+        )
     used = offsets[:count]
     if used[0] < _HEADER_BYTES or any(low > high for low, high in pairwise(used)):
         raise CorruptDataError("the segments of the RLE stream are out of order")
