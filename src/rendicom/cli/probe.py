@@ -28,8 +28,8 @@ _HELP = f"""\
 Test which services a DICOMweb server supports, with one of its instances.
 
 URL names a server, or the study, series or instance to test with. Nothing is changed on the server.
-Each picture is compared with that of rendicom convert: "ignored" marks parameters that are accepted
-but have no effect, "differs" those whose effect is not that of the standard.
+Each picture is compared with that of rendicom convert: "ignored" means that the server accepts a
+parameter without effect, "differs" that the effect is not that of the standard.
 
 Exit status: 0 if an instance can be retrieved, else 1.
 

@@ -1,4 +1,4 @@
-"""`rendicom sample`: a small DICOM file to try things on."""
+"""`rendicom sample`: writes a small DICOM file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS = {
 
 
 _HELP = """\
-Write a small sample file to FILE, one of those that pydicom includes.
+Write one of pydicom's small sample files to FILE.
 """
 _EXAMPLES = """\
 \b
