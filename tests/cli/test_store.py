@@ -106,7 +106,7 @@ def test_each_has_its_own_result(send, store, tmp_path):
     lines = {Path(line["source"]).name: line for line in map(json.loads, out.splitlines())}
     assert lines["a.dcm"]["status"] == "stored"
     assert lines["a.dcm"]["retrieve_url"].endswith(f"/instances/{uid}")
-    assert "other content" in lines["b.dcm"]["message"]
+    assert "different content" in lines["b.dcm"]["message"]
     assert lines["b.dcm"]["code"] == "conflict"
     assert lines["c.dcm"]["status"] == "failed"
     assert lines["d.txt"]["code"] == "not-dicom"

@@ -118,7 +118,7 @@ def test_annotation_and_overlays_are_drawn_by_the_server(screen: Any, served: An
     open_at(screen, served, AXIAL)
     at_own_size(screen)
     screen.get_by_role("button", name="Annotation in the image").click()
-    screen.get_by_label("Patient data").check()
+    screen.get_by_label("Patient data", exact=True).check()
     screen.get_by_label("Acquisition technique").check()
     screen.keyboard.press("Escape")
     screen.get_by_role("button", name="Overlays").click()

@@ -66,7 +66,7 @@ ALONE = {
     "state-of-itself": (404, "none of the images of the presentation state"),
     "state-circle-1": (404, "none of the images of the presentation state"),
     "state-of-nothing": (404, "none of the images of the presentation state"),
-    "blending-of-itself": (404, "none of the images that the presentation state lays over"),
+    "blending-of-itself": (404, "none of the images that the presentation state superimposes"),
     "view-huge": (413, "90000 x 90000 pixels"),
     "view-nan": (500, "is damaged"),
 }
