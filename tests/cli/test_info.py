@@ -29,7 +29,7 @@ def test_a_plain_image(here, samples, run) -> None:
     assert rows.pop("picture").startswith("frame 1, 6 x 4, gray transform: ")
     assert rows == {
         "file": "a.dcm",
-        "class": "Secondary Capture Image  1.2.840.10008.5.1.4.1.1.7",
+        "class": "Secondary Capture Image Storage  1.2.840.10008.5.1.4.1.1.7",
         "transfer syntax": "Explicit VR Little Endian  1.2.840.10008.1.2.1",
         "header read by": "fast reader",
         "burned in names": "NO",
@@ -83,7 +83,7 @@ def test_what_is_wrong_is_said_and_the_rest_is_shown(here, samples, run) -> None
     assert [line["error"]["code"] for line in result.lines] == [
         "no-pixel-data", "not-dicom", "cannot-read",
     ]  # fmt: skip
-    assert result.lines[0]["sop_class"]["name"] == "Key Object Selection Document"
+    assert result.lines[0]["sop_class"]["name"] == "Key Object Selection Document Storage"
     assert result.lines[0]["documents"] == ["html", "txt", "xml"]
     human = run("info", "document.dcm", "note.txt").out
     assert human.count("not rendered") == 1

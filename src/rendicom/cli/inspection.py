@@ -12,7 +12,7 @@ from rendicom.dicom.transfer_syntaxes import (
     stream_kind,
     syntax_name,
 )
-from rendicom.dicom.uids import class_name
+from rendicom.dicom.uids import uid_name
 from rendicom.engine import open_instance
 from rendicom.errors import NoPixelDataError, RendicomError, typed_memory_error
 from rendicom.pixels.burnedin import burned_in
@@ -75,7 +75,7 @@ def _identity(instance: Instance) -> dict[str, Any]:
     uid, attributes = instance.transfer_syntax, instance.header.attributes
     sop_class = instance.sop_class
     return {
-        "sop_class": {"uid": sop_class, "name": class_name(sop_class) or "unknown"},
+        "sop_class": {"uid": sop_class, "name": uid_name(sop_class) or "not stated"},
         "transfer_syntax": {"uid": uid, "name": syntax_name(uid) if uid else "not stated"},
         "compressed": not (is_native(uid) or uid == ENCAPSULATED_UNCOMPRESSED),
         "remote": is_jpip(uid),

@@ -14,17 +14,22 @@ def is_uid(text: str) -> bool:
     return len(text) <= UID_LENGTH and _UID.fullmatch(text) is not None
 
 
-def class_name(sop_class: str) -> str:
-    """Return the name of a SOP class without "Storage" (PS3.6 A), or its UID if it has no name.
+def uid_name(uid: str) -> str:
+    """Return the name of a UID (PS3.6 A), or the UID if it has no name.
 
     Empty for other texts: a damaged file may have any value there, also the patient's name.
+    """
+    from pydicom._uid_dict import UID_dictionary
+
+    if uid in UID_dictionary:
+        return UID_dictionary[uid][0]
+    return uid if is_uid(uid) else ""
+
+
+def class_name(sop_class: str) -> str:
+    """Return the name of a SOP class as in `uid_name`, without "Storage".
 
     >>> class_name("1.2.840.10008.5.1.4.1.1.1.1"), class_name("1.2.3")
     ('Digital X-Ray Image For Presentation', '1.2.3')
     """
-    from pydicom._uid_dict import UID_dictionary
-
-    if sop_class in UID_dictionary:
-        name = UID_dictionary[sop_class][0]
-        return name.removesuffix(" Storage").replace(" Storage - ", " ")
-    return sop_class if is_uid(sop_class) else ""
+    return uid_name(sop_class).removesuffix(" Storage").replace(" Storage - ", " ")
