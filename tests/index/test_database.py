@@ -158,7 +158,7 @@ def test_an_index_of_a_later_version_is_refused_and_kept(url, some):
     _set_version(catalogue, VERSION + 1)
     catalogue.close()
     for _ in range(2):
-        with pytest.raises(OptionError, match="later") as caught:
+        with pytest.raises(OptionError, match="newer version") as caught:
             Catalogue(url)
         assert "\n" not in str(caught.value)
         assert caught.value.hint
