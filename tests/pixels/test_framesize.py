@@ -154,7 +154,7 @@ def test_one_promised_frame_too_many_is_said() -> None:
     )
     with open_instance(data) as instance:
         assert instance.description.number_of_frames == 2
-        assert "promises 3 frames" in instance.description.warnings[0]
+        assert "declares 3 frames" in instance.description.warnings[0]
 
 
 @pytest.mark.parametrize("layout", ["run-on", "by-row", "full"])
