@@ -231,6 +231,6 @@ def test_files_are_uploaded_and_appear_in_the_list(
         [str(tmp_path / "heart" / "film.dcm"), str(tmp_path / "notes.txt")]
     )
     dialog = reader.get_by_role("dialog", name="Upload")
-    dialog.get_by_text("1 file stored, 1 not").wait_for()
+    dialog.get_by_text("1 file stored, 1 refused").wait_for()
     reader.keyboard.press("Escape")
     reader.get_by_text("Harvey, William").wait_for()
