@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from io import BytesIO
 
 import highdicom as hd
@@ -12,7 +11,15 @@ from PIL import Image
 from pydicom.uid import generate_uid
 
 from patientspace import affine, at, indices, oblique, xyz
-from phantoms import FRAME_OF_REFERENCE, PET, as_bytes, dataset, segmentation, series
+from phantoms import (
+    FRAME_OF_REFERENCE,
+    PET,
+    as_bytes,
+    database_closed,
+    dataset,
+    segmentation,
+    series,
+)
 from rendicom.cli.main import main
 from rendicom.dicomweb.multipart import read_multipart
 from storedparts import store
@@ -181,10 +188,7 @@ class Study:
             contains_recognizable_visual_features=False,
             palette_color_lut_transformation=palette, **more,
         )  # fmt: skip
-        connection = getattr(made, "_db_con", None)
-        if connection is not None:
-            weakref.finalize(made, connection.close)
-        return made
+        return database_closed(made)
 
 
 class Doors:

@@ -101,8 +101,14 @@ def segmentation(images, masks, kind="BINARY", colours=None, **more):
         content_creator_name="Doe^J",
         **more,
     )
-    # highdicom leaves its database open, which Python 3.13 warns of.
-    weakref.finalize(made, made._db_con.close)
+    return database_closed(made)
+
+
+def database_closed(made):
+    """Return an object of highdicom, whose database is closed with it: Python 3.13 warns else."""
+    connection = getattr(made, "_db_con", None)
+    if connection is not None:
+        weakref.finalize(made, connection.close)
     return made
 
 

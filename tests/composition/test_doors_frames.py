@@ -7,7 +7,7 @@ from pydicom.uid import generate_uid
 
 from obliquestudy import CLASS, CT, PT, item, outline, palette, reference
 from patientspace import affine, at, indices
-from phantoms import FRAME_OF_REFERENCE, blended, dataset, segmentation
+from phantoms import FRAME_OF_REFERENCE, blended, database_closed, dataset, segmentation
 
 FILL = {"layer_style": "fill"}
 COLOURS = ((213, 40, 90), (10, 160, 255))
@@ -23,7 +23,7 @@ def enhanced(oblique_study, doors):
         sop_instance_uid=generate_uid(), instance_number=1,
     )  # fmt: skip
     doors.add([made], "ect")
-    return made
+    return database_closed(made)
 
 
 def slices_of(made):

@@ -1,7 +1,5 @@
 """Layers on tiles of a slide: by the place in the matrix, or on the slide."""
 
-import weakref
-
 import highdicom as hd
 import numpy as np
 import pydicom
@@ -10,7 +8,7 @@ from pydicom.uid import generate_uid
 from skimage.draw import polygon2mask
 
 import rendicom
-from phantoms import as_bytes, dataset, segments
+from phantoms import as_bytes, database_closed, dataset, segments
 
 SLIDE, SPACE = "1.2.840.10008.5.1.4.1.1.77.1.6", generate_uid()
 TILE, MATRIX = 16, (28, 40)  # rows, columns of the whole: 2 x 3 tiles
@@ -83,9 +81,7 @@ def tiled_segmentation(source, kind):
         manufacturer_model_name="made", software_versions="1", device_serial_number="1",
         tile_pixel_array=True,
     )  # fmt: skip
-    # highdicom leaves its database open, which Python 3.13 warns of.
-    weakref.finalize(made, made._db_con.close)
-    return made
+    return database_closed(made)
 
 
 @pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
