@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
 import click
@@ -27,6 +24,7 @@ from rendicom.cli.remoteflags import (
     reached,
     was_ignored,
 )
+from rendicom.cli.remotelayers import find_layers
 from rendicom.cli.target import Target, choose_target
 from rendicom.encode.formats import Format
 from rendicom.errors import OptionError, RendicomError
@@ -37,6 +35,7 @@ from rendicom.workers.cpu_count import default_jobs
 if TYPE_CHECKING:
     from rendicom.batch.job import Job
     from rendicom.batch.output_formats import OutputFormat
+    from rendicom.cli.remotelayers import DrawnLayers
     from rendicom.cli.remotesource import RemoteSource
     from rendicom.client.connection_settings import ConnectionSettings
     from rendicom.client.listing import InstanceQuery
@@ -137,7 +136,7 @@ def get(
     )  # fmt: skip
     retrieved = ExitStack()
     try:
-        drawn = _layers(layers, connection, wanted, retrieved)
+        drawn = find_layers(layers, connection, wanted, retrieved)
         check_layers(drawn.run, drawn.paths, (), options, target.format)
         if target.is_folder:
             status = _get_folder(
@@ -152,50 +151,6 @@ def get(
     finally:
         retrieved.close()
         source.close()
-
-
-class _DrawnLayers(NamedTuple):
-    """Files drawn on the images, a text that changes with their content, and who keeps them."""
-
-    paths: tuple[str, ...] = ()
-    words: str = ""
-    run: str = ""
-
-
-def _layers(
-    asked: tuple[str, ...], connection: ConnectionSettings, wanted: InstanceQuery, stack: ExitStack
-) -> _DrawnLayers:
-    """Return the locations of the layers; those of the server are in files until ``stack`` closes.
-
-    Raises
-    ------
-    click.UsageError
-        The server does not have it, or does not return it.
-    """
-    if not asked:
-        return _DrawnLayers()
-    from rendicom.batch.kept_objects import new_run
-    from rendicom.batch.layered_job import version_of_layers
-    from rendicom.client.layer_retrieval import retrieve_layer
-    from rendicom.client.server import Server
-    from rendicom.dicom.uids import is_uid
-
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="rendicom-")))
-    server = Server(connection)
-    stack.callback(server.close)
-    paths, words = [], []
-    for each in asked:
-        if not is_uid(each) or Path(each).exists():
-            paths.append(each if "://" in each else os.path.abspath(each))
-            words.append(version_of_layers((paths[-1],)))
-            continue
-        try:
-            path, said = retrieve_layer(server, wanted.resource.study, each, folder)
-        except RendicomError as error:
-            raise click.UsageError(f"--layer {each}: {error}") from None
-        paths.append(path)
-        words.append(said)
-    return _DrawnLayers(tuple(paths), " ".join(words), new_run())
 
 
 def _options(address: Address, given: dict[str, Any]) -> RenderOptions:
@@ -328,7 +283,7 @@ def _get_folder(
     frames: FrameSelection | None,
     existing: Existing,
     console: Console,
-    drawn: _DrawnLayers,
+    drawn: DrawnLayers,
 ) -> int:
     if folder.engine is not None and folder.engine.partition(":")[0] == "dask":
         raise click.UsageError("--engine dask is for files: credentials stay on this machine")
@@ -352,7 +307,7 @@ def _get_one(
     frames: FrameSelection | None,
     existing: Existing,
     console: Console,
-    drawn: _DrawnLayers,
+    drawn: DrawnLayers,
 ) -> int:
     from rendicom.batch.job import Job, OneFile
     from rendicom.batch.outcomes import failure
