@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -82,3 +82,19 @@ def dcmtk() -> Callable[..., subprocess.CompletedProcess[bytes]]:
         return subprocess.run(command, capture_output=True, timeout=60)
 
     return run
+
+
+@pytest.fixture
+def decoded_by(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of threads that the codec for JPEG 2000 was given, in turn."""
+    import imagecodecs
+
+    given: list[int] = []
+    decode = imagecodecs.jpeg2k_decode
+
+    def noting(data: bytes, **how: Any) -> Any:
+        given.append(how["numthreads"])
+        return decode(data, **how)
+
+    monkeypatch.setattr(imagecodecs, "jpeg2k_decode", noting)
+    return given

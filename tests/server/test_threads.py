@@ -43,20 +43,6 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def decoded_by(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The threads that the codec was given, in turn."""
-    given: list[int] = []
-    decode = imagecodecs.jpeg2k_decode
-
-    def noting(data: bytes, **how: Any) -> Any:
-        given.append(how["numthreads"])
-        return decode(data, **how)
-
-    monkeypatch.setattr(imagecodecs, "jpeg2k_decode", noting)
-    return given
-
-
 class Served:
     """A pool and the pictures it makes of one file."""
 
