@@ -6,42 +6,45 @@ import json
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from rendicom.dicomweb.capabilities import (
-    Method,
-    ParameterDescription,
-    resource_tree,
-    wadl_json,
-    wadl_xml,
-)
+from rendicom.dicomweb.capabilities import wadl_json, wadl_xml
 
 WADL = "{http://wadl.dev.java.net/2009/02}"
 BASE = "http://host/dicomweb"
-SEARCH = Method(
-    "GET",
-    "SearchForStudies",
-    "Finds <studies> & more",
-    parameters=(
-        ParameterDescription("limit", kind="int", doc="At most this many"),
-        ParameterDescription("includefield", is_repeating=True),
-        ParameterDescription(
-            "fuzzymatching", kind="boolean", default="false", options=("true", "false")
-        ),
-        ParameterDescription("Accept", "header", is_required=True),
-    ),
-    produces=("application/dicom+json", 'multipart/related; type="application/dicom+xml"'),
-    statuses=(200, 204),
+MODELS = ("application/dicom+json", 'multipart/related; type="application/dicom+xml"')
+
+
+def operation(*media_types: str, statuses: tuple[str, ...] = ("200",), **more: Any) -> Any:
+    """Return an operation of an OpenAPI document."""
+    answer = {"content": {each: {} for each in media_types}}
+    responses = {**dict.fromkeys(statuses, answer), "400": {"content": {"text/plain": {}}}}
+    return {"operationId": "any", "summary": "Anything", "responses": responses, **more}
+
+
+def parameter(name: str, place: str = "query", doc: str = "", **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": place, "description": doc, "schema": schema}
+
+
+SEARCH = operation(
+    *MODELS,
+    statuses=("200", "204"),
+    operationId="SearchForStudies",
+    summary="Finds <studies> & more",
+    parameters=[
+        parameter("limit", doc="At most this many"),
+        parameter("fuzzymatching", enum=["true", "false"]),
+        parameter("study", "path"),
+    ],
 )
-STORE = Method("POST", accepts=("application/dicom+json",), produces=("application/dicom+json",))
-RESOURCES = resource_tree(
-    [
-        ("/", Method("OPTIONS", produces=("application/vnd.sun.wadl+xml",))),
-        ("/studies", SEARCH),
-        ("/studies", STORE),
-        ("/studies/{study}", Method("GET")),
-        ("/studies/{study}/series/{series}/rendered", Method("GET", produces=("image/jpeg",))),
-        ("/series", Method("GET")),
-    ]
-)
+PATHS = {
+    "/studies": {
+        "get": SEARCH,
+        "post": operation(MODELS[0], requestBody={"content": {MODELS[0]: {}}}),
+    },
+    "/": {"options": operation("application/vnd.sun.wadl+xml")},
+    "/studies/{study}": {"get": operation()},
+    "/studies/{study}/series/{series}/rendered": {"get": operation("image/jpeg")},
+    "/series": {"get": operation()},
+}
 
 
 def parsed(data: bytes) -> ET.Element:
@@ -72,14 +75,14 @@ def plain(found: Any) -> Any:
 
 
 def test_xml_and_json_say_the_same() -> None:
-    root = parsed(wadl_xml(BASE, RESOURCES, title="Rendicom"))
+    root = parsed(wadl_xml(BASE, PATHS, title="Rendicom"))
     assert root.tag == f"{WADL}application"
-    found = json.loads(wadl_json(BASE, RESOURCES, title="Rendicom"))
+    found = json.loads(wadl_json(BASE, PATHS, title="Rendicom"))
     assert plain(found) == {"application": element(root)}
 
 
 def test_the_tree_follows_the_paths() -> None:
-    application = json.loads(wadl_json(BASE, RESOURCES))["application"]
+    application = json.loads(wadl_json(BASE, PATHS, title="Rendicom"))["application"]
     (resources,) = application["resources"]
     assert resources["@base"] == BASE
     top = resources["resource"]
@@ -101,18 +104,15 @@ def test_the_tree_follows_the_paths() -> None:
 
 
 def test_methods_say_what_they_take_and_give() -> None:
-    application = json.loads(wadl_json(BASE, RESOURCES))["application"]
+    application = json.loads(wadl_json(BASE, PATHS, title="Rendicom"))["application"]
     search, store = application["resources"][0]["resource"][1]["method"]
     assert search["@id"] == "SearchForStudies"
     assert search["doc"] == [{"@xml:lang": "en", "value": "Finds <studies> & more"}]
     parameters = {each["@name"]: each for each in search["request"]["param"]}
-    assert parameters["limit"]["@type"] == "xsd:int"
-    assert parameters["includefield"]["@repeating"] == "true"
+    assert parameters["limit"]["doc"] == [{"@xml:lang": "en", "value": "At most this many"}]
     assert parameters["fuzzymatching"]["option"] == [{"@value": "true"}, {"@value": "false"}]
-    assert parameters["fuzzymatching"]["@default"] == "false"
-    assert parameters["Accept"]["@style"] == "header"
+    assert "study" not in parameters
     (response,) = search["response"]
     assert response["@status"] == "200 204"
-    types = [each["@mediaType"] for each in response["representation"]]
-    assert types == list(SEARCH.produces)
+    assert [each["@mediaType"] for each in response["representation"]] == list(MODELS)
     assert store["request"] == {"representation": [{"@mediaType": "application/dicom+json"}]}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 WADL_XML = "application/vnd.sun.wadl+xml"
@@ -12,172 +12,116 @@ WADL_JSON = "application/json"
 _NAMESPACE = "http://wadl.dev.java.net/2009/02"
 _SCHEMA = "http://www.w3.org/2001/XMLSchema"
 
+_Element = dict[str, Any]
+"""An element as JSON has it: attributes have names with ``@``, repetitions are arrays."""
 
-class ParameterDescription(NamedTuple):
-    """A query or header parameter, or a part of a path in braces.
 
-    ``kind`` is a type of XML Schema; ``options`` are all allowed values, if they are limited.
+def wadl_xml(base: str, paths: Mapping[str, Any], *, title: str) -> bytes:
+    """Return the WADL document of the service at ``base``, in UTF-8; ``paths`` as for `wadl_json`.
+
+    It is written from the JSON form, so that both agree.
     """
-
-    name: str
-    style: Literal["query", "header", "template"] = "query"
-    kind: str = "string"
-    is_required: bool = False
-    is_repeating: bool = False
-    default: str = ""
-    options: tuple[str, ...] = ()
-    doc: str = ""
-
-
-class Method(NamedTuple):
-    """A method of a resource.
-
-    ``accepts`` are media types of the request's body, ``produces`` those of the response;
-    ``statuses`` the ones a success may have.
-    """
-
-    name: str
-    id: str = ""
-    doc: str = ""
-    parameters: tuple[ParameterDescription, ...] = ()
-    accepts: tuple[str, ...] = ()
-    produces: tuple[str, ...] = ()
-    statuses: tuple[int, ...] = (200,)
-
-
-class ServiceResource(NamedTuple):
-    """A resource and those below it; ``path`` is relative to the one above: ``{study}``."""
-
-    path: str
-    methods: tuple[Method, ...] = ()
-    children: tuple[ServiceResource, ...] = ()
-    parameters: tuple[ParameterDescription, ...] = ()
-
-
-def resource_tree(methods: Iterable[tuple[str, Method]]) -> tuple[ServiceResource, ...]:
-    """Return the tree of resources of methods by path below the base URI.
-
-    A path is written as ``/studies/{study}/series``; ``/`` is the base itself. The order of the
-    first mention is kept.
-    """
-    root = _Node()
-    for path, method in methods:
-        node = root
-        for part in path.strip("/").split("/"):
-            node = node.children.setdefault(part, _Node()) if part else node
-        node.methods.append(method)
-    own = (ServiceResource("/", tuple(root.methods)),) if root.methods else ()
-    return (*own, *root.resources())
-
-
-class _Node:
-    """A part of a path while the tree grows."""
-
-    def __init__(self) -> None:
-        self.methods: list[Method] = []
-        self.children: dict[str, _Node] = {}
-
-    def resources(self) -> tuple[ServiceResource, ...]:
-        return tuple(
-            ServiceResource(
-                part,
-                tuple(node.methods),
-                node.resources(),
-                (ParameterDescription(part.strip("{}"), "template", is_required=True),)
-                if part.startswith("{")
-                else (),
-            )
-            for part, node in self.children.items()
-        )
-
-
-def wadl_xml(base: str, resources: Sequence[ServiceResource], *, title: str = "") -> bytes:
-    """Return the WADL document of the service at ``base``, in UTF-8."""
-    root = _application(base, resources, title)
     spaces = f'xmlns="{_NAMESPACE}" xmlns:xsd="{_SCHEMA}"'
     head = f'<?xml version="1.0" encoding="UTF-8"?>\n<application {spaces}>\n'
-    return (head + _xml(root, "") + "</application>\n").encode()
+    return (head + _xml(_application(base, paths, title), "") + "</application>\n").encode()
 
 
-def wadl_json(base: str, resources: Sequence[ServiceResource], *, title: str = "") -> bytes:
-    """Return the document as JSON: attributes have names with ``@``, repetitions are arrays."""
-    return json.dumps({"application": _application(base, resources, title)}, indent=1).encode()
+def wadl_json(base: str, paths: Mapping[str, Any], *, title: str) -> bytes:
+    """Return the document as JSON.
+
+    Parameters
+    ----------
+    base
+        Base URI of the service.
+    paths
+        Operations by method, by path below the base, as in an OpenAPI document. A path is written
+        as ``/studies/{study}/series``; ``/`` is the base itself, and comes first.
+    title
+        Name of the service.
+    """
+    return json.dumps({"application": _application(base, paths, title)}, indent=1).encode()
 
 
-# XML is written from the JSON form, so that both agree.
-
-_Element = dict[str, Any]
-
-
-def _application(base: str, resources: Sequence[ServiceResource], title: str) -> _Element:
-    application: _Element = {}
-    if title:
-        application["doc"] = [{"@title": title}]
-    application["resources"] = [
-        {"@base": base, "resource": [_resource(resource) for resource in resources]}
-    ]
-    return application
+def _application(base: str, paths: Mapping[str, Any], title: str) -> _Element:
+    root = _resource("")
+    for path in sorted(paths, key=lambda each: each != "/"):
+        place = root
+        for part in path.strip("/").split("/") if path != "/" else ("/",):
+            place = place["resource"].setdefault(part, _resource(part))
+        place["method"] += [_method(*each) for each in paths[path].items()]
+    resources = [{"@base": base, "resource": _finished(root).get("resource", [])}]
+    return {"doc": [{"@title": title}], "resources": resources}
 
 
-def _resource(resource: ServiceResource) -> _Element:
-    element: _Element = {"@path": resource.path}
-    if resource.parameters:
-        element["param"] = [_parameter(each) for each in resource.parameters]
-    if resource.methods:
-        element["method"] = [_method(each) for each in resource.methods]
-    if resource.children:
-        element["resource"] = [_resource(each) for each in resource.children]
-    return element
-
-
-def _method(method: Method) -> _Element:
-    element: _Element = {"@name": method.name}
-    if method.id:
-        element["@id"] = method.id
-    if method.doc:
-        element["doc"] = [{"@xml:lang": "en", "value": method.doc}]
-    request: _Element = {}
-    if method.parameters:
-        request["param"] = [_parameter(each) for each in method.parameters]
-    if method.accepts:
-        request["representation"] = [{"@mediaType": each} for each in method.accepts]
-    if request:
-        element["request"] = request
-    response: _Element = {"@status": " ".join(map(str, method.statuses))}
-    if method.produces:
-        response["representation"] = [{"@mediaType": each} for each in method.produces]
-    element["response"] = [response]
-    return element
-
-
-def _parameter(parameter: ParameterDescription) -> _Element:
-    element: _Element = {
-        "@name": parameter.name,
-        "@style": parameter.style,
-        "@type": f"xsd:{parameter.kind}",
+def _resource(path: str) -> _Element:
+    """Return a resource while the tree grows; those below it are by path."""
+    variable = _parameter(path.strip("{}"), "template") | {"@required": "true"}
+    return {
+        "@path": path,
+        "param": [variable] if path.startswith("{") else [],
+        "method": [],
+        "resource": {},
     }
-    if parameter.is_required:
-        element["@required"] = "true"
-    if parameter.is_repeating:
-        element["@repeating"] = "true"
-    if parameter.default:
-        element["@default"] = parameter.default
-    if parameter.doc:
-        element["doc"] = [{"@xml:lang": "en", "value": parameter.doc}]
-    if parameter.options:
-        element["option"] = [{"@value": each} for each in parameter.options]
-    return element
+
+
+def _finished(resource: _Element) -> _Element:
+    below = [_finished(each) for each in resource["resource"].values()]
+    return _filled({**resource, "resource": below})
+
+
+def _filled(element: _Element) -> _Element:
+    return {name: value for name, value in element.items() if value}
+
+
+def _method(name: str, operation: Mapping[str, Any]) -> _Element:
+    query = [each for each in operation.get("parameters", ()) if each["in"] == "query"]
+    successes = {
+        status: answer for status, answer in operation["responses"].items() if status[0] == "2"
+    }
+    produced = (media for answer in successes.values() for media in answer.get("content", ()))
+    request = {
+        "param": [
+            _parameter(each["name"], "query", each["description"], each["schema"].get("enum", ()))
+            for each in query
+        ],
+        "representation": _representations(operation.get("requestBody", {}).get("content", ())),
+    }
+    response = {"@status": " ".join(successes), "representation": _representations(produced)}
+    return _filled(
+        {
+            "@name": name.upper(),
+            "@id": operation["operationId"],
+            "doc": [{"@xml:lang": "en", "value": operation["summary"]}],
+            "request": _filled(request),
+            "response": [_filled(response)],
+        }
+    )
+
+
+def _representations(media_types: Iterable[str]) -> list[_Element]:
+    return [{"@mediaType": each} for each in dict.fromkeys(media_types)]
+
+
+def _parameter(name: str, style: str, doc: str = "", options: Iterable[str] = ()) -> _Element:
+    return _filled(
+        {
+            "@name": name,
+            "@style": style,
+            "@type": "xsd:string",
+            "doc": [{"@xml:lang": "en", "value": doc}] if doc else [],
+            "option": [{"@value": each} for each in options],
+        }
+    )
 
 
 def _xml(element: _Element, indent: str) -> str:
     """Return the content of an element; the caller writes its attributes."""
-    children = [
-        (name, child)
+    return "".join(
+        _xml_element(name, child, indent + " ")
         for name, content in element.items()
         if not name.startswith("@") and name != "value"
         for child in (content if isinstance(content, list) else [content])
-    ]
-    return "".join(_xml_element(name, child, indent + " ") for name, child in children)
+    )
 
 
 def _xml_element(name: str, element: _Element, indent: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.responses import Response
@@ -17,15 +17,16 @@ from rendicom.dicomweb.rendered_parameters import (
 from rendicom.server.responses import BASE
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
     from fastapi.routing import APIRoute
 
 
 class LevelPath(NamedTuple):
-    """One level of the tree of resources."""
+    """One level of the tree of resources; ``what`` names a resource of it in a sentence."""
 
     name: str
     path: str
-    variables: tuple[str, ...]
+    what: str
 
 
 _STUDY = BASE + "/studies/{study}"
@@ -33,10 +34,10 @@ _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 
 LEVELS = (
-    LevelPath("study", _STUDY, ("study",)),
-    LevelPath("series", _SERIES, ("study", "series")),
-    LevelPath("instance", _INSTANCE, ("study", "series", "instance")),
-    LevelPath("frames", _INSTANCE + "/frames/{frames}", ("study", "series", "instance", "frames")),
+    LevelPath("study", _STUDY, "a study"),
+    LevelPath("series", _SERIES, "a series"),
+    LevelPath("instance", _INSTANCE, "an instance"),
+    LevelPath("frames", _INSTANCE + "/frames/{frames}", "frames"),
 )
 
 _VARIABLES = {
@@ -143,72 +144,84 @@ def document(whole: Mapping[str, Any], base: str, *, has_auth: bool) -> dict[str
     }
 
 
-def operation(kind: str, level: LevelPath) -> dict[str, Any]:
-    """Return the arguments of ``add_api_route`` for rendered resources and thumbnails."""
+def add_rendered_route(
+    router: APIRouter, kind: str, level: LevelPath, endpoint: Callable[..., Any]
+) -> None:
+    """Add the route of rendered resources, or thumbnails, of a level."""
     title, text = _WORDS[kind]
     is_thumbnail = kind == "thumbnail"
-    query = thumbnail_parameters() if is_thumbnail else rendered_parameters()
     more = () if is_thumbnail else (*animated_types(), "multipart/related", *_DOCUMENT_TYPES)
-    return described(
-        f"{title} of {_article(level.name)}",
+    add_route(
+        router,
+        f"{level.path}/{kind}",
+        endpoint,
+        f"{title} of {level.what}",
         text,
         name=f"{kind}-{level.name}",
-        tag="Rendered",
-        variables=level.variables,
-        query=query,
+        query=thumbnail_parameters() if is_thumbnail else rendered_parameters(),
         content=tuple(dict.fromkeys((*picture_types(), *more))),
         statuses=RETRIEVE_STATUSES[1:] if is_thumbnail else RETRIEVE_STATUSES,
     )
 
 
-def _article(name: str) -> str:
-    return {"instance": "an instance", "frames": "frames"}.get(name, f"a {name}")
-
-
-def described(
+def add_route(
+    router: APIRouter,
+    path: str,
+    endpoint: Callable[..., Any],
     summary: str,
     description: str,
     *,
     name: str,
-    tag: str,
-    variables: Sequence[str] = (),
+    method: str = "GET",
     query: Iterable[QueryParameter] = (),
     content: Sequence[str] = (),
-    statuses: Sequence[str] = (),
+    statuses: Sequence[str] = RETRIEVE_STATUSES,
     success: str = "200",
     body: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Return the arguments of ``add_api_route`` that describe an operation.
+    is_listed: bool = True,
+) -> None:
+    """Add a route to a router, with the description of its operation.
 
     ``content`` and ``body`` are media types, of the answer and of the request; ``success`` is the
-    usual status, ``statuses`` are the others.
+    usual status, ``statuses`` are the others. The document has it if it ``is_listed``.
     """
-    extra: dict[str, Any] = {
-        "parameters": [*path_parameters(variables), *map(_query_parameter, query)]
-    }
+    variables = [
+        {
+            "name": variable,
+            "in": "path",
+            "required": True,
+            "description": text,
+            "schema": _SCHEMAS.get(variable, _UID),
+        }
+        for variable, text in _VARIABLES.items()
+        if f"{{{variable}" in path
+    ]
+    extra: dict[str, Any] = {"parameters": [*variables, *map(_query_parameter, query)]}
     if body:
         extra["requestBody"] = {"required": True, "content": {each: {} for each in body}}
-    others = {status: _answer(status, content) for status in statuses if status in _SUCCESSES}
-    wrong = problems([each for each in statuses if each not in _SUCCESSES])
+    listed = (success, *sorted(statuses, key=lambda each: each not in _SUCCESSES))
+    responses: dict[int | str, dict[str, Any]] = {
+        status: _answer(status, content) if status in _SUCCESSES else _problem(status)
+        for status in listed
+    }
     if body:
         # The result of each instance is reported even where nothing was stored.
-        for status in set(wrong).intersection(_OF_EACH):
-            wrong[status]["content"].update({each: {} for each in content})
-    return {
-        "summary": summary,
-        "description": description,
-        "name": name,
-        "operation_id": name,
-        "tags": [tag],
-        "status_code": int(success),
-        "response_class": Response,
-        "responses": {
-            success: _answer(success, content),
-            **others,
-            **wrong,
-        },
-        "openapi_extra": extra,
-    }
+        for status in set(listed).intersection(_OF_EACH):
+            responses[status]["content"].update({each: {} for each in content})
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        summary=summary,
+        description=description,
+        name=name,
+        operation_id=name,
+        status_code=int(success),
+        response_class=Response,
+        responses=responses,
+        openapi_extra=extra,
+        include_in_schema=is_listed,
+    )
 
 
 def _answer(status: str, content: Sequence[str]) -> dict[str, Any]:
@@ -218,31 +231,12 @@ def _answer(status: str, content: Sequence[str]) -> dict[str, Any]:
     return answer
 
 
-def path_parameters(variables: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Return the OpenAPI description of the variables of a path."""
-    return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": _VARIABLES[name],
-            "schema": _SCHEMAS.get(name, _UID),
-        }
-        for name in variables
-    ]
-
-
-def problems(statuses: Sequence[str]) -> dict[str, Any]:
-    """Return the OpenAPI description of responses that are problem documents."""
+def _problem(status: str) -> dict[str, Any]:
+    """Return the description of a response that is a problem document."""
     content: dict[str, Any] = {each: {} for each in _PROBLEM_TYPES}
     content["application/problem+json"] = {"schema": {"type": "object"}}
-    return {
-        status: {
-            "description": _STATUSES[status],
-            **({} if status in _EMPTY else {"content": content}),
-        }
-        for status in statuses
-    }
+    found = {"description": _STATUSES[status]}
+    return found if status in _EMPTY else {**found, "content": content}
 
 
 def _query_parameter(parameter: QueryParameter) -> Mapping[str, Any]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from starlette.requests import Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom.errors import NoSuchResourceError
 from rendicom.server.openapi import document
 from rendicom.server.requests import services_of
-from rendicom.server.routing import plain_router
 
-router = plain_router(include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
 _ASSETS = {
     "swagger-ui.css": "text/css",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom.composition.blaming import blaming
@@ -14,7 +14,7 @@ from rendicom.dicomweb.rendered_parameters import QueryParameter
 from rendicom.dicomweb.resources import Resource
 from rendicom.errors import OptionError
 from rendicom.server.choosing import BROKEN, images_about, is_base, superimposed
-from rendicom.server.openapi import LEVELS, described
+from rendicom.server.openapi import LEVELS, add_route
 from rendicom.server.requests import (
     check_number,
     parameters_of,
@@ -22,7 +22,6 @@ from rendicom.server.requests import (
     services_of,
 )
 from rendicom.server.responses import etag, headers_of, is_fresh, not_modified
-from rendicom.server.routing import plain_router
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,15 @@ if TYPE_CHECKING:
     from rendicom.index.catalogue import Entry
     from rendicom.server.services import Services
 
-router = plain_router()
+router = APIRouter(tags=["Rendered"])
+
+_NAMES = QueryParameter(
+    "names",
+    "Tell names of items; they may identify the patient.",
+    "yes|no",
+    ("yes", "no"),
+    is_extension=True,
+)
 
 
 async def _layers(request: Request) -> Response:
@@ -114,24 +121,15 @@ async def _objects(
 
 
 for _level in LEVELS[1:3]:
-    router.add_api_route(
+    add_route(
+        router,
         f"{_level.path}/layers",
         _layers,
-        methods=["GET"],
-        **described(
-            f"Layers of {'a series' if _level.name == 'series' else 'an instance'}",
-            "What the parameter layer can draw on the images, with the colors of its items, and "
-            "where each is first; and what cannot be drawn, and why. (Beyond the standard.)",
-            name=f"layers-{_level.name}",
-            tag="Rendered",
-            variables=_level.variables,
-            query=[
-                QueryParameter(
-                    "names", "Tell names of items; they may identify the patient.", "yes|no",
-                    ("yes", "no"), is_extension=True,
-                )
-            ],
-            content=("application/json",),
-            statuses=("304", "400", "401", "404", "410", "413", "503"),
-        ),
-    )  # fmt: skip
+        f"Layers of {_level.what}",
+        "What the parameter layer can draw on the images, with the colors of its items, and "
+        "where each is first; and what cannot be drawn, and why. (Beyond the standard.)",
+        name=f"layers-{_level.name}",
+        query=[_NAMES],
+        content=("application/json",),
+        statuses=("304", "400", "401", "404", "410", "413", "503"),
+    )

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from starlette.requests import Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom import __version__
@@ -16,9 +16,8 @@ from rendicom.encode import formats
 from rendicom.errors import NoSuchResourceError
 from rendicom.options import PRESETS
 from rendicom.server.requests import services_of
-from rendicom.server.routing import plain_router
 
-router = plain_router(include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",

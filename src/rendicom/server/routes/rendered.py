@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.categories import is_presentation_state
@@ -16,12 +16,11 @@ from rendicom.dicomweb.rendered_parameters import (
 from rendicom.index.catalogue import Entry
 from rendicom.server.choosing import choose_instances, choose_layers
 from rendicom.server.negotiating import AnswerPart, negotiate
-from rendicom.server.openapi import LEVELS, operation
+from rendicom.server.openapi import LEVELS, add_rendered_route
 from rendicom.server.requests import accepts_of, parameters_of, resource_of, services_of
-from rendicom.server.routing import plain_router
 from rendicom.server.sending import send_rendered
 
-router = plain_router()
+router = APIRouter(tags=["Rendered"])
 
 
 async def _rendered(request: Request) -> Response:
@@ -58,6 +57,4 @@ def _skipped(entries: Sequence[Entry], parts: Sequence[AnswerPart]) -> tuple[str
 
 
 for _level in sorted(LEVELS, key=lambda each: each.name != "instance"):  # requested most often
-    router.add_api_route(
-        f"{_level.path}/rendered", _rendered, methods=["GET"], **operation("rendered", _level)
-    )
+    add_rendered_route(router, "rendered", _level, _rendered)

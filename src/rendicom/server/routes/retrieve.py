@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rendicom.dicom.transfer_syntaxes import (
@@ -30,19 +30,18 @@ from rendicom.dicomweb.resources import Resource
 from rendicom.documents import document_types, is_document
 from rendicom.errors import NoPixelDataError, NoSuchResourceError
 from rendicom.server import tasks
-from rendicom.server.openapi import LEVELS, RETRIEVE_STATUSES, described
+from rendicom.server.openapi import LEVELS, add_route
 from rendicom.server.parts import Content, send_array, send_content, send_parts
 from rendicom.server.pictures import place_of
 from rendicom.server.requests import accepts_of, check_number, resource_of, services_of
 from rendicom.server.responses import base_of, etag, headers_of, is_fresh, not_modified
-from rendicom.server.routing import plain_router
 from rendicom.server.zipping import ZIP, send_zip
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.mediatypes import Choice
     from rendicom.index.catalogue import Entry
 
-router = plain_router()
+router = APIRouter(tags=["Retrieve"])
 
 _AS_STORED = "*"
 _PIXEL_DATA = "7FE00010"
@@ -287,51 +286,50 @@ _FRAME_TYPES = (f"multipart/related; type={OCTET_STREAM}", OCTET_STREAM)
 _METADATA_TYPES = (DICOM_JSON, f"multipart/related; type={DICOM_XML}")
 
 
-def _add(path: str, endpoint: object, **described_as: object) -> None:
-    router.add_api_route(path, endpoint, methods=["GET"], **described_as)  # type: ignore[arg-type]
-
-
 for _level in LEVELS[:3]:
-    _what = {"study": "a study", "series": "a series", "instance": "an instance"}[_level.name]
-    _add(
-        _level.path, _instances,
-        **described(
-            f"Retrieve {_what}",
-            "DICOM files in the requested transfer syntax; in a ZIP archive as they are stored.",
-            name=f"retrieve-{_level.name}", tag="Retrieve", variables=_level.variables,
-            content=_INSTANCE_TYPES, statuses=RETRIEVE_STATUSES,
-        ),
-    )  # fmt: skip
-    _add(
-        f"{_level.path}/metadata", _metadata,
-        **described(
-            f"Metadata of {_what}", "All attributes; long values by reference.",
-            name=f"metadata-{_level.name}", tag="Retrieve", variables=_level.variables,
-            content=_METADATA_TYPES, statuses=RETRIEVE_STATUSES,
-        ),
-    )  # fmt: skip
-    _add(
-        f"{_level.path}/pixeldata", _pixel_data,
-        **described(
-            f"Pixel data of {_what}", "Uncompressed, little endian.",
-            name=f"pixeldata-{_level.name}", tag="Retrieve", variables=_level.variables,
-            content=_FRAME_TYPES, statuses=RETRIEVE_STATUSES,
-        ),
-    )  # fmt: skip
+    add_route(
+        router,
+        _level.path,
+        _instances,
+        f"Retrieve {_level.what}",
+        "DICOM files in the requested transfer syntax; in a ZIP archive as they are stored.",
+        name=f"retrieve-{_level.name}",
+        content=_INSTANCE_TYPES,
+    )
+    add_route(
+        router,
+        f"{_level.path}/metadata",
+        _metadata,
+        f"Metadata of {_level.what}",
+        "All attributes; long values by reference.",
+        name=f"metadata-{_level.name}",
+        content=_METADATA_TYPES,
+    )
+    add_route(
+        router,
+        f"{_level.path}/pixeldata",
+        _pixel_data,
+        f"Pixel data of {_level.what}",
+        "Uncompressed, little endian.",
+        name=f"pixeldata-{_level.name}",
+        content=_FRAME_TYPES,
+    )
 
-_add(
-    LEVELS[3].path, _frames,
-    **described(
-        "Retrieve frames", "Uncompressed, or as they are stored with transfer-syntax=*.",
-        name="retrieve-frames", tag="Retrieve", variables=LEVELS[3].variables,
-        content=_FRAME_TYPES, statuses=RETRIEVE_STATUSES,
-    ),
-)  # fmt: skip
-_add(
-    LEVELS[2].path + "/bulkdata/{path:path}", _bulk_data,
-    **described(
-        "Retrieve bulk data", "The value of one attribute.",
-        name="retrieve-bulkdata", tag="Retrieve", variables=(*LEVELS[2].variables, "path"),
-        content=_FRAME_TYPES, statuses=RETRIEVE_STATUSES,
-    ),
-)  # fmt: skip
+add_route(
+    router,
+    LEVELS[3].path,
+    _frames,
+    "Retrieve frames",
+    "Uncompressed, or as they are stored with transfer-syntax=*.",
+    name="retrieve-frames",
+    content=_FRAME_TYPES,
+)
+add_route(
+    router,
+    LEVELS[2].path + "/bulkdata/{path:path}",
+    _bulk_data,
+    "Retrieve bulk data",
+    "The value of one attribute.",
+    name="retrieve-bulkdata",
+    content=_FRAME_TYPES,
+)

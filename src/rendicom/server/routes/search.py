@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.mediatypes import DICOM_JSON, DICOM_XML, Offer, choose
@@ -18,20 +18,20 @@ from rendicom.dicomweb.resources import Resource
 from rendicom.dicomweb.search_parameters import SEARCH_PARAMETERS
 from rendicom.dicomweb.xmlmodel import to_native_xml
 from rendicom.errors import NoSuchResourceError
-from rendicom.server.openapi import described
+from rendicom.server.openapi import add_route
 from rendicom.server.requests import accepts_of, parameters_of, resource_of, services_of
 from rendicom.server.responses import BASE, base_of, etag, headers_of, is_fresh, not_modified
-from rendicom.server.routing import plain_router
 
-router = plain_router()
+router = APIRouter(tags=["Search"])
 
 _OFFERS = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML, "multipart"))
 _UIDS = ("0020000D", "0020000E", "00080018")
 _RETRIEVE_URL = "00081190"
 
 
-async def _search(request: Request, level: SearchLevel) -> Response:
+async def _search(request: Request) -> Response:
     services, scope = services_of(request), resource_of(request)
+    level: SearchLevel = request.scope["route"].path.rpartition("/")[2]
     choice = choose(accepts_of(request), offers=_OFFERS)
     query = parse_query(parameters_of(request), level=level)
     query, is_capped = _capped(query, services.settings.max_results)
@@ -96,18 +96,6 @@ def _written(models: Sequence[dict[str, Any]], media_type: str) -> tuple[bytes, 
     return b"".join((*parts, writer.end())), writer.content_type
 
 
-async def _studies(request: Request) -> Response:
-    return await _search(request, "studies")
-
-
-async def _series(request: Request) -> Response:
-    return await _search(request, "series")
-
-
-async def _instances(request: Request) -> Response:
-    return await _search(request, "instances")
-
-
 _PARAMETERS = (
     QueryParameter("PatientID", "Any attribute, by keyword, tag or dotted path."),
     QueryParameter("StudyDate", "Dates and times may be ranges: 20240101-20241231."),
@@ -118,28 +106,22 @@ _PARAMETERS = (
     ),
 )
 
-for _path, _endpoint, _variables in (
-    ("/studies", _studies, ()),
-    ("/series", _series, ()),
-    ("/instances", _instances, ()),
-    ("/studies/{study}/series", _series, ("study",)),
-    ("/studies/{study}/instances", _instances, ("study",)),
-    ("/studies/{study}/series/{series}/instances", _instances, ("study", "series")),
+for _path, _name in (
+    ("/studies", "studies"),
+    ("/series", "series"),
+    ("/instances", "instances"),
+    ("/studies/{study}/series", "series of a study"),
+    ("/studies/{study}/instances", "instances of a study"),
+    ("/studies/{study}/series/{series}/instances", "instances of a series"),
 ):
-    _what = _path.rsplit("/", 1)[-1]
-    _where = f" of a {'series' if len(_variables) == 2 else 'study'}" if _variables else ""
-    router.add_api_route(
+    add_route(
+        router,
         BASE + _path,
-        _endpoint,
-        methods=["GET"],
-        **described(
-            f"Search for {_what}{_where}",
-            "Matches as DICOM JSON; 204 when there are none.",
-            name=f"search-{_what}{_where}".replace(" ", "-"),
-            tag="Search",
-            variables=_variables,
-            query=_PARAMETERS,
-            content=(DICOM_JSON, "application/json", f"multipart/related; type={DICOM_XML}"),
-            statuses=("204", "304", "400", "401", "404", "406", "503"),
-        ),
+        _search,
+        f"Search for {_name}",
+        "Matches as DICOM JSON; 204 when there are none.",
+        name=f"search-{_name}".replace(" ", "-"),
+        query=_PARAMETERS,
+        content=(DICOM_JSON, "application/json", f"multipart/related; type={DICOM_XML}"),
+        statuses=("204", "304", "400", "401", "404", "406", "503"),
     )

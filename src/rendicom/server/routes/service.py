@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom import __version__
 from rendicom.server.requests import services_of
-from rendicom.server.routing import plain_router
 from rendicom.server.telemetry import CONTENT_TYPE
 
-router = plain_router(tags=["Service"])
+router = APIRouter(tags=["Service"])
 
 
 @router.get("/healthz")

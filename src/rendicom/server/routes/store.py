@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rendicom import storage
@@ -22,13 +22,12 @@ from rendicom.dicomweb.storing import (
 from rendicom.dicomweb.xmlmodel import to_native_xml
 from rendicom.errors import BadRequestError, ForbiddenError, RendicomError, TooLargeError
 from rendicom.server import tasks
-from rendicom.server.openapi import LEVELS, described
+from rendicom.server.openapi import LEVELS, add_route
 from rendicom.server.receiving import Receiver, parts_of, source_of, spooled
 from rendicom.server.requests import resource_of, services_of
 from rendicom.server.responses import BASE, base_of
-from rendicom.server.routing import plain_router
 
-router = plain_router()
+router = APIRouter(tags=["Store"])
 
 _OFFERS = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML))
 _MODELS = (DICOM_JSON, DICOM_XML)
@@ -130,38 +129,30 @@ async def _delete(request: Request) -> Response:
 
 
 _BODIES = tuple(f'multipart/related; type="{each}"' for each in (DICOM, DICOM_JSON, DICOM_XML))
-_STATUSES = ("202", "400", "401", "403", "406", "409", "413", "415", "503", "507")
 
-for _path, _variables in (("/studies", ()), ("/studies/{study}", ("study",))):
-    _word = " into a study" if _variables else ""
-    router.add_api_route(
+for _path, _word in (("/studies", ""), ("/studies/{study}", " into a study")):
+    add_route(
+        router,
         BASE + _path,
         _store,
-        methods=["POST"],
-        **described(
-            f"Store instances{_word}",
-            "Each part is an instance; the response lists the outcome of each.",
-            name=f"store{_word}".replace(" ", "-"),
-            tag="Store",
-            variables=_variables,
-            content=(DICOM_JSON, DICOM_XML),
-            statuses=_STATUSES,
-            body=_BODIES,
-        ),
+        f"Store instances{_word}",
+        "Each part is an instance; the response lists the outcome of each.",
+        name=f"store{_word}".replace(" ", "-"),
+        method="POST",
+        content=(DICOM_JSON, DICOM_XML),
+        statuses=("202", "400", "401", "403", "406", "409", "413", "415", "503", "507"),
+        body=_BODIES,
     )
 
 for _level in LEVELS[:3]:
-    router.add_api_route(
+    add_route(
+        router,
         _level.path,
         _delete,
-        methods=["DELETE"],
-        **described(
-            f"Delete {'an' if _level.name == 'instance' else 'a'} {_level.name}",
-            "Only instances stored over the network. An extension of the standard.",
-            name=f"delete-{_level.name}",
-            tag="Store",
-            variables=_level.variables,
-            statuses=("400", "401", "403", "404", "410", "503"),
-            success="204",
-        ),
+        f"Delete {_level.what}",
+        "Only instances stored over the network. An extension of the standard.",
+        name=f"delete-{_level.name}",
+        method="DELETE",
+        statuses=("400", "401", "403", "404", "410", "503"),
+        success="204",
     )

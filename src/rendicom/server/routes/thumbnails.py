@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.mediatypes import Choice, choose_rendered
@@ -22,15 +22,14 @@ from rendicom.index.catalogue import Entry
 from rendicom.selection import FrameSelection
 from rendicom.server.choosing import BROKEN, check_frames
 from rendicom.server.middlewares.response_cache import note
-from rendicom.server.openapi import LEVELS, operation
+from rendicom.server.openapi import LEVELS, add_rendered_route
 from rendicom.server.pictures import request_for
 from rendicom.server.requests import accepts_of, parameters_of, resource_of, services_of
 from rendicom.server.responses import base_of, etag, headers_of, is_fresh, not_modified
-from rendicom.server.routing import plain_router
 from rendicom.server.services import Services
 from rendicom.server.tasks import Picture
 
-router = plain_router()
+router = APIRouter(tags=["Rendered"])
 
 _DEFAULT_THUMBNAIL = (128, 128)
 _MOST_ATTEMPTS = 6
@@ -133,6 +132,4 @@ async def _instead(
 
 
 for _level in LEVELS:
-    router.add_api_route(
-        f"{_level.path}/thumbnail", _thumbnail, methods=["GET"], **operation("thumbnail", _level)
-    )
+    add_rendered_route(router, "thumbnail", _level, _thumbnail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from rendicom.dicomweb.rendered_parameters import QueryParameter
@@ -12,13 +12,12 @@ from rendicom.engine.measuring import SHAPES, Point
 from rendicom.errors import BadRequestError, NoPixelDataError
 from rendicom.server import tasks
 from rendicom.server.choosing import check_frames
-from rendicom.server.openapi import LEVELS, described
+from rendicom.server.openapi import LEVELS, add_route
 from rendicom.server.pictures import place_of
 from rendicom.server.requests import parameters_of, resource_of, services_of
 from rendicom.server.responses import BASE, etag, headers_of, is_fresh, not_modified
-from rendicom.server.routing import plain_router
 
-router = plain_router()
+router = APIRouter(tags=["Page"])
 
 _HELP = {
     "point": "x,y: the value there, and its place in the patient in millimeters.",
@@ -26,7 +25,6 @@ _HELP = {
     "angle": "x,y,x,y,x,y: the angle at the second point, in degrees.",
     "rectangle": "x,y,x,y: mean, standard deviation, least and largest value, and the area.",
 }
-_STATUSES = ("304", "400", "401", "404", "410", "413", "500", "501", "503")
 
 
 async def _values(request: Request) -> Response:
@@ -65,19 +63,15 @@ def _asked(parameters: Iterable[tuple[str, str]]) -> tuple[str, tuple[Point, ...
     return shape, tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-router.add_api_route(
+add_route(
+    router,
     LEVELS[3].path.replace(BASE, "/page", 1) + "/values",
     _values,
-    methods=["GET"],
-    **described(
-        "Values of a frame",
-        "Modality values (stored values of color images) and measures, as JSON. Coordinates are "
-        "pixels from the outer corner of the first pixel. Beyond the standard.",
-        name="values",
-        tag="Page",
-        variables=LEVELS[3].variables,
-        query=[QueryParameter(name, _HELP[name], is_extension=True) for name in SHAPES],
-        content=("application/json",),
-        statuses=_STATUSES,
-    ),
+    "Values of a frame",
+    "Modality values (stored values of color images) and measures, as JSON. Coordinates are "
+    "pixels from the outer corner of the first pixel. Beyond the standard.",
+    name="values",
+    query=[QueryParameter(name, _HELP[name], is_extension=True) for name in SHAPES],
+    content=("application/json",),
+    statuses=("304", "400", "401", "404", "410", "413", "500", "501", "503"),
 )

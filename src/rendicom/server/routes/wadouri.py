@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rendicom.dicomweb.categories import Category, category_of
@@ -18,7 +18,7 @@ from rendicom.index.catalogue import Entry
 from rendicom.selection import FrameSelection
 from rendicom.server import tasks
 from rendicom.server.files import send_bytes
-from rendicom.server.openapi import RETRIEVE_STATUSES, described
+from rendicom.server.openapi import add_route
 from rendicom.server.parts import Content, send_content
 from rendicom.server.pictures import other_types, place_of, request_for
 from rendicom.server.requests import check_number, parameters_of, services_of
@@ -31,9 +31,8 @@ from rendicom.server.responses import (
     not_modified,
 )
 from rendicom.server.routes.landing import is_landing, landing_page
-from rendicom.server.routing import plain_router
 
-router = plain_router()
+router = APIRouter(tags=["WADO-URI"])
 
 PATHS = (BASE, f"{BASE}/", "/wado")
 
@@ -131,18 +130,14 @@ async def _object(request: Request, asked: WadoUri, entry: Entry) -> Response:
 
 
 for _path in PATHS:
-    router.add_api_route(
+    add_route(
+        router,
         _path,
         _wado,
-        methods=["GET"],
-        include_in_schema=_path == "/wado",
-        **described(
-            "WADO-URI",
-            "One instance, as a picture or as a DICOM file.",
-            name=f"wado-uri-{PATHS.index(_path)}",
-            tag="WADO-URI",
-            query=[QueryParameter(name, "See PS3.18 9.") for name in WADO_PARAMETERS],
-            content=(*picture_types(), DICOM, "text/html", "text/plain", "text/xml"),
-            statuses=RETRIEVE_STATUSES,
-        ),
+        "WADO-URI",
+        "One instance, as a picture or as a DICOM file.",
+        name=f"wado-uri-{PATHS.index(_path)}",
+        query=[QueryParameter(name, "See PS3.18 9.") for name in WADO_PARAMETERS],
+        content=(*picture_types(), DICOM, "text/html", "text/plain", "text/xml"),
+        is_listed=_path == "/wado",
     )
