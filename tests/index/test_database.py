@@ -248,7 +248,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path, some):
 SHUT = """
     import os, sys
     from rendicom.errors import OptionError
-    from rendicom.index import catalogue, database, tables
+    from rendicom.index import catalogue, database
     if os.geteuid() == 0:
         os.setegid(65534)
         os.seteuid(65534)

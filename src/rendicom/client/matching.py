@@ -14,9 +14,9 @@ from rendicom.client.response_models import Model, values
 from rendicom.dicom.person_names import name_of_model
 from rendicom.dicomweb.query import Match, Query, parse_path, parse_query
 from rendicom.dicomweb.search_parameters import FLAGS, Pairs
-from rendicom.dicomweb.searchkeys import RETURNED_KEYS, SearchLevel
+from rendicom.dicomweb.searchkeys import LEVELS, RETURNED_KEYS, SearchLevel
 from rendicom.errors import BadRequestError, OptionError, WireError
-from rendicom.index.search_keys import LEVELS, fold, instant, level_of, name_of
+from rendicom.index.search_keys import fold, instant, level_of, name_of
 
 _LIKE = 0.6
 _OF_PATIENTS = (0x0010, 0x0012)

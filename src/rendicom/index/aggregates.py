@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, delete, func, select, update
 
-from rendicom.index.locations import located, split
+from rendicom.index.locations import split
 from rendicom.index.schema import INSTANCE, file, folder, series, study
 
 _T = TypeVar("_T")
@@ -20,13 +21,8 @@ CHUNK = 400
 
 def chunked(values: Iterable[_T], length: int = CHUNK) -> Iterator[list[_T]]:
     """Yield the values in lists of at most ``length``."""
-    chunk: list[_T] = []
-    for value in values:
-        chunk.append(value)
-        if len(chunk) == length:
-            yield chunk
-            chunk = []
-    if chunk:
+    left = iter(values)
+    while chunk := list(islice(left, length)):
         yield chunk
 
 
@@ -93,7 +89,7 @@ def _choose(connection: Connection, pairs: set[tuple[int, str]]) -> None:
         for row in connection.execute(chosen):
             by_instance[row.series, row.uid].append(row)
         for rows in by_instance.values():
-            best = min(rows, key=lambda row: located(row.path, row.name))
+            best = min(rows, key=lambda row: row.path + row.name)
             for row in rows:
                 if row.shown != (row is best):
                     values = {"shown": row is best}

@@ -11,18 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
+from rendicom.dicomweb.query import Query
+from rendicom.index.aggregates import chunked
 from rendicom.index.database import Database
-from rendicom.index.locations import absolute, located, long_uid
-from rendicom.index.records import (
-    Counts,
-    Entry,
-    Indexed,
-    Level,
-    Rejected,
-    SearchQuery,
-    SearchResult,
-    Status,
-)
+from rendicom.index.locations import absolute, long_uid
+from rendicom.index.records import Counts, Entry, Indexed, Level, Rejected, SearchResult, Status
 from rendicom.index.schema import INSTANCE, NO_NUMBER, deleted, file, folder, series, study
 from rendicom.index.search import search
 from rendicom.index.writing import forget, mark_deleted, note, put
@@ -96,8 +89,7 @@ class Catalogue:
 
         def find(connection: Connection) -> dict[int, Any]:
             rows: dict[int, Any] = {}
-            for start in range(0, len(uids), _AT_ONCE):
-                part = list(uids[start : start + _AT_ONCE])
+            for part in chunked(uids):
                 for column in (file.c.uid, series.c.uid):
                     chosen = _FILES.where(file.c.shown, column.in_(part)).order_by(*_ORDER)
                     rows |= {row.id: row for row in connection.execute(chosen)}
@@ -153,9 +145,7 @@ class Catalogue:
         found = self._database.read(lambda connection: connection.execute(chosen).scalar())
         return found or ""
 
-    def search(
-        self, level: Level, query: SearchQuery, study: str = "", series: str = ""
-    ) -> SearchResult:
+    def search(self, level: Level, query: Query, study: str = "", series: str = "") -> SearchResult:
         """Return the matching studies, series or instances in a stable order.
 
         Studies are sorted by date, latest first. ``study`` and ``series`` limit the search.
@@ -219,8 +209,6 @@ class Catalogue:
         return self._database.write(take)
 
 
-_AT_ONCE = 500
-"""UIDs in one query; databases allow some thousand parameters."""
 _ORDER = (series.c.number, series.c.uid, file.c.number, file.c.uid)
 _FILES = (
     select(
@@ -292,7 +280,7 @@ def _entry(row: Any) -> Entry:
         study=row.study_uid,
         series=row.series_uid,
         instance=row.uid,
-        location=located(row.path, row.name),
+        location=row.path + row.name,
         version=row.version,
         size=row.size,
         sop_class=long_uid(row.sop_class),

@@ -24,6 +24,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from rendicom.dicomweb.query import Match
 from rendicom.index.datetime_ranges import (
     TIMEZONE,
     Span,
@@ -38,7 +39,7 @@ from rendicom.index.datetime_ranges import (
 )
 from rendicom.index.dialects import Dialect
 from rendicom.index.locations import short_uid
-from rendicom.index.records import Level, MatchKey
+from rendicom.index.records import Level
 from rendicom.index.schema import (
     INSTANCE,
     NO_NUMBER,
@@ -106,7 +107,7 @@ class Conditions:
         self._offsets = offsets
         self._tables = 0
 
-    def of(self, matches: Iterable[MatchKey], level: Level) -> list[Condition]:
+    def of(self, matches: Iterable[Match], level: Level) -> list[Condition]:
         """Return the conditions for matches on attributes that are kept on this level.
 
         Those on attributes of one sequence must hold for the same item.
@@ -118,21 +119,34 @@ class Conditions:
             if span is not None:
                 found.append(self._moment(date.path[0], span, level, time))
                 matches = [each for each in matches if each not in (date, time)]
-        in_sequences: dict[int, list[tuple[tuple[int, ...], MatchKey]]] = {}
-        for match in matches:
-            if match.kind == "universal":
-                continue
-            if len(match.path) > 1:
-                in_sequences.setdefault(match.path[0], []).append((match.path[1:], match))
-            else:
-                found.append(self._top(match, level))
-        for tag, inside in in_sequences.items():
-            keys = KEYS[level].get(tag)
-            held = isinstance(keys, dict)
-            found.append(self._item(_CONTAINERS[level], tag, inside, keys) if held else false())
+        asked = [(match.path, match) for match in matches if match.kind != "universal"]
+        found += self._grouped(
+            asked, KEYS[level], _CONTAINERS[level], lambda _, match: self._top(match, level)
+        )
         return found
 
-    def _moment(self, tag: int, span: Span, level: Level, time: MatchKey | None) -> Condition:
+    def _grouped(
+        self,
+        asked: Iterable[tuple[tuple[int, ...], Match]],
+        keys: Keys,
+        container: Any,
+        alone: Callable[[int, Match], Condition],
+    ) -> list[Condition]:
+        """Return the conditions of ``alone``, and one for each sequence with those in it."""
+        found: list[Condition] = []
+        inside: dict[int, list[tuple[tuple[int, ...], Match]]] = {}
+        for path, match in asked:
+            if len(path) > 1:
+                inside.setdefault(path[0], []).append((path[1:], match))
+            else:
+                found.append(alone(path[0], match))
+        for tag, below in inside.items():
+            keys_below = keys.get(tag)
+            is_sequence = isinstance(keys_below, dict)
+            found.append(self._item(container, tag, below, keys_below) if is_sequence else false())
+        return found
+
+    def _moment(self, tag: int, span: Span, level: Level, time: Match | None) -> Condition:
         """Return the condition that a date and its time lie in a span."""
         times = time.path[0] if time is not None else time_of(tag)
         date, clock = self._first_text(tag, level), self._first_text(times, level)
@@ -157,7 +171,7 @@ class Conditions:
         ]
         return or_(*in_known, and_(zone.not_in(known), condition(0)))
 
-    def _time(self, tag: int, level: Level, match: MatchKey) -> Condition:
+    def _time(self, tag: int, level: Level, match: Match) -> Condition:
         """Return the condition on a time of day without its date."""
         ends = _ends_of(match)
         clock = self._first_text(tag, level)
@@ -165,7 +179,7 @@ class Conditions:
             lambda minutes: or_(*(within_clock(clock, *each, minutes) for each in ends))
         )
 
-    def _date_time(self, tag: int, level: Level, match: MatchKey) -> Condition:
+    def _date_time(self, tag: int, level: Level, match: Match) -> Condition:
         """Return the condition on a DT, which may have a UTC offset."""
         offset = self._offset or 0
         ends = [
@@ -200,7 +214,7 @@ class Conditions:
         values = self._dialect.values(study.c.more, name_of(TIMEZONE), self._name())
         return select(self._dialect.text(values.c.value)).select_from(study, values).distinct()
 
-    def _top(self, match: MatchKey, level: Level) -> Condition:
+    def _top(self, match: Match, level: Level) -> Condition:
         tag = match.path[0]
         if tag in VIRTUAL:
             return self._counted(tag, match)
@@ -220,17 +234,17 @@ class Conditions:
 
     # --- columns -------------------------------------------------------------------------------
 
-    def _column(self, value: Any, vr: str, match: MatchKey, texts: Sequence[str]) -> Condition:
+    def _column(self, value: Any, vr: str, match: Match, texts: Sequence[str]) -> Condition:
         if match.kind == "empty":
             return _is(value == "")
         return and_(value != "", self._texts.matches(value, vr, match, texts))
 
-    def _name_column(self, value: Any, match: MatchKey) -> Condition:
+    def _name_column(self, value: Any, match: Match) -> Condition:
         if match.kind == "empty":
             return _is(value == "")
         return self._texts.is_name(value, match)
 
-    def _number_column(self, value: Any, match: MatchKey) -> Condition:
+    def _number_column(self, value: Any, match: Match) -> Condition:
         absent = or_(value.is_(None), value == NO_NUMBER)
         if match.kind == "empty":
             return absent
@@ -240,7 +254,7 @@ class Conditions:
         # A number may be larger than any in its column.
         return type_coerce(value, BigInteger).in_(small) if small else false()
 
-    def _counted(self, tag: int, match: MatchKey) -> Condition:
+    def _counted(self, tag: int, match: Match) -> Condition:
         if tag == 0x00080061:
             chosen = series.alias("of_study")
             is_empty = match.kind == "empty"
@@ -262,7 +276,7 @@ class Conditions:
         }[tag]
         return self._number_column(count, match)
 
-    def _has_class(self, match: MatchKey) -> Condition:
+    def _has_class(self, match: Match) -> Condition:
         lower, files = series.alias("of_study"), file.alias("of_series")
         uids = [short_uid(value) for value in match.values]
         chosen = select(files.c.id).join(lower, files.c.series == lower.c.id)
@@ -275,31 +289,20 @@ class Conditions:
         self,
         container: Any,
         tag: int,
-        inside: Sequence[tuple[tuple[int, ...], MatchKey]],
+        inside: Sequence[tuple[tuple[int, ...], Match]],
         keys: Any,
     ) -> Condition:
         """Return the condition that one item of a sequence meets all conditions on it."""
         items = self._dialect.values(container, name_of(tag), self._name())
         item = items.c.value
-        conditions: list[Condition] = []
-        deeper: dict[int, list[tuple[tuple[int, ...], MatchKey]]] = {}
-        for path, match in inside:
-            below = keys.get(path[0])
-            if below is None:
-                conditions.append(false())
-            elif len(path) > 1:
-                deeper.setdefault(path[0], []).append((path[1:], match))
-            else:
-                conditions.append(self._kept(item, path[0], below, match))
-        for below_tag, below_inside in deeper.items():
-            below_keys = keys[below_tag]
-            is_sequence = isinstance(below_keys, dict)
-            conditions.append(
-                self._item(item, below_tag, below_inside, below_keys) if is_sequence else false()
-            )
+
+        def alone(below: int, match: Match) -> Condition:
+            return self._kept(item, below, keys[below], match) if below in keys else false()
+
+        conditions = self._grouped(inside, keys, item, alone)
         return select(literal_column("1")).select_from(items).where(*conditions).exists()
 
-    def _kept(self, container: Any, tag: int, vr: str | Keys, match: MatchKey) -> Condition:
+    def _kept(self, container: Any, tag: int, vr: str | Keys, match: Match) -> Condition:
         name = name_of(tag)
         if match.kind == "empty":
             values = self._dialect.values(container, name, self._name())
@@ -330,7 +333,7 @@ def _is(condition: Any) -> Condition:
     return result
 
 
-def _ends_of(match: MatchKey) -> list[tuple[str, str]]:
+def _ends_of(match: Match) -> list[tuple[str, str]]:
     """Return the first and last moment of each value."""
     if match.kind == "range":
         return [(match.values[0], match.values[1])]

@@ -27,7 +27,7 @@ from rendicom.index.database_errors import (
     silent,
     translated,
 )
-from rendicom.index.tables import prepare
+from rendicom.index.schema import prepare
 from rendicom.storage.temporary import TemporaryFolder
 
 _T = TypeVar("_T")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, or_
 
-from rendicom.index.records import MatchKey
+from rendicom.dicomweb.query import Match
 from rendicom.index.search_keys import earliest, from_day_on, instant, latest
 
 Condition = ColumnElement[bool]
@@ -48,7 +48,7 @@ class Span(NamedTuple):
         return Span(*_moved(*first, minutes), *_moved(*last, minutes))
 
 
-def span_of(date: MatchKey, time: MatchKey | None, *, has_offset: bool) -> Span | None:
+def span_of(date: Match, time: Match | None, *, has_offset: bool) -> Span | None:
     """Return the combined range of conditions on a date and on its time.
 
     None if they are separate conditions: one of them is not a range, and no offset is given.
@@ -66,7 +66,7 @@ def span_of(date: MatchKey, time: MatchKey | None, *, has_offset: bool) -> Span 
     )  # fmt: skip
 
 
-def _ends(match: MatchKey) -> tuple[str, str]:
+def _ends(match: Match) -> tuple[str, str]:
     values: Sequence[str] = match.values
     return values[0], values[-1]
 
@@ -141,7 +141,7 @@ def _bounds(date: Any, time: Any, span: Span) -> Iterator[Condition]:
         yield or_(date < span.last_date, and_(date == span.last_date, is_until))
 
 
-def paired(matches: Iterable[MatchKey]) -> Iterator[tuple[MatchKey, MatchKey | None]]:
+def paired(matches: Iterable[Match]) -> Iterator[tuple[Match, Match | None]]:
     """Yield conditions on dates, each with the condition on its time or None."""
     by_tag = {match.path[0]: match for match in matches if len(match.path) == 1}
     for date, time in _PAIRS.items():

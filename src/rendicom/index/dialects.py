@@ -1,62 +1,52 @@
-"""SQL that differs between SQLite and PostgreSQL: JSON and patterns."""
+"""SQL that differs between SQLite and PostgreSQL: JSON, patterns and conflicts."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, column, func, literal
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql.selectable import FromClause
 
-_GLOB_SPECIAL = re.compile(r"\[")
 _LIKE_SPECIAL = re.compile(r"[\\%_]")
 
 
-class Dialect(Protocol):
-    """Expressions of one kind of database."""
+class Dialect:
+    """Expressions of one kind of database, here of SQLite."""
+
+    insert: Any = staticmethod(sqlite.insert)
 
     def values(self, container: Any, tag: str, name: str) -> FromClause:
         """Return the values or items of an attribute as a table with a column ``value``."""
-        ...
+        called = func.json_each(container, f'$."{tag}"')
+        return called.table_valued("value", name=name, joins_implicitly=True)
 
     def text(self, value: Any) -> ColumnElement[str]:
         """Return a value of such a table as text."""
-        ...
+        result: ColumnElement[str] = value
+        return result
 
     def is_number(self, value: Any, number: float) -> ColumnElement[bool]:
         """Return the condition that a value of such a table equals a number."""
-        ...
+        result: ColumnElement[bool] = value == literal(number)
+        return result
 
     def is_like(self, text: Any, pattern: str) -> ColumnElement[bool]:
         """Return the condition that a text matches the wildcards ``*`` and ``?`` (PS3.4 C.2.2.2.4).
 
         Every other character matches itself, case-sensitively.
         """
-        ...
-
-
-class _Sqlite:
-    def values(self, container: Any, tag: str, name: str) -> FromClause:
-        called = func.json_each(container, f'$."{tag}"')
-        return called.table_valued("value", name=name, joins_implicitly=True)
-
-    def text(self, value: Any) -> ColumnElement[str]:
-        result: ColumnElement[str] = value
-        return result
-
-    def is_number(self, value: Any, number: float) -> ColumnElement[bool]:
-        result: ColumnElement[bool] = value == literal(number)
-        return result
-
-    def is_like(self, text: Any, pattern: str) -> ColumnElement[bool]:
         # LIKE would ignore the case of ASCII letters.
-        escaped = _GLOB_SPECIAL.sub("[[]", pattern)
+        escaped = pattern.replace("[", "[[]")
         result: ColumnElement[bool] = text.op("GLOB", is_comparison=True)(escaped)
         return result
 
 
-class _Postgresql:
+class _Postgresql(Dialect):
+    insert = staticmethod(postgresql.insert)
+
     def values(self, container: Any, tag: str, name: str) -> FromClause:
         attribute = container.op("->", return_type=JSONB())(literal(tag, String()))
         called = func.jsonb_array_elements(attribute)
@@ -81,7 +71,7 @@ class _Postgresql:
         return result
 
 
-_DIALECTS: dict[str, Dialect] = {"sqlite": _Sqlite(), "postgresql": _Postgresql()}
+_DIALECTS: dict[str, Dialect] = {"sqlite": Dialect(), "postgresql": _Postgresql()}
 
 
 def dialect_of(kind: str) -> Dialect:

@@ -8,10 +8,10 @@ from time import time
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from rendicom.index.aggregates import chunked
 from rendicom.index.database import Database
+from rendicom.index.dialects import dialect_of
 from rendicom.index.locations import is_below, split
 from rendicom.index.schema import BROKEN, INSTANCE, file, folder, root
 from rendicom.index.writing import remove
@@ -147,7 +147,7 @@ class FileRecords:
         """Take the lease of a root for ``seconds``; return whether that succeeded."""
 
         def take(connection: Connection) -> bool:
-            insert = sqlite.insert if self._database.kind == "sqlite" else postgresql.insert
+            insert = dialect_of(self._database.kind).insert
             connection.execute(insert(root).values(location=location).on_conflict_do_nothing())
             now = time()
             is_free = or_(root.c.holder == holder, root.c.until < now)

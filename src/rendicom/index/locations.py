@@ -17,17 +17,12 @@ def absolute(location: str) -> str:
 
 
 def split(location: str) -> tuple[str, str]:
-    """Return folder and name; `located` joins them again."""
+    """Return folder, with its separator, and name; joined they are the location again."""
     separator = "/" if is_uri(location) else os.sep
     folder, mark, name = location.rpartition(separator)
     if not mark and os.altsep and not is_uri(location):
         folder, mark, name = location.rpartition(os.altsep)
     return folder + mark, name
-
-
-def located(folder: str, name: str) -> str:
-    """Return the location of a name in a folder from `split`."""
-    return folder + name
 
 
 def is_below(location: str, root: str) -> bool:

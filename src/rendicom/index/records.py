@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 Level = Literal["studies", "series", "instances"]
 Status = Literal["present", "deleted", "unknown"]
@@ -88,43 +88,6 @@ class Entry(NamedTuple):
     representative_frame: int
     series_number: int | None
     instance_number: int | None
-
-
-class MatchKey(Protocol):
-    """One condition of a search; `rendicom.dicomweb.query.Match` implements it.
-
-    ``path`` is one tag, or those of sequences and then one. ``kind`` is ``single``, ``list``,
-    ``wildcard``, ``range`` (first and last, inclusive, an empty one open), ``universal`` or
-    ``empty``.
-    """
-
-    @property
-    def path(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def vr(self) -> str: ...  # noqa: D102
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def values(self) -> tuple[str, ...]: ...  # noqa: D102
-
-
-class SearchQuery(Protocol):
-    """A search; `rendicom.dicomweb.query.Query` implements it."""
-
-    @property
-    def matches(self) -> Sequence[MatchKey]: ...  # noqa: D102
-    @property
-    def include(self) -> Sequence[tuple[int, ...]] | Literal["all"]: ...  # noqa: D102
-    @property
-    def limit(self) -> int | None: ...  # noqa: D102
-    @property
-    def offset(self) -> int: ...  # noqa: D102
-    @property
-    def fuzzy(self) -> bool: ...  # noqa: D102
-    @property
-    def timezone(self) -> str: ...  # noqa: D102
-    @property
-    def order(self) -> Sequence[tuple[int, bool]]: ...  # noqa: D102
 
 
 class SearchResult(NamedTuple):

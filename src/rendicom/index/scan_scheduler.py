@@ -18,17 +18,17 @@ from rendicom import storage
 from rendicom.errors import RendicomError
 from rendicom.index.catalogue import Catalogue
 from rendicom.index.file_records import FileRecords
-from rendicom.index.folder_scan import FolderScan
-from rendicom.index.locations import absolute, is_below
-from rendicom.index.reading import read_indexed
-from rendicom.index.records import ScanProgress
-from rendicom.index.scan_state import (
+from rendicom.index.folder_scan import (
     LEASE_SECONDS,
     POLL_SECONDS,
     REST_FACTOR,
+    FolderScan,
     ScanState,
     error_name,
 )
+from rendicom.index.locations import absolute, is_below
+from rendicom.index.reading import read_indexed
+from rendicom.index.records import ScanProgress
 
 __all__ = ["ScanProgress", "Scanner", "read_indexed"]
 

@@ -7,11 +7,14 @@ stores are split in the same way. Text is compared by code points in both databa
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
@@ -22,12 +25,17 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    inspect,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
+from rendicom.errors import OptionError
 from rendicom.storage.names import escaped, unescaped
+
+_log = logging.getLogger("rendicom.index")
 
 VERSION = 3
 """Version of the tables and of the attributes read into them. Older ones are rebuilt."""
@@ -195,3 +203,48 @@ root = Table(
     Column("until", Float, nullable=False, default=0.0),
     Column("progress", _json),
 )
+
+
+def prepare(connection: Connection) -> None:
+    """Create missing tables; those of an earlier version are rebuilt.
+
+    Raises
+    ------
+    OptionError
+        The tables are of a later version, or the file belongs to another program.
+    """
+    found = _version(connection)
+    if found == VERSION:
+        # A table may be missing anyway.
+        metadata.create_all(connection)
+        return
+    if found > VERSION:
+        raise OptionError(
+            f"the index was made by a newer version of Rendicom (index version {found}, this one "
+            f"supports {VERSION})",
+            hint="use that version, or name another location for the index",
+        )
+    names = set(inspect(connection).get_table_names())
+    is_ours = not names.isdisjoint(metadata.tables)
+    if names and not is_ours and connection.dialect.name == "sqlite":
+        raise OptionError(
+            "the database belongs to another program", hint="name another location for the index"
+        )
+    if is_ours:
+        _log.warning("the index is from an older version of Rendicom: it is rebuilt")
+        _drop(connection)
+    metadata.create_all(connection)
+    connection.execute(meta.insert().values(name="version", value=str(VERSION)))
+
+
+def _version(connection: Connection) -> int:
+    if not inspect(connection).has_table(meta.name):
+        return 0
+    chosen = select(meta.c.value).where(meta.c.name == "version")
+    value = connection.execute(chosen).scalar_one_or_none()
+    return int(value) if value is not None and value.isdigit() else 0
+
+
+def _drop(connection: Connection) -> None:
+    """Drop the tables that a scan fills; the record of deleted resources is kept."""
+    metadata.drop_all(connection, tables=[t for t in metadata.sorted_tables if t is not deleted])

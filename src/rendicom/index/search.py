@@ -1,22 +1,106 @@
-"""Searches of the catalogue (QIDO-RS, PS3.18 10.6)."""
+"""Searches of the catalogue (QIDO-RS, PS3.18 10.6), with results in the DICOM JSON model."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
+from rendicom.dicom.person_names import name_model
+from rendicom.dicomweb.query import Match, Query
+from rendicom.dicomweb.searchkeys import LEVELS
 from rendicom.index.aggregates import chunked
 from rendicom.index.conditions import Conditions
 from rendicom.index.datetime_ranges import minutes_of
 from rendicom.index.dialects import dialect_of
-from rendicom.index.json_model import COMMON, Chosen, counted, model_of
 from rendicom.index.locations import long_uid
-from rendicom.index.records import Level, MatchKey, SearchQuery, SearchResult
+from rendicom.index.records import Level, SearchResult
 from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
-from rendicom.index.search_keys import LEVELS, level_of, name_of
+from rendicom.index.search_keys import KEYS, RETURNED, VIRTUAL, Keys, level_of, name_of
+
+COMMON: dict[str, Any] = {
+    "00080005": {"vr": "CS", "Value": ["ISO_IR 192"]},  # Specific Character Set
+    "00080056": {"vr": "CS", "Value": ["ONLINE"]},  # Instance Availability
+}
+"""Elements of every match: JSON is UTF-8, and all instances are online."""
+
+
+class ResponseAttribute(NamedTuple):
+    """One attribute of a match: its name, and its VR or the kept attributes of its items.
+
+    ``is_owed``: it is returned even without a value.
+    """
+
+    name: str
+    below: str | Keys
+    is_owed: bool
+
+
+class Chosen:
+    """Selection of the attributes that a search returns.
+
+    Parameters
+    ----------
+    unasked
+        Levels whose default attributes are returned.
+    include
+        Requested attributes, or ``"all"``.
+    """
+
+    def __init__(self, unasked: Sequence[Level], include: Sequence[tuple[int, ...]] | str) -> None:
+        self._is_all = include == "all"
+        tags = {path[0] for path in include if not isinstance(path, str)}
+        self._owed = tags.union(*(RETURNED[level] for level in unasked))
+
+    def __call__(self, tag: int) -> bool:
+        """Return whether an attribute is returned if it has a value."""
+        return self._is_all or tag in self._owed
+
+    def parts(self, level: Level) -> tuple[ResponseAttribute, ...]:
+        """Return the returned attributes of a level."""
+        return tuple(
+            ResponseAttribute(name_of(tag), below, tag in self._owed)
+            for tag, below in KEYS[level].items()
+            if self(tag)
+        )
+
+
+def model_of(
+    attributes: Mapping[str, Sequence[Any]], parts: Iterable[ResponseAttribute]
+) -> dict[str, Any]:
+    """Return the elements of kept attributes."""
+    found: dict[str, Any] = {}
+    for name, below, is_owed in parts:
+        values = attributes.get(name)
+        if values:
+            found[name] = element(below, values)
+        elif is_owed:
+            found[name] = {"vr": "SQ" if isinstance(below, dict) else below}
+    return found
+
+
+def element(below: str | Keys, values: Sequence[Any]) -> dict[str, Any]:
+    """Return one element with its values, or with its items."""
+    if isinstance(below, dict):
+        parts = [
+            ResponseAttribute(name_of(tag), each, is_owed=False) for tag, each in below.items()
+        ]
+        return {"vr": "SQ", "Value": [model_of(item, parts) for item in values]}
+    if below == "PN":
+        values = [name_model(value) if isinstance(value, str) else None for value in values]
+    return (
+        {"vr": below, "Value": list(values)}
+        if any(v is not None for v in values)
+        else {"vr": below}
+    )
+
+
+def counted(tag: int, values: Sequence[Any]) -> dict[str, Any]:
+    """Return the element of a counted attribute."""
+    return element(VIRTUAL[tag][1], values)
+
 
 _MODALITIES, _CLASSES, _SERIES_COUNT, _INSTANCE_COUNT, _OF_SERIES_COUNT = (
     0x00080061, 0x00080062, 0x00201206, 0x00201208, 0x00201209,
@@ -25,7 +109,7 @@ _TABLES = {"studies": study, "series": series, "instances": file}
 
 
 def search(
-    connection: Connection, level: Level, sought: SearchQuery, *, in_study: str, in_series: str
+    connection: Connection, level: Level, sought: Query, *, in_study: str, in_series: str
 ) -> SearchResult:
     """Return the matches in a stable order.
 
@@ -57,7 +141,7 @@ def search(
     return SearchResult(models, remaining, tuple(warnings))
 
 
-def _conditions(connection: Connection, sought: SearchQuery) -> Conditions:
+def _conditions(connection: Connection, sought: Query) -> Conditions:
     dialect = dialect_of(connection.dialect.name)
     plain = Conditions(dialect, is_fuzzy=sought.fuzzy)
     if not sought.timezone:
@@ -67,11 +151,9 @@ def _conditions(connection: Connection, sought: SearchQuery) -> Conditions:
     return Conditions(dialect, is_fuzzy=sought.fuzzy, offset=offset, offsets=told)
 
 
-def _known(
-    matches: Iterable[MatchKey], searched: Sequence[Level]
-) -> tuple[list[MatchKey], list[str]]:
+def _known(matches: Iterable[Match], searched: Sequence[Level]) -> tuple[list[Match], list[str]]:
     """Return the conditions on indexed attributes, and a warning for each other one."""
-    known: list[MatchKey] = []
+    known: list[Match] = []
     warnings: list[str] = []
     for match in matches:
         if level_of(match.path[0]) in searched:
@@ -110,13 +192,13 @@ def _counting(level: Level, above: Sequence[Any], of_files: Sequence[Any]) -> Se
     return counting
 
 
-def _names_one(matches: Iterable[MatchKey]) -> bool:
+def _names_one(matches: Iterable[Match]) -> bool:
     """Return whether the conditions leave few enough instances to sort."""
     uids = ((0x0020000D,), (0x0020000E,), (0x00080018,))
     return any(match.path in uids and match.kind in ("single", "list") for match in matches)
 
 
-def _asked_order(sought: SearchQuery, warnings: list[str]) -> list[Any]:
+def _asked_order(sought: Query, warnings: list[str]) -> list[Any]:
     """Return the columns and expressions that a query sorts studies by."""
     of_series = select(func.coalesce(func.sum(series.c.instances), 0))
     sortable: Mapping[int, Any] = {

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, literal, or_
 
+from rendicom.dicomweb.query import Match
 from rendicom.errors import BadRequestError
 from rendicom.index.dialects import Dialect
-from rendicom.index.records import MatchKey
 from rendicom.index.search_keys import earliest, fold, latest, without_case_or_accents
 
 Condition = ColumnElement[bool]
@@ -33,7 +33,7 @@ class TextConditions:
     def __init__(self, dialect: Dialect, *, is_fuzzy: bool) -> None:
         self._dialect, self._is_fuzzy = dialect, is_fuzzy
 
-    def matches(self, value: Any, vr: str, match: MatchKey, texts: Sequence[str]) -> Condition:
+    def matches(self, value: Any, vr: str, match: Match, texts: Sequence[str]) -> Condition:
         """Return the condition that a text, date or time matches one of ``texts``."""
         if match.kind == "range":
             return _within(value, vr, texts[0], texts[1])
@@ -55,7 +55,7 @@ class TextConditions:
         ]
         return or_(false(), *likes)
 
-    def is_name(self, value: Any, match: MatchKey) -> Condition:
+    def is_name(self, value: Any, match: Match) -> Condition:
         """Return the condition that a folded name matches (groups between equals signs)."""
         if self._is_fuzzy:
             check_number(match.values)

@@ -12,10 +12,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from rendicom.index.aggregates import CHUNK, ChangedSeries, chunked, drop_rows, new_stamp
-from rendicom.index.locations import located, short_uid, split
+from rendicom.index.dialects import dialect_of
+from rendicom.index.locations import short_uid, split
 from rendicom.index.records import Indexed, Rejected
 from rendicom.index.schema import (
     BROKEN,
@@ -98,7 +98,7 @@ def _known(connection: Connection, locations: Iterable[str]) -> dict[str, Any]:
             chosen = (
                 select(*columns).join(folder).where(folder.c.path == path, file.c.name.in_(chunk))
             )
-            found.update({located(path, row.name): row for row in connection.execute(chosen)})
+            found.update({path + row.name: row for row in connection.execute(chosen)})
     return found
 
 
@@ -128,13 +128,7 @@ def _put_studies(
             continue
         row = _upsert(connection, study, ("uid",), {"uid": uid, "stamp": new_stamp()})
         ids[uid] = row.id
-        if _is_first(first, row.source):
-            values = {"source": _source(first), **_study_columns(first.of_study)}
-            connection.execute(update(study).where(study.c.id == row.id).values(values))
-        elif row.source in replaced:
-            # Until the chosen file is read again: this one may be of another patient.
-            values = _study_columns(first.of_study)
-            connection.execute(update(study).where(study.c.id == row.id).values(values))
+        _take_attributes(connection, study, row, first, _study_columns(first.of_study), replaced)
     return ids
 
 
@@ -150,13 +144,25 @@ def _put_series(
         values = {"study": studies[in_study], "uid": uid, "stamp": new_stamp(), "more": {}}
         row = _upsert(connection, series, ("study", "uid"), values)
         ids[in_study, uid] = row.id
-        if _is_first(first, row.source):
-            values = {"source": _source(first), **_series_columns(first)}
-            connection.execute(update(series).where(series.c.id == row.id).values(values))
-        elif row.source in replaced:
-            values = _series_columns(first)
-            connection.execute(update(series).where(series.c.id == row.id).values(values))
+        _take_attributes(connection, series, row, first, _series_columns(first), replaced)
     return ids
+
+
+def _take_attributes(
+    connection: Connection,
+    table: Table,
+    row: Any,
+    first: Indexed,
+    values: dict[str, Any],
+    replaced: Container[str],
+) -> None:
+    """Give a study or series the attributes of an instance, if they come from none before it."""
+    if not row.source or _source(first) <= row.source:
+        values["source"] = _source(first)
+    elif row.source not in replaced:
+        return
+    # If replaced, until the chosen file is read again: this one may be of another patient.
+    connection.execute(update(table).where(table.c.id == row.id).values(values))
 
 
 def _first_of(indexed: Iterable[Indexed], key: Any) -> list[tuple[Any, Indexed]]:
@@ -176,16 +182,11 @@ def _source(indexed: Indexed) -> str:
     return f"{indexed.instance} {indexed.location}"
 
 
-def _is_first(indexed: Indexed, source: str) -> bool:
-    return not source or _source(indexed) <= source
-
-
 def _upsert(
     connection: Connection, table: Table, keys: Sequence[str], values: Mapping[str, Any]
 ) -> Any:
     """Insert a row or update its stamp; return the row, which is then locked."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(**values)
+    statement = dialect_of(connection.dialect.name).insert(table).values(**values)
     changed = {"stamp": statement.excluded["stamp"]}
     statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
     return connection.execute(statement.returning(table.c.id, table.c.source)).one()
@@ -248,7 +249,7 @@ def _folders(connection: Connection, locations: Iterable[str]) -> dict[str, int]
         chosen = select(folder.c.path, folder.c.id).where(folder.c.path.in_(chunk))
         chosen = chosen.order_by(folder.c.path).with_for_update()
         found.update({row.path: row.id for row in connection.execute(chosen)})
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = dialect_of(connection.dialect.name).insert
     for path in paths:
         if path not in found:
             statement = insert(folder).values(path=path)
@@ -271,8 +272,7 @@ def _lock_folders(connection: Connection, ids: Iterable[int]) -> None:
 
 
 def _upsert_files(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(file)
+    statement = dialect_of(connection.dialect.name).insert(file)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in ("folder", "name")}
     statement = statement.on_conflict_do_update(index_elements=["folder", "name"], set_=changed)
     connection.execute(statement, rows)
@@ -351,6 +351,6 @@ def mark_deleted(connection: Connection, ids: Sequence[int]) -> None:
         values = {"kind": DELETED, "shown": False, "series": None, "uid": None, "more": None}
         connection.execute(update(file).where(file.c.id.in_(chunk)).values(values))
     if gone:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        insert = dialect_of(connection.dialect.name).insert
         connection.execute(insert(deleted).on_conflict_do_nothing(), gone)
     left.settle(pairs, has_lost=True)
