@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from batch import executor_tasks as tasks
+from rendicom import registry
 from rendicom.batch.executors import Engine, end_now, engines, is_worker_lost, open_executor, width
 from rendicom.errors import OptionError
 from rendicom.extras import install_command
@@ -65,6 +67,16 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     assert str(raised.value) == f"engine dask is not installed ({install_command('cluster')})"
 
 
+@pytest.fixture
+def registry_anew() -> Iterator[None]:
+    for each in (registry.discover, registry.load):
+        each.cache_clear()
+    yield
+    for each in (registry.discover, registry.load):
+        each.cache_clear()
+
+
+@pytest.mark.usefixtures("registry_anew")
 def test_an_engine_of_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
     class Entry:
         def __init__(self, name: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rendicom.batch.file_names import FRAME_MARK, ClaimedNames, frame_marks, picture_name, stem_of
-from rendicom.batch.register import Register
+from rendicom.batch.scratch import Register
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rendicom.batch.file_names import FRAME_MARK, frame_marks, picture_name
 from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.name_template import FIELDS, PATIENT_FIELDS, NameTemplate, claim, safe_part
-from rendicom.batch.register import Register
+from rendicom.batch.scratch import Register
 from rendicom.batch.units import Unit
 from rendicom.errors import OptionError, OutputCollisionError
 

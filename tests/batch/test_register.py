@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rendicom.batch.register import Register
+from rendicom.batch.scratch import Register
 from rendicom.errors import UnwritableOutputError
 
 
@@ -73,7 +73,7 @@ def test_it_is_quick() -> None:
 MANY = """
 import os, sys
 import psutil
-from rendicom.batch.register import Register
+from rendicom.batch.scratch import Register
 
 register = Register()
 register.take("first")

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rendicom.batch.captions import caption
 from rendicom.batch.executors import end_now, open_executor
 from rendicom.batch.filters import Filters
 from rendicom.batch.identity import InstanceSummary
@@ -22,7 +21,7 @@ from rendicom.batch.outcomes import Failed, Filtered, Skipped, Written
 from rendicom.batch.output_paths import find
 from rendicom.batch.pseudonyms import Pseudonyms
 from rendicom.batch.sheet import SheetPlan
-from rendicom.batch.sheetpage import REPRESENTATIVE, Tile, make_sheet
+from rendicom.batch.sheetpage import REPRESENTATIVE, Tile, caption, make_sheet
 from rendicom.batch.units import Unit
 from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import OptionError, OutputExistsError, UnwritableOutputError

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from rendicom.batch import output_paths
+from rendicom.batch.file_names import safe_parts, shown
 from rendicom.batch.name_tree import Tree
 from rendicom.batch.outcomes import Ignored
 from rendicom.batch.output_paths import find
-from rendicom.batch.register import Register
-from rendicom.batch.safenames import safe_parts, shown
+from rendicom.batch.scratch import Register
 from rendicom.batch.sources import count_files, is_folder_like, kind_of_source, open_unit
 from rendicom.batch.units import Unit
 from rendicom.dicom.folder_walk import Unreadable

@@ -18,9 +18,8 @@ from seeds import image_seeds
 
 from rendicom.archives import is_archive, members, open_member
 from rendicom.archives.entries import Inside
-from rendicom.batch.file_names import ClaimedNames, folded
+from rendicom.batch.file_names import ClaimedNames, folded, safe_parts, shown
 from rendicom.batch.output_paths import find
-from rendicom.batch.safenames import safe_parts, shown
 from rendicom.batch.source_lists import entries, find_listed
 from rendicom.batch.sources import open_unit
 from rendicom.batch.units import Unit

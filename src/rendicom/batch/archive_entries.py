@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 from rendicom.archives import members
 from rendicom.archives.entries import Broken, Inside, Other, Refused, Seen
+from rendicom.batch.file_names import safe_parts, shown
 from rendicom.batch.name_tree import Tree
 from rendicom.batch.outcomes import Ignored
-from rendicom.batch.register import Register
-from rendicom.batch.safenames import safe_parts, shown
+from rendicom.batch.scratch import Register
 from rendicom.batch.sources import Entry
 from rendicom.batch.units import MEMBER_MARK, Unit
 from rendicom.dicom.file_kind import version_of

@@ -10,8 +10,8 @@ from rendicom.encode.formats import Format
 from rendicom.errors import NoPixelDataError, UnsupportedImageError
 
 if TYPE_CHECKING:
+    from rendicom.batch.identity import Subject
     from rendicom.batch.job import Job
-    from rendicom.batch.subject import Subject
     from rendicom.composition.composed import ObjectOnImages, Pages
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from time import monotonic
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from rendicom.batch.counters import Counters
-from rendicom.batch.executors import end_now, open_executor, width
+from rendicom.batch.executors import Workers, open_workers
 from rendicom.batch.filters import Filters
 from rendicom.batch.job import DEFAULT_TIMEOUT, MANIFEST, is_shard_template
 from rendicom.batch.outcomes import Failed, Outcome
 from rendicom.batch.output_formats import output_format_named, output_format_of_extension
 from rendicom.batch.output_paths import find
 from rendicom.batch.run import Run
-from rendicom.batch.shards import NO_CLUSTER, open_shards
 from rendicom.batch.sources import is_folder_like, paths_of
 from rendicom.batch.worker_messages import Recipe, UnitReport
-from rendicom.errors import OptionError, RendicomError
+from rendicom.errors import OptionError
 from rendicom.options import RenderOptions
 from rendicom.selection import FrameSelection
 from rendicom.storage import Existing, join, version_of
@@ -27,11 +26,8 @@ from rendicom.views import read_integer, read_number, shown
 from rendicom.workers.cpu_count import default_jobs
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-    from rendicom.batch.manifest import Manifest
     from rendicom.batch.name_template import NameTemplate
-    from rendicom.batch.shards import ShardWriter
+    from rendicom.batch.pseudonyms import Pseudonyms
 
     Source = str | os.PathLike[str]
 
@@ -190,60 +186,41 @@ def convert(
         counters.done_before += 1
 
     with ExitStack() as stack:
-        opened, executor = open_executor(engine, jobs=default_jobs() if jobs is None else jobs)
-        stack.enter_context(_ended(executor))
-        if timeout is not None and not opened.has_own_processes:
+        workers = stack.enter_context(
+            open_workers(engine, default_jobs() if jobs is None else jobs)
+        )
+        if timeout is not None and not workers.engine.has_own_processes:
             raise OptionError(
                 f"timeout needs worker processes, which engine {engine} does not have"
             )
-        shards = None
-        if is_shard_template(folder):
-            shards = stack.enter_context(
-                open_shards(
-                    folder, shard_size, options=options.canonical(), format=file_format.name
-                )
-            )
-            folder = shards.template.folder
-            if opened.name == "dask":
-                raise OptionError(NO_CLUSTER)
+        place = "" if manifest is None else os.fspath(manifest)
+        if place and not os.path.dirname(place):
+            place = join(folder_of(folder), place)
+        if resume and not place:
+            raise OptionError("resume reads the manifest, which is switched off")
         recipe = Recipe(
-            target=folder if shards is None else shards.staging,
-            is_bundled=shards is not None,
+            target=folder,
             format=file_format.name,
             options=options,
             frames=None if frames is None else FrameSelection.parse(frames),
             existing=existing,
-            filters=filters if filters.any else None,
-            timeout=timeout or (DEFAULT_TIMEOUT if opened.has_own_processes else None),
-            base=os.getcwd() if opened.name == "dask" else "",
-            patient_fields=template.patient_fields if template is not None else (),
-            among=places_among(paths) if template is None else None,
+            filters=filters,
+            timeout=timeout,
+            among=places_among(paths),
             is_alone=is_alone,
         )
-        place = _place_of_manifest(manifest, folder)
-        records = stack.enter_context(
-            _opened_manifest(place, recipe, layout, resume=resume, shards=shards)
-        )
-        if shards is not None:
-            shards.begin(records.first_shard if records is not None else 0, is_resumed=resume)
-        register = None
-        if template is not None:
-            from rendicom.batch.register import Register
-
-            register = stack.enter_context(Register())
-        run = Run(
+        run = open_run(
+            stack,
             recipe,
-            lambda: executor,
-            width(executor, default=jobs or default_jobs()),
+            workers,
             record,
-            is_contained=opened.has_own_processes,
             on_done_before=count_done_before,
             layout=template,
-            register=register,
-            manifest=records,
-            shards=shards,
+            place=place,
+            resume=resume,
+            shard_size=shard_size,
         )
-        run.run(find(paths, folder, extension=file_format.extensions[0]))
+        run.run(find(paths, folder_of(folder), extension=file_format.extensions[0]))
     return Summary(
         written=counters.written,
         skipped=counters.skipped,
@@ -287,9 +264,96 @@ def places_among(sources: Sequence[str]) -> tuple[str, ...]:
     return tuple(os.path.abspath(each) for each in sources if os.path.exists(each))
 
 
-def recipe_words(recipe: Recipe, layout: str | None) -> str:
+def folder_of(target: str) -> str:
+    """Return the folder or URI that the pictures of a run go into: shards lie in one."""
+    if not is_shard_template(target):
+        return target
+    from rendicom.batch.shard_names import ShardTemplate
+
+    return ShardTemplate.parse(target).folder
+
+
+def open_run(
+    stack: ExitStack,
+    recipe: Recipe,
+    workers: Workers,
+    on_report: Callable[[UnitReport], None],
+    *,
+    layout: NameTemplate | None,
+    place: str,
+    resume: bool,
+    shard_size: int | str | None,
+    pseudonyms: Pseudonyms | None = None,
+    **more: Any,
+) -> Run:
+    """Open manifest, shards and register of a run, which ``stack`` closes; ``more`` is for `Run`.
+
+    The target of ``recipe`` is TARGET as named, also a template of shards; ``place`` is the path of
+    the manifest, empty without one.
+
+    Raises
+    ------
+    OptionError, TargetInUseError, OutputExistsError, UnwritableOutputError
+    """
+    engine, folder = workers.engine, recipe.target
+    shards = manifest = register = None
+    recipe = recipe._replace(
+        filters=recipe.filters if recipe.filters is not None and recipe.filters.any else None,
+        timeout=recipe.timeout or (DEFAULT_TIMEOUT if engine.has_own_processes else None),
+        base=os.getcwd() if engine.name == "dask" else "",
+        patient_fields=layout.patient_fields if layout is not None else (),
+        among=recipe.among if layout is None else None,
+    )
+    if is_shard_template(folder):
+        from rendicom.batch.shards import open_shards
+
+        if engine.name == "dask":
+            raise OptionError(
+                "engine dask and a TARGET of shards exclude each other: local workers make them"
+            )
+        shards = stack.enter_context(open_shards(folder, shard_size, recipe, pseudonyms))
+        folder = shards.template.folder
+        recipe = recipe._replace(target=shards.staging, is_bundled=True)
+    if place:
+        from rendicom.batch.manifest import open_manifest
+
+        manifest = stack.enter_context(
+            open_manifest(
+                place,
+                options=recipe.options,
+                format=recipe.format,
+                recipe=_recipe_words(recipe, layout),
+                target=folder,
+                frames=recipe.frames,
+                resume=resume,
+                pseudonyms=pseudonyms,
+                shards=None if shards is None else shards.template,
+            )
+        )
+    if shards is not None:
+        shards.begin(manifest.first_shard if manifest is not None else 0, is_resumed=resume)
+    if layout is not None:
+        from rendicom.batch.scratch import Register
+
+        register = stack.enter_context(Register())
+    return Run(
+        recipe,
+        lambda: workers.executor,
+        workers.jobs,
+        on_report,
+        is_contained=engine.has_own_processes,
+        layout=layout,
+        register=register,
+        pseudonyms=pseudonyms,
+        manifest=manifest,
+        shards=shards,
+        **more,
+    )
+
+
+def _recipe_words(recipe: Recipe, layout: NameTemplate | None) -> str:
     """Return what determines the pictures besides the options, as the manifest's recipe."""
-    words = f"frames {recipe.frames or 'as they come'}, layout {layout or ''}"
+    words = f"frames {recipe.frames or 'as they come'}, layout {layout.text if layout else ''}"
     if recipe.layers:
         from rendicom.batch.layered_job import version_of_layers
 
@@ -316,52 +380,3 @@ def parse_template(
     from rendicom.batch.name_template import NameTemplate
 
     return NameTemplate.parse(layout, extensions=extensions, allow_phi=allow_phi)
-
-
-@contextmanager
-def _ended(executor: Executor) -> Iterator[None]:
-    """Wait for the workers at the end; end them at once after an exception or Ctrl-C."""
-    try:
-        yield
-    except BaseException:
-        end_now(executor)
-        raise
-    executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _place_of_manifest(manifest: Source | None, folder: str) -> str:
-    if manifest is None:
-        return ""
-    path = os.fspath(manifest)
-    return path if os.path.dirname(path) else join(folder, path)
-
-
-@contextmanager
-def _opened_manifest(
-    place: str, recipe: Recipe, layout: str | None, *, resume: bool, shards: ShardWriter | None
-) -> Iterator[Manifest | None]:
-    """Yield the manifest; after an exception it keeps the records it has."""
-    if not place:
-        if resume:
-            raise OptionError("resume reads the manifest, which is switched off")
-        yield None
-        return
-    from rendicom.batch.manifest import open_manifest
-
-    manifest = open_manifest(
-        place,
-        options=recipe.options,
-        format=recipe.format,
-        recipe=recipe_words(recipe, layout),
-        target=recipe.target if shards is None else shards.template.folder,
-        frames=recipe.frames,
-        resume=resume,
-        shards=None if shards is None else shards.template,
-    )
-    try:
-        yield manifest
-    except BaseException:
-        with suppress(RendicomError):
-            manifest.close(complete=False)
-        raise
-    manifest.close()

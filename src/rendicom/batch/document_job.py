@@ -25,7 +25,7 @@ from rendicom.errors import EncodeError, NoPixelDataError, RendicomError
 from rendicom.storage import exists
 
 if TYPE_CHECKING:
-    from rendicom.batch.subject import Subject
+    from rendicom.batch.identity import Subject
     from rendicom.dicom.byte_source import ByteSource, Readable
     from rendicom.documents import RenderedDocument
 

@@ -1,18 +1,21 @@
-"""Summaries of instances, for names, filters and the manifest."""
+"""Open instances, and their summaries for names, filters and the manifest."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from rendicom.batch.safenames import hash_of
+from rendicom.batch.file_names import hash_of
 from rendicom.pixels.burnedin import burned_in
 from rendicom.pixels.describe import is_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rendicom.batch.subject import Subject
     from rendicom.dicom.byte_source import ByteSource, Readable
+    from rendicom.dicom.header import Header
+    from rendicom.engine import PictureRequest
+    from rendicom.engine.rendered_image import RenderedImage
+    from rendicom.values import PixelDescription
 
 _STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
 _MODALITY, _SERIES_NUMBER, _INSTANCE_NUMBER = 0x00080060, 0x00200011, 0x00200013
@@ -21,6 +24,44 @@ _LONGEST_UID = 128
 """Twice the limit of PS3.5 9.1: some files have longer UIDs that still identify instances."""
 _LONGEST = 32
 _LONGEST_PATIENT_FIELD = 1024
+
+
+class Subject(Protocol):
+    """An open instance, such as `rendicom.engine.Instance`."""
+
+    @property
+    def header(self) -> Header:
+        """Return the header."""
+        ...
+
+    @property
+    def sop_class(self) -> str:
+        """Return the SOP Class UID, or an empty string."""
+        ...
+
+    @property
+    def sop_instance(self) -> str:
+        """Return the SOP Instance UID, or an empty string."""
+        ...
+
+    @property
+    def description(self) -> PixelDescription:
+        """Return size and number of frames."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def overlay_groups(self, frame: int = 1) -> tuple[int, ...]:
+        """Return the groups of the overlay planes of a frame."""
+        ...
+
+    def picture(
+        self, request: PictureRequest, *, presentation: Any = None, layers: Any = None
+    ) -> RenderedImage:
+        """Return the requested picture; see `rendicom.engine.Instance.picture`."""
+        ...
 
 
 class InstanceSummary(NamedTuple):

@@ -17,8 +17,9 @@ from rendicom.batch.sources import is_address, open_unit
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-    from rendicom.batch.subject import Subject
+    from rendicom.batch.identity import Subject
     from rendicom.batch.units import Unit
+
 
 _MOST_AHEAD = 24
 """Objects fetched at once: enough to hide a latency of 20 ms at 1 ms per picture."""

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rendicom.batch.file_names import picture_name
-from rendicom.errors import OptionError
+from rendicom.errors import OptionError, UnwritableOutputError
 from rendicom.records import NamedTuple
 from rendicom.storage.names import escaped
 
 if TYPE_CHECKING:
-    from rendicom.batch.bundle import Bundle
+    from rendicom.batch.identity import Subject
     from rendicom.batch.output_formats import OutputFormat
-    from rendicom.batch.subject import Subject
     from rendicom.engine.picture_file import Existing
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
@@ -116,3 +115,48 @@ def put(job: Job, path: str, data: bytes) -> bool:
     from rendicom.engine.picture_file import write_picture
 
     return write_picture(path, data, existing=job.existing)
+
+
+class Bundle:
+    """A new file in a folder to which pictures are appended.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    length
+        Bytes in it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.path, self.length = "", 0
+        self._folder = folder
+        self._file: BinaryIO | None = None
+
+    def add(self, data: bytes) -> None:
+        """Append a picture completely; ``length`` does not change if this fails.
+
+        Raises
+        ------
+        UnwritableOutputError
+        """
+        try:
+            if self._file is None:
+                # Loaded where pictures go into tar files only.
+                from tempfile import mkstemp
+
+                descriptor, self.path = mkstemp(dir=self._folder)
+                self._file = open(descriptor, "wb", buffering=0)  # noqa: SIM115
+            self._file.seek(self.length)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UnwritableOutputError(f"cannot write a temporary file: {reason}") from error
+        self.length += len(data)
+
+    def close(self) -> None:
+        """Close the file; it stays."""
+        if self._file is not None:
+            self._file.close()

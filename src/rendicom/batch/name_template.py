@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rendicom.batch.file_names import FRAME_MARK, claim_stem, folded, frame_marks
-from rendicom.batch.safenames import hash_of
+from rendicom.batch.file_names import FRAME_MARK, claim_stem, folded, frame_marks, hash_of
 from rendicom.errors import OptionError, OutputCollisionError
 
 if TYPE_CHECKING:
     from rendicom.batch.identity import InstanceSummary
-    from rendicom.batch.register import Register
+    from rendicom.batch.scratch import Register
     from rendicom.batch.units import Unit
 
 _IDENTITY_FIELDS = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rendicom.batch.file_names import ClaimedNames, folded
 
 if TYPE_CHECKING:
-    from rendicom.batch.register import Register
+    from rendicom.batch.scratch import Register
 
 _KNOWN = 256
 """Folders whose names are cached."""

@@ -5,13 +5,15 @@ Named tuples and not dataclasses, which take seven times as long to define.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+from rendicom.coded_warnings import codes_of
 from rendicom.dicom.file_kind import Ignored
-from rendicom.errors import NoPixelDataError, RendicomError
+from rendicom.errors import NoPixelDataError, NotDicomError, RendicomError
 from rendicom.records import NamedTuple
 
 __all__ = [
+    "NO_PIXELS",
     "Failed",
     "Filtered",
     "Ignored",
@@ -21,9 +23,14 @@ __all__ = [
     "Planned",
     "Skipped",
     "Written",
+    "columns_of",
     "digest_of",
     "failure",
 ]
+
+
+NO_PIXELS = "no-pixels"
+"""Status of an object that is not an image, in a run over many."""
 
 
 class Written(NamedTuple):
@@ -117,6 +124,56 @@ class Filtered(NamedTuple):
 
 Outcome = Written | Skipped | Failed | Notice | Planned | NoPixels | Filtered | Ignored
 """What `convert` hands to ``on_result``; each has a ``source``."""
+
+
+def columns_of(outcome: Outcome) -> dict[str, Any] | None:
+    """Return an outcome as in ``--json`` and the manifest, less its source; None for a notice."""
+    match outcome:
+        case Written():
+            return {
+                "output": outcome.output or "",
+                "frame": outcome.frame,
+                "status": "ok",
+                "width": outcome.width,
+                "height": outcome.height,
+                "media_type": outcome.media_type,
+                "bytes": outcome.size,
+                "voi": outcome.voi,
+                "warnings": list(outcome.warnings),
+                "warning_codes": codes_of(outcome.warnings),
+                "digest": outcome.digest,
+            }
+        case Skipped():
+            return {"output": outcome.output, "frame": outcome.frame, "status": "skipped"}
+        case Failed():
+            return {
+                "frame": outcome.frame,
+                "status": "failed",
+                "code": outcome.code,
+                "message": outcome.message,
+                "hint": outcome.hint,
+            }
+        case Planned():
+            return {
+                "output": outcome.output,
+                "frame": outcome.frame,
+                "status": "planned",
+                "exists": outcome.exists,
+            }
+        case NoPixels():
+            return {
+                "status": NO_PIXELS,
+                "code": outcome.code,
+                "message": outcome.message,
+                "hint": outcome.hint,
+            }
+        case Filtered():
+            return {"status": "filtered", "reason": outcome.reason}
+        case Ignored():
+            code = "hidden" if outcome.what == "hidden" else NotDicomError.code
+            return {"status": "ignored", "code": code, "message": f"is {outcome.what}"}
+        case _:
+            return None
 
 
 def failure(source: str, error: RendicomError, *, frame: int | None = None) -> Failed:

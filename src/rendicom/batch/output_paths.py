@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.batch.file_names import ClaimedNames
+from rendicom.batch.file_names import ClaimedNames, safe_parts
 from rendicom.batch.name_tree import Tree, joined
 from rendicom.batch.outcomes import Ignored
-from rendicom.batch.safenames import safe_parts
 from rendicom.batch.sources import STREAM, Entry, kind_of_source, local_path
 from rendicom.batch.units import Unit
 from rendicom.dicom.file_kind import (
@@ -23,7 +22,7 @@ from rendicom.dicom.folder_walk import Folder, Found, Unreadable, reason_of, wal
 from rendicom.errors import OptionError, UnreadableSourceError
 
 if TYPE_CHECKING:
-    from rendicom.batch.register import Register
+    from rendicom.batch.scratch import Register
     from rendicom.batch.sources import SourceKind
 
 _MANY = 20_000
@@ -260,7 +259,7 @@ def _no_archive(found: Found, names: _Own | _Shared) -> Entry:
 
 
 def _register() -> Register:
-    from rendicom.batch.register import Register
+    from rendicom.batch.scratch import Register
 
     return Register()
 

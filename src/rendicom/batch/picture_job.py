@@ -24,7 +24,7 @@ from rendicom.selection import FrameSelection
 from rendicom.storage import exists
 
 if TYPE_CHECKING:
-    from rendicom.batch.subject import Subject
+    from rendicom.batch.identity import Subject
     from rendicom.engine.rendered_image import RenderedImage
 
 
@@ -116,7 +116,7 @@ def notices(instance: Subject, job: Job, loops: list[tuple[int, ...]]) -> Iterat
         text = f"has {count} frames, frame {frame} is taken ({what_to_do})"
         yield Notice(job.source, "frames", text)
     if job.presentation:
-        from rendicom.batch.presented_job import missing_notice
+        from rendicom.batch.layered_job import missing_notice
 
         yield from missing_notice(instance, job, loops)
         return
@@ -170,7 +170,7 @@ def _render(instance: Subject, job: Job, frames: tuple[int, ...]) -> RenderedIma
     request = PictureRequest(selection, job.options, job.format.media_type)
     more: dict[str, Any] = {}
     if job.presentation:
-        from rendicom.batch.presented_job import state_for
+        from rendicom.batch.layered_job import state_for
 
         more["presentation"] = state_for(instance, job, frames)
         if job.on and more["presentation"] is None:

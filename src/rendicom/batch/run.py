@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rendicom.batch.manifest import Manifest
     from rendicom.batch.name_template import NameTemplate
     from rendicom.batch.pseudonyms import Pseudonyms
-    from rendicom.batch.register import Register
+    from rendicom.batch.scratch import Register
     from rendicom.batch.shards import ShardWriter
     from rendicom.batch.sheet import SheetPlan
     from rendicom.batch.sources import Entry

@@ -15,7 +15,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from rendicom.batch.manifest.record_columns import Terms, below, records_of
 from rendicom.batch.outcomes import Written
@@ -26,10 +26,10 @@ from rendicom.storage import exists, write
 from rendicom.storage.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
-    from rendicom.batch.worker_messages import UnitReport
+    from rendicom.batch.pseudonyms import Pseudonyms
+    from rendicom.batch.worker_messages import Recipe, UnitReport
 
-DEFAULT_SIZE = "1GB"
-NO_CLUSTER = "engine dask and a TARGET of shards exclude each other: local workers make them"
+_DEFAULT_SIZE = "1GB"
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([KMGT]?)(i?)B?", re.IGNORECASE)
 _NOT_IN_SAMPLES = frozenset((
     "output", "status", "code", "message", "hint", "recipe", "time",
@@ -237,7 +237,7 @@ def _plain_header(name: str, size: int) -> bytes | None:
 
 @contextmanager
 def open_shards(
-    target: str, size: int | str, *, options: str, format: str, pseudonyms: Any = None
+    target: str, size: int | str | None, recipe: Recipe, pseudonyms: Pseudonyms | None
 ) -> Iterator[ShardWriter]:
     """Yield the writer for a TARGET; in the end its temporary folder is removed.
 
@@ -247,9 +247,10 @@ def open_shards(
         TARGET names no shards, or the size is invalid.
     """
     template = ShardTemplate.parse(target)
-    most = parse_size(size) if isinstance(size, str) else parse_size(str(int(size)))
+    size = _DEFAULT_SIZE if size is None else size
+    most = parse_size(size if isinstance(size, str) else str(int(size)))
     folder = TemporaryFolder("shards")
-    terms = Terms(options, format, "", template.folder, pseudonyms)
+    terms = Terms(recipe.options.canonical(), recipe.format, "", template.folder, pseudonyms)
     writer = ShardWriter(template, most, os.path.join(folder.path, "pictures"), terms)
     try:
         os.mkdir(writer.staging)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -113,8 +114,6 @@ class SheetPlan(ScratchTables):
 
     def add_done(self, unit: Unit) -> None:
         """Record a source that an earlier run converted, or converted in part."""
-        import pickle
-
         self._avoid(unit.place)
         self._database.execute("INSERT INTO done VALUES (?)", (pickle.dumps(unit),))
 
@@ -128,8 +127,6 @@ class SheetPlan(ScratchTables):
     def _remember(
         self, unit: Unit, identity: InstanceSummary, frames: FrameSelection | None
     ) -> None:
-        import pickle
-
         first, count = (frames.ranges[0][0], frames.most) if frames is not None else (0, 1)
         text = str(frames) if frames is not None else ""
         plain = pickle.dumps(unit._replace(frames=None))
@@ -160,8 +157,6 @@ class SheetPlan(ScratchTables):
             yield f"{self._path} could not be made: the workers died"
 
     def _look_at_done(self, recipe: Recipe, executor: Executor) -> None:
-        import pickle
-
         rows = self._database.execute("SELECT unit FROM done")
         units = (pickle.loads(row[0]) for row in rows)  # noqa: S301 - written by add_done
         batches = iter(lambda: tuple(islice(units, _SOURCES_A_TASK)), ())
@@ -196,8 +191,6 @@ class SheetPlan(ScratchTables):
 
     def _tiles(self, series: str) -> Iterator[Tile]:
         """Yield the tiles of a series, evenly spread, in the order of its instances."""
-        import pickle
-
         total = "SELECT SUM(count) FROM piece WHERE series = ?"
         (pictures,) = self._database.execute(total, (series,)).fetchone()
         wanted = deque(_spread(pictures))

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
+from rendicom.batch.file_names import safe_parts
 from rendicom.batch.name_tree import Tree
 from rendicom.batch.output_paths import file_unit, home_name, inside
-from rendicom.batch.safenames import safe_parts
 from rendicom.batch.sources import STREAM, Entry, is_address, kind_of_source, local_path
 from rendicom.batch.units import Unit
 from rendicom.dicom.folder_walk import Unreadable, reason_of
@@ -102,7 +102,7 @@ def find_listed(
     OptionError
         The file is not a list.
     """
-    from rendicom.batch.register import Register
+    from rendicom.batch.scratch import Register
 
     with Register() as register:
         tree = Tree(extension, register)

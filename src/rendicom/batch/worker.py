@@ -12,11 +12,10 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from rendicom.batch.bundle import Bundle
 from rendicom.batch.composed_job import composed
 from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.input_source import open_units
-from rendicom.batch.job import Job, OutputFolder
+from rendicom.batch.job import Bundle, Job, OutputFolder
 from rendicom.batch.outcomes import Failed, Filtered, Ignored, NoPixels, Outcome, failure
 from rendicom.batch.picture_job import convert_frames, notices, pictures, rendering_notice
 from rendicom.batch.units import Unit
@@ -29,8 +28,8 @@ from rendicom.selection import FrameSelection
 from rendicom.workers.deadline import RepeatedDeadline
 
 if TYPE_CHECKING:
+    from rendicom.batch.identity import Subject
     from rendicom.batch.input_source import UnitOpener
-    from rendicom.batch.subject import Subject
     from rendicom.composition.composed import Pages
 
 

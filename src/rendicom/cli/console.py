@@ -35,8 +35,8 @@ from rendicom.batch.outcomes import (
     Planned,
     Skipped,
     Written,
+    columns_of,
 )
-from rendicom.coded_warnings import codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +74,16 @@ def print_json(value: dict[str, Any]) -> None:
 
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
+
+
+def print_table(rows: Sequence[Sequence[str]], *, indent: str = "") -> None:
+    """Print rows with aligned columns on standard output."""
+    import click
+
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(indent + "  ".join(cells).rstrip())
 
 
 def counted(number: int, what: str) -> str:
@@ -160,24 +170,26 @@ class Console:
             case Written():
                 self._show_written(outcome)
             case Skipped():
-                self._show_skipped(outcome)
+                if self.is_verbose or (self.is_telling and not (self.is_quiet or self.is_json)):
+                    complain(f"{outcome.source} -> {outcome.output}: exists already, not changed")
             case Failed():
                 self.failed += 1
-                self._show_failed(outcome)
+                if self._may_show(f"{outcome.code} failures", most=_FAILURES_SHOWN):
+                    frame = f"frame {outcome.frame}: " if outcome.frame is not None else ""
+                    complain(f"{frame}{outcome.message}", about=outcome.source, hint=outcome.hint)
             case Planned():
-                self._show_planned(outcome)
-            case NoPixels():
-                self._show_without_pixels(outcome)
-            case Filtered():
-                self._show_filtered(outcome)
+                if not self.is_json:
+                    there = " (exists)" if outcome.exists else ""
+                    _print(f"{outcome.source} -> {outcome.output}{there}")
             case Notice():
-                if outcome.about not in self.silenced:
-                    kind = f"notices of {outcome.about}"
-                    most = 1 if outcome.about == "presentation" else _NOTICES_SHOWN
-                    self._note(outcome.source, outcome.text, kind=kind, most=most, is_listed=False)
-            case Ignored():
+                self._show_notice(outcome)
+            case _:
                 if self.is_verbose:
-                    complain(f"{outcome.what}, ignored", about=outcome.source)
+                    _explain(outcome)
+        if self.is_json and not isinstance(outcome, Ignored) and (line := columns_of(outcome)):
+            # Of the manifest alone.
+            line.pop("digest", None)
+            print_json({"source": outcome.source, **line})
 
     def _may_show(self, kind: str, *, most: int, is_listed: bool = True) -> bool:
         """Tell whether to show one more of a kind; report once that further ones are hidden."""
@@ -246,68 +258,12 @@ class Console:
             size = f"{done.width} x {done.height}" if done.width else ""
             what = ", ".join(part for part in (frame, size, done.voi) if part)
             complain(f"{done.source} -> {done.output or '-'}: {what}")
-        if self.is_json:
-            print_json(
-                {
-                    "source": done.source, "output": done.output, "frame": done.frame,
-                    "status": "ok", "width": done.width, "height": done.height,
-                    "media_type": done.media_type, "bytes": done.size, "voi": done.voi,
-                    "warnings": list(done.warnings),
-                    "warning_codes": codes_of(done.warnings),
-                }
-            )  # fmt: skip
 
-    def _show_skipped(self, skipped: Skipped) -> None:
-        if self.is_verbose or (self.is_telling and not (self.is_quiet or self.is_json)):
-            complain(f"{skipped.source} -> {skipped.output}: exists already, not changed")
-        if self.is_json:
-            print_json(
-                {
-                    "source": skipped.source, "output": skipped.output, "frame": skipped.frame,
-                    "status": "skipped",
-                }
-            )  # fmt: skip
-
-    def _show_failed(self, failed: Failed) -> None:
-        frame = f"frame {failed.frame}: " if failed.frame is not None else ""
-        if self._may_show(f"{failed.code} failures", most=_FAILURES_SHOWN):
-            complain(f"{frame}{failed.message}", about=failed.source, hint=failed.hint)
-        if self.is_json:
-            print_json(
-                {
-                    "source": failed.source, "frame": failed.frame, "status": "failed",
-                    "code": failed.code, "message": failed.message, "hint": failed.hint,
-                }
-            )  # fmt: skip
-
-    def _show_planned(self, planned: Planned) -> None:
-        if self.is_json:
-            print_json(
-                {
-                    "source": planned.source, "output": planned.output, "frame": planned.frame,
-                    "status": "planned", "exists": planned.exists,
-                }
-            )  # fmt: skip
-        else:
-            there = " (exists)" if planned.exists else ""
-            _print(f"{planned.source} -> {planned.output}{there}")
-
-    def _show_without_pixels(self, found: NoPixels) -> None:
-        if self.is_verbose:
-            complain(found.message, about=found.source, hint=found.hint)
-        if self.is_json:
-            print_json(
-                {
-                    "source": found.source, "status": "no-pixels", "code": found.code,
-                    "message": found.message, "hint": found.hint,
-                }
-            )  # fmt: skip
-
-    def _show_filtered(self, filtered: Filtered) -> None:
-        if self.is_verbose:
-            complain(f"left out: {filtered.reason}", about=filtered.source)
-        if self.is_json:
-            print_json({"source": filtered.source, "status": "filtered", "reason": filtered.reason})
+    def _show_notice(self, notice: Notice) -> None:
+        if notice.about not in self.silenced:
+            kind = f"notices of {notice.about}"
+            most = 1 if notice.about == "presentation" else _NOTICES_SHOWN
+            self._note(notice.source, notice.text, kind=kind, most=most, is_listed=False)
 
     def _note(
         self,
@@ -327,6 +283,17 @@ class Console:
             self._said[1].add(text)
             if self._may_show(kind, most=most, is_listed=is_listed):
                 complain(text, about=source)
+
+
+def _explain(outcome: Outcome) -> None:
+    """Print why a source has no picture."""
+    match outcome:
+        case NoPixels():
+            complain(outcome.message, about=outcome.source, hint=outcome.hint)
+        case Filtered():
+            complain(f"left out: {outcome.reason}", about=outcome.source)
+        case Ignored():
+            complain(f"{outcome.what}, ignored", about=outcome.source)
 
 
 def _print(text: str) -> None:

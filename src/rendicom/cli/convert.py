@@ -159,25 +159,24 @@ def convert(
         presentation = _checked_presentation(presentation, options, target.format)
     run = new_run()
     layers = check_layers(run, layers, on, options, target.format)
-    thing = "picture" if isinstance(target.format, Format) else "document"
-    console = Console(
-        is_json=is_json, is_verbose=is_verbose, is_quiet=is_quiet, silenced=silenced,
-        thing=thing, is_telling=is_told(target),
-    )  # fmt: skip
+    console = console_for(
+        target, is_json=is_json, is_verbose=is_verbose, is_quiet=is_quiet, silenced=silenced
+    )
     if target.is_folder:
         if threads is not None:
             raise click.UsageError("--threads is for one picture: --jobs is for a folder")
-        from rendicom.cli.workers import open_workers
+        from rendicom.cli.workers import start_workers
 
-        with open_workers(folder, target) as workers:
+        with start_workers(folder, target) as workers:
             # The workers start while this is loaded.
+            from rendicom.batch.worker_messages import Recipe
             from rendicom.cli.folder import convert_folder
 
-            return convert_folder(
-                target, options, folder, workers,
-                frames=frames, existing=existing, console=console, presentation=presentation,
-                layers=layers, on=on,
+            recipe = Recipe(
+                target.path, target.format.name, options, frames, existing,
+                presentation=presentation, layers=layers, on=on,
             )  # fmt: skip
+            return convert_folder(target, recipe, folder, workers, console)
     if not _is_missing(target.sources[0]):
         folder.refuse_without_folder()
     output = OneFile(None if target.is_stream else target.path)
@@ -186,20 +185,16 @@ def convert(
         source, output, target.format, options, frames, existing, _content(source),
         presentation=presentation, layers=layers, on=on, threads=threads, run=run,
     )  # fmt: skip
-    for outcome in outcomes(job, is_verbose=is_verbose):
-        if on and isinstance(outcome, Filtered):
-            from rendicom.batch.layered_job import nothing_said
-
-            outcome = failure((*layers, presentation)[0], nothing_said(1))  # noqa: PLW2901
-        console.show(outcome)
-        if target.is_stream:
-            pass_on(outcome)
-    return exitcodes.FAILED if console.failed else exitcodes.OK
+    return convert_one(job, target, console)
 
 
-def is_told(target: Target) -> bool:
-    """Tell whether to print the name of the one file written: at a terminal only."""
-    return sys.stderr.isatty() and not (target.is_folder or target.is_stream)
+def console_for(target: Target, **more: Any) -> Console:
+    """Return the console for a target; it tells the name of one file at a terminal only."""
+    return Console(
+        thing="picture" if isinstance(target.format, Format) else "document",
+        is_telling=sys.stderr.isatty() and not (target.is_folder or target.is_stream),
+        **more,
+    )
 
 
 def _is_missing(source: str) -> bool:
@@ -218,7 +213,21 @@ def _content(source: str) -> Any:
     return open_bytes(source)
 
 
-def outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
+def convert_one(job: Job, target: Target, console: Console) -> int:
+    """Convert one source, report the outcomes and return the exit status."""
+    for outcome in _outcomes(job, is_verbose=console.is_verbose):
+        if job.on and isinstance(outcome, Filtered):
+            from rendicom.batch.layered_job import nothing_said
+
+            outcome = failure((*job.layers, job.presentation)[0], nothing_said(1))  # noqa: PLW2901
+        console.show(outcome)
+        if target.is_stream and (data := getattr(outcome, "data", b"")):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+    return exitcodes.FAILED if console.failed else exitcodes.OK
+
+
+def _outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
     """Yield the outcomes of a job; an unexpected exception fails that job only."""
     try:
         yield from run_job(job)
@@ -232,13 +241,6 @@ def outcomes(job: Job, *, is_verbose: bool) -> Iterator[Outcome]:
             import traceback
 
             traceback.print_exc()
-
-
-def pass_on(outcome: Outcome) -> None:
-    """Write a picture to standard output."""
-    if data := getattr(outcome, "data", b""):
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
 
 
 def check_target(
@@ -255,16 +257,18 @@ def check_target(
     ------
     click.UsageError
     """
-    _check_samples(options, target.format)
+    if isinstance(target.format, Format):
+        _check_samples(options, target.format)
+    elif folder.contact_sheet is not None:
+        raise click.UsageError(
+            f"--contact-sheet needs a picture format, and {target.format.name} is for documents"
+        )
     _check_frames(frames, target)
     _check_streams(target, is_json=is_json)
-    _check_sheet(folder, target)
 
 
-def _check_samples(options: RenderOptions, file_format: OutputFormat) -> None:
+def _check_samples(options: RenderOptions, file_format: Format) -> None:
     """Refuse samples that the format cannot hold, before anything is opened."""
-    if not isinstance(file_format, Format):
-        return
     needed = {"display": f"uint{options.bit_depth}", "stored": "uint16", "modality": "float32"}
     dtype = needed[options.values]
     is_exact = options.values == "display" or not file_format.lossy
@@ -277,7 +281,7 @@ def _check_samples(options: RenderOptions, file_format: OutputFormat) -> None:
 
 def _checked_presentation(location: str, options: RenderOptions, file_format: OutputFormat) -> str:
     """Return the absolute location of the presentation state, after checking it."""
-    from rendicom.batch.presented_job import presentation_in
+    from rendicom.batch.layered_job import presentation_in
     from rendicom.errors import RendicomError
     from rendicom.rendering.presentation_plan import refuse_clashes
 
@@ -341,13 +345,6 @@ def _check_frames(frames: FrameSelection | None, target: Target) -> None:
         )
 
 
-def _check_sheet(folder: FolderFlags, target: Target) -> None:
-    if folder.contact_sheet is not None and not isinstance(target.format, Format):
-        raise click.UsageError(
-            f"--contact-sheet needs a picture format, and {target.format.name} is for documents"
-        )
-
-
 def _check_streams(target: Target, *, is_json: bool) -> None:
     if STREAM in target.sources and sys.stdin.isatty():
         raise click.UsageError("standard input is a terminal: pipe a DICOM file into it")
@@ -357,17 +354,15 @@ def _check_streams(target: Target, *, is_json: bool) -> None:
         raise click.UsageError("no picture is written to a terminal: redirect standard output")
 
 
-def _threads_flag() -> click.Parameter:
-    return Flag(
-        ["threads", "--threads"], type=click.IntRange(min=1), metavar="N",
-        help="Threads that work on one picture; workers of a folder have one each.  "
-        "[default: all processors]",
-    )  # fmt: skip
-
+_THREADS = Flag(
+    ["threads", "--threads"], type=click.IntRange(min=1), metavar="N",
+    help="Threads that work on one picture; workers of a folder have one each.  "
+    "[default: all processors]",
+)  # fmt: skip
 
 command = FlagCommand(
     "convert",
-    params=[*file_flags(), _threads_flag(), *folder_flags(), *rendering_flags()],
+    params=[*file_flags(), _THREADS, *folder_flags(), *rendering_flags()],
     callback=convert,
     help=_HELP,
     short_help="Turn DICOM files into pictures.",

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rendicom.cli import exitcodes
+from rendicom.cli.console import print_table
 from rendicom.cli.flags import Flag, FlagCommand
-from rendicom.cli.font_report import fonts_of_scripts
 from rendicom.extras import distributions_of_extras, install_command
 from rendicom.registry import load, module_names
 
@@ -78,13 +78,13 @@ def doctor(*, is_json: bool) -> int:
     else:
         click.echo(f"rendicom {_version_of('rendicom')}, Python {platform.python_version()}")
         click.echo(platform.platform())
-        _print_table(
+        _print_section(
             "Libraries", [(name, text or "not installed") for name, text in versions.items()]
         )
-        _print_table("Reads", [_row(each) for each in codecs])
-        _print_table("Writes", [_row(each) for each in formats])
-        _print_table("Extras", [(name, _state(name, had)) for name, had in _extras().items()])
-        _print_table("Fonts", [(script, path or "no font") for script, path in fonts.items()])
+        _print_section("Reads", [_row(each) for each in codecs])
+        _print_section("Writes", [_row(each) for each in formats])
+        _print_section("Extras", [(name, _state(name, had)) for name, had in _extras().items()])
+        _print_section("Fonts", [(script, path or "no font") for script, path in fonts.items()])
     return exitcodes.OK if sound else exitcodes.FAILED
 
 
@@ -186,12 +186,9 @@ def _row(finding: Check) -> tuple[str, ...]:
     return finding.name, state, finding.does
 
 
-def _print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
+def _print_section(title: str, rows: Sequence[Sequence[str]]) -> None:
     click.echo(f"\n{title}")
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  " + "  ".join(cells).rstrip())
+    print_table(rows, indent="  ")
 
 
 command = FlagCommand(
@@ -202,3 +199,17 @@ command = FlagCommand(
     epilog=_EXAMPLES,
     short_help="List what this installation can read and write.",
 )
+
+
+_SAMPLES = {
+    "Latin": "A", "Greek": "\u03a9", "Cyrillic": "\u0416", "Hebrew": "\u05d0",
+    "Arabic": "\u0639", "Thai": "\u0e01", "Devanagari": "\u0905", "Chinese": "\u6f22",
+    "Japanese": "\u3042", "Korean": "\ud55c",
+}  # fmt: skip
+
+
+def fonts_of_scripts() -> dict[str, str | None]:
+    """Return the path of the font for each script; None where no font has its letters."""
+    from rendicom.rendering.fonts import font_of
+
+    return {script: font_of(letter) for script, letter in _SAMPLES.items()}

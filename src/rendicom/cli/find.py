@@ -11,11 +11,10 @@ import click
 
 from rendicom.cli import exitcodes
 from rendicom.cli.choices import NearestChoice
-from rendicom.cli.console import complain, print_json, printable
+from rendicom.cli.console import complain, print_json, print_table, printable
 from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.cli.remoteflags import (
     SECRETS,
-    ConnectionFlags,
     connection_flags,
     match_flags,
     matches_of,
@@ -79,7 +78,7 @@ def find(
     **more: Any,
 ) -> int:
     """Run the command and return its exit status."""
-    address, connection = reached(url, ConnectionFlags.taken_from(more))
+    address, connection = reached(url, more)
     if address.is_wado_uri:
         raise click.UsageError("a WADO-URI link searches nothing: give the URL of a server")
     asked = _asked(address, level, matches_of(match), modality, include)
@@ -172,10 +171,7 @@ def _print_table(models: Iterator[Model], columns: tuple[str, ...], *, limit: in
         tuple(_TITLES.get(columns[at], columns[at]) for at in kept),
         *(tuple(line[at] for at in kept) for line in rows),
     ]
-    widths = [max(len(line[at]) for line in table) for at in range(len(kept))]
-    for line in table:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    print_table(table)
     if is_cut:
         complain(f"there are more than these {_ROWS} (--limit or --csv)")
 
@@ -189,8 +185,9 @@ def _cell(column: str, text: str) -> str:
     return shown[: _WIDEST - 3] + "..."
 
 
-def _flags() -> list[click.Parameter]:
-    return [
+command = FlagCommand(
+    "find",
+    params=[
         click.Argument(["url"], metavar="URL"),
         Flag(
             ["level", "--level"], type=NearestChoice(["studies", "series", "instances"]),
@@ -218,14 +215,9 @@ def _flags() -> list[click.Parameter]:
         ),
         Flag(["form", "--csv"], flag_value="csv", help="Print rows of CSV."),
         *connection_flags(),
-    ]  # fmt: skip
-
-
-command = FlagCommand(
-    "find",
-    params=_flags(),
+    ],
     callback=find,
     help=_HELP,
     short_help="Search a DICOMweb server.",
     epilog=_EXAMPLES,
-)
+)  # fmt: skip

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
-from rendicom.batch.conversion import parse_template, places_among, recipe_words
+from rendicom.batch.conversion import folder_of, open_run, parse_template, places_among
 from rendicom.batch.counters import Counters
-from rendicom.batch.executors import Engine, end_now
-from rendicom.batch.job import DEFAULT_TIMEOUT, MANIFEST, Job, OutputFolder, is_shard_template
+from rendicom.batch.executors import end_now
+from rendicom.batch.job import MANIFEST, Job, OutputFolder
 from rendicom.batch.outcomes import Ignored, failure
 from rendicom.batch.output_paths import find
 from rendicom.batch.picture_job import run_job
-from rendicom.batch.run import Run
 from rendicom.batch.runner import CHUNK_SECONDS
 from rendicom.batch.source_lists import find_listed
 from rendicom.batch.sources import Entry, count_files, is_folder_like
@@ -40,16 +39,10 @@ from rendicom.errors import (
 from rendicom.storage import join
 
 if TYPE_CHECKING:
-    from rendicom.batch.manifest import Manifest
+    from rendicom.batch.executors import Workers
     from rendicom.batch.pseudonyms import Pseudonyms
-    from rendicom.batch.register import Register
-    from rendicom.batch.shards import ShardWriter
     from rendicom.batch.sheet import SheetPlan
     from rendicom.cli.remotesource import RemoteSource
-    from rendicom.cli.workers import Workers
-    from rendicom.engine.picture_file import Existing
-    from rendicom.options import RenderOptions
-    from rendicom.selection import FrameSelection
 
 REMOTE_CHUNK_SECONDS = 1.5
 """Target duration of a chunk of server instances; only its first instance is not prefetched."""
@@ -57,141 +50,92 @@ REMOTE_CHUNK_SECONDS = 1.5
 
 def convert_folder(
     target: Target,
-    options: RenderOptions,
+    recipe: Recipe,
     flags: FolderFlags,
     workers: Workers,
-    *,
-    frames: FrameSelection | None,
-    existing: Existing,
     console: Console,
-    presentation: str = "",
-    layers: tuple[str, ...] = (),
-    layer_words: str = "",
-    on: tuple[str, ...] = (),
     source: RemoteSource | None = None,
 ) -> int:
-    """Convert all sources into a folder and return the exit status."""
+    """Convert all sources into a folder and return the exit status.
+
+    The flags complete ``recipe``.
+    """
     with ExitStack() as stack:
         try:
-            work = _FolderRun(target, flags, console, workers, stack, source)
-            work.prepare(options, frames, existing, presentation, layers, layer_words, on)
+            work = _FolderRun(target, recipe, flags, workers, console, source, stack)
         except OptionError as error:
             raise click.UsageError(str(error)) from None
         return work.run()
 
 
 class _FolderRun:
-    """One run, set up from its flags; ``stack`` closes its resources."""
+    """One run, set up from its flags; ``stack`` closes its resources.
+
+    Everything that it needs is open before any work, so that faults are reported before.
+
+    Raises
+    ------
+    OptionError
+        The flags are invalid.
+    """
 
     def __init__(
         self,
         target: Target,
+        recipe: Recipe,
         flags: FolderFlags,
-        console: Console,
         workers: Workers,
+        console: Console,
+        source: RemoteSource | None,
         stack: ExitStack,
-        source: RemoteSource | None = None,
     ) -> None:
         self.target, self.flags, self.console = target, flags, console
-        self.workers, self.stack, self.source = workers, stack, source
+        self.workers, self.source = workers, source
         self.tally = Counters()
-        self.manifest: Manifest | None = None
-        self.shards: ShardWriter | None = None
-        self.folder = target.path
+        self.folder = folder_of(target.path)
         self.dicomdir = ""
         self.began = monotonic()
-
-    def prepare(
-        self,
-        options: RenderOptions,
-        frames: FrameSelection | None,
-        existing: Existing,
-        presentation: str,
-        layers: tuple[str, ...],
-        layer_words: str,
-        on: tuple[str, ...],
-    ) -> None:
-        """Open everything the run needs, so that faults are reported before any work.
-
-        Raises
-        ------
-        OptionError
-            The flags are invalid.
-        """
-        flags, target = self.flags, self.target
-        engine = self.workers.engine
-        self.shards = self._opened_shards(options)
-        pseudonyms = flags.pseudonyms()
-        layout = parse_template(flags.layout, target.format.extensions, allow_phi=flags.allow_phi)
-        filters = flags.filters()
-        recipe = Recipe(
-            target=self.folder if self.shards is None else self.shards.staging,
-            is_bundled=self.shards is not None,
-            format=target.format.name,
-            options=options,
-            frames=frames,
-            existing=existing,
-            filters=filters if filters.any else None,
-            timeout=self._timeout(engine),
-            base=os.getcwd() if engine.name == "dask" else "",
-            is_rehearsal=flags.dry_run,
-            patient_fields=layout.patient_fields if layout is not None else (),
-            presentation=presentation,
-            layers=layers,
-            layer_words=layer_words,
-            on=on,
-            among=self._among() if layout is None else None,
-            input_source=self.source.remote if self.source is not None else None,
-            is_alone=self._is_alone(),
-        )
-        sheet = self._sheet(pseudonyms)
-        self.manifest = self._manifest(recipe, pseudonyms)
-        if self.shards is not None:
-            first = self.manifest.first_shard if self.manifest is not None else 0
-            self.shards.begin(first, is_resumed=flags.resume)
-        self.progress = self.stack.enter_context(Progress(is_quiet=self.console.is_quiet))
-        if self.source is None:
-            self.progress.count(count_files(target.sources))
-        self.runs = Run(
-            recipe,
-            lambda: self.workers.executor,
-            self.workers.jobs,
-            self._on_report,
-            is_contained=engine.has_own_processes,
-            on_done_before=self._on_done_before,
-            layout=layout,
-            register=self._register() if layout is not None else None,
-            pseudonyms=pseudonyms,
-            manifest=self.manifest,
-            sheet=sheet,
-            shards=self.shards,
-            chunk_seconds=CHUNK_SECONDS if self.source is None else REMOTE_CHUNK_SECONDS,
-        )
-
-    def _opened_shards(self, options: RenderOptions) -> ShardWriter | None:
-        flags, target = self.flags, self.target
-        if not is_shard_template(target.path):
-            if flags.shard_size is not None:
-                raise OptionError("--shard-size needs a TARGET such as shards/{shard:06}.tar")
-            return None
-        from rendicom.batch.shards import DEFAULT_SIZE, NO_CLUSTER, open_shards
-
-        if flags.contact_sheet or flags.dry_run:
+        if target.path == self.folder and flags.shard_size is not None:
+            raise OptionError("--shard-size needs a TARGET such as shards/{shard:06}.tar")
+        if target.path != self.folder and (flags.contact_sheet or flags.dry_run):
             name = "--contact-sheet" if flags.contact_sheet else "--dry-run"
             raise OptionError(f"{name} and a TARGET of shards exclude each other")
-        if self.workers.engine.name == "dask":
-            raise OptionError(NO_CLUSTER)
-        shards = self.stack.enter_context(
-            open_shards(
-                target.path,
-                flags.shard_size or DEFAULT_SIZE,
-                options=options.canonical(),
-                format=target.format.name,
-                pseudonyms=flags.pseudonyms(),
+        engine = workers.engine
+        if flags.timeout is not None and not engine.has_own_processes:
+            raise OptionError(
+                f"--timeout needs worker processes: --engine {engine.name} cannot give up a picture"
             )
+        pseudonyms = flags.pseudonyms()
+        sheet = self._sheet(pseudonyms)
+        if sheet is not None:
+            stack.enter_context(sheet)
+        console.manifest = self._place_of_manifest() or None
+        self.runs = open_run(
+            stack,
+            recipe._replace(
+                filters=flags.filters(),
+                timeout=flags.timeout,
+                is_rehearsal=flags.dry_run,
+                among=self._among(),
+                input_source=source.remote if source is not None else None,
+                is_alone=self._is_alone(),
+            ),
+            workers,
+            self._on_report,
+            on_done_before=self._on_done_before,
+            layout=parse_template(
+                flags.layout, target.format.extensions, allow_phi=flags.allow_phi
+            ),
+            place=console.manifest or "",
+            resume=flags.resume,
+            shard_size=flags.shard_size,
+            pseudonyms=pseudonyms,
+            sheet=sheet,
+            chunk_seconds=CHUNK_SECONDS if source is None else REMOTE_CHUNK_SECONDS,
         )
-        self.folder = shards.template.folder
-        return shards
+        self.progress = stack.enter_context(Progress(is_quiet=console.is_quiet))
+        if source is None:
+            self.progress.count(count_files(target.sources))
 
     def _among(self) -> tuple[str, ...] | None:
         return places_among(self.target.sources) if self.source is None else None
@@ -203,20 +147,6 @@ class _FolderRun:
         is_one = len(sources) == 1 and self.flags.from_file is None
         return is_one and not is_folder_like(sources[0])
 
-    def _timeout(self, engine: Engine) -> float | None:
-        if engine.has_own_processes:
-            return self.flags.timeout or DEFAULT_TIMEOUT
-        if self.flags.timeout is not None:
-            raise OptionError(
-                f"--timeout needs worker processes: --engine {engine.name} cannot give up a picture"
-            )
-        return None
-
-    def _register(self) -> Register:
-        from rendicom.batch.register import Register
-
-        return self.stack.enter_context(Register())
-
     def _sheet(self, pseudonyms: Pseudonyms | None) -> SheetPlan | None:
         if self.flags.contact_sheet is None or self.flags.dry_run:
             return None
@@ -225,33 +155,17 @@ class _FolderRun:
         path = self.flags.contact_sheet
         if not os.path.dirname(path):
             path = join(self.folder, path)
-        plan = SheetPlan(path, pseudonyms=pseudonyms)
-        return self.stack.enter_context(plan)
+        return SheetPlan(path, pseudonyms=pseudonyms)
 
-    def _manifest(self, recipe: Recipe, pseudonyms: Pseudonyms | None) -> Manifest | None:
+    def _place_of_manifest(self) -> str:
         flags = self.flags
         if flags.dry_run:
-            return None
-        if not flags.has_manifest:
-            if flags.resume:
-                raise OptionError("--resume reads the manifest: leave --no-manifest out")
-            return None
-        from rendicom.batch.manifest import open_manifest
-
-        self.console.manifest = flags.manifest or join(self.folder, MANIFEST)
-        manifest = open_manifest(
-            self.console.manifest,
-            options=recipe.options,
-            format=recipe.format,
-            recipe=recipe_words(recipe, flags.layout),
-            target=self.folder,
-            frames=recipe.frames,
-            resume=flags.resume,
-            pseudonyms=pseudonyms,
-            shards=None if self.shards is None else self.shards.template,
-        )
-        self.stack.callback(self._leave_manifest)
-        return manifest
+            return ""
+        if flags.has_manifest:
+            return flags.manifest or join(self.folder, MANIFEST)
+        if flags.resume:
+            raise OptionError("--resume reads the manifest: leave --no-manifest out")
+        return ""
 
     # --- the run --------------------------------------------------------------------------
 
@@ -260,17 +174,15 @@ class _FolderRun:
         stopped: RendicomError | None = None
         try:
             self.runs.run(self._entries())
-            self._close_manifest()
+            if self.runs.manifest is not None:
+                self.runs.manifest.close()
             self._make_sheets()
         except KeyboardInterrupt:
             return self._interrupted()
         except RendicomError as error:
+            # As for all other exceptions, the records so far are kept.
             stopped = error
             self._leave_manifest()
-        except BaseException:
-            # The process was terminated, or its output is closed.
-            self._leave_manifest()
-            raise
         self.progress.stop()
         if stopped is not None:
             complain(stopped.message, hint=stopped.hint)
@@ -364,22 +276,17 @@ class _FolderRun:
         self.tally.done_before += 1
         self.progress.update(self.tally)
 
-    def _close_manifest(self) -> None:
-        if self.manifest is not None:
-            self.manifest.close()
-
     def _leave_manifest(self) -> None:
-        """Keep the records so far; the reason for the end is already reported."""
-        if self.manifest is not None:
-            with suppress(RendicomError):
-                self.manifest.close(complete=False)
+        if self.runs.manifest is not None:
+            self.runs.manifest.leave()
 
     def _interrupted(self) -> int:
         end_now(self.workers.executor)
         self.progress.stop()
         self._leave_manifest()
-        goes_on = "; --resume continues from here" if self.manifest is not None else ""
-        done = self.tally.written if self.shards is None else self.shards.written
+        goes_on = "; --resume continues from here" if self.runs.manifest is not None else ""
+        shards = self.runs.shards
+        done = self.tally.written if shards is None else shards.written
         are = "is" if done == 1 else "are"
         complain(f"interrupted: {counted(done, self.console.thing)} {are} written{goes_on}")
         return exitcodes.INTERRUPTED

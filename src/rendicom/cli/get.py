@@ -11,13 +11,17 @@ import click
 
 from rendicom.cli import exitcodes
 from rendicom.cli.choices import NearestChoice
-from rendicom.cli.console import Console
-from rendicom.cli.convert import check_layers, check_target, file_flags, is_told, outcomes, pass_on
+from rendicom.cli.convert import (
+    check_layers,
+    check_target,
+    console_for,
+    convert_one,
+    file_flags,
+)
 from rendicom.cli.flags import Flag, FlagCommand, rendering_flags, rendering_options
 from rendicom.cli.folderflags import FolderFlags, folder_flags
 from rendicom.cli.remoteflags import (
     SECRETS,
-    ConnectionFlags,
     connection_flags,
     match_flags,
     matches_of,
@@ -33,8 +37,9 @@ from rendicom.selection import FrameSelection
 from rendicom.workers.cpu_count import default_jobs
 
 if TYPE_CHECKING:
-    from rendicom.batch.job import Job
     from rendicom.batch.output_formats import OutputFormat
+    from rendicom.batch.worker_messages import Recipe
+    from rendicom.cli.console import Console
     from rendicom.cli.remotelayers import DrawnLayers
     from rendicom.cli.remotesource import RemoteSource
     from rendicom.client.connection_settings import ConnectionSettings
@@ -113,7 +118,7 @@ def get(
     folder = FolderFlags(from_file=None, **{
         name: more.pop(name) for name in FolderFlags._fields if name not in _LEFT_OUT
     })  # fmt: skip
-    address, connection = reached(paths[0], ConnectionFlags.taken_from(more))
+    address, connection = reached(paths[0], more)
     wanted = _wanted(address, folder, more)
     frames = frames or (FrameSelection.of(address.resource.frames) if address.resource.frames
                         else None)  # fmt: skip
@@ -123,10 +128,9 @@ def get(
     check_target(options, frames, target, folder, is_json=is_json)
     silenced = {"overlays"} if more.get("overlays") is False else set()
     silenced |= set() if is_verbose else {"rendering"}
-    thing = "picture" if isinstance(target.format, Format) else "document"
-    console = Console(
-        is_json=is_json, is_verbose=is_verbose, is_quiet=is_quiet, silenced=frozenset(silenced),
-        thing=thing, is_telling=is_told(target),
+    console = console_for(
+        target, is_json=is_json, is_verbose=is_verbose, is_quiet=is_quiet,
+        silenced=frozenset(silenced),
     )  # fmt: skip
     if layers and rendering == "remote":
         raise click.UsageError("--layer is drawn locally: leave out --render remote")
@@ -139,9 +143,13 @@ def get(
         drawn = find_layers(layers, connection, wanted, retrieved)
         check_layers(drawn.run, drawn.paths, (), options, target.format)
         if target.is_folder:
-            status = _get_folder(
-                source, target, options, folder, frames, existing, console, drawn
+            from rendicom.batch.worker_messages import Recipe
+
+            recipe = Recipe(
+                target.path, target.format.name, options, frames, existing,
+                layers=drawn.paths, layer_words=drawn.words,
             )  # fmt: skip
+            status = _get_folder(source, target, recipe, folder, console)
             is_wrong = was_ignored(source.report, host_of(address.base))
             return status or (exitcodes.FAILED if is_wrong else exitcodes.OK)
         # Series and modality are already filtered by the query.
@@ -276,28 +284,19 @@ def _shares(jobs: int | None) -> tuple[int, int]:
 
 
 def _get_folder(
-    source: RemoteSource,
-    target: Target,
-    options: RenderOptions,
-    folder: FolderFlags,
-    frames: FrameSelection | None,
-    existing: Existing,
-    console: Console,
-    drawn: DrawnLayers,
+    source: RemoteSource, target: Target, recipe: Recipe, folder: FolderFlags, console: Console
 ) -> int:
     if folder.engine is not None and folder.engine.partition(":")[0] == "dask":
         raise click.UsageError("--engine dask is for files: credentials stay on this machine")
-    from rendicom.cli.workers import open_workers
+    from rendicom.cli.workers import start_workers
 
     _requests, processes = _shares(folder.jobs)
-    with open_workers(folder._replace(jobs=processes), target) as workers:
+    with start_workers(folder._replace(jobs=processes), target) as workers:
         from rendicom.cli.folder import convert_folder
 
-        return convert_folder(
-            target, options, folder._replace(series=(), modality=()), workers,
-            frames=frames, existing=existing, console=console, source=source,
-            layers=drawn.paths, layer_words=drawn.words,
-        )  # fmt: skip
+        # Series and modality are already filtered by the query.
+        rest = folder._replace(series=(), modality=())
+        return convert_folder(target, recipe, rest, workers, console, source)
 
 
 def _get_one(
@@ -313,7 +312,6 @@ def _get_one(
     from rendicom.batch.outcomes import failure
 
     output = OneFile(None if target.is_stream else target.path)
-    job: Job | None = None
     try:
         unit = source.single()
         with source.remote.opening((unit,)) as supply:
@@ -324,10 +322,7 @@ def _get_one(
                 )
             else:
                 job = job._replace(content=supply.content(unit))
-            for outcome in outcomes(job, is_verbose=console.is_verbose):
-                console.show(outcome)
-                if target.is_stream:
-                    pass_on(outcome)
+            convert_one(job, target, console)
     except RendicomError as error:
         console.show(failure(target.sources[0], error))
     sys.stdout.flush()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rendicom.cli import exitcodes
-from rendicom.cli.console import print_json, printable
+from rendicom.cli.console import print_json, print_table, printable
 from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.cli.target import STREAM
 
@@ -61,10 +61,7 @@ def _report(name: str) -> dict[str, Any]:
 def _print_report(report: dict[str, Any], *, is_first: bool) -> None:
     if not is_first:
         click.echo()
-    rows = list(_rows(report))
-    width = max(len(label) for label, _ in rows)
-    for label, text in rows:
-        click.echo(f"{label.ljust(width)}  {printable(text)}".rstrip())
+    print_table([(label, printable(text)) for label, text in _rows(report)])
 
 
 def _rows(report: dict[str, Any]) -> _Rows:

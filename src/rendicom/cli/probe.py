@@ -11,7 +11,6 @@ from rendicom.cli.console import print_json, printable
 from rendicom.cli.flags import Flag, FlagCommand
 from rendicom.cli.remoteflags import (
     SECRETS,
-    ConnectionFlags,
     connection_flags,
     match_flags,
     matches_of,
@@ -46,7 +45,7 @@ Examples:
 
 def probe(url: str, *, match: tuple[str, ...], is_fuzzy: bool, is_json: bool, **more: Any) -> int:
     """Run the command and return its exit status."""
-    address, connection = reached(url, ConnectionFlags.taken_from(more))
+    address, connection = reached(url, more)
     if address.is_wado_uri:
         raise click.UsageError("give the URL of a DICOMweb server, not a WADO-URI link")
     from rendicom.client.listing import InstanceQuery
@@ -92,18 +91,14 @@ def _shown(findings: Iterable[CheckResult], server: Server) -> Iterable[CheckRes
         yield each
 
 
-def _flags() -> list[click.Parameter]:
-    return [
+command = FlagCommand(
+    "probe",
+    params=[
         click.Argument(["url"], metavar="URL"),
         Flag(["is_json", "--json"], is_flag=True, help="Print one JSON document."),
         *match_flags(),
         *connection_flags(),
-    ]
-
-
-command = FlagCommand(
-    "probe",
-    params=_flags(),
+    ],
     callback=probe,
     help=_HELP,
     short_help="Test which services a DICOMweb server supports.",

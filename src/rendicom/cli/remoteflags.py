@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,28 +25,7 @@ see the command line.
 
 _connection_flag = partial(Flag, section="Connection")
 _search_flag = partial(Flag, section="Search")
-
-
-class ConnectionFlags(NamedTuple):
-    """Values of the flags of `connection_flags`."""
-
-    header: tuple[str, ...] = ()
-    api_key: str = ""
-    api_key_header: str = "apikey"
-    token: str = ""
-    user: str = ""
-    password: str = ""
-    cert: str = ""
-    cert_key: str = ""
-    cert_password: str = ""
-    ca_bundle: str = ""
-    has_netrc: bool = True
-    has_http2: bool = True
-
-    @classmethod
-    def taken_from(cls, given: dict[str, Any]) -> ConnectionFlags:
-        """Remove these flags from all flags given, and return them."""
-        return cls(**{name: given.pop(name) for name in cls._fields})
+_CREDENTIALS = ("api_key", "api_key_header", "token", "user", "password")
 
 
 def connection_flags() -> list[click.Parameter]:
@@ -142,8 +121,8 @@ def was_ignored(report: MatchReport, host: str) -> bool:
     return failure is not None
 
 
-def reached(url: str, flags: ConnectionFlags) -> tuple[Address, ConnectionSettings]:
-    """Parse a URL and the connection flags.
+def reached(url: str, given: dict[str, Any]) -> tuple[Address, ConnectionSettings]:
+    """Parse a URL and the flags of `connection_flags`, which are removed from those given.
 
     Raises
     ------
@@ -154,29 +133,23 @@ def reached(url: str, flags: ConnectionFlags) -> tuple[Address, ConnectionSettin
     from rendicom.client.credentials import Certificate, Credentials, secret
     from rendicom.client.resource_urls import parse_address
 
+    cert, key, password = (given.pop(name) for name in ("cert", "cert_key", "cert_password"))
     try:
         address = parse_address(url)
         certificate = None
-        if flags.cert:
-            password = flags.cert_password
+        if cert:
             if password:
                 password = secret(password, what="the password of the key")
-            certificate = Certificate(flags.cert, flags.cert_key, password)
+            certificate = Certificate(cert, key, password)
         credentials = Credentials.of(
-            headers=flags.header,
-            api_key=flags.api_key,
-            api_key_header=flags.api_key_header,
-            token=flags.token,
-            user=flags.user,
-            password=flags.password,
+            headers=given.pop("header"),
             certificate=certificate,
+            **{name: given.pop(name) for name in _CREDENTIALS},
         )
         connection = connection_to(
             address.base,
             credentials=credentials,
-            ca_bundle=flags.ca_bundle,
-            has_netrc=flags.has_netrc,
-            has_http2=flags.has_http2,
+            **{name: given.pop(name) for name in ("ca_bundle", "has_netrc", "has_http2")},
         )
     except OptionError as error:
         raise click.UsageError(str(error)) from None

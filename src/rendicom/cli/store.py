@@ -13,7 +13,7 @@ import click
 from rendicom.cli import exitcodes
 from rendicom.cli.console import complain, counted, print_json
 from rendicom.cli.flags import Flag, FlagCommand
-from rendicom.cli.remoteflags import SECRETS, ConnectionFlags, connection_flags, reached
+from rendicom.cli.remoteflags import SECRETS, connection_flags, reached
 from rendicom.errors import NotDicomError, RendicomError, UnreadableSourceError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def store(
     **more: Any,
 ) -> int:
     """Run the command and return its exit status."""
-    address, connection = reached(url, ConnectionFlags.taken_from(more))
+    address, connection = reached(url, more)
     if address.is_wado_uri or address.resource.series:
         raise click.UsageError("instances are stored on a server, or in a study of it")
     from rendicom.client.session import Session
@@ -185,8 +185,9 @@ def _groups(items: Iterable[StoreItem]) -> Iterator[list[StoreItem]]:
         yield group
 
 
-def _flags() -> list[click.Parameter]:
-    return [
+command = FlagCommand(
+    "store",
+    params=[
         click.Argument(["url"], metavar="URL"),
         click.Argument(
             ["files"], nargs=-1, required=True, metavar="FILE...",
@@ -205,14 +206,9 @@ def _flags() -> list[click.Parameter]:
         ),
         Flag(["is_verbose", "-v", "--verbose"], is_flag=True, help="Report each instance."),
         *connection_flags(),
-    ]  # fmt: skip
-
-
-command = FlagCommand(
-    "store",
-    params=_flags(),
+    ],
     callback=store,
     help=_HELP,
     short_help="Store files on a DICOMweb server.",
     epilog=_EXAMPLES,
-)
+)  # fmt: skip

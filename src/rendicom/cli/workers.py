@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from rendicom.batch.executors import Engine, end_now, open_executor, width
+from rendicom.batch.executors import Workers, open_workers
 from rendicom.encode.formats import Format
 from rendicom.errors import OptionError
 from rendicom.registry import preload
 from rendicom.workers.cpu_count import default_jobs
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from rendicom.cli.folderflags import FolderFlags
     from rendicom.cli.target import Target
 
@@ -25,16 +22,8 @@ _EARLY = 2
 """Worker processes started before the amount of work is known."""
 
 
-class Workers(NamedTuple):
-    """The executor of a run, its engine, and the number of concurrent tasks."""
-
-    engine: Engine
-    executor: Executor
-    jobs: int
-
-
 @contextmanager
-def open_workers(flags: FolderFlags, target: Target) -> Iterator[Workers]:
+def start_workers(flags: FolderFlags, target: Target) -> Iterator[Workers]:
     """Start the workers that the flags ask for, and stop them at the end.
 
     Raises
@@ -42,22 +31,16 @@ def open_workers(flags: FolderFlags, target: Target) -> Iterator[Workers]:
     click.UsageError
         The engine is unknown or cannot be reached.
     """
-    try:
-        text = _engine_text(flags, target)
-        engine, executor = open_executor(text, jobs=flags.jobs or default_jobs())
-    except OptionError as error:
-        raise click.UsageError(str(error)) from None
-    try:
-        jobs = width(executor, default=flags.jobs or default_jobs())
-        if engine.name == "local":
-            for _ in range(min(jobs, _EARLY)):
-                executor.submit(preload, _modules(target))
-        yield Workers(engine, executor, jobs)
-    finally:
-        if sys.exc_info()[0] is None:
-            executor.shutdown(wait=True, cancel_futures=True)
-        else:
-            end_now(executor)
+    with ExitStack() as stack:
+        try:
+            opening = open_workers(_engine_text(flags, target), flags.jobs or default_jobs())
+            workers = stack.enter_context(opening)
+        except OptionError as error:
+            raise click.UsageError(str(error)) from None
+        if workers.engine.name == "local":
+            for _ in range(min(workers.jobs, _EARLY)):
+                workers.executor.submit(preload, _modules(target))
+        yield workers
 
 
 def _engine_text(flags: FolderFlags, target: Target) -> str:
@@ -72,16 +55,14 @@ def _engine_text(flags: FolderFlags, target: Target) -> str:
 
 def _modules(target: Target) -> tuple[str, ...]:
     """Return the modules that a worker imports first."""
+    if isinstance(target.format, Format):
+        own: tuple[str, ...] = (f"rendicom.encode.formats.{target.format.name}",)
+    else:
+        own = ("rendicom.batch.document_job", "rendicom.documents.document_rendering")
     return (
         "rendicom.engine",
-        *_modules_of(target),
+        *own,
         "rendicom.batch.worker",
         "rendicom.batch.identity",
         "rendicom.batch.sources",
     )
-
-
-def _modules_of(target: Target) -> tuple[str, ...]:
-    if isinstance(target.format, Format):
-        return (f"rendicom.encode.formats.{target.format.name}",)
-    return ("rendicom.batch.document_job", "rendicom.documents.document_rendering")

@@ -16,7 +16,7 @@ from rendicom.pixels.framesize import check_frame
 from rendicom.pixels.stored_frames import FrameBytes
 from rendicom.values import Frame, Reduction
 from rendicom.workers.cpu_count import usable_cores
-from rendicom.workers.freed_memory import keep_freed_memory
+from rendicom.workers.environment import keep_freed_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

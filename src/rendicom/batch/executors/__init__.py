@@ -5,26 +5,19 @@ If a worker dies, only its own task fails, with `WorkerLostError`, and the execu
 
 from __future__ import annotations
 
-import importlib
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom import registry
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _ROOM = "rendicom.batch.executors"
-
-
-class Open(Protocol):
-    """Makes an executor of ``jobs`` workers, or connects to the one at ``address``."""
-
-    def __call__(self, *, jobs: int, address: str = "") -> Executor:
-        """Return an executor that is ready for tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +31,7 @@ class Engine:
     has_own_processes
         False if a task that crashes or misses a deadline ends the whole run.
     open
-        Opens the executor.
+        Returns an executor of ``jobs`` workers, or the one at ``address``, ready for tasks.
     takes_address
         ``NAME://HOST:PORT`` is supported as well.
     requires
@@ -49,7 +42,7 @@ class Engine:
 
     name: str
     has_own_processes: bool
-    open: Open
+    open: Callable[..., Executor]
     takes_address: bool = False
     requires: tuple[str, ...] = ()
     install: str = ""
@@ -81,16 +74,7 @@ def is_worker_lost(error: BaseException) -> bool:
 
 def engines() -> Mapping[str, Engine]:
     """Return all engines by name: those in this room, then those of installed packages."""
-    from importlib.metadata import entry_points
-
-    found: dict[str, Engine] = {}
-    for name in registry.module_names(_ROOM):
-        engine = getattr(importlib.import_module(f"{_ROOM}.{name}"), "EXECUTOR", None)
-        if engine is not None:
-            found[engine.name] = engine
-    for entry in entry_points(group=_ROOM):
-        found.setdefault(entry.name, entry.load())
-    return found
+    return registry.discover(_ROOM, "EXECUTOR")
 
 
 def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
@@ -103,7 +87,10 @@ def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
         address.
     """
     name, mark, address = text.partition("://")
-    engine = _engine(name)
+    try:
+        engine = registry.load(_ROOM, name if name.isidentifier() else "", "EXECUTOR")
+    except KeyError:
+        engine = None
     if engine is None or (mark and not (engine.takes_address and address)):
         forms = [
             f"{each.name}[://HOST:PORT]" if each.takes_address else each.name
@@ -117,17 +104,29 @@ def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
     return engine, engine.open(jobs=jobs, address=address)
 
 
-def _engine(name: str) -> Engine | None:
-    """Return the engine of that name; installed packages are searched for unknown names only."""
-    if name in registry.module_names(_ROOM):
-        module = importlib.import_module(f"{_ROOM}.{name}")
-        return getattr(module, "EXECUTOR", None)
-    return engines().get(name)
-
-
 def width(executor: Executor, *, default: int) -> int:
     """Return how many tasks an executor runs at once; ``default`` if it does not tell."""
     return int(getattr(executor, "width", 0)) or default
+
+
+class Workers(NamedTuple):
+    """The executor of a run, its engine, and the number of concurrent tasks."""
+
+    engine: Engine
+    executor: Executor
+    jobs: int
+
+
+@contextmanager
+def open_workers(text: str, jobs: int) -> Iterator[Workers]:
+    """Yield the workers of `open_executor`; end them at once after an exception or Ctrl-C."""
+    engine, executor = open_executor(text, jobs=jobs)
+    try:
+        yield Workers(engine, executor, width(executor, default=jobs))
+    except BaseException:
+        end_now(executor)
+        raise
+    executor.shutdown(wait=True, cancel_futures=True)
 
 
 def end_now(executor: Executor) -> None:

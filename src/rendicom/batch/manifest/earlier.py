@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom.batch.manifest import json_lines
-from rendicom.batch.manifest.record_columns import NO_PIXELS, Record, Terms
+from rendicom.batch.manifest.record_columns import Record, Terms
+from rendicom.batch.outcomes import NO_PIXELS
 from rendicom.batch.scratch import ScratchTables
 from rendicom.errors import UnwritableOutputError
 from rendicom.storage.names import escaped, unescaped

@@ -8,20 +8,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom.batch.identity import InstanceSummary
-from rendicom.batch.outcomes import Failed, Filtered, Ignored, NoPixels, Skipped, Written
+from rendicom.batch.outcomes import Filtered, Planned, columns_of
 from rendicom.batch.worker_messages import UnitReport
-from rendicom.coded_warnings import codes_of
-from rendicom.errors import NotDicomError
 
 if TYPE_CHECKING:
-    from rendicom.batch.outcomes import Outcome
     from rendicom.batch.pseudonyms import Pseudonyms
     from rendicom.batch.shard_names import ShardTemplate
 
 Record = dict[str, Any]
-
-NO_PIXELS = "no-pixels"
-"""Status of an object that is not an image, in a run over many."""
 
 COLUMNS = (
     "source", "output", "status", "code", "message", "hint", "frame", "width", "height",
@@ -101,12 +95,21 @@ def records_of(report: UnitReport, terms: Terms) -> Iterator[Record]:
     """Yield a record for each picture of a report, or for the source where none came."""
     shared: Record | None = None
     for outcome in report.outcomes:
-        own = _own(outcome, terms)
-        if own is None:
+        own = columns_of(outcome)
+        if own is None or isinstance(outcome, Planned):
             continue
         if shared is None:
             shared = _shared(report, terms)
-        yield {**shared, **own}
+        if isinstance(outcome, Filtered):
+            own = {"status": "filtered", "code": "filtered", "message": outcome.reason}
+        yield {**shared, **(own if terms.pseudonyms is None else _disguised(own, terms))}
+
+
+def _disguised(own: Record, terms: Terms) -> Record:
+    """Return the columns of an outcome with pseudonyms in its texts."""
+    own["output"] = terms.output(own.get("output", ""))
+    own["warnings"] = [terms.text(warning) for warning in own.get("warnings", ())]
+    return own | {name: terms.text(own[name]) for name in ("message", "hint") if name in own}
 
 
 def _shared(report: UnitReport, terms: Terms) -> Record:
@@ -127,48 +130,3 @@ def _shared(report: UnitReport, terms: Terms) -> Record:
         "recipe": terms.recipe,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-
-
-def _own(outcome: Outcome, terms: Terms) -> Record | None:
-    """Return the columns for one outcome; None for notices and planned pictures."""
-    match outcome:
-        case Written():
-            return {
-                "output": terms.output(outcome.output or ""),
-                "status": "ok",
-                "frame": outcome.frame,
-                "width": outcome.width,
-                "height": outcome.height,
-                "media_type": outcome.media_type,
-                "bytes": outcome.size,
-                "voi": outcome.voi,
-                "warnings": [terms.text(warning) for warning in outcome.warnings],
-                "warning_codes": codes_of(outcome.warnings),
-                "digest": outcome.digest,
-            }
-        case Skipped():
-            output = terms.output(outcome.output)
-            return {"output": output, "status": "skipped", "frame": outcome.frame}
-        case Failed():
-            return {
-                "status": "failed",
-                "code": outcome.code,
-                "message": terms.text(outcome.message),
-                "hint": terms.text(outcome.hint),
-                "frame": outcome.frame,
-            }
-        case NoPixels():
-            return {
-                "status": NO_PIXELS,
-                "code": outcome.code,
-                "message": outcome.message,
-                "hint": outcome.hint,
-            }
-        case Filtered():
-            message = terms.text(outcome.reason)
-            return {"status": "filtered", "code": "filtered", "message": message}
-        case Ignored():
-            code = "hidden" if outcome.what == "hidden" else NotDicomError.code
-            return {"status": "ignored", "code": code, "message": f"is {outcome.what}"}
-        case _:
-            return None

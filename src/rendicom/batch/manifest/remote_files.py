@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 from rendicom.batch.manifest import json_lines
 from rendicom.batch.manifest.formats import format_of, lines_of
-from rendicom.batch.manifest.journal import unwritable
+from rendicom.batch.manifest.json_lines import unwritable
 from rendicom.batch.manifest.local_files import foreign
 from rendicom.errors import UnreadableSourceError
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rendicom.batch.manifest import json_lines
-from rendicom.batch.manifest.journal import Journal, unwritable
+from rendicom.batch.manifest.json_lines import Journal, unwritable
 from rendicom.batch.manifest.reader import open_files, write_table
 from rendicom.batch.manifest.record_columns import Terms, records_of
 from rendicom.errors import RendicomError
@@ -139,6 +139,20 @@ class Manifest:
             if self._resume is not None:
                 self._resume.close()
             self._files.release()
+
+    def leave(self) -> None:
+        """Close after an interruption: the records so far stay; later calls do nothing."""
+        with contextlib.suppress(RendicomError):
+            self.close(complete=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.leave()
 
     def _opened(self) -> Journal:
         files = self._files
