@@ -162,6 +162,14 @@ class CodedWarning(str):
         return CodedWarning, (self.code, str(self))
 
 
+class Notes(list[CodedWarning]):
+    """Warnings as they are found."""
+
+    def add(self, code: str, text: str) -> None:
+        """Append a warning."""
+        self.append(CodedWarning(code, text))
+
+
 def codes_of(warnings: Iterable[str]) -> list[str]:
     """Return the codes of warnings, in their order, each as often as it occurs."""
     return [warning.code for warning in warnings if isinstance(warning, CodedWarning)]

@@ -10,7 +10,7 @@ import pytest
 from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.header import read_header
 from rendicom.errors import CorruptDataError, NoPixelDataError
-from rendicom.pixels.cielab import srgb_of_dicom_lab
+from rendicom.pixels.colour import srgb_of_dicom_lab
 from rendicom.pixels.describe import describe, is_image
 from rendicom.pixels.display import display_attributes
 from rendicom.testing import (

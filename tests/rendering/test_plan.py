@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError, LimitExceededError, OptionError
 from rendicom.options import RenderOptions, Voi
 from rendicom.rendering.plan import compile_plan
@@ -253,7 +254,7 @@ def test_narrow_linear_windows_on_whole_numbers_are_thresholds(
 
 def test_strict_refuses_what_was_wrong_with_the_attributes(planned: Show) -> None:
     broken = (
-        _attributes(warnings=("the VOI LUT is damaged and was not used",)),
+        _attributes(warnings=(CodedWarning("lut-repaired", "the VOI LUT is damaged"),)),
         _attributes(windows=(stated(float("nan"), 1),)),
         _attributes(slope=0.0),
     )
@@ -490,7 +491,8 @@ def test_modality_values_keep_padding_and_nan(show: Show) -> None:
 
 
 def test_warnings_of_the_header_are_passed_on(planned: Show) -> None:
-    assert planned(GRAY, _attributes(warnings=("first", "first")))[2] == ("first",)
+    first = CodedWarning("lut-repaired", "first")
+    assert planned(GRAY, _attributes(warnings=(first, first)))[2] == ("first",)
 
 
 def test_pictures_have_a_limit(planned: Show) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
 from rendicom.dicom.header import read_header
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.luts import palette_of
@@ -106,7 +106,7 @@ def read_blending(source: ByteSource) -> Blending:
     """
     attributes = read_header(source, wanted=None).attributes
     sop_class = attributes.text(_SOP_CLASS)
-    notes: list[CodedWarning] = []
+    notes = Notes()
     if sop_class == BLENDING:
         return _plain(attributes, notes)
     if sop_class == ADVANCED_BLENDING:
@@ -114,7 +114,7 @@ def read_blending(source: ByteSource) -> Blending:
     raise UnsupportedImageError("the object is not a blending presentation state")
 
 
-def _plain(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
+def _plain(attributes: Attributes, notes: Notes) -> Blending:
     inputs = {item.text(_POSITION): item for item in attributes.items(_INPUTS)}
     if not {"UNDERLYING", "SUPERIMPOSED"} <= inputs.keys():
         raise CorruptDataError("the presentation state does not say which images lie above which")
@@ -126,7 +126,7 @@ def _plain(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
     )
 
 
-def _advanced(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
+def _advanced(attributes: Attributes, notes: Notes) -> Blending:
     """Return the inputs and the steps that blend them (PS3.4 N.2.6).
 
     At the bottom is the input whose geometry is displayed, else the first one.
@@ -138,10 +138,9 @@ def _advanced(attributes: Attributes, notes: list[CodedWarning]) -> Blending:
         raise CorruptDataError("the presentation state does not name the images to blend")
     bottom = next((each for each in used if inputs[each].text(_GEOMETRY).upper() == "YES"), used[0])
     order = [bottom, *(each for each in used if each != bottom)]
-    found = tuple(
-        BlendInput(_input(attributes, inputs[each], notes), _thresholds(inputs[each]))
-        for each in order
-    )
+    items = [inputs[each] for each in order]
+    states = (_state(attributes, each, _first(each.items(_PALETTES)), notes) for each in items)
+    found = tuple(map(BlendInput, states, map(_thresholds, items)))
     places = {number: place for place, number in enumerate(order)}
     return Blending(found[0].state.instance, found, _placed(result, places, {}))
 
@@ -190,7 +189,7 @@ def _placed(step: BlendStep, places: Mapping[int, int], known: dict[int, BlendSt
 def _thresholds(item: Attributes) -> tuple[Threshold, ...]:
     """Return the ranges in which an input is seen (PS3.3 C.11.33.1.2.1)."""
     found = []
-    for each in item.items(_THRESHOLDS) if _THRESHOLDS in item else ():
+    for each in item.items(_THRESHOLDS):
         numbers = sorted(number_or(value, _THRESHOLD, 0.0) for value in each.items(_VALUES))
         kind = each.text(_THRESHOLD_TYPE).upper()
         if not numbers:
@@ -207,14 +206,8 @@ def _thresholds(item: Attributes) -> tuple[Threshold, ...]:
     return tuple(found)
 
 
-def _input(
-    attributes: Attributes, item: Attributes, notes: list[CodedWarning]
-) -> PresentationState:
-    return _state(attributes, item, _first(item.items(_PALETTES)), notes)
-
-
 def _state(
-    attributes: Attributes, item: Attributes, palettes: Attributes | None, notes: list[CodedWarning]
+    attributes: Attributes, item: Attributes, palettes: Attributes | None, notes: Notes
 ) -> PresentationState:
     """Return the display attributes for the images of one input."""
     palette = palette_of(palettes, _UNSIGNED, notes) if palettes is not None else None
@@ -243,15 +236,12 @@ def _references(item: Attributes, top: Attributes) -> tuple[ReferencedImage, ...
         images = series.items(_IMAGES)
         if not images and uid in every:
             images = every[uid].items(_INSTANCES) or every[uid].items(_IMAGES)
+        study = item.text(_STUDY)
         found += [
-            ReferencedImage(item.text(_STUDY), uid, image.text(_REFERENCED), _frames(image), "")
+            ReferencedImage(study, uid, image.text(_REFERENCED), image.integers(_FRAMES))
             for image in images
         ]
     return tuple(found)
-
-
-def _frames(image: Attributes) -> tuple[int, ...]:
-    return image.integers(_FRAMES) if _FRAMES in image else ()
 
 
 def _first(items: Sequence[Attributes]) -> Attributes | None:

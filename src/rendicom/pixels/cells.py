@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,36 +14,17 @@ from rendicom.pixels.framesize import check_filling, native_samples
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rendicom.pixels.codecs import DecodeRequest
     from rendicom.pixels.stored_frames import FrameBytes
+    from rendicom.values import PixelDescription
+
+    CellLayout = PixelDescription | DecodeRequest
 
 _WHOLE_CELLS = (8, 16, 32, 64)
 
 
-class _CellLayout(Protocol):
-    """The layout of pixel cells: a `PixelDescription` or a `DecodeRequest`."""
-
-    @property
-    def rows(self) -> int: ...
-    @property
-    def columns(self) -> int: ...
-    @property
-    def samples_per_pixel(self) -> int: ...
-    @property
-    def bits_allocated(self) -> int: ...
-    @property
-    def bits_stored(self) -> int: ...
-    @property
-    def high_bit(self) -> int: ...
-    @property
-    def planar_configuration(self) -> int: ...
-    @property
-    def photometric_interpretation(self) -> str: ...
-    @property
-    def is_float(self) -> bool: ...
-
-
 def native_cells(
-    stored: FrameBytes, layout: _CellLayout, *, strict: bool, frame_samples: int = 0
+    stored: FrameBytes, layout: CellLayout, *, strict: bool, frame_samples: int = 0
 ) -> tuple[NDArray[Any], int, tuple[CodedWarning, ...]]:
     """Return the cells of a native frame, their number in the file, and warnings.
 
@@ -84,7 +65,7 @@ def native_cells(
     return interleaved(planes), present, warnings
 
 
-def _clear_chroma(cells: NDArray[Any], present: int, layout: _CellLayout, *, is_422: bool) -> None:
+def _clear_chroma(cells: NDArray[Any], present: int, layout: CellLayout, *, is_422: bool) -> None:
     """Set chroma cells from ``present`` on to the neutral value."""
     places = np.arange(present, cells.size)
     if is_422:
@@ -102,7 +83,7 @@ def interleaved(planes: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
-def _samples_in(stored: FrameBytes, layout: _CellLayout) -> int:
+def _samples_in(stored: FrameBytes, layout: CellLayout) -> int:
     return native_samples(
         layout.rows,
         layout.columns,
@@ -140,7 +121,7 @@ def _whole(
 def _unpacked(
     data: bytes | memoryview | bytearray,
     count: int,
-    layout: _CellLayout,
+    layout: CellLayout,
     stored: FrameBytes,
 ) -> NDArray[Any]:
     """Return ``count`` cells in a row."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from rendicom import registry
@@ -91,11 +92,8 @@ def sniff(data: bytes | memoryview, description: PixelDescription) -> Stream:
         held_bytes=len(data),
     )
     if len(data) - expected * description.bits_allocated // 8 in (0, 1):
-        return Stream(
-            "native",
-            data,
-            warnings=(CodedWarning("stream-differs", "the frame is not compressed"),),
-        )
+        note = CodedWarning("stream-differs", "the frame is not compressed")
+        return Stream("native", data, warnings=(note,))
     raise CorruptDataError(
         f"the frame is not a stream that {syntax_name(uid) or 'the transfer syntax'} allows"
     )
@@ -174,8 +172,4 @@ def _plugins(kind: str) -> tuple[Codec, ...]:
         return ()
     own = registry.module_names(_ROOM)
     foreign = (codec for name, codec in found.items() if name not in own)
-    return tuple(sorted((each for each in foreign if kind in each.streams), key=_rank))
-
-
-def _rank(codec: Codec) -> int:
-    return codec.rank
+    return tuple(sorted((each for each in foreign if kind in each.streams), key=attrgetter("rank")))

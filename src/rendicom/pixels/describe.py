@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
 from rendicom.dicom.fragments import Fragments
 from rendicom.dicom.transfer_syntaxes import is_jpip, is_native, is_video
 from rendicom.errors import CorruptDataError, NoPixelDataError, UnsupportedTransferSyntaxError
@@ -41,7 +41,7 @@ def describe(header: Header) -> PixelDescription:
     CorruptDataError
         Rows, Columns or the bits are invalid.
     """
-    attributes, notes = header.attributes, list(header.warnings)
+    attributes, notes = header.attributes, Notes(header.warnings)
     if is_jpip(header.transfer_syntax):
         raise UnsupportedTransferSyntaxError(
             "the pixel data is on another server (JPIP), which is not contacted"
@@ -126,30 +126,27 @@ def _size(attributes: Attributes) -> tuple[int, int]:
     return rows, columns
 
 
-def _samples_per_pixel(attributes: Attributes, notes: list[CodedWarning]) -> int:
+def _samples_per_pixel(attributes: Attributes, notes: Notes) -> int:
     samples = attributes.integer(0x00280002)
     if samples is not None and 0 < samples <= 0xFFFF:
         return samples
     colour = attributes.text(0x00280004).startswith(("RGB", "YBR"))
-    notes.append(CodedWarning("attribute-repaired", "Samples per Pixel is missing"))
+    notes.add("attribute-repaired", "Samples per Pixel is missing")
     return 3 if colour else 1
 
 
-def _photometric(attributes: Attributes, samples: int, notes: list[CodedWarning]) -> str:
+def _photometric(attributes: Attributes, samples: int, notes: Notes) -> str:
     photometric = attributes.text(0x00280004).upper()
     if photometric:
         return photometric
     photometric = "RGB" if samples == 3 else "MONOCHROME2"
-    notes.append(
-        CodedWarning(
-            "attribute-repaired",
-            f"Photometric Interpretation is missing and taken to be {photometric}",
-        )
+    notes.add(
+        "attribute-repaired", f"Photometric Interpretation is missing and taken to be {photometric}"
     )
     return photometric
 
 
-def _bits(header: Header, frame_samples: int, notes: list[CodedWarning]) -> tuple[int, int, int]:
+def _bits(header: Header, frame_samples: int, notes: Notes) -> tuple[int, int, int]:
     """Return Bits Allocated, Bits Stored and High Bit."""
     attributes, pixel = header.attributes, header.pixel
     if pixel is not None and pixel.keyword != "PixelData":
@@ -161,33 +158,23 @@ def _bits(header: Header, frame_samples: int, notes: list[CodedWarning]) -> tupl
         bits = (pixel.length or 0) * 8 if pixel else 0
         a_sample = bits // (frame_samples * (attributes.integer(0x00280008) or 1))
         allocated = next((width for width in (32, 16, 8) if a_sample >= width), stored or 8)
-        notes.append(
-            CodedWarning(
-                "attribute-repaired", f"Bits Allocated is missing and taken to be {allocated}"
-            )
-        )
+        notes.add("attribute-repaired", f"Bits Allocated is missing and taken to be {allocated}")
     if not 1 <= allocated <= 64:
         raise CorruptDataError(f"Bits Allocated is {allocated}")
     if stored is None or not 1 <= stored <= allocated:
         if stored is not None:
-            notes.append(
-                CodedWarning(
-                    "attribute-repaired", f"Bits Stored is {stored} of {allocated} allocated"
-                )
-            )
+            notes.add("attribute-repaired", f"Bits Stored is {stored} of {allocated} allocated")
         stored = allocated
     high_bit = attributes.integer(0x00280102)
     if high_bit is None:
         high_bit = stored - 1
     elif not stored - 1 <= high_bit < allocated:
-        notes.append(
-            CodedWarning("attribute-repaired", f"High Bit is {high_bit} with {stored} bits stored")
-        )
+        notes.add("attribute-repaired", f"High Bit is {high_bit} with {stored} bits stored")
         high_bit = stored - 1
     return allocated, stored, high_bit
 
 
-def _number_of_frames(header: Header, frame_bits: int, notes: list[CodedWarning]) -> int:
+def _number_of_frames(header: Header, frame_bits: int, notes: Notes) -> int:
     """Return Number of Frames, but no more than the bytes of the file can hold."""
     attributes, pixel = header.attributes, header.pixel
     said = attributes.integer(0x00280008)
@@ -195,16 +182,12 @@ def _number_of_frames(header: Header, frame_bits: int, notes: list[CodedWarning]
         return 0
     left = max(0, header.source.size - pixel.offset)
     if said is None and 0x00280008 in attributes:
-        notes.append(CodedWarning("attribute-repaired", "Number of Frames is not a number"))
+        notes.add("attribute-repaired", "Number of Frames is not a number")
         said = min(pixel.length or 0, left) * 8 // frame_bits
     count = max(1, said or 1)
     held = max(1, _most_frames(header, pixel, count, left, frame_bits)) if count > 1 else 1
     if count > held:
-        notes.append(
-            CodedWarning(
-                "incomplete-data", f"the header declares {count} frames, the file holds {held}"
-            )
-        )
+        notes.add("incomplete-data", f"the header declares {count} frames, the file holds {held}")
     return min(count, held)
 
 

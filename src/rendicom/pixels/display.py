@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast
 
-from rendicom.coded_warnings import CodedWarning
-from rendicom.pixels.cielab import srgb_of_dicom_lab
+from rendicom.coded_warnings import Notes
+from rendicom.pixels.colour import srgb_of_dicom_lab
 from rendicom.pixels.luts import lookup_table, palette_of
 from rendicom.pixels.overlays import overlay_planes
 from rendicom.values import DisplayAttributes, VoiFunction, Window
@@ -78,7 +78,7 @@ def display_attributes(
 ) -> DisplayAttributes:
     """Return the attributes that determine the display of ``frame`` (counted from 1)."""
     top = header.attributes
-    notes: list[CodedWarning] = []
+    notes = Notes()
     groups = FrameGroups(top, frame)
     rescale = groups.macro(_RESCALE_MACRO, _SLOPE, _INTERCEPT)
     voi = groups.macro(_VOI_MACRO, _WINDOW_CENTER, _VOI_LUTS)
@@ -124,18 +124,14 @@ def _modality_extent(
 
 
 def _modality_lut(
-    top: Attributes, description: PixelDescription, notes: list[CodedWarning]
+    top: Attributes, description: PixelDescription, notes: Notes
 ) -> LookupTable | None:
-    if _MODALITY_LUTS not in top:
-        return None
     for item in top.items(_MODALITY_LUTS)[:1]:
         return lookup_table(item, _stored_extent(description), notes, name="Modality LUT")
     return None
 
 
-def windows_of(
-    voi: Attributes, notes: list[CodedWarning], *, is_float: bool = False
-) -> tuple[Window, ...]:
+def windows_of(voi: Attributes, notes: Notes, *, is_float: bool = False) -> tuple[Window, ...]:
     """Return the windows of a data set or item (PS3.3 C.11.2.1.2).
 
     The steps of 1 that LINEAR takes off the width are those of integers: floating point pixels
@@ -147,11 +143,7 @@ def windows_of(
     explanations = voi.texts(0x00281055)
     name = voi.text(0x00281056).upper()
     if name and name not in _FUNCTIONS:
-        notes.append(
-            CodedWarning(
-                "window-replaced", "the VOI LUT Function is unknown and taken to be LINEAR"
-            )
-        )
+        notes.add("window-replaced", "the VOI LUT Function is unknown and taken to be LINEAR")
     default = "linear-exact" if is_float and not name else "linear"
     function = cast("VoiFunction", _FUNCTIONS.get(name, default))
     return tuple(
@@ -163,10 +155,8 @@ def windows_of(
 
 
 def _voi_luts(
-    voi: Attributes, extent: tuple[float, float], notes: list[CodedWarning]
+    voi: Attributes, extent: tuple[float, float], notes: Notes
 ) -> tuple[LookupTable, ...]:
-    if _VOI_LUTS not in voi:
-        return ()
     tables = [
         lookup_table(item, extent, notes, name="VOI LUT", narrows=True)
         for item in voi.items(_VOI_LUTS)
@@ -175,7 +165,7 @@ def _voi_luts(
 
 
 def _padding(
-    top: Attributes, description: PixelDescription, notes: list[CodedWarning]
+    top: Attributes, description: PixelDescription, notes: Notes
 ) -> tuple[float, float] | None:
     """Return the range of padding values, low end first (PS3.3 C.7.5.1.1.2)."""
     if description.is_float:
@@ -194,7 +184,7 @@ def _padding(
 
 
 def _stored_padding(
-    top: Attributes, tag: int, description: PixelDescription, notes: list[CodedWarning]
+    top: Attributes, tag: int, description: PixelDescription, notes: Notes
 ) -> int | None:
     """Return a padding value, or None for one that no pixel can have.
 
@@ -221,13 +211,11 @@ def _stored_padding(
     sign = "signed" if description.signed else "unsigned"
     name = "Pixel Padding Value" if tag == 0x00280120 else "Pixel Padding Range Limit"
     text = f"{name} is not a value of {stored} {sign} bits and was not used"
-    notes.append(CodedWarning("attribute-repaired", text))
+    notes.add("attribute-repaired", text)
     return None
 
 
-def _palette(
-    top: Attributes, description: PixelDescription, notes: list[CodedWarning]
-) -> Palette | None:
+def _palette(top: Attributes, description: PixelDescription, notes: Notes) -> Palette | None:
     """Return the palette of a PALETTE COLOR image, or a supplemental one (PS3.3 C.7.6.19)."""
     if description.photometric_interpretation == "PALETTE COLOR":
         without = "the color palette is missing or damaged: shown as gray"
@@ -237,19 +225,17 @@ def _palette(
         return None
     palette = palette_of(top, _stored_extent(description), notes)
     if palette is None:
-        notes.append(CodedWarning("lut-repaired", without))
+        notes.add("lut-repaired", without)
     return palette
 
 
-def _range_palette(top: Attributes, notes: list[CodedWarning]) -> Palette | None:
+def _range_palette(top: Attributes, notes: Notes) -> Palette | None:
     """Return the palette for the results of the VOI transform (PS3.3 C.8.32.4)."""
     if top.text(_PIXEL_PRESENTATION) != "COLOR_RANGE":
         return None
     palette = palette_of(top, _UNSIGNED, notes)
     if palette is None:
-        notes.append(
-            CodedWarning("lut-repaired", "the color palette is missing or damaged: shown as gray")
-        )
+        notes.add("lut-repaired", "the color palette is missing or damaged: shown as gray")
     return palette
 
 
@@ -261,9 +247,7 @@ def _suv_factor(top: Attributes, description: PixelDescription) -> float | None:
     return suv_factor(top)
 
 
-def pixel_size(
-    pairs: Iterable[tuple[float, ...]], notes: list[CodedWarning]
-) -> tuple[float, float]:
+def pixel_size(pairs: Iterable[tuple[float, ...]], notes: Notes) -> tuple[float, float]:
     """Return the first vertical and horizontal size that can be one, or 1, 1.
 
     One that cannot is a note: it is not positive, or longer than a thousand times the other.
@@ -275,11 +259,11 @@ def pixel_size(
                 return pair[0], pair[1]
         if pair:
             text = "an invalid pixel size or aspect ratio was not used"
-            notes.append(CodedWarning("attribute-repaired", text))
+            notes.add("attribute-repaired", text)
     return 1.0, 1.0
 
 
-def _pixel_aspect_ratio(groups: FrameGroups, notes: list[CodedWarning]) -> tuple[float, float]:
+def _pixel_aspect_ratio(groups: FrameGroups, notes: Notes) -> tuple[float, float]:
     """Return vertical and horizontal pixel size; Pixel Aspect Ratio wins over spacings."""
     pairs = [groups.top.numbers(0x00280034)]
     pairs.append(groups.macro(_PIXEL_MEASURES, 0x00280030).numbers(0x00280030))
@@ -302,7 +286,7 @@ def _icc_profile(groups: FrameGroups, description: PixelDescription) -> bytes | 
     return top.raw(0x00282000) or None
 
 
-def _shutter(groups: FrameGroups, notes: list[CodedWarning]) -> Shutter | None:
+def _shutter(groups: FrameGroups, notes: Notes) -> Shutter | None:
     """Return the shutter of the frame, or of the image (PS3.3 C.7.6.11, C.7.6.16.2.13)."""
     attributes = groups.macro(_SHUTTER_MACRO, _SHUTTER_SHAPE)
     if _SHUTTER_SHAPE not in attributes:

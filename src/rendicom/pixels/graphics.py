@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast, get_args
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
 from rendicom.pixels.shutters import components, ink_of
 from rendicom.presentation import (
     Anchor,
@@ -58,7 +58,7 @@ def read_layers(attributes: Attributes) -> tuple[GraphicLayer, ...]:
 
 def read_annotations(
     attributes: Attributes,
-    notes: list[CodedWarning],
+    notes: Notes,
     *,
     scope_of: Callable[[Attributes], Scope],
 ) -> tuple[Annotations, ...]:
@@ -74,23 +74,19 @@ def read_annotations(
     )
 
 
-def _graphic(item: Attributes, notes: list[CodedWarning]) -> GraphicObject | None:
+def _graphic(item: Attributes, notes: Notes) -> GraphicObject | None:
     kind, units = item.text(_TYPE), _units(item, _GRAPHIC_UNITS)
     points = _points(item, _DATA)
     if kind not in get_args(GraphicType) or len(points) < _FEWEST_POINTS[kind]:
-        notes.append(
-            CodedWarning(
-                "presentation-incomplete",
-                "a figure is of an unknown kind, or has too few points: not drawn",
-            )
+        notes.add(
+            "presentation-incomplete",
+            "a figure is of an unknown kind, or has too few points: not drawn",
         )
         return None
     if units is None:
-        notes.append(
-            CodedWarning(
-                "presentation-incomplete",
-                "a figure is not placed on the image or the displayed area: not drawn",
-            )
+        notes.add(
+            "presentation-incomplete",
+            "a figure is not placed on the image or the displayed area: not drawn",
         )
         return None
     is_filled = item.text(_FILLED) == "Y"
@@ -127,17 +123,15 @@ def _style(item: Attributes, tag: int) -> LineStyle:
     return LineStyle()
 
 
-def _text(item: Attributes, notes: list[CodedWarning]) -> TextObject | None:
+def _text(item: Attributes, notes: Notes) -> TextObject | None:
     text = item.text(_TEXT)[:_LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n")
     box, anchor = _box(item), _anchor(item)
     if not text.strip():
         return None
     if box is None and anchor is None:
-        notes.append(
-            CodedWarning(
-                "presentation-incomplete",
-                "a text has neither a box nor an anchor on the image: not written",
-            )
+        notes.add(
+            "presentation-incomplete",
+            "a text has neither a box nor an anchor on the image: not written",
         )
         return None
     ink = Ink()

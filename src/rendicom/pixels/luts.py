@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
 from rendicom.records import NamedTuple
 from rendicom.values import LookupTable, Palette
 
@@ -57,7 +57,7 @@ class _Entries(NamedTuple):
 def lookup_table(
     item: Attributes,
     extent: tuple[float, float],
-    notes: list[CodedWarning],
+    notes: Notes,
     *,
     name: str,
     narrows: bool = False,
@@ -87,7 +87,7 @@ def lookup_table(
     descriptor = item.integers(_DESCRIPTOR)
     stored = _stored(item, _DATA, descriptor) if len(descriptor) == 3 else None
     if stored is None:
-        notes.append(CodedWarning("lut-repaired", f"the {name} is damaged and was not used"))
+        notes.add("lut-repaired", f"the {name} is damaged and was not used")
         return None
     bits = min(stored.said, 8) if stored.is_packed else stored.said
     entries = stored.values
@@ -98,11 +98,7 @@ def lookup_table(
     elif narrows and bits == 16 and 0 < stored.needed <= _NARROW:
         bits = max(stored.needed, 8)
     if bits != stored.said:
-        notes.append(
-            CodedWarning(
-                "lut-repaired", f"the {name} says {stored.said} bits and has entries of {bits}"
-            )
-        )
+        notes.add("lut-repaired", f"the {name} says {stored.said} bits and has entries of {bits}")
     first = _first_mapped(descriptor[1], extent)
     return LookupTable(entries, first, bits, item.text(_EXPLANATION))
 
@@ -137,9 +133,7 @@ def _stored(attributes: Attributes, tag: int, descriptor: tuple[int, ...]) -> _E
     return _Entries(values, bits, is_packed)
 
 
-def palette_of(
-    attributes: Attributes, extent: tuple[float, float], notes: list[CodedWarning]
-) -> Palette | None:
+def palette_of(attributes: Attributes, extent: tuple[float, float], notes: Notes) -> Palette | None:
     """Return the Palette Color Lookup Table of a data set, plain, segmented or well known.
 
     ``extent`` and ``notes`` are as for `lookup_table`; a missing palette adds no note.
@@ -155,11 +149,7 @@ def palette_of(
     ):
         said = "/".join(dict.fromkeys(str(channel.said) for channel in channels))
         used = "/".join(dict.fromkeys(map(str, depths)))
-        notes.append(
-            CodedWarning(
-                "lut-repaired", f"the color palette says {said} bits and has entries of {used}"
-            )
-        )
+        notes.add("lut-repaired", f"the color palette says {said} bits and has entries of {used}")
     red, green, blue = (
         LookupTable(channel.values, _first_mapped(attributes.integers(tags[0])[1], extent), depth)
         for channel, depth, tags in zip(channels, depths, _CHANNELS, strict=True)
@@ -208,7 +198,7 @@ def well_known_palette(uid: str) -> Palette | None:
     from rendicom.dicom.pydicom_calls import pydicom_data
 
     path = pydicom_data("palettes", _WELL_KNOWN[uid])
-    return palette_of(read_header(open_source(path)).attributes, (0, 0xFFFF), [])
+    return palette_of(read_header(open_source(path)).attributes, (0, 0xFFFF), Notes())
 
 
 def _segmented(attributes: Attributes, tag: int, descriptor: tuple[int, ...]) -> _Entries | None:
@@ -267,7 +257,8 @@ class _Segments:
             return position + length
         if kind == 1:
             # From the last entry so far, also at the start of a copy (C.7.9.2.2).
-            self.entries += _line(self.entries[-1], self._data[position], length)
+            start, rise = self.entries[-1], self._data[position] - self.entries[-1]
+            self.entries += [start + round(at * rise / length) for at in range(1, length + 1)]
             return position + 1
         if kind != 2 or depth > _MOST_NESTED:
             raise ValueError(kind)
@@ -284,8 +275,3 @@ class _Segments:
         if self._words_an_offset == 2:
             return int(parts[0] | parts[1] << 16) // 2
         return int(sum(part << 8 * index for index, part in enumerate(parts)))
-
-
-def _line(start: int, stop: int, length: int) -> list[int]:
-    """Return ``length`` entries that lead from behind ``start`` to ``stop``."""
-    return [start + round(step * (stop - start) / length) for step in range(1, length + 1)]

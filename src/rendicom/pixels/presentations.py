@@ -9,7 +9,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, cast, get_args
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
 from rendicom.dicom.uids import class_name
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.display import pixel_size, windows_of
@@ -72,7 +72,7 @@ def read_presentation(attributes: Attributes) -> PresentationState:
     references = _references(attributes)
     if not references:
         raise CorruptDataError("the presentation state refers to no image")
-    notes: list[CodedWarning] = []
+    notes = Notes()
     shape = attributes.text(_PRESENTATION_SHAPE)
     planes = partial(overlay_planes, attributes)
     has_tones = kind != "color"
@@ -99,7 +99,7 @@ def read_presentation(attributes: Attributes) -> PresentationState:
         activations=_activations(attributes),
         layers=read_layers(attributes),
         annotations=read_annotations(attributes, notes, scope_of=_scope),
-        areas=_areas(attributes, notes),
+        areas=tuple(filter(None, (_area(item, notes) for item in attributes.items(_AREAS)))),
         quarter_turns=_quarter_turns(attributes, notes),
         mirrors_columns=attributes.text(_FLIP) == "Y",
         warnings=tuple(dict.fromkeys(notes)),
@@ -153,7 +153,7 @@ def number_or(attributes: Attributes, tag: int, default: float) -> float:
     return default if value is None or not math.isfinite(value) else value
 
 
-def first_table(attributes: Attributes, tag: int, notes: list[CodedWarning]) -> LookupTable | None:
+def first_table(attributes: Attributes, tag: int, notes: Notes) -> LookupTable | None:
     """Return the table in the first item of a sequence."""
     for item in attributes.items(tag)[:1]:
         return lookup_table(item, _extent(item), notes, name=_LOOKUP_TABLE)
@@ -170,7 +170,7 @@ def _extent(item: Attributes) -> tuple[float, float]:
 
 
 def softcopy_vois(
-    attributes: Attributes, notes: list[CodedWarning], *, is_behind_lut: bool
+    attributes: Attributes, notes: Notes, *, is_behind_lut: bool
 ) -> tuple[SoftcopyVoi, ...]:
     """Return the VOI transforms; values from a Modality LUT are unsigned."""
     vois = []
@@ -187,7 +187,7 @@ def softcopy_vois(
         usable = tuple(each for each in windows if is_usable(each))
         if len(usable) < len(windows):
             said = "a window of the presentation state is invalid and was not used"
-            notes.append(CodedWarning("window-replaced", said))
+            notes.add("window-replaced", said)
         vois.append(SoftcopyVoi(_scope(item), usable, sound))
     return tuple(vois)
 
@@ -199,27 +199,18 @@ def _activations(attributes: Attributes) -> dict[int, str]:
     return {group: layer for group, layer in layers.items() if layer}
 
 
-def _quarter_turns(attributes: Attributes, notes: list[CodedWarning]) -> int:
+def _quarter_turns(attributes: Attributes, notes: Notes) -> int:
     degrees = attributes.integer(_ROTATION, 0) or 0
     if degrees % 90:
         text = "the rotation of the presentation state is not a multiple of 90 degrees"
-        notes.append(CodedWarning("presentation-incomplete", text))
+        notes.add("presentation-incomplete", text)
     return degrees // 90 % 4
 
 
-def _areas(attributes: Attributes, notes: list[CodedWarning]) -> tuple[DisplayedArea, ...]:
-    areas = (_area(item, notes) for item in attributes.items(_AREAS))
-    return tuple(area for area in areas if area is not None)
-
-
-def _area(item: Attributes, notes: list[CodedWarning]) -> DisplayedArea | None:
+def _area(item: Attributes, notes: Notes) -> DisplayedArea | None:
     corners = [item.integers(tag, signed=True) for tag in (_TOP_LEFT, _BOTTOM_RIGHT)]
     if any(len(corner) != 2 or max(map(abs, corner)) > _FARTHEST for corner in corners):
-        notes.append(
-            CodedWarning(
-                "presentation-incomplete", "a displayed area has no corners and was not used"
-            )
-        )
+        notes.add("presentation-incomplete", "a displayed area has no corners and was not used")
         return None
     mode, magnification = item.text(_SIZE_MODE), item.number(_MAGNIFICATION)
     (left, top), (right, bottom) = corners

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rendicom.coded_warnings import CodedWarning
-from rendicom.pixels.cielab import srgb_of_dicom_lab
+from rendicom.coded_warnings import Notes
+from rendicom.pixels.colour import srgb_of_dicom_lab
 from rendicom.values import Ink, Shutter
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _FARTHEST = 1 << 31
 
 
 def read_shutter(
-    attributes: Attributes, notes: list[CodedWarning], *, planes: Sequence[OverlayPlane] = ()
+    attributes: Attributes, notes: Notes, *, planes: Sequence[OverlayPlane] = ()
 ) -> Shutter | None:
     """Return the display shutter, or None (PS3.3 C.7.6.11, C.7.6.15).
 
@@ -38,12 +38,7 @@ def read_shutter(
     for shape in shapes:
         described = _with_shape(shutter, shape, attributes, planes)
         if described is None:
-            notes.append(
-                CodedWarning(
-                    "shutter-unusable",
-                    f"the {shape.lower()} shutter is incomplete: not used",
-                )
-            )
+            notes.add("shutter-unusable", f"the {shape.lower()} shutter is incomplete: not used")
         else:
             shutter = described
     return shutter

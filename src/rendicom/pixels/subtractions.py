@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
 from rendicom.presentation import Subtraction
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _FARTHEST = 1e4
 
 
 def read_subtractions(
-    attributes: Attributes, notes: list[CodedWarning], scope_of: Callable[..., Scope]
+    attributes: Attributes, notes: Notes, scope_of: Callable[..., Scope]
 ) -> tuple[Subtraction, ...]:
     """Return the subtractions of a presentation state; empty without subtraction."""
     if attributes.text(_MODE).upper() == "NAT" or _ITEMS not in attributes:
@@ -34,19 +34,14 @@ def read_subtractions(
         ranges, masks = item.integers(_RANGES), item.integers(_MASKS)
         if operation not in ("AVG_SUB", "TID", "REV_TID") or len(ranges) % 2:
             if operation != "NONE":
-                notes.append(
-                    CodedWarning(
-                        "presentation-incomplete",
-                        f"mask operation {operation or 'without a name'} is not supported",
-                    )
+                notes.add(
+                    "presentation-incomplete",
+                    f"mask operation {operation or 'without a name'} is not supported",
                 )
             continue
         if operation == "AVG_SUB" and not masks:
-            notes.append(
-                CodedWarning(
-                    "presentation-incomplete",
-                    "the mask subtraction names no frames and was left out",
-                )
+            notes.add(
+                "presentation-incomplete", "the mask subtraction names no frames and was left out"
             )
             continue
         found.append(

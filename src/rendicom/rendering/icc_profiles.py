@@ -7,19 +7,20 @@ The four named spaces are those of PS3.3 C.11.15.1.2. Each is a version 2 matrix
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from rendicom.coded_warnings import CodedWarning
+import numpy as np
+
+from rendicom.coded_warnings import CodedWarning, Notes
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.options import IccMode
+    from numpy.typing import NDArray
 
-Vector = tuple[float, float, float]
-Matrix = Sequence[Sequence[float]]
+    from rendicom.options import IccMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def colour_management(
     """
     if mode == "no":
         return ColourManagement()
-    notes: list[CodedWarning] = []
+    notes = Notes()
     found = next((sound for sound in (_sound(profile, notes) for profile in own) if sound), None)
     if mode is None:
         return ColourManagement(None, found, tuple(notes))
@@ -66,11 +67,8 @@ def colour_management(
         raise OptionError(f"icc {mode} converts display values only: leave out values")
     target = named_profile(mode)
     if found is not None and not _is_usable(found):
-        notes.append(
-            CodedWarning(
-                "profile-unusable",
-                "the ICC profile cannot be used for conversion: taken to be sRGB",
-            )
+        notes.add(
+            "profile-unusable", "the ICC profile cannot be used for conversion: taken to be sRGB"
         )
         found = None
     source = found or named_profile("srgb")
@@ -78,7 +76,7 @@ def colour_management(
     return ColourManagement(conversion, target, tuple(notes))
 
 
-def _sound(profile: bytes | None, notes: list[CodedWarning]) -> bytes | None:
+def _sound(profile: bytes | None, notes: Notes) -> bytes | None:
     """Return an RGB input or display profile, cut to its declared size, or None."""
     if not profile:
         return None
@@ -92,11 +90,7 @@ def _sound(profile: bytes | None, notes: list[CodedWarning]) -> bytes | None:
         and _tags_fit(profile, size)
     )
     if not is_sound:
-        notes.append(
-            CodedWarning(
-                "profile-unusable", "the ICC profile is damaged or not for RGB, and was left out"
-            )
-        )
+        notes.add("profile-unusable", "the ICC profile is damaged or not for RGB, and was left out")
         return None
     return bytes(profile[:size])
 
@@ -113,7 +107,6 @@ def _tags_fit(profile: bytes, size: int) -> bool:
 def _is_usable(profile: bytes) -> bool:
     """Return whether a pixel can be converted: the header may be valid but tables missing."""
     import imagecodecs
-    import numpy as np
 
     pixel = np.zeros((1, 1, 3), np.uint8)
     try:
@@ -129,7 +122,7 @@ def _is_usable(profile: bytes) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Space:
     title: str
-    primaries: Matrix
+    primaries: tuple[tuple[float, float], ...]
     """CIE x, y of red, green and blue."""
     white: tuple[float, float]
     curve: float | Callable[[float], float]
@@ -161,10 +154,8 @@ _SPACES = {
     ),
 }
 _PCS_WHITE = (0.9642, 1.0, 0.8249)
-_BRADFORD = (
-    (0.8951, 0.2664, -0.1614),
-    (-0.7502, 1.7135, 0.0367),
-    (0.0389, -0.0685, 1.0296),
+_BRADFORD = np.array(
+    ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 )
 _CURVE_POINTS = 1024
 _CREATED = (2024, 1, 1, 0, 0, 0)
@@ -181,7 +172,7 @@ def named_profile(name: str) -> bytes:
         b"desc": _description(space.title),
         b"cprt": b"text\0\0\0\0" + b"No copyright, use freely\0",
         b"wtpt": _xyz(_PCS_WHITE),
-        b"chad": b"sf32\0\0\0\0" + b"".join(_fixed(value) for row in adaptation for value in row),
+        b"chad": b"sf32\0\0\0\0" + b"".join(map(_fixed, adaptation.flat)),
         b"rXYZ": _xyz(colourants[0]),
         b"gXYZ": _xyz(colourants[1]),
         b"bXYZ": _xyz(colourants[2]),
@@ -213,7 +204,7 @@ def _fixed(value: float) -> bytes:
     return struct.pack(">i", round(value * 65536))
 
 
-def _xyz(values: Sequence[float]) -> bytes:
+def _xyz(values: Iterable[float]) -> bytes:
     return b"XYZ \0\0\0\0" + b"".join(map(_fixed, values))
 
 
@@ -231,55 +222,22 @@ def _curve(curve: float | Callable[[float], float]) -> bytes:
     return b"curv\0\0\0\0" + struct.pack(f">I{len(points)}H", len(points), *points)
 
 
-def _adaptation(space: _Space) -> Matrix:
+def _adaptation(space: _Space) -> NDArray[np.float64]:
     """Return the matrix from the white point of the space to that of the connection space.
 
     Linear Bradford, ICC.1:2022 annex E.
     """
-    source = _applied(_BRADFORD, _xyz_of(space.white))
-    target = _applied(_BRADFORD, _PCS_WHITE)
-    scaled = [
-        [value * to / of for value in row]
-        for row, of, to in zip(_BRADFORD, source, target, strict=True)
-    ]
-    return _product(_inverse(_BRADFORD), scaled)
+    source, target = _BRADFORD @ _xyz_of(space.white), _BRADFORD @ _PCS_WHITE
+    return np.linalg.solve(_BRADFORD, _BRADFORD * (target / source)[:, np.newaxis])
 
 
-def _colourants(space: _Space, adaptation: Matrix) -> list[Vector]:
-    """Return XYZ of the primaries, adapted to the white point of the connection space."""
-    primaries = [_xyz_of(primary) for primary in space.primaries]
-    amounts = _applied(_inverse(_transposed(primaries)), _xyz_of(space.white))
-    return [
-        _applied(adaptation, [amount * value for value in primary])
-        for amount, primary in zip(amounts, primaries, strict=True)
-    ]
+def _colourants(space: _Space, adaptation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return XYZ of the primaries in rows, adapted to the white point of the connection space."""
+    primaries = np.array([_xyz_of(primary) for primary in space.primaries]).T
+    amounts = np.linalg.solve(primaries, _xyz_of(space.white))
+    return np.asarray((adaptation @ (primaries * amounts)).T)
 
 
-def _xyz_of(chromaticity: Sequence[float]) -> Vector:
+def _xyz_of(chromaticity: tuple[float, float]) -> NDArray[np.float64]:
     x, y = chromaticity
-    return x / y, 1.0, (1 - x - y) / y
-
-
-def _applied(matrix: Matrix, vector: Sequence[float]) -> Vector:
-    x, y, z = (sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix)
-    return x, y, z
-
-
-def _transposed(matrix: Matrix) -> Matrix:
-    return list(zip(*matrix, strict=True))
-
-
-def _product(left: Matrix, right: Matrix) -> Matrix:
-    return _transposed([_applied(left, column) for column in _transposed(right)])
-
-
-def _inverse(matrix: Matrix) -> Matrix:
-    """Return the inverse by cofactors."""
-    (a, b, c), (d, e, f), (g, h, i) = matrix
-    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    cofactors = (
-        (e * i - f * h, c * h - b * i, b * f - c * e),
-        (f * g - d * i, a * i - c * g, c * d - a * f),
-        (d * h - e * g, b * g - a * h, a * e - b * d),
-    )
-    return [[value / determinant for value in row] for row in cofactors]
+    return np.array((x / y, 1.0, (1 - x - y) / y))

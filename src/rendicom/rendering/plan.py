@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import CodedWarning, Notes
 from rendicom.errors import OptionError
 from rendicom.options import Voi
 from rendicom.records import NamedTuple
@@ -116,7 +116,7 @@ def compile_plan(
     CorruptDataError
         Something was repaired or guessed, and the options are strict.
     """
-    notes: list[CodedWarning] = []
+    notes = Notes()
     if options.suv and description.modality == "PT":
         from rendicom.rendering.uptake import in_uptake
 
@@ -125,7 +125,7 @@ def compile_plan(
     whole = are_whole or partial(samples_are_whole, frame.samples)
     image = PlanRequest(description, display, options, frame, value_range, notes, whole)
     for warning in display.warnings:
-        image.repaired(warning)
+        image.repaired(warning.code, warning)
     look = _look(image)
     is_colour = frame.samples.ndim == 3 or look.palette is not None
     shows = options.values == "display"
@@ -193,9 +193,7 @@ def modality_of(description: PixelDescription, display: DisplayAttributes) -> Mo
 def _modality(image: PlanRequest) -> Modality:
     modality = modality_of(image.description, image.display)
     if modality.table is None and image.display.slope == 0:
-        image.repaired(
-            CodedWarning("attribute-repaired", "Rescale Slope is 0 and was taken to be 1")
-        )
+        image.repaired("attribute-repaired", "Rescale Slope is 0 and was taken to be 1")
     return modality
 
 
@@ -246,11 +244,8 @@ def _supplemented(image: PlanRequest, tone: Tone, palette: Palette, text: str) -
 
     dtype, bits = image.frame.samples.dtype, image.frame.bits_stored
     if dtype.kind == "f" or dtype.itemsize > 2:
-        image.notes.append(
-            CodedWarning(
-                "lut-repaired",
-                "the supplemental palette is for integers of at most 16 bits: not used",
-            )
+        image.notes.add(
+            "lut-repaired", "the supplemental palette is for integers of at most 16 bits: not used"
         )
         return RenderPlan(tone=tone, voi=text)
     first = first_mapped(palette)
@@ -266,16 +261,12 @@ def _unwindowed(image: PlanRequest) -> RenderPlan:
     """Return the plan for stored or modality values."""
     options, samples = image.options, image.frame.samples
     if options.overlays:
-        image.notes.append(
-            CodedWarning(
-                "option-without-effect", f"overlays are not drawn on {options.values} values"
-            )
+        image.notes.add(
+            "option-without-effect", f"overlays are not drawn on {options.values} values"
         )
     if options.values == "stored":
         if samples.dtype == np.float64:
-            image.notes.append(
-                CodedWarning("values-converted", "64-bit stored values were converted to 32 bits")
-            )
+            image.notes.add("values-converted", "64-bit stored values were converted to 32 bits")
             return RenderPlan(modality=Modality(), voi="none (stored values)")
         return RenderPlan(voi="none (stored values)")
     if samples.ndim == 3 or image.frame.photometric_interpretation == "PALETTE COLOR":
@@ -309,16 +300,11 @@ def _say_that_windows_mean_nothing(image: PlanRequest) -> None:
     """Warn if a window was requested (PS3.3 C.11.2.1.2.2)."""
     options = image.options
     if options.window or options.preset or options.voi != Voi():
-        image.notes.append(
-            CodedWarning(
-                "option-without-effect",
-                "a color image has no window: the requested one was ignored",
-            )
+        image.notes.add(
+            "option-without-effect", "a color image has no window: the requested one was ignored"
         )
     if options.gsdf is not None:
-        image.notes.append(
-            CodedWarning("option-without-effect", "gsdf is for gray images: ignored")
-        )
+        image.notes.add("option-without-effect", "gsdf is for gray images: ignored")
 
 
 def _labelled(image: PlanRequest) -> RenderPlan:
@@ -347,16 +333,14 @@ def _managed(
     display: DisplayAttributes,
     options: RenderOptions,
     frame: Frame,
-    notes: list[CodedWarning],
+    notes: Notes,
     *,
     is_colour: bool,
 ) -> tuple[Conversion | None, bytes | None]:
     """Return the color conversion and the profile to embed."""
     if not is_colour:
         if options.icc not in (None, "no"):
-            notes.append(
-                CodedWarning("option-without-effect", "a gray picture carries no ICC profile")
-            )
+            notes.add("option-without-effect", "a gray picture carries no ICC profile")
         return None, None
     from rendicom.rendering.icc_profiles import colour_management
 

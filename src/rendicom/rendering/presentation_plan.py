@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
 from rendicom.errors import CorruptDataError, OptionError
 from rendicom.options import Voi, parameters
 from rendicom.rendering.blending import as_colour
@@ -23,7 +23,7 @@ from rendicom.rendering.stages.shutter import Covering
 from rendicom.rendering.typesetting import missing_letters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rendicom.options import RenderOptions
     from rendicom.presentation import (
@@ -60,6 +60,11 @@ class PresentedFrame:
     instance: str
     number: int
 
+    def first_of(self, parts: Iterable[Any]) -> Any:
+        """Return the first part of the state whose scope includes the frame, or None."""
+        found = (each for each in parts if each.scope.includes(self.instance, self.number))
+        return next(found, None)
+
 
 def compile_presented(
     description: PixelDescription,
@@ -91,15 +96,13 @@ def compile_presented(
             "the presentation state does not refer to this image or frame",
             hint="it lists the images and frames it is for",
         )
-    notes = [*state.warnings]
+    notes = Notes(state.warnings)
     is_gray = frame.samples.ndim == 2 and frame.photometric_interpretation != "PALETTE COLOR"
     if is_gray == (state.kind == "color"):
         other = "gray" if is_gray else "color"
-        notes.append(
-            CodedWarning(
-                "presentation-incomplete",
-                f"a {state.kind} presentation state does not apply to {other} images",
-            )
+        notes.add(
+            "presentation-incomplete",
+            f"a {state.kind} presentation state does not apply to {other} images",
         )
     if is_gray:
         frame = replace(frame, photometric_interpretation="MONOCHROME2")
@@ -107,19 +110,16 @@ def compile_presented(
     plan = compile_plan(
         description,
         said,
-        _plain(options, voi),
+        replace(options, viewport=None, max_size=None, scale=1.0, annotation=None, voi=voi),
         frame=frame,
         value_range=value_range,
         are_whole=are_whole,
     )
     plan = _in_tone(plan, state, options)
-    area = _area(presented)
+    area: DisplayedArea | None = presented.first_of(state.areas)
     if area is not None and area.is_of_volume and description.is_tiled:
-        notes.append(
-            CodedWarning(
-                "presentation-incomplete",
-                "a displayed area that refers to the whole slide was ignored",
-            )
+        notes.add(
+            "presentation-incomplete", "a displayed area that refers to the whole slide was ignored"
         )
         area = None
     placement = plan_placement(
@@ -128,7 +128,7 @@ def compile_presented(
     marks = tuple(_marks(presented, display, placement, frame, notes))
     shutter = state.shutter
     if options.gsdf is not None and plan.palette is not None:
-        notes.append(CodedWarning("option-without-effect", "gsdf is for gray images: ignored"))
+        notes.add("option-without-effect", "gsdf is for gray images: ignored")
     elif options.gsdf is not None and plan.voi != "none (color)":
         marks = tuple(_calibrated(mark, options.gsdf) for mark in marks)
         shutter = _calibrated_shutter(shutter, options.gsdf)
@@ -156,11 +156,6 @@ def refuse_clashes(options: RenderOptions) -> None:
             )
 
 
-def _plain(options: RenderOptions, voi: Voi) -> RenderOptions:
-    """Return the options of the stages before shutter and geometry."""
-    return replace(options, viewport=None, max_size=None, scale=1.0, annotation=None, voi=voi)
-
-
 # --- tones and colors -----------------------------------------------------------------------
 
 
@@ -169,10 +164,7 @@ def _as_said(
 ) -> tuple[DisplayAttributes, Voi]:
     """Return display attributes with the presentation state's in place of the image's."""
     state = presented.state
-    chosen = next(
-        (voi for voi in state.vois if voi.scope.includes(presented.instance, presented.number)),
-        None,
-    )
+    chosen = presented.first_of(state.vois)
     windows = chosen.windows[:1] if chosen is not None else ()
     tables = chosen.tables[:1] if chosen is not None and not windows else ()
     said = display._replace(
@@ -202,11 +194,16 @@ def _in_tone(plan: RenderPlan, state: PresentationState, options: RenderOptions)
     tone = plan.tone._replace(presentation=state.presentation_lut, is_inverted=state.is_inverse)
     if state.palette is None:
         return plan._replace(tone=_calibrated_tone(tone, options))
+    from rendicom.rendering.icc_profiles import colour_management
+
     entries = palette_entries(state.palette, options.bit_depth)
     # The output range of the VOI transform covers the whole palette (PS3.4 N.2.4).
     table = spread_palette(entries)
-    managed = _managed(state, options)
-    return plan._replace(tone=tone._replace(bit_depth=16), palette=table, **managed)
+    managed = colour_management(options.icc, (state.icc_profile,))
+    return plan._replace(
+        tone=tone._replace(bit_depth=16), palette=table,
+        icc=managed.conversion, icc_profile=managed.profile,
+    )  # fmt: skip
 
 
 def _calibrated_tone(tone: Tone, options: RenderOptions) -> Tone:
@@ -242,30 +239,12 @@ def _calibrated(mark: Mark, luminances: tuple[float, ...]) -> Mark:
     return mark._replace(colour=shown(mark.colour))
 
 
-def _managed(state: PresentationState, options: RenderOptions) -> dict[str, Any]:
-    from rendicom.rendering.icc_profiles import colour_management
-
-    managed = colour_management(options.icc, (state.icc_profile,))
-    return {"icc": managed.conversion, "icc_profile": managed.profile}
-
-
 def _voi_text(plan: RenderPlan, said: DisplayAttributes) -> str:
     if plan.voi.startswith("none"):
         return plan.voi
     if said.windows:
         return f"window {said.windows[0]} of the presentation state"
     return f"{'VOI LUT' if said.voi_luts else 'identity'} of the presentation state"
-
-
-def _area(presented: PresentedFrame) -> DisplayedArea | None:
-    return next(
-        (
-            area
-            for area in presented.state.areas
-            if area.scope.includes(presented.instance, presented.number)
-        ),
-        None,
-    )
 
 
 # --- graphics -------------------------------------------------------------------------------
@@ -276,26 +255,22 @@ def _marks(
     display: DisplayAttributes,
     placement: Placement,
     frame: Frame,
-    notes: list[CodedWarning],
+    notes: Notes,
 ) -> Iterator[Mark]:
     """Yield the marks to draw, lower layers first."""
     state, points = presented.state, 0
     used = {*state.activations.values(), *(each.layer for each in state.annotations)}
     if not used <= {layer.name for layer in state.layers}:
-        notes.append(
-            CodedWarning(
-                "presentation-incomplete",
-                "graphics of a layer that the presentation state does not define were left out",
-            )
+        notes.add(
+            "presentation-incomplete",
+            "graphics of a layer that the presentation state does not define were left out",
         )
     for count, mark in enumerate(_all_marks(presented, display, placement, frame)):
         points += len(mark.path) if isinstance(mark, PathMark) else 0
         if points > _MOST_POINTS or count >= _MOST_MARKS:
-            notes.append(
-                CodedWarning(
-                    "presentation-incomplete",
-                    "there are too many figures and texts: the last ones are not drawn",
-                )
+            notes.add(
+                "presentation-incomplete",
+                "there are too many figures and texts: the last ones are not drawn",
             )
             return
         yield mark

@@ -102,10 +102,6 @@ def _kept(values: NDArray[Any], excluded: tuple[tuple[float, float], ...]) -> ND
     return values
 
 
-def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values[np.isfinite(values)]
-
-
 def _extremes(
     samples: NDArray[Any], modality: Modality, excluded: tuple[tuple[float, float], ...]
 ) -> NDArray[np.float64]:
@@ -121,7 +117,7 @@ def _extremes(
             kept = _kept(flat[part], excluded)
             if kept.size:
                 found += [kept.min(), kept.max()]
-    return _finite(modality.values(np.array(found, samples.dtype)))
+    return _kept(modality.values(np.array(found, samples.dtype)), ())
 
 
 def _counted(

@@ -104,15 +104,8 @@ def missing_letters(lines: Iterable[str]) -> tuple[CodedWarning, ...]:
     """
     missing = (letter for line in lines for letter in _cleaned(line) if font_of(letter) is None)
     scripts = ", ".join(sorted({unicodedata.name(c, "UNNAMED").split()[0] for c in missing}))
-    return (
-        (
-            CodedWarning(
-                "letters-missing", f"no font has the {scripts} letters: each is drawn as {_MARK}"
-            ),
-        )
-        if scripts
-        else ()
-    )
+    text = f"no font has the {scripts} letters: each is drawn as {_MARK}"
+    return (CodedWarning("letters-missing", text),) if scripts else ()
 
 
 @lru_cache(maxsize=512)

@@ -65,8 +65,8 @@ def levels(values: NDArray[np.float64], voi: VoiTransform, top: int) -> NDArray[
 
 def _ramped(values: NDArray[np.float64], low: float, width: float, top: int) -> NDArray[np.float64]:
     if not abs(low) + width < _OUT_OF_REACH:
-        # The width may come out as 0.
-        values, low, width = _brought_near(values, low, width)
+        near = 2.0**-64  # the width may come out as 0
+        values, low, width = values * near, low * near, width * near
     if width <= 0:
         return np.where(values <= low, 0.0, float(top))
     with np.errstate(over="ignore"):
@@ -74,13 +74,6 @@ def _ramped(values: NDArray[np.float64], low: float, width: float, top: int) -> 
         result *= top
         result /= width
     return np.clip(result, 0, top, out=result)
-
-
-def _brought_near(
-    values: NDArray[np.float64], low: float, width: float
-) -> tuple[NDArray[np.float64], float, float]:
-    near = 2.0**-64
-    return values * near, low * near, width * near
 
 
 def _sigmoid(values: NDArray[np.float64], window: Window, top: int) -> NDArray[np.float64]:

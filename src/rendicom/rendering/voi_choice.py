@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
 from rendicom.errors import CorruptDataError, OptionError
 from rendicom.options import PRESETS, Voi
 from rendicom.records import NamedTuple
@@ -33,14 +33,14 @@ class PlanRequest(NamedTuple):
     options: RenderOptions
     frame: Frame
     value_range: Callable[[Voi], tuple[float, float]]
-    notes: list[CodedWarning]
+    notes: Notes
     are_whole: Callable[[], bool]
 
-    def repaired(self, note: CodedWarning) -> None:
+    def repaired(self, code: str, text: str) -> None:
         """Add a warning about repaired attributes, or raise CorruptDataError if strict."""
         if self.options.strict:
-            raise CorruptDataError(note)
-        self.notes.append(note)
+            raise CorruptDataError(text)
+        self.notes.add(code, text)
 
 
 def frames_counted(voi: Voi, number_of_frames: int) -> Sequence[int]:
@@ -71,10 +71,8 @@ def choose_voi(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
         return window, f"window {window} (requested)"
     if options.preset is not None:
         if image.description.modality != "CT":
-            image.notes.append(
-                CodedWarning(
-                    "option-without-effect", "presets are windows in HU and this image is not CT"
-                )
+            image.notes.add(
+                "option-without-effect", "presets are windows in HU and this image is not CT"
             )
         window = PRESETS[options.preset]
         return window, f"window {window} (preset {options.preset})"
@@ -109,10 +107,7 @@ def _automatic(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
             return _window_of_file(image, modality, index)
     if display.windows:
         image.repaired(
-            CodedWarning(
-                "window-replaced",
-                "no window of the file can be used: the range of the pixels is shown",
-            )
+            "window-replaced", "no window of the file can be used: the range of the pixels is shown"
         )
     return _range(image, modality, Voi())
 
@@ -148,20 +143,14 @@ def _with_true_function(window: Window, image: PlanRequest, modality: Modality) 
     if window.function != "linear" or window.width > 1:
         return window
     if not _are_whole(image, modality):
-        image.notes.append(
-            CodedWarning(
-                "window-replaced",
-                "the values are not whole numbers, and the LINEAR window is at most 1 wide: "
-                "shown as LINEAR_EXACT",
-            )
+        image.notes.add(
+            "window-replaced",
+            "the values are not whole numbers, and the LINEAR window is at most 1 wide: "
+            "shown as LINEAR_EXACT",
         )
         return replace(window, function="linear-exact")
     if window.width < 1:
-        image.repaired(
-            CodedWarning(
-                "window-replaced", "a LINEAR window narrower than 1 was taken to be 1 wide"
-            )
-        )
+        image.repaired("window-replaced", "a LINEAR window narrower than 1 was taken to be 1 wide")
         return replace(window, width=1.0)
     return window
 
@@ -228,16 +217,10 @@ def _range(image: PlanRequest, modality: Modality, voi: Voi) -> tuple[VoiTransfo
     frames = image.description.number_of_frames
     counted = len(frames_counted(voi, frames))
     if counted < frames:
-        image.notes.append(
-            CodedWarning(
-                "range-estimated", f"the range is that of {counted} of the {frames} frames"
-            )
-        )
+        image.notes.add("range-estimated", f"the range is that of {counted} of the {frames} frames")
     if image.frame.reduction is not None:
-        image.notes.append(
-            CodedWarning(
-                "range-estimated", "the range is that of the image decoded at a smaller size"
-            )
+        image.notes.add(
+            "range-estimated", "the range is that of the image decoded at a smaller size"
         )
     low, high = image.value_range(voi)
     how = {
@@ -258,14 +241,12 @@ def _range_of_one(image: PlanRequest, modality: Modality, value: float) -> Value
     """
     has_padding = image.display.padding is not None and image.options.padding
     if has_padding or image.frame.samples.dtype.kind == "f":
-        image.notes.append(
-            CodedWarning(
-                "uniform-image", f"all pixels have the value {_short(value)}: shown as gray"
-            )
+        image.notes.add(
+            "uniform-image", f"all pixels have the value {_short(value)}: shown as gray"
         )
         half = max(0.5, abs(value) * 2.0**-40)
         return ValueRange(value - half, value + half)
-    image.notes.append(CodedWarning("uniform-image", f"all pixels have the value {_short(value)}"))
+    image.notes.add("uniform-image", f"all pixels have the value {_short(value)}")
     return ValueRange(*modality.bounds(*_extent(image)))
 
 

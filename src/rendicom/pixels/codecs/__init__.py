@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rendicom.dicom.codestream_info import StreamInfo
+    from rendicom.dicom.codestreams import StreamInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,20 @@ if TYPE_CHECKING:
     from rendicom.dicom.codestreams import StreamInfo
     from rendicom.pixels.codecs import DecodeRequest
 
-INSTALL = "pip install imagecodecs"
+
+class ImagecodecsCodec:
+    """Base of the codecs in imagecodecs, where one is called ``module``: ``jpegls``."""
+
+    install = "pip install imagecodecs"
+    module: str
+
+    def version(self) -> str | None:
+        """Return the library's version, or None if it is not installed."""
+        return _version_of(self.module)
 
 
 @cache
-def version_of(name: str) -> str | None:
+def _version_of(name: str) -> str | None:
     """Return the result of ``imagecodecs.<name>_version`` without the name of the library."""
     if find_spec("imagecodecs") is None:
         return None

@@ -17,7 +17,7 @@ from rendicom.pixels.codecs._imagecodecs import call
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.dicom.codestream_info import StreamInfo
+    from rendicom.dicom.codestreams import StreamInfo
 
 _UNUSED_SYMBOLS = CodedWarning(
     "stream-repaired", "a Huffman table lists symbols that JPEG does not define: no code uses them"

@@ -9,7 +9,7 @@ import numpy as np
 from rendicom.dicom.codestreams import StreamInfo, parse_jpeg
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
+from rendicom.pixels.codecs._imagecodecs import ImagecodecsCodec, call, checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,14 +17,11 @@ if TYPE_CHECKING:
 _END_OF_IMAGE = b"\xff\xd9"
 
 
-class _CharLS:
+class _CharLS(ImagecodecsCodec):
     name = "CharLS"
+    module = "jpegls"
     streams = ("jpeg-ls",)
-    install = INSTALL
     rank = 10
-
-    def version(self) -> str | None:
-        return version_of("jpegls")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from rendicom.dicom.codestreams import parse_jpeg
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, checked, version_of
+from rendicom.pixels.codecs._imagecodecs import ImagecodecsCodec, checked
 from rendicom.pixels.codecs._jpeg import decode_jpeg
 
 
-class _Lossless:
+class _Lossless(ImagecodecsCodec):
     name = "jpeg_sof3"
+    module = "jpegsof3"
     streams = ("jpeg-lossless",)
-    install = INSTALL
     rank = 30
-
-    def version(self) -> str | None:
-        return version_of("jpegsof3")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs

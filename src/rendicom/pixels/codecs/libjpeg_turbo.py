@@ -12,11 +12,10 @@ from rendicom.dicom.codestreams import parse_jpeg
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import (
-    INSTALL,
+    ImagecodecsCodec,
     allowed_halvings,
     call,
     checked,
-    version_of,
 )
 from rendicom.pixels.codecs._jpeg import decode_jpeg
 
@@ -36,14 +35,11 @@ _START_OF_SCAN = 0xDAFF
 """As a little endian word. A 0xFF in coded data is followed by 0 (T.81 B.1.1.5)."""
 
 
-class _LibjpegTurbo:
+class _LibjpegTurbo(ImagecodecsCodec):
     name = "libjpeg-turbo"
+    module = "jpeg8"
     streams = ("jpeg", "jpeg-lossless")
-    install = INSTALL
     rank = 10
-
-    def version(self) -> str | None:
-        return version_of("jpeg8")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from rendicom.dicom.codestreams import parse_jpeg_xl
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, checked, version_of
+from rendicom.pixels.codecs._imagecodecs import ImagecodecsCodec, call, checked
 
 
-class _LibJXL:
+class _LibJXL(ImagecodecsCodec):
     name = "libjxl"
+    module = "jpegxl"
     streams = ("jpeg-xl",)
-    install = INSTALL
     rank = 10
-
-    def version(self) -> str | None:
-        return version_of("jpegxl")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs

@@ -10,24 +10,21 @@ import numpy as np
 
 from rendicom.dicom.jpeg2000 import parse_jpeg2000
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, allowed_halvings, call, checked, version_of
+from rendicom.pixels.codecs._imagecodecs import ImagecodecsCodec, allowed_halvings, call, checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.dicom.codestream_info import StreamInfo
+    from rendicom.dicom.codestreams import StreamInfo
 
 _MOST_FOR_PILLOW = 1 << 26
 
 
-class _OpenJPEG:
+class _OpenJPEG(ImagecodecsCodec):
     name = "OpenJPEG"
+    module = "jpeg2k"
     streams = ("jpeg2000", "htj2k")
-    install = INSTALL
     rank = 20
-
-    def version(self) -> str | None:
-        return version_of("jpeg2k")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         import imagecodecs

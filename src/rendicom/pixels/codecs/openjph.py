@@ -18,14 +18,14 @@ from rendicom.dicom.jpeg2000 import parse_jpeg2000
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.cells import within
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, allowed_halvings, call, checked, version_of
+from rendicom.pixels.codecs._imagecodecs import ImagecodecsCodec, allowed_halvings, call, checked
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from numpy.typing import NDArray
 
-    from rendicom.dicom.codestream_info import StreamInfo
+    from rendicom.dicom.codestreams import StreamInfo
 
 _ROWS_AT_ONCE = 64
 _WRAPPED_STEP = 192
@@ -35,14 +35,11 @@ _FIRST_SSIZ = 42
 """Offset of the depth of the first component in a codestream."""
 
 
-class _OpenJPH:
+class _OpenJPH(ImagecodecsCodec):
     name = "OpenJPH"
+    module = "htj2k"
     streams = ("htj2k",)
-    install = INSTALL
     rank = 10
-
-    def version(self) -> str | None:
-        return version_of("htj2k")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         info = checked(request.info or parse_jpeg2000(stream), request)

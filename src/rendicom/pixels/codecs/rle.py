@@ -16,7 +16,7 @@ from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.cells import interleaved
 from rendicom.pixels.codecs import Decoded, DecodeRequest
-from rendicom.pixels.codecs._imagecodecs import INSTALL, call, version_of
+from rendicom.pixels.codecs._imagecodecs import ImagecodecsCodec, call
 from rendicom.pixels.colour import YBR_MODELS
 from rendicom.pixels.framesize import check_filling
 
@@ -28,14 +28,11 @@ _MAX_SEGMENTS = 15
 _NO_OPERATION = 128
 
 
-class _RLE:
+class _RLE(ImagecodecsCodec):
     name = "imagecodecs RLE"
+    module = "dicomrle"
     streams = ("rle",)
-    install = INSTALL
     rank = 10
-
-    def version(self) -> str | None:
-        return version_of("dicomrle")
 
     def decode(self, stream: bytes, request: DecodeRequest) -> Decoded:
         bits, samples = request.bits_allocated, request.samples_per_pixel

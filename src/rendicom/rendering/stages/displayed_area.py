@@ -7,13 +7,19 @@ black (PS3.3 C.10.4, C.10.6; PS3.18 8.3.5.1.6).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.errors import LimitExceededError, OptionError
-from rendicom.rendering.stages.image_transform import Geometry, apply_geometry
+from rendicom.errors import OptionError
+from rendicom.rendering.stages.image_transform import (
+    Geometry,
+    apply_geometry,
+    check_size,
+    mirrored_by,
+    whole_side,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +27,6 @@ if TYPE_CHECKING:
     from rendicom.options import RenderOptions
     from rendicom.presentation import DisplayedArea, Point, PresentationState
     from rendicom.values import Reduction
-
-_LONGEST_SIDE = 1 << 24
 
 
 class Affine(NamedTuple):
@@ -155,18 +159,14 @@ def plan_placement(
     to_area = to_area.then(turned)
     region, scale = _view(_Box(0, 0, width, height), area, options)
     size = _size(region, scale, options)
-    if size[0] * size[1] > max(options.max_pixels, rows * columns):
-        raise LimitExceededError(
-            f"a picture of {size[1]} x {size[0]} pixels is more than {options.max_pixels} pixels",
-            hint="request a smaller one, or raise max-pixels",
-        )
-    to_picture = _scaled(region, size, options)
+    check_size(size, max(options.max_pixels, rows * columns), options)
+    mirrored = mirrored_by(options.viewport)
+    to_picture = _scaled(region, size, mirrored)
     from_image = to_area.then(to_picture)
-    mirrors_rows = (_extent(options, 1) or 0) < 0
-    mirrors_columns = ((_extent(options, 0) or 0) < 0) != state.mirrors_columns
     template = Geometry(
-        (0, 0, 0, 0), (0, 0), state.quarter_turns, mirrors_columns, mirrors_rows, keeps_values
-    )
+        (0, 0, 0, 0), (0, 0), state.quarter_turns, mirrored[0] != state.mirrors_columns,
+        mirrored[1], keeps_values,
+    )  # fmt: skip
     geometry, top, left = _part(image.within(shown), from_image, size, template)
     from_fractions = Affine(width, 0, 0, 0, height, 0).then(to_picture)
     return Placement(size, geometry, top, left, from_image, from_fractions)
@@ -187,11 +187,6 @@ def quarter_turned(turns: int, width: float, height: float) -> tuple[Affine, flo
     if turns == 3:
         return Affine(0, 1, 0, -1, 0, width), height, width
     return Affine(), width, height
-
-
-def _extent(options: RenderOptions, axis: int) -> float | None:
-    viewport = options.viewport
-    return None if viewport is None else (viewport.region_width, viewport.region_height)[axis]
 
 
 def _view(whole: _Box, area: DisplayedArea | None, options: RenderOptions) -> tuple[_Box, float]:
@@ -221,7 +216,7 @@ def _view(whole: _Box, area: DisplayedArea | None, options: RenderOptions) -> tu
 
 def _size(region: _Box, scale: float, options: RenderOptions) -> tuple[int, int]:
     """Return rows and columns of the picture."""
-    rows, columns = _rounded(region.height * scale), _rounded(region.width * scale)
+    rows, columns = whole_side(region.height * scale), whole_side(region.width * scale)
     if options.viewport is None:
         return rows, columns
     return min(rows, options.viewport.height), min(columns, options.viewport.width)
@@ -232,13 +227,13 @@ def _cropped(box: _Box, width: float, height: float) -> _Box:
     return _Box(box.left + across, box.top + along, box.right - across, box.bottom - along)
 
 
-def _scaled(region: _Box, size: tuple[int, int], options: RenderOptions) -> Affine:
+def _scaled(region: _Box, size: tuple[int, int], mirrored: tuple[bool, bool]) -> Affine:
     """Return the transform from the rotated area to the picture."""
     across, along = size[1] / region.width, size[0] / region.height
     scaled = Affine(across, 0, -region.left * across, 0, along, -region.top * along)
-    if (_extent(options, 0) or 0) < 0:
+    if mirrored[0]:
         scaled = scaled.then(Affine(-1, 0, size[1]))
-    if (_extent(options, 1) or 0) < 0:
+    if mirrored[1]:
         scaled = scaled.then(Affine(1, 0, 0, 0, -1, size[0]))
     return scaled
 
@@ -254,17 +249,6 @@ def _part(
         return None, 0, 0
     left, top, right, bottom = map(int, source)
     rows, columns = int(target.height), int(target.width)
-    is_upright = template.quarter_turns % 2 == 0
-    geometry = Geometry(
-        (top, left, bottom, right),
-        (rows, columns) if is_upright else (columns, rows),
-        template.quarter_turns,
-        template.mirrors_columns,
-        template.mirrors_rows,
-        template.keeps_values,
-    )
+    size = (rows, columns) if template.quarter_turns % 2 == 0 else (columns, rows)
+    geometry = replace(template, region=(top, left, bottom, right), size=size)
     return geometry, int(target.top), int(target.left)
-
-
-def _rounded(extent: float) -> int:
-    return max(1, math.floor(min(extent, _LONGEST_SIDE) + 0.5))

@@ -77,13 +77,9 @@ def plan_geometry(
     turns = options.rotate // 90
     extents = (region[2] - region[0]) * stretch[0], (region[3] - region[1]) * stretch[1]
     scale = _scale(extents if turns % 2 == 0 else extents[::-1], options)
-    size = _rounded(extents[0] * scale), _rounded(extents[1] * scale)
-    if size[0] * size[1] > max(options.max_pixels, rows * columns):
-        raise LimitExceededError(
-            f"a picture of {size[1]} x {size[0]} pixels is more than {options.max_pixels} pixels",
-            hint="request a smaller one, or raise max-pixels",
-        )
-    mirrored = _mirrored(options.viewport)
+    size = whole_side(extents[0] * scale), whole_side(extents[1] * scale)
+    check_size(size, max(options.max_pixels, rows * columns), options)
+    mirrored = mirrored_by(options.viewport)
     geometry = Geometry(
         region,
         size,
@@ -96,8 +92,22 @@ def plan_geometry(
     return None if geometry == unchanged else geometry
 
 
-def _mirrored(viewport: Viewport | None) -> tuple[bool, bool]:
-    """Return whether width and height of the region are negative."""
+def whole_side(extent: float) -> int:
+    """Return the length of a side of a picture in pixels."""
+    return max(1, math.floor(min(extent, _LONGEST_SIDE) + 0.5))
+
+
+def check_size(size: tuple[int, int], most: int, options: RenderOptions) -> None:
+    """Refuse a picture of more than ``most`` pixels; ``size`` is rows and columns."""
+    if size[0] * size[1] > most:
+        raise LimitExceededError(
+            f"a picture of {size[1]} x {size[0]} pixels is more than {options.max_pixels} pixels",
+            hint="request a smaller one, or raise max-pixels",
+        )
+
+
+def mirrored_by(viewport: Viewport | None) -> tuple[bool, bool]:
+    """Return whether the width and the height of the region are negative."""
     if viewport is None:
         return False, False
     return (viewport.region_width or 0) < 0, (viewport.region_height or 0) < 0
@@ -144,10 +154,6 @@ def _scale(extents: tuple[float, float], options: RenderOptions) -> float:
     if options.max_size is not None:
         scale = min(scale, options.max_size / max(height, width))
     return scale
-
-
-def _rounded(extent: float) -> int:
-    return max(1, math.floor(min(extent, _LONGEST_SIDE) + 0.5))
 
 
 def apply_geometry(

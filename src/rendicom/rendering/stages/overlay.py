@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rendicom.coded_warnings import CodedWarning
+from rendicom.coded_warnings import Notes
+from rendicom.rendering.blending import paintable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Overlays:
 def plan_overlays(
     display: DisplayAttributes,
     options: RenderOptions,
-    notes: list[CodedWarning],
+    notes: Notes,
     *,
     has_cells: bool,
 ) -> Overlays | None:
@@ -56,18 +57,12 @@ def plan_overlays(
     there = {plane.group for plane in planes}
     missing = [f"{group:04X}" for group in wanted or () if group not in there]
     if missing:
-        notes.append(
-            CodedWarning(
-                "option-without-effect", f"the frame has no overlay plane {', '.join(missing)}"
-            )
-        )
+        notes.add("option-without-effect", f"the frame has no overlay plane {', '.join(missing)}")
     drawable = [plane for plane in planes if plane.bitmap is not None or has_cells]
     if len(drawable) < len(planes):
-        notes.append(
-            CodedWarning(
-                "overlay-lost",
-                "overlay planes inside the pixel cells were lost when the image was coded",
-            )
+        notes.add(
+            "overlay-lost",
+            "overlay planes inside the pixel cells were lost when the image was coded",
         )
     if not drawable:
         return None
@@ -87,20 +82,16 @@ def draw_overlays(image: NDArray[Any], overlays: Overlays, frame: Frame) -> NDAr
     frame
         Its cells hold the embedded planes.
     """
-    red, green, blue = overlays.colour
-    if image.ndim == 2 and not red == green == blue:
-        result = np.repeat(image[..., np.newaxis], 3, axis=2)
-    else:
-        result = image.copy()
+    is_gray = len(set(overlays.colour)) == 1
+    result, colour = paintable(image, overlays.colour[:1] if is_gray else overlays.colour)
     top = np.iinfo(image.dtype).max
-    colour = np.array(overlays.colour, np.int64) * (top // 255)
+    ink = (np.array(colour, np.int64) * (top // 255)).astype(image.dtype)
     for plane in overlays.planes:
         placed = placed_bitmap(plane, frame, image.shape[:2])
         if placed is None:
             continue
         window, bitmap = placed
         mode = overlays.mode or ("roi" if plane.kind == "R" else "replace")
-        ink = colour.astype(image.dtype) if result.ndim == 3 else colour[0].astype(image.dtype)
         _paint(result[window], bitmap, mode, ink, top=int(top))
     return result
 
