@@ -11,7 +11,7 @@ from pydicom.uid import generate_uid
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, as_bytes, blended, dataset, segmentation, series
 from rendicom.cli.main import main
-from rendicom.composition.file_index import FileIndex
+from rendicom.composition.folders import FileIndex
 
 RED, BLUE = (255, 0, 0), (0, 160, 255)
 
@@ -157,11 +157,11 @@ def test_on_images_that_nothing_is_said_of_is_a_failure(made, tmp_path, capfd):
 def test_headers_are_read_until_all_images_are_found(made, monkeypatch):
     folder, ct, _ = made
     opened = []
-    from rendicom.composition import file_index
+    from rendicom.composition import folders
 
-    real = file_index.engine.open_instance
+    real = folders.engine.open_instance
     monkeypatch.setattr(
-        file_index.engine, "open_instance", lambda path: opened.append(path) or real(path)
+        folders.engine, "open_instance", lambda path: opened.append(path) or real(path)
     )
     index = FileIndex([str(folder / "images")])
     assert list(index.paths_of([ct[1].SOPInstanceUID])) == [ct[1].SOPInstanceUID]

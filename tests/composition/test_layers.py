@@ -427,7 +427,7 @@ def test_the_bar_of_a_series_has_the_unit_of_its_values():
         with rendicom.open_instance(ds) as pet:
             layer = ValueLayerOfSeries(members_of(pet, lambda: pet), "pet")
             shown = layer.shown(0, LayerOptions(**options))
-            return shown.low, shown.high, shown.unit
+            return *shown.ends, shown.unit
 
     assert bar_of(pet_slice(WindowCenter=None)) == ("0", "25200", "Bq/ml")
     assert bar_of(pet_slice(Units="HORSES"))[2] == "PT"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from rendicom import engine
 from rendicom.batch.kept_objects import KeptObjects
-from rendicom.composition.file_index import FileIndex
-from rendicom.composition.folders import readable
+from rendicom.composition.folders import FileIndex, readable
 from rendicom.errors import RendicomError
 from rendicom.options import RenderOptions
 from rendicom.pixels.burnedin import burned_in

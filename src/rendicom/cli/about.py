@@ -20,10 +20,10 @@ def refuse_archives(flag: str, places: Sequence[str]) -> None:
     ------
     click.UsageError
     """
-    from rendicom.dicom.file_kind import kind_of_file
+    from rendicom.dicom.file_kind import look
 
     for place in places:
-        if os.path.isfile(place) and kind_of_file(place) == "archive":
+        if os.path.isfile(place) and look(place).kind == "archive":
             raise click.UsageError(f"{flag}{place} is an archive: unpack it, and name the folder")
 
 
@@ -55,7 +55,7 @@ def about_images(
             raise click.UsageError(f"--on {place} does not exist")
     refuse_archives("--on ", on)
     try:
-        said = images_of(source, [os.path.abspath(place) for place in on])
+        images, said = images_of(source, [os.path.abspath(place) for place in on])
     except RendicomError as error:
         # The command is right: it is the file that gives no picture.
         raise RendicomError(f"{paths[0]}: {error}") from None
@@ -64,5 +64,5 @@ def about_images(
     if said.is_state and has_state:
         raise click.UsageError(f"{paths[0]} and --presentation-state exclude each other")
     if said.is_state:
-        return (*said.images, target), (), source
-    return (*said.images, target), (source,), ""
+        return (*images, target), (), source
+    return (*images, target), (source,), ""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from rendicom.composition.base import OTHER_IMAGES, Contribution, as_share, is_wanted
+from rendicom.composition.base import OTHER_IMAGES, Contribution, as_share, is_wanted, legend_of
 from rendicom.composition.references import references_in
-from rendicom.pixels.cielab import srgb_of_dicom_lab
+from rendicom.pixels.colour import srgb_of_dicom_lab
 from rendicom.presentation import GraphicObject, GraphicType
 from rendicom.rendering.graphic_paths import path_of
 from rendicom.rendering.label_colors import default_colours
-from rendicom.rendering.layers import LayerMask, LayerPath, LegendRow
+from rendicom.rendering.layers import LayerMask, LayerPath
 from rendicom.rendering.polygons import polygon_mask, thinned
 from rendicom.values import DrawnItem
 
@@ -64,8 +64,6 @@ class AnnotationLayer:
     @cached_property
     def references(self) -> tuple[ImageReference, ...]:
         """Return the images that it was made on."""
-        if _IMAGES not in self._attributes:
-            return ()
         return references_in(self._attributes.items(_IMAGES))
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
@@ -106,8 +104,7 @@ class AnnotationLayer:
             if mask.any():
                 fill = LayerMask(mask, as_share(colour), options.opacity, has_outline=False)
                 pieces.append(fill)
-        legend = tuple(LegendRow(as_share(i.colour), f"{i.number} {i.name}".strip()) for i in items)
-        return Contribution(tuple(pieces), tuple(items), legend, warning)
+        return Contribution(tuple(pieces), tuple(items), legend_of(items), warning)
 
     def _placed(self, group: _Group, base: BaseFrame) -> NDArray[np.float64]:
         """Return points as x, y from the corner of the tile, in pixels."""

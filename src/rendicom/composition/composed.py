@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom import engine
-from rendicom.composition.blank import blank_image
 from rendicom.composition.blending_states import BlendingLayer
 from rendicom.composition.dose import DoseLayer
 from rendicom.composition.folders import readable, stem_of
@@ -16,7 +15,7 @@ from rendicom.composition.geometry import Plane
 from rendicom.composition.kinds import DOSE, SEGMENTATIONS, is_presentation_state, layer_of
 from rendicom.composition.layer_opening import Layers
 from rendicom.composition.layer_options import check_values
-from rendicom.composition.planar_view import cut_image
+from rendicom.composition.planar_view import blank_image, cut_image
 from rendicom.composition.planes import Planes
 from rendicom.composition.targets import (
     blending_at,
@@ -33,7 +32,7 @@ from rendicom.pixels.state_classes import BLENDING_CLASSES, PLANAR_VIEW
 from rendicom.selection import FrameSelection
 
 if TYPE_CHECKING:
-    from rendicom.composition.file_index import FileIndex
+    from rendicom.composition.folders import FileIndex
     from rendicom.composition.references import Mentioned
     from rendicom.engine import Instance, PictureRequest
     from rendicom.engine.rendered_image import RenderedImage

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rendicom.composition.base import Contribution, as_share, is_wanted
-from rendicom.composition.frame_cache import KeptFrames
+from rendicom.composition.base import Contribution, KeptFrames, as_share, is_wanted
 from rendicom.composition.planes import Planes
 from rendicom.composition.references import references_in
 from rendicom.composition.resampling import stacks_of
-from rendicom.errors import CorruptDataError
+from rendicom.errors import CorruptDataError, OptionError
 from rendicom.rendering.blending import extent_of
 from rendicom.rendering.layers import ColourBar, IsoLines, LegendRow, ValueLayer
 from rendicom.values import DrawnItem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from numpy.typing import NDArray
 
-    from rendicom.composition.base import BaseFrame, Piece
+    from rendicom.composition.base import BaseFrame, Layer, Piece
     from rendicom.composition.geometry import Plane
     from rendicom.composition.layer_options import LayerOptions
     from rendicom.engine import Instance
@@ -170,3 +171,51 @@ class DoseLayer:
         drawn = tuple(item for item, amount in items if (values >= amount).any())
         # A color bar for the color wash, and a row for each isodose line.
         return Contribution(tuple(pieces), drawn, (bar, *(rows if style != "fill" else ())))
+
+
+# --- prescriptions of plans (PS3.3 C.8.8.10) --------------------------------------------------
+
+_REFERENCES, _TYPE, _PRESCRIBED = 0x300A0010, 0x300A0020, 0x300A0026
+
+
+def apply_plans(layers: Iterable[Layer], plans: Mapping[str, Instance]) -> None:
+    """Make isodose levels in per cent relative to the prescriptions of the plans.
+
+    Parameters
+    ----------
+    layers
+        The layers; only doses are changed.
+    plans
+        RT Plans and RT Ion Plans, by their names in messages.
+
+    Raises
+    ------
+    OptionError
+        No dose refers to a plan, or a plan has no prescribed dose.
+    """
+    doses = [layer for layer in layers if isinstance(layer, DoseLayer)]
+    for name, plan in plans.items():
+        meant = [dose for dose in doses if plan.sop_instance in dose.plans]
+        if not meant:
+            raise OptionError(
+                f"{name} is a plan, and no layer is a dose in Gy that refers to it",
+                hint="a plan cannot be drawn on an image itself",
+            )
+        prescribed = _prescribed_in(plan)
+        if prescribed is None:
+            raise OptionError(
+                f"{name} has no Target Prescription Dose",
+                hint="without the plan, isodose lines are in per cent of the maximum",
+            )
+        for dose in meant:
+            dose.prescription = prescribed
+
+
+def _prescribed_in(plan: Instance) -> float | None:
+    """Return the greatest Target Prescription Dose in Gy; a plan may have several targets."""
+    found = [
+        item.number(_PRESCRIBED) or 0.0
+        for item in plan.header.attributes.items(_REFERENCES)
+        if item.text(_TYPE).upper() == "TARGET"
+    ]
+    return max((dose for dose in found if 0 < dose < 1e4), default=None)

@@ -1,4 +1,4 @@
-"""Finds the objects in a folder that can be drawn on images."""
+"""Finds objects in files, folders and archives: those drawn on images, and images by their UIDs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from rendicom.archives import is_archive, members, open_member
 from rendicom.archives.entries import Inside
 from rendicom.composition.kinds import is_value_map, layer_of
 from rendicom.dicom.folder_walk import Found, walk
-from rendicom.errors import RendicomError, UnsupportedImageError
+from rendicom.errors import LimitExceededError, RendicomError, UnsupportedImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from rendicom.archives.entries import Member
     from rendicom.composition.base import Layer
+    from rendicom.composition.references import Mentioned
     from rendicom.composition.value_map import SeriesMember
     from rendicom.engine import Instance
 
 
-_SERIES = 0x0020000E
-_MOST_OPEN = 8
+_SERIES, _FRAME_OF_REFERENCE = 0x0020000E, 0x00200052
+_MOST_OPEN, _MOST_FILES = 8, 100_000
 
 
 def is_folder(source: object) -> bool:
@@ -193,3 +194,85 @@ class Gathered:
             if kept:
                 found[ValueLayerOfSeries(kept, name)] = location
         return found
+
+
+# --- instances by their UIDs ------------------------------------------------------------------
+
+
+class _Known(NamedTuple):
+    path: str | ArchivedFile
+    instance: str
+    frame_of_reference: str
+    is_image: bool
+
+
+class FileIndex:
+    """The instances in files, folders and archives: opened once, and no more than are needed."""
+
+    def __init__(self, places: Sequence[str]) -> None:
+        self._unread = _read(places)
+        self._known: list[_Known] = []
+        self._paths: dict[str, str | ArchivedFile] = {}
+        self._lock = Lock()
+
+    def paths_of(self, uids: Iterable[str]) -> dict[str, str | ArchivedFile]:
+        """Return the paths of instances, by SOP Instance UID, in the order of ``uids``.
+
+        Raises
+        ------
+        LimitExceededError
+            There are too many files to search.
+        """
+        wanted = dict.fromkeys(uids)
+        with self._lock:
+            missing = wanted.keys() - self._paths.keys()
+            while missing and (found := self._next()) is not None:
+                missing.discard(found.instance)
+        return {uid: self._paths[uid] for uid in wanted if uid in self._paths}
+
+    def images_for(self, said: Mentioned) -> tuple[str | ArchivedFile, ...]:
+        """Return the images that an object refers to, or else those in its frame of reference."""
+        found = tuple(self.paths_of(each.instance for each in said.images).values())
+        if found:
+            return found if said.is_ordered else tuple(sorted(found, key=_order))
+        if not said.frames_of_reference:
+            return ()
+        with self._lock:
+            while self._next() is not None:
+                pass
+        return tuple(
+            each.path
+            for each in self._known
+            if each.is_image and each.frame_of_reference in said.frames_of_reference
+        )
+
+    def _next(self) -> _Known | None:
+        found = next(self._unread, None)
+        if found is not None:
+            self._known.append(found)
+            self._paths.setdefault(found.instance, found.path)
+        return found
+
+
+def _order(path: str | ArchivedFile) -> tuple[str, int]:
+    """Return what files are in order of: their paths, and those of archives their places."""
+    return (path, 0) if isinstance(path, str) else (path.archive, path.number)
+
+
+def _read(places: Sequence[str]) -> Iterator[_Known]:
+    for number, path in enumerate(files_in(places)):
+        if number >= _MOST_FILES:
+            raise LimitExceededError(
+                f"there are more than {_MOST_FILES} files to look for images in",
+                hint="name the folder that the images are in",
+            )
+        try:
+            with engine.open_instance(readable(path)) as instance:
+                yield _Known(
+                    path,
+                    instance.sop_instance,
+                    instance.header.attributes.text(_FRAME_OF_REFERENCE),
+                    is_value_map(instance),
+                )
+        except RendicomError:
+            continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from rendicom.errors import UnsupportedImageError
@@ -79,7 +78,7 @@ def layer_of(instance: Instance, name: str) -> Layer:
 
         return DoseLayer(instance, name)
     if sop_class == KEY_OBJECTS:
-        from rendicom.composition.key_objects import KeyObjectLayer
+        from rendicom.composition.marks import KeyObjectLayer
 
         return KeyObjectLayer(instance, name)
     if sop_class == ANNOTATIONS:
@@ -93,12 +92,8 @@ def layer_of(instance: Instance, name: str) -> Layer:
     if is_value_map(instance):
         from rendicom.composition.value_map import ValueLayerOfSeries, members_of
 
-        return ValueLayerOfSeries(members_of(instance, partial(_itself, instance)), name)
+        return ValueLayerOfSeries(members_of(instance, lambda: instance), name)
     hint = "--presentation-state shows images so" if is_presentation_state(sop_class) else ""
     if sop_class == PLANAR_VIEW:
         hint = "it cuts its picture from a volume: name it as the source, and the volume with --on"
     raise UnsupportedImageError(f"{name} cannot be drawn on an image", hint=hint)
-
-
-def _itself(instance: Instance) -> Instance:
-    return instance

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rendicom import engine
 from rendicom.coded_warnings import CodedWarning
-from rendicom.composition.base import BaseFrame
-from rendicom.composition.blaming import blaming
+from rendicom.composition.base import BaseFrame, blaming
 from rendicom.composition.folders import Gathered, files_in, folder_layers, is_folder, readable
 from rendicom.composition.kinds import PLANS, layer_of
 from rendicom.composition.layer_options import options_of
@@ -137,7 +136,7 @@ def open_layers(sources: Sequence[Any], *, images: Sequence[str] = ()) -> Layers
     (24, 24, 3)
     """
     from rendicom.composition.blending_states import BlendingLayer
-    from rendicom.composition.prescriptions import apply_plans
+    from rendicom.composition.dose import apply_plans
     from rendicom.composition.targets import blending_at, members_in
 
     if isinstance(sources, (str, bytes, os.PathLike)):
@@ -212,7 +211,7 @@ def open_located(locations: Sequence[str]) -> Layers:
         One of them cannot be read, or cannot be drawn on an image.
     """
     from rendicom.composition.blending_states import BlendingLayer
-    from rendicom.composition.prescriptions import apply_plans
+    from rendicom.composition.dose import apply_plans
     from rendicom.composition.targets import blending_at
 
     gathered = Gathered()

@@ -1,4 +1,7 @@
-"""Structured reports: points, lines and shapes (PS3.3 C.18.6 SCOORD, C.18.9 SCOORD3D)."""
+"""Structured reports: points, lines and shapes (PS3.3 C.18.6 SCOORD, C.18.9 SCOORD3D).
+
+Of a key object selection nothing is drawn: a warning lists the selected images.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,19 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from rendicom.composition.base import OTHER_IMAGES, Contribution, as_share, is_wanted
+from rendicom.composition.base import (
+    OTHER_IMAGES,
+    Contribution,
+    as_share,
+    caption,
+    is_wanted,
+    legend_of,
+)
 from rendicom.composition.references import references_in
 from rendicom.presentation import GraphicObject, GraphicType
 from rendicom.rendering.graphic_paths import path_of
 from rendicom.rendering.label_colors import default_colours
-from rendicom.rendering.layers import LayerLabel, LayerPath, LegendRow
+from rendicom.rendering.layers import LayerLabel, LayerPath
 from rendicom.rendering.polygons import distinct, thinned
 from rendicom.values import DrawnItem
 
@@ -34,7 +44,7 @@ _REFERENCED, _BY_PATH = 0x00081199, 0x0040DB73
 _DATA, _TYPE, _FRAME_OF_REFERENCE = 0x00700022, 0x00700023, 0x30060024
 _ORIGIN = 0x00480301
 _TRACKING_IDENTIFIER = "112039"
-_DEEPEST, _MOST_MARKS, _MOST_POINTS = 40, 4096, 1 << 16
+_DEEPEST, _DEEPEST_KEY, _MOST_MARKS, _MOST_POINTS = 40, 8, 4096, 1 << 16
 _LEAST_POINTS = {"POINT": 1, "MULTIPOINT": 1, "POLYLINE": 2, "POLYGON": 1, "CIRCLE": 2,
                  "ELLIPSE": 4, "ELLIPSOID": 6}  # fmt: skip
 _ROUND = 120
@@ -96,15 +106,13 @@ class ReportLayer:
             pieces += [LayerPath(tuple(path), colour) for path in paths]
             if options.has_labels:
                 x, y = min((point for path in paths for point in path), key=lambda each: each[1])
-                pieces.append(LayerLabel(f"{mark.number} {mark.name}".strip(), (x, y), colour))
+                pieces.append(LayerLabel(caption(mark.number, mark.name), (x, y), colour))
             items.append(DrawnItem(mark.number, mark.name, (red, green, blue)))
-        legend = tuple(LegendRow(as_share(i.colour), f"{i.number} {i.name}".strip()) for i in items)
-        warning = note
         if not is_comparable:
             is_elsewhere = any(mark.references for mark in wanted)
             foreign = "its marks are in another frame of reference than the image"
-            warning = OTHER_IMAGES if is_elsewhere else foreign
-        return Contribution(tuple(pieces), tuple(items), legend, warning)
+            note = OTHER_IMAGES if is_elsewhere else foreign
+        return Contribution(tuple(pieces), tuple(items), legend_of(items), note)
 
     @cached_property
     def references(self) -> tuple[ImageReference, ...]:
@@ -133,7 +141,8 @@ class ReportLayer:
             if not numbers.size or numbers.size % size or not np.all(np.abs(numbers) < 1e7):
                 note = "the coordinates of a mark are damaged"
                 continue
-            if not _is_figure(item.text(_TYPE).upper(), numbers.size // size):
+            least = _LEAST_POINTS.get(item.text(_TYPE).upper())
+            if least is None or numbers.size // size < least:
                 note = "a mark is of an unknown kind, or has too few points"
                 continue
             references = self._images_of(item) if size == 2 else ()
@@ -212,11 +221,6 @@ def _flat_paths(mark: _Mark, base: BaseFrame) -> Iterator[Sequence[tuple[float, 
             yield path
 
 
-def _is_figure(kind: str, count: int) -> bool:
-    """Tell whether a figure of a kind can be drawn with so many points."""
-    return kind in _LEAST_POINTS and count >= _LEAST_POINTS[kind]
-
-
 def _paths(
     kind: str, points: tuple[tuple[float, float], ...]
 ) -> Iterator[Sequence[tuple[float, float]]]:
@@ -272,3 +276,36 @@ def _cut_ellipsoid(
     sphere = height * across + radius * (np.cos(angles) * first + np.sin(angles) * second)
     placed = plane.to_pixels(center + sphere @ axes.T)
     yield tuple((x + 0.5, y + 0.5) for x, y in placed[:, :2].tolist())
+
+
+# --- key object selections --------------------------------------------------------------------
+
+
+class KeyObjectLayer:
+    """The selected images and frames."""
+
+    kind = "key object selection"
+
+    def __init__(self, instance: Instance, name: str) -> None:
+        self.name, self.instance = name, instance.sop_instance
+        self._attributes = instance.header.attributes
+
+    @cached_property
+    def references(self) -> tuple[ImageReference, ...]:
+        """Return the selected images in the order of the object."""
+        return tuple(dict.fromkeys(_references(self._attributes, 0)))
+
+    def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:  # noqa: ARG002
+        """Tell whether ``base`` is a selected frame."""
+        for number, reference in enumerate(self.references, 1):
+            if reference.includes(base.instance, base.frame):
+                return Contribution(items=(DrawnItem(number, "", (255, 255, 255)),))
+        if any(reference.instance == base.instance for reference in self.references):
+            return Contribution()
+        return Contribution(warning=OTHER_IMAGES if self.references else "it refers to no images")
+
+
+def _references(item: Attributes, depth: int) -> Iterator[ImageReference]:
+    for child in item.items(_CONTENT) if depth < _DEEPEST_KEY else ():
+        yield from references_in(child.items(_REFERENCED))
+        yield from _references(child, depth + 1)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.composition.blank import blank_image
+from rendicom import engine
+from rendicom.coded_warnings import Notes
 from rendicom.composition.geometry import Plane
 from rendicom.composition.references import ImageReference, references_in
 from rendicom.composition.resampling import stacks_of
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rendicom.coded_warnings import CodedWarning
     from rendicom.composition.resampling import Stack
     from rendicom.composition.value_map import SeriesMember
     from rendicom.dicom.attributes import Attributes
@@ -42,6 +42,7 @@ _DOWN, _HEIGHT = 0x00701511, 0x00701512
 _COMPONENTS, _COMPONENT_INPUTS = 0x00701801, 0x00701803
 _FRAME_OF_REFERENCE, _SHAPE = 0x00200052, 0x20500020
 _MOST_PIXELS, _MOST_PLANES = 1 << 26, 1024
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _METHODS = {"MAXIMUM_IP": np.maximum, "MINIMUM_IP": np.minimum, "AVERAGE_IP": np.add}
 
 
@@ -132,7 +133,7 @@ def read_planar_view(attributes: Attributes) -> PlanarView:
 
 def _voi(attributes: Attributes) -> Any:
     """Return the first VOI transform: of an input, a component, or the top level."""
-    notes: list[CodedWarning] = []
+    notes = Notes()
     for item in _places(attributes):
         for voi in softcopy_vois(item, notes, is_behind_lut=False):
             return next(iter((*voi.windows, *voi.tables)), None)
@@ -207,3 +208,28 @@ def _sampled(
     if combine is np.add:
         np.divide(total, seen, out=total, where=seen > 0)
     return total, seen > 0
+
+
+def blank_image(plane: Plane, pixels: NDArray[np.uint8] | None = None) -> Instance:
+    """Return an image in a plane, with the given gray levels or black."""
+    from pydicom import Dataset
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.SOPClassUID = _SECONDARY_CAPTURE
+    made.ImagePositionPatient = list(plane.position)
+    made.ImageOrientationPatient = [*plane.along_row, *plane.along_column]
+    made.PixelSpacing = list(plane.spacing)
+    made.SliceThickness, made.SpacingBetweenSlices = plane.thickness, plane.gap
+    made.FrameOfReferenceUID = plane.frame_of_reference
+    made.Rows, made.Columns = plane.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 8, 8, 7, 0
+    made.WindowCenter, made.WindowWidth = 128, 256
+    rows, columns = plane.shape
+    black = bytes(rows * columns)
+    made.PixelData = (black if pixels is None else pixels.tobytes()) + bytes(len(black) % 2)
+    return engine.open_instance(made)

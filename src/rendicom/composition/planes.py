@@ -107,12 +107,8 @@ class Planes:
         offset = self._offset(frame, plane)
         if not offset:
             return plane
-        moved = plane.normal * offset + plane.position
-        return Plane(
-            (float(moved[0]), float(moved[1]), float(moved[2])), plane.along_row,
-            plane.along_column, plane.spacing, plane.shape, plane.thickness, plane.gap,
-            plane.frame_of_reference,
-        )  # fmt: skip
+        x, y, z = (plane.normal * offset + plane.position).tolist()
+        return replace(plane, position=(x, y, z))
 
     def _on_slide(self, frame: int, found: _Measures) -> _Measures | None:
         """Return the plane of a tile on its slide (PS3.3 C.8.12.2.1)."""

@@ -66,7 +66,7 @@ def references_in(items: Iterable[Attributes]) -> tuple[ImageReference, ...]:
             item.text(_INSTANCE),
             item.integers(_FRAMES),
             item.text(_CLASS),
-            item.integers(_SEGMENTS) if _SEGMENTS in item else (),
+            item.integers(_SEGMENTS),
         )
         for item in items
         if _INSTANCE in item

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.composition.base import Contribution, as_share, is_wanted
-from rendicom.composition.frame_cache import KeptFrames
+from rendicom.composition.base import (
+    Contribution,
+    KeptFrames,
+    as_share,
+    caption,
+    is_wanted,
+    legend_of,
+)
 from rendicom.composition.planes import Planes
 from rendicom.composition.references import references_in
 from rendicom.composition.resampling import Stack, stacks_of
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.display import FrameGroups
 from rendicom.rendering.label_colors import label_colours
-from rendicom.rendering.layers import LayerLabel, LayerMask, LegendRow
+from rendicom.rendering.layers import LayerLabel, LayerMask
 from rendicom.rendering.stages.palette import palette_entries
 from rendicom.values import DrawnItem
 
@@ -306,10 +312,10 @@ class SegmentationLayer:
             items.append(DrawnItem(number, name, (red, green, blue)))
             if options.has_labels:
                 row, column = np.argwhere(amounts > 0)[0].tolist()
-                text = f"{number} {name}".strip()
-                pieces.append(LayerLabel(text, (column + 0.5, row + 0.5), colour))
+                place = (column + 0.5, row + 0.5)
+                pieces.append(LayerLabel(caption(number, name), place, colour))
         warning = "" if self._has_wanted(masks, options) else "none of its segments is requested"
-        return Contribution(tuple(pieces), tuple(items), _legend(items), warning)
+        return Contribution(tuple(pieces), tuple(items), legend_of(items), warning)
 
     def _has_wanted(self, masks: Mapping[int, NDArray[Any]], options: LayerOptions) -> bool:
         """Tell whether a segment was requested."""
@@ -317,12 +323,6 @@ class SegmentationLayer:
             return True
         numbers = {*self._names, *masks, *(frame.segment for frame in self._segment_frames)}
         return any(is_wanted(number, self._names.get(number, ""), options) for number in numbers)
-
-
-def _legend(items: Iterable[DrawnItem]) -> tuple[LegendRow, ...]:
-    return tuple(
-        LegendRow(as_share(item.colour), f"{item.number} {item.name}".strip()) for item in items
-    )
 
 
 def _is_same_place(plane: Plane, base: Plane, reach: float) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rendicom.composition.base import Contribution, as_share, is_wanted
+from rendicom.composition.base import Contribution, as_share, caption, is_wanted, legend_of
 from rendicom.composition.references import references_in
 from rendicom.rendering.label_colors import label_colours
-from rendicom.rendering.layers import LayerLabel, LayerMask, LayerPath, LegendRow
+from rendicom.rendering.layers import LayerLabel, LayerMask, LayerPath
 from rendicom.rendering.polygons import distinct, polygon_mask, thinned
 from rendicom.values import DrawnItem
 
@@ -71,6 +71,7 @@ class StructureSetLayer:
         self._attributes = instance.header.attributes
         self._starts: dict[int, _Starts] = {}
         self._asked: set[str] = set()
+        self._spacings: dict[tuple[float, ...], float | None] = {}
 
     def over(self, base: BaseFrame, options: LayerOptions) -> Contribution:
         """Return the contours on ``base``, in ascending order of the regions' numbers."""
@@ -99,10 +100,8 @@ class StructureSetLayer:
             drawn += sum(len(points) for _, points in found)
             pieces += _drawn(roi, found, as_share(colour), base, options)
             items.append(DrawnItem(roi.number, roi.name, colour))
-        legend = tuple(
-            LegendRow(as_share(each.colour), f"{each.number} {each.name}") for each in items
-        )
-        return Contribution(tuple(pieces), tuple(items), legend, notes[0] if notes else "")
+        note = notes[0] if notes else ""
+        return Contribution(tuple(pieces), tuple(items), legend_of(items), note)
 
     def refers_to(self, instance: str) -> bool:
         """Tell whether the object refers to an image."""
@@ -272,10 +271,6 @@ class StructureSetLayer:
             self._spacings[key] = float(gaps.min()) if gaps.size else None
         return self._spacings[key]
 
-    @cached_property
-    def _spacings(self) -> dict[tuple[float, ...], float | None]:
-        return {}
-
 
 def _has_references_only(roi: _Roi) -> bool:
     """Tell whether all contours of a region have a reference to an image; False if in doubt."""
@@ -346,5 +341,5 @@ def _drawn(
         pieces.append(LayerPath(tuple((x, y) for x, y in path.tolist()), colour))
     if options.has_labels:
         x, y = min((point for _, points in found for point in points.tolist()), key=lambda p: p[1])
-        pieces.append(LayerLabel(f"{roi.number} {roi.name}".strip(), (x + 0.5, y + 0.5), colour))
+        pieces.append(LayerLabel(caption(roi.number, roi.name), (x + 0.5, y + 0.5), colour))
     return pieces

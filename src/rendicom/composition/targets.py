@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rendicom import engine
-from rendicom.composition.file_index import FileIndex
-from rendicom.composition.folders import ArchivedFile, OpenFiles, readable
+from rendicom.composition.folders import ArchivedFile, FileIndex, OpenFiles, readable
 from rendicom.composition.kinds import (
     DOSE,
     KEY_OBJECTS,
@@ -38,21 +38,11 @@ _FRAME_OF_REFERENCE = 0x00200052
 _STRUCTURE_FRAMES, _ROIS, _OF_ROI = 0x30060010, 0x30060020, 0x30060024
 
 
-class Said(NamedTuple):
-    """The images that an object refers to: ``images`` are paths.
+def images_of(location: str, places: Sequence[str]) -> tuple[tuple[str, ...], Mentioned]:
+    """Return the paths of the images that the object at ``location`` refers to, and how it does.
 
-    ``is_state``: the object is a presentation state for them. ``is_volume``: they form one volume.
-    """
-
-    images: tuple[str, ...]
-    is_state: bool
-    is_volume: bool = False
-
-
-def images_of(location: str, places: Sequence[str]) -> Said:
-    """Return the images in files and folders that the object at ``location`` refers to.
-
-    If none of these is found, those in its frame of reference are returned.
+    They are looked for in the files and folders ``places``. If none of these is found, those in its
+    frame of reference are returned.
 
     Raises
     ------
@@ -65,7 +55,7 @@ def images_of(location: str, places: Sequence[str]) -> Said:
     images = tuple(each for each in FileIndex(places).images_for(said) if isinstance(each, str))
     if not images:
         raise OptionError("none of its images was found", hint=f"it refers to {said.told}")
-    return Said(images, said.is_state, said.is_volume)
+    return images, said
 
 
 def mentioned_by(source: Any) -> Mentioned:
@@ -111,38 +101,30 @@ def mentioned_in(said: Instance, reopen: Callable[[], Any]) -> Mentioned:
 
 def planar_view_at(source: Any) -> PlanarView:
     """Return the planar MPR presentation state in a source; see `read_planar_view`."""
-    opened = open_source(readable(source))
-    try:
+    with closing(open_source(readable(source))) as opened:
         return read_planar_view(read_header(opened, wanted=None).attributes)
-    finally:
-        opened.close()
 
 
 def blending_at(source: Any) -> Blending:
     """Return the blending presentation state in a source; see `read_blending`."""
-    opened = open_source(readable(source))
-    try:
+    with closing(open_source(readable(source))) as opened:
         return read_blending(opened)
-    finally:
-        opened.close()
 
 
-class DrawnFrames(NamedTuple):
-    """The frames of an image on which layers draw something; ``problem`` says why not on others."""
+def frames_drawn_on(
+    layers: LayerSource, image: Instance, options: RenderOptions
+) -> tuple[list[int], str]:
+    """Return the frames of an image that layers apply to, and why not others.
 
-    frames: list[int]
-    problem: str
-
-
-def frames_drawn_on(layers: LayerSource, image: Instance, options: RenderOptions) -> DrawnFrames:
-    """Return the frames of an image that layers apply to; pixels are not read."""
+    Pixels are not read.
+    """
     frames, problem = [], ""
     for number in range(1, image.description.number_of_frames + 1):
         over = layers.of_frame(image, number, options)
         if over.drawn:
             frames.append(number)
         problem = problem or next(iter(over.warnings), "")
-    return DrawnFrames(frames, problem)
+    return frames, problem
 
 
 def _frames_of_reference(said: Instance) -> set[str]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.composition.base import Contribution, as_share, is_wanted
-from rendicom.composition.frame_cache import KeptFrames
+from rendicom.composition.base import Contribution, KeptFrames, as_share, is_wanted
 from rendicom.composition.planes import Planes
 from rendicom.composition.resampling import Stack, stacks_of
 from rendicom.errors import NoPixelDataError, RendicomError
@@ -118,7 +117,8 @@ class ValueLayerOfSeries:
             return Contribution()
         red, green, blue = shown.entries[len(shown.entries) * 3 // 4].tolist()
         item = DrawnItem(1, self._modality, (red, green, blue))
-        bar = ColourBar(shown.entries, shown.low, f"{shown.high} {shown.unit}".strip())
+        low, high = shown.ends
+        bar = ColourBar(shown.entries, low, f"{high} {shown.unit}".strip())
         return Contribution((ValueLayer(shown.entries[index], opacities),), (item,), (bar,))
 
     def _coloured(
@@ -265,17 +265,8 @@ class _Shown(NamedTuple):
         return np.floor(levels(values, self.voi, len(self.entries) - 1) + 0.5).astype(np.intp)
 
     @property
-    def low(self) -> str:
-        """Return where the colors begin."""
-        return self._ends[0]
-
-    @property
-    def high(self) -> str:
-        """Return where the colors end."""
-        return self._ends[1]
-
-    @property
-    def _ends(self) -> tuple[str, str]:
+    def ends(self) -> tuple[str, str]:
+        """Return where the colors begin, and where they end."""
         if isinstance(self.voi, ValueRange):
             return _figure(self.voi.low), _figure(self.voi.high)
         if isinstance(self.voi, Window):

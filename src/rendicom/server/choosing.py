@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from rendicom.composition.blaming import blaming
+from rendicom.composition.base import blaming
 from rendicom.composition.kinds import DOSE, PLANS, is_about_images, is_drawable
 from rendicom.composition.layer_options import for_first_of
 from rendicom.dicomweb.categories import Category, category_of, is_presentation_state

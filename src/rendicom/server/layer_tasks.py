@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom import storage
-from rendicom.composition.blaming import blaming
+from rendicom.composition.base import blaming
 from rendicom.composition.composed import ComposedObject, ObjectOnImages
 from rendicom.composition.dose import DEFAULT_LEVELS
-from rendicom.composition.file_index import FileIndex
+from rendicom.composition.folders import FileIndex
 from rendicom.composition.kinds import is_composed
 from rendicom.composition.layer_opening import Layers, open_located
 from rendicom.composition.targets import frames_drawn_on, mentioned_by
@@ -150,12 +150,12 @@ def find_targets(
     for index, image in enumerate(images):
         try:
             with open_instance(storage.open_bytes(image.location)) as instance:
-                drawn = frames_drawn_on(layers, instance, options)
+                frames, reason = frames_drawn_on(layers, instance, options)
         except RendicomError as error:
             problem = problem or error.message
             continue
-        found += [(index, each) for each in drawn.frames]
-        problem = problem or drawn.problem
+        found += [(index, each) for each in frames]
+        problem = problem or reason
     return Targets(found, problem)
 
 

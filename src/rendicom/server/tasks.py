@@ -175,7 +175,7 @@ def write_document(place: InstanceLocation, media_type: str, base: str, charset:
 
 def draw_icon(label: str, size: tuple[int, int], media_type: str) -> Picture:
     """Return the icon of an instance without a picture that may be shown."""
-    from rendicom.engine import render_icon
+    from rendicom.engine.icon import render_icon
 
     return travelling(render_icon(label, size, media_type), "")
 

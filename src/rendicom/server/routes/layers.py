@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from rendicom.composition.blaming import blaming
+from rendicom.composition.base import blaming
 from rendicom.composition.kinds import is_drawable
 from rendicom.dicomweb.parameters import given, read
 from rendicom.dicomweb.rendered_parameters import QueryParameter
