@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rendicom.dicom.file_kind import is_dicom_file, kind_of_file, kind_of_head, look
+from rendicom.dicom.file_kind import is_dicom_file, kind_of_head, look
 
 PREAMBLE = bytes(128) + b"DICM"
 
@@ -71,13 +71,13 @@ NO_INSTANCE = {
 @pytest.mark.corpus
 def test_every_file_of_the_corpus_is_told(corpus: Path) -> None:
     files = [path for path in corpus.rglob("*") if path.is_file()]
-    kinds = {path: kind_of_file(str(path)) for path in files if path.parent.name != "codestreams"}
+    kinds = {path: look(str(path)).kind for path in files if path.parent.name != "codestreams"}
     assert {path.name for path, kind in kinds.items() if kind == "other"} == NO_INSTANCE
     assert {path.name for path, kind in kinds.items() if kind == "directory"} == {
         "dcm_qa_ct__DIRFILE"
     }
     streams = (path for path in files if path.parent.name == "codestreams")
-    assert {kind_of_file(str(path)) for path in streams} <= {"other"}
+    assert {look(str(path)).kind for path in streams} <= {"other"}
 
 
 def test_archives_are_told_by_their_first_bytes(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_archives_are_told_by_their_first_bytes(tmp_path: Path) -> None:
         archive.add(tmp_path / "z", "a")
     for name, pack in (("g", gzip), ("b", bz2), ("x", lzma)):
         (tmp_path / name).write_bytes(pack.compress(b"text"))
-    kinds = {name: kind_of_file(str(tmp_path / name)) for name in "ztgbx"}
+    kinds = {name: look(str(tmp_path / name)).kind for name in "ztgbx"}
     assert kinds == dict.fromkeys("ztgbx", "archive")
     assert not is_dicom_file(str(tmp_path / "z"))
 

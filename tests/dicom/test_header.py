@@ -525,7 +525,7 @@ def made_dataset() -> Dataset:
     dataset.PixelPaddingValue = -2000
     dataset.WindowCenter = [40, "300.5"]
     dataset.FrameIncrementPointer = 0x00181063
-    dataset.LargestImagePixelValue = 65535
+    dataset.add_new(0x00280121, "US", 65535)
     dataset.ImageType = ["DERIVED", "PRIMARY"]
     dataset.PixelData = bytes(range(12))
     item = Dataset()
@@ -541,7 +541,7 @@ def test_a_data_set_that_a_program_made() -> None:
     assert (header.transfer_syntax, header.sop_class) == (EXPLICIT, CT)
     assert attributes.integer(ROWS) == 2
     assert attributes.integers(0x00280120) == (-2000,)
-    assert attributes.integer(0x00280107) == 65535
+    assert attributes.integer(0x00280121) == 65535
     assert attributes.numbers(0x00281050) == (40.0, 300.5)
     assert attributes.integers(0x00280009) == (0x00181063,)
     assert attributes.texts(0x00080008) == ("DERIVED", "PRIMARY")

@@ -115,7 +115,7 @@ class Attributes:
     def numbers_containing(self, tag: int, data: bytes) -> list[int]:
         """Return the numbers from 0 of the items of a sequence in whose bytes ``data`` occurs."""
         items = self.items(tag)
-        return items.containing(data) if isinstance(items, _Items) else []
+        return items.lazy.containing(data) if isinstance(items, _Items) else []
 
     def passing_items(self, tag: int, numbers: Iterable[int] | None = None) -> Iterator[Attributes]:
         """Yield items of a sequence, which may be many; unlike those of `items` they are not kept.
@@ -266,10 +266,10 @@ class NotedAttributes(Attributes):
 class _Items(Sequence[Attributes]):
     """The items of one sequence; there may be one for each of many frames."""
 
-    __slots__ = ("_items", "_parent", "_parsed", "_size")
+    __slots__ = ("_parent", "_parsed", "_size", "lazy")
 
     def __init__(self, items: LazyItems, parent: Attributes) -> None:
-        self._items = items
+        self.lazy = items
         self._parent = parent
         self._size = len(items.bounds)
         self._parsed: dict[int, Attributes] = {}
@@ -290,13 +290,9 @@ class _Items(Sequence[Attributes]):
             found = self._parsed[place] = self.parsed(place)
         return found
 
-    def containing(self, data: bytes) -> list[int]:
-        """Return the numbers of the items in whose bytes ``data`` occurs."""
-        return self._items.containing(data)
-
     def parsed(self, place: int) -> Attributes:
         """Return an item, parsed anew."""
-        walker, index = self._items.walker.index_item(self._items, place)
+        walker, index = self.lazy.walker.index_item(self.lazy, place)
         return Attributes(walker, index, parent=self._parent)
 
 

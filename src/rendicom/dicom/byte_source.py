@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
 
 from rendicom.errors import LimitExceededError, UnreadableSourceError
@@ -248,22 +249,15 @@ def _open_path(path: str | os.PathLike[str], max_bytes: int, head_bytes: int | N
                 return _FileSource(descriptor, status.st_size, head_bytes or HEAD_BYTES)
         elif head_bytes is not None:
             raise UnreadableSourceError("it is not a regular file")
-        data = _read_descriptor(descriptor, status, max_bytes)
+        read = partial(os.read, descriptor)
+        is_file = stat.S_ISREG(status.st_mode)
+        data = _read_up_to(read, status.st_size) if is_file else _read_all(read, max_bytes)
         return BufferSource(data, bytes_read=len(data))
     except OSError as error:
         raise _unreadable(error) from None
     finally:
         if not keep_open:
             os.close(descriptor)
-
-
-def _read_descriptor(descriptor: int, status: os.stat_result, max_bytes: int) -> bytes:
-    def read(length: int) -> bytes:
-        return os.read(descriptor, length)
-
-    if not stat.S_ISREG(status.st_mode):
-        return _read_all(read, max_bytes)
-    return _read_up_to(read, status.st_size)
 
 
 def _open_stream(stream: BinaryIO, max_bytes: int) -> ByteSource:

@@ -10,8 +10,7 @@ import struct
 from collections.abc import Iterator
 from itertools import pairwise
 
-from rendicom.dicom.codestream_info import StreamInfo
-from rendicom.dicom.jpeg2000 import JPEG_2000_CODESTREAM, parse_jpeg2000
+from rendicom.dicom.jpeg2000 import JPEG_2000_CODESTREAM, StreamInfo, parse_jpeg2000
 from rendicom.errors import CorruptDataError
 
 __all__ = [

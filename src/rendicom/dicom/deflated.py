@@ -16,6 +16,7 @@ DEFLATED_SYNTAXES = frozenset(
 )
 """The plain deflated syntax, and two that refer to pixels on a JPIP server."""
 
+_CUT_SHORT = CodedWarning("incomplete-data", "the deflated data set is damaged or cut short")
 _STEP = 1 << 20
 _RAW, _WITH_HEADER = -15, 15
 """``wbits`` of `zlib`."""
@@ -42,16 +43,7 @@ def inflate_dataset(
     for bits in (_WITH_HEADER, _RAW) if has_header else (_RAW,):
         inflated, is_whole = _inflate(source, offset, bits, max_bytes)
         if inflated:
-            warnings = (
-                ()
-                if is_whole
-                else (
-                    CodedWarning(
-                        "incomplete-data", "the deflated data set is damaged or cut short"
-                    ),
-                )
-            )
-            return memoryview(inflated), warnings
+            return memoryview(inflated), () if is_whole else (_CUT_SHORT,)
     raise CorruptDataError("the data set is declared as deflated, but does not inflate")
 
 

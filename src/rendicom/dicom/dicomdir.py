@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rendicom.dicom.folder_walk import Unreadable
@@ -41,7 +42,7 @@ def referenced_files(path: str) -> Iterator[Referenced | Unreadable]:
         yield Unreadable(path, error.message)
         return
     folder = os.path.dirname(path)
-    names = _Names()
+    listed = lru_cache(maxsize=_FOLDERS_KEPT)(_listed)
     known: set[tuple[str, ...]] = set()
     for parts in filter(None, map(_parts, file_ids)):
         if parts in known:
@@ -51,7 +52,7 @@ def referenced_files(path: str) -> Iterator[Referenced | Unreadable]:
         if os.pardir in parts:
             yield Unreadable(shown, "listed in the DICOMDIR, but outside of its folder")
             continue
-        found = names.found(folder, parts)
+        found = _found(folder, parts, listed)
         if found is None:
             yield Unreadable(shown, "listed in the DICOMDIR, but not there")
         else:
@@ -122,35 +123,27 @@ def _parts(file_id: bytes) -> tuple[str, ...]:
     return tuple(part for part in parts if part not in ("", os.curdir))
 
 
-class _Names:
-    """Finds files whose names ISO 9660 may have changed."""
+def _found(
+    folder: str, parts: tuple[str, ...], listed: Callable[[str], dict[str, str]]
+) -> tuple[str, ...] | None:
+    """Return the parts as spelt on disk, None if the file does not exist."""
+    if os.path.isfile(os.path.join(folder, *parts)):
+        return parts
+    spelt: list[str] = []
+    for part in parts:
+        name = listed(os.path.join(folder, *spelt)).get(_plain(part))
+        if name is None:
+            return None
+        spelt.append(name)
+    return tuple(spelt) if os.path.isfile(os.path.join(folder, *spelt)) else None
 
-    def __init__(self) -> None:
-        self._listings: dict[str, dict[str, str]] = {}
 
-    def found(self, folder: str, parts: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Return the parts as spelt on disk, None if the file does not exist."""
-        if os.path.isfile(os.path.join(folder, *parts)):
-            return parts
-        spelt: list[str] = []
-        for part in parts:
-            name = self._listing(os.path.join(folder, *spelt)).get(_plain(part))
-            if name is None:
-                return None
-            spelt.append(name)
-        return tuple(spelt) if os.path.isfile(os.path.join(folder, *spelt)) else None
-
-    def _listing(self, folder: str) -> dict[str, str]:
-        listing = self._listings.get(folder)
-        if listing is None:
-            try:
-                names = sorted(os.listdir(folder), reverse=True)
-            except OSError:
-                names = []
-            if len(self._listings) >= _FOLDERS_KEPT:
-                self._listings.clear()
-            listing = self._listings[folder] = {_plain(name): name for name in names}
-        return listing
+def _listed(folder: str) -> dict[str, str]:
+    """Return the names in a folder by what ISO 9660 may have made of them."""
+    try:
+        return {_plain(name): name for name in sorted(os.listdir(folder), reverse=True)}
+    except OSError:
+        return {}
 
 
 def _plain(name: str) -> str:

@@ -72,17 +72,6 @@ def starts_tar(head: bytes) -> bool:
     return checksum == rest + 8 * ord(" ")
 
 
-def kind_of_file(path: str) -> Kind:
-    """Return the kind of a file.
-
-    Raises
-    ------
-    OSError
-        The file cannot be opened or read.
-    """
-    return look(path).kind
-
-
 def look(path: str) -> Look:
     """Return the kind of a file, and its version.
 
@@ -138,6 +127,6 @@ def is_dicom_instance(path: str) -> bool:
 
 def _kind(path: str) -> Kind:
     try:
-        return kind_of_file(path) if stat.S_ISREG(os.stat(path).st_mode) else "other"
+        return look(path).kind if stat.S_ISREG(os.stat(path).st_mode) else "other"
     except (OSError, ValueError):
         return "other"

@@ -138,7 +138,11 @@ def walk_folders(
             below += linked
         else:
             outside += [os.path.basename(each.relative) for each in linked]
-            outside += [name for name in listing.odd if not _is_inside(path, name, real_root)]
+            outside += [
+                name
+                for name in listing.odd
+                if not _overlap(os.path.realpath(os.path.join(path, name)), real_root)
+            ]
         below = [each for each in below if not _is_same(each.real, real_skip)]
         names = tuple(os.path.basename(each.relative) for each in below)
         odd = frozenset(listing.odd)
@@ -194,18 +198,10 @@ def _is_junction(child: os.DirEntry[str]) -> bool:
     return test is not None and bool(test())
 
 
-def _is_inside(path: str, name: str, real_root: str) -> bool:
-    return _overlap(os.path.realpath(os.path.join(path, name)), real_root)
-
-
 def _overlap(one: str, other: str) -> bool:
     """Tell whether one of two real paths lies in the other."""
-    shared = os.path.commonpath((one, other)) if _same_drive(one, other) else ""
-    return shared in (one, other)
-
-
-def _same_drive(one: str, other: str) -> bool:
-    return os.path.splitdrive(one)[0] == os.path.splitdrive(other)[0]
+    is_same_drive = os.path.splitdrive(one)[0] == os.path.splitdrive(other)[0]
+    return is_same_drive and os.path.commonpath((one, other)) in (one, other)
 
 
 def _is_same(real: str, skip: str) -> bool:

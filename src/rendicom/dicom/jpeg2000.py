@@ -9,8 +9,8 @@ import struct
 from collections.abc import Callable
 
 from rendicom.coded_warnings import CodedWarning
-from rendicom.dicom.codestream_info import StreamInfo
 from rendicom.errors import CorruptDataError
+from rendicom.records import NamedTuple
 
 JPEG_2000_CODESTREAM = b"\xff\x4f\xff\x51"
 _SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0"
@@ -20,6 +20,52 @@ _MAX_TILES = 65535
 _MAX_TILE_PARTS = 65535
 """Limit of tile-parts that are followed; 255 for each tile are possible."""
 _MAX_LEVELS = 32
+
+
+class StreamInfo(NamedTuple):
+    """Properties in the headers of a stream.
+
+    Attributes
+    ----------
+    kind
+        ``jpeg``, ``jpeg-lossless``, ``jpeg-ls``, ``jpeg2000``, ``htj2k`` or ``jpeg-xl``.
+    rows, columns, components, precision
+        Size of the image and bits per sample; 0 if unknown.
+    signed
+        Known for JPEG 2000 only.
+    transformed
+        JPEG: True for YCbCr, False for RGB, None if unknown.
+        JPEG 2000: whether the decoder undoes a colour transform.
+    subsampled
+        The second and third component are coarser than the first, which only chroma is.
+    reversible
+        JPEG: the coding is lossless. JPEG 2000: the wavelet is reversible, but the encoder may have
+        left out bits (T.800 J.13).
+    unsupported
+        The name of an unsupported feature, or an empty string.
+    start, stop
+        Position of the codestream in the bytes.
+    is_complete
+        The end marker is present.
+    halvings
+        Number of times the decoder can halve the image without decoding the rest.
+    """
+
+    kind: str
+    rows: int = 0
+    columns: int = 0
+    components: int = 0
+    precision: int = 0
+    signed: bool | None = None
+    transformed: bool | None = None
+    subsampled: bool = False
+    reversible: bool = False
+    unsupported: str = ""
+    start: int = 0
+    stop: int = 0
+    is_complete: bool = True
+    halvings: int = 0
+    icc_profile: bytes | None = None
 
 
 def parse_jpeg2000(data: bytes) -> StreamInfo:

@@ -50,15 +50,12 @@ def _overlays() -> dict[int, str]:
         0x0010: "US",  # Overlay Rows
         0x0011: "US",  # Overlay Columns
         0x0015: "IS",  # Number of Frames in Overlay
-        0x0022: "LO",  # Overlay Description
         0x0040: "CS",  # Overlay Type
-        0x0045: "LO",  # Overlay Subtype
         0x0050: "SS",  # Overlay Origin
         0x0051: "US",  # Image Frame Origin
         0x0100: "US",  # Overlay Bits Allocated
         0x0102: "US",  # Overlay Bit Position
         0x1001: "CS",  # Overlay Activation Layer
-        0x1500: "LO",  # Overlay Label
         0x3000: "OW",  # Overlay Data
     }
     return {
@@ -70,7 +67,6 @@ def _overlays() -> dict[int, str]:
 
 WANTED: dict[int, str] = {
     # Kind of object
-    0x00041220: "SQ",  # Directory Record Sequence
     0x00080005: "CS",  # Specific Character Set
     0x00080008: "CS",  # Image Type
     0x00080016: "UI",  # SOP Class UID
@@ -82,15 +78,8 @@ WANTED: dict[int, str] = {
     0x00200013: "IS",  # Instance Number
     # Content other than images
     0x00081115: "SQ",  # Referenced Series Sequence
-    0x00287FE0: "UR",  # Pixel Data Provider URL
     0x0040A730: "SQ",  # Content Sequence
-    0x00420011: "OB",  # Encapsulated Document
-    0x00420012: "LO",  # MIME Type of Encapsulated Document
-    0x54000100: "SQ",  # Waveform Sequence
-    0x56000020: "OF",  # Spectroscopy Data
-    0x00660002: "SQ",  # Surface Sequence
     0x30060020: "SQ",  # Structure Set ROI Sequence
-    0x300A0002: "SH",  # RT Plan Label
     # Image Pixel (PS3.3 C.7.6.3)
     0x00280002: "US",  # Samples per Pixel
     0x00280004: "CS",  # Photometric Interpretation
@@ -101,12 +90,8 @@ WANTED: dict[int, str] = {
     0x00280101: "US",  # Bits Stored
     0x00280102: "US",  # High Bit
     0x00280103: "US",  # Pixel Representation
-    0x00280106: "XS",  # Smallest Image Pixel Value
-    0x00280107: "XS",  # Largest Image Pixel Value
     0x00280301: "CS",  # Burned In Annotation
     0x00282110: "CS",  # Lossy Image Compression
-    0x00282112: "DS",  # Lossy Image Compression Ratio
-    0x00282114: "CS",  # Lossy Image Compression Method
     0x7FE00001: "OV",  # Extended Offset Table
     0x7FE00002: "OV",  # Extended Offset Table Lengths
     # Pixel padding (C.7.5.1.1.2)
@@ -122,14 +107,10 @@ WANTED: dict[int, str] = {
     0x00280030: "DS",  # Pixel Spacing
     0x00280034: "IS",  # Pixel Aspect Ratio
     # Frames and time (C.7.6.5, C.7.6.6)
-    0x00082142: "IS",  # Start Trim
-    0x00082143: "IS",  # Stop Trim
     0x00082144: "IS",  # Recommended Display Frame Rate
     0x00180040: "IS",  # Cine Rate
     0x00181063: "DS",  # Frame Time
     0x00181065: "DS",  # Frame Time Vector
-    0x00181066: "DS",  # Frame Delay
-    0x00181244: "US",  # Preferred Playback Sequencing
     0x00280008: "IS",  # Number of Frames
     0x00280009: "AT",  # Frame Increment Pointer
     0x00286010: "US",  # Representative Frame Number
@@ -140,10 +121,8 @@ WANTED: dict[int, str] = {
     0x00283000: "SQ",  # Modality LUT Sequence
     0x00283002: "XS",  # LUT Descriptor
     0x00283003: "LO",  # LUT Explanation
-    0x00283004: "LO",  # Modality LUT Type
     0x00283006: "OW",  # LUT Data
     0x00281040: "CS",  # Pixel Intensity Relationship
-    0x00281041: "SS",  # Pixel Intensity Relationship Sign
     0x30040002: "CS",  # Dose Units
     0x3004000E: "DS",  # Dose Grid Scaling
     # VOI transform (C.11.2)
@@ -171,18 +150,15 @@ WANTED: dict[int, str] = {
     0x00281101: "XS",  # Red Palette Color Lookup Table Descriptor
     0x00281102: "XS",  # Green ...
     0x00281103: "XS",  # Blue ...
-    0x00281104: "US",  # Alpha ...
     0x00281199: "UI",  # Palette Color Lookup Table UID
     0x00281201: "OW",  # Red Palette Color Lookup Table Data
     0x00281202: "OW",  # Green ...
     0x00281203: "OW",  # Blue ...
-    0x00281204: "OW",  # Alpha ...
     0x00281221: "OW",  # Segmented Red Palette Color Lookup Table Data
     0x00281222: "OW",  # Segmented Green ...
     0x00281223: "OW",  # Segmented Blue ...
     # Colour management (C.11.15) and optical paths (C.8.12.5)
     0x00282000: "OB",  # ICC Profile
-    0x00282002: "CS",  # Color Space
     0x00400710: "SQ",  # Whole Slide Microscopy Image Frame Type Sequence
     0x00480006: "UL",  # Total Pixel Matrix Columns
     0x00480303: "UL",  # Total Pixel Matrix Focal Planes
@@ -197,11 +173,6 @@ WANTED: dict[int, str] = {
     0x00089007: "CS",  # Frame Type
     0x00180088: "DS",  # Spacing Between Slices
     0x00180050: "DS",  # Slice Thickness
-    0x00189220: "FD",  # Frame Acquisition Duration
-    0x00209056: "SH",  # Stack ID
-    0x00209057: "UL",  # In-Stack Position Number
-    0x00209111: "SQ",  # Frame Content Sequence
-    0x00209157: "UL",  # Dimension Index Values
     0x00289110: "SQ",  # Pixel Measures Sequence
     0x00289132: "SQ",  # Frame VOI LUT Sequence
     0x00289145: "SQ",  # Pixel Value Transformation Sequence
@@ -220,13 +191,6 @@ WANTED: dict[int, str] = {
     0x00409096: "SQ",  # Real World Value Mapping Sequence
     0x004008EA: "SQ",  # Measurement Units Code Sequence
     0x00080100: "SH",  # Code Value
-    0x00080102: "SH",  # Coding Scheme Designator
-    0x00409210: "SH",  # LUT Label
-    0x00409211: "XS",  # Real World Value Last Value Mapped
-    0x00409212: "FD",  # Real World Value LUT Data
-    0x00409213: "FD",  # Double Float Real World Value Last Value Mapped
-    0x00409214: "FD",  # Double Float Real World Value First Value Mapped
-    0x00409216: "XS",  # Real World Value First Value Mapped
     0x00409224: "FD",  # Real World Value Intercept
     0x00409225: "FD",  # Real World Value Slope
     # Segmentation (C.8.20)
@@ -238,10 +202,8 @@ WANTED: dict[int, str] = {
     0x0062000B: "US",  # Referenced Segment Number
     0x0062000D: "US",  # Recommended Display CIELab Value
     0x0062000E: "US",  # Maximum Fractional Value
-    0x00620010: "CS",  # Segmentation Fractional Type
     # Acquisition, for annotations
     0x00080020: "DA",  # Study Date
-    0x00180015: "CS",  # Body Part Examined
     0x00180024: "SH",  # Sequence Name
     0x00180031: "LO",  # Radiopharmaceutical
     0x00180060: "DS",  # KVP
@@ -317,8 +279,6 @@ WANTED: dict[int, str] = {
     0x00081199: "SQ",  # Referenced SOP Sequence
     0x00082112: "SQ",  # Source Image Sequence
     0x00089124: "SQ",  # Derivation Image Sequence
-    0x0040A375: "SQ",  # Current Requested Procedure Evidence Sequence
-    # Segments (C.8.20)
     # Structure sets (C.8.8.5, C.8.8.6)
     0x30060010: "SQ",  # Referenced Frame of Reference Sequence
     0x30060012: "SQ",  # RT Referenced Study Sequence
@@ -340,11 +300,9 @@ WANTED: dict[int, str] = {
     0x300C0002: "SQ",  # Referenced RT Plan Sequence
     # Structured reports (C.17.3, C.18)
     0x00080104: "LO",  # Code Meaning
-    0x0040A010: "CS",  # Relationship Type
     0x0040A040: "CS",  # Value Type
     0x0040A043: "SQ",  # Concept Name Code Sequence
     0x0040A160: "UT",  # Text Value
-    0x0040A168: "SQ",  # Concept Code Sequence
     0x0040DB73: "UL",  # Referenced Content Item Identifier
     0x00700022: "FL",  # Graphic Data
     0x00700023: "CS",  # Graphic Type
@@ -361,7 +319,6 @@ WANTED: dict[int, str] = {
     0x00280051: "CS",  # Corrected Image
     0x00541102: "CS",  # Decay Correction
     0x00541300: "DS",  # Frame Reference Time
-    0x00541321: "DS",  # Decay Factor
     0x70530010: "LO",  # Private Creator: Philips PET Private Group
     0x70531000: "DS",  # SUV Factor
     0x70531009: "DS",  # Activity Concentration Factor

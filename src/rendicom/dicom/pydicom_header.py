@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.attributes import (
@@ -61,29 +61,38 @@ def parse(
     ------
     NotDicomError, CorruptDataError, LimitExceededError
     """
-    parsed = _parsed(
-        source, tags, max_header_bytes=max_header_bytes, max_inflated_bytes=max_inflated_bytes
-    )
-    dataset, meta, source = parsed.dataset, parsed.meta, parsed.source
+    deflated = _deflated_meta(source, max_header_bytes)
+    is_dicom = source.read(PREAMBLE_BYTES - 4, 4) == b"DICM"
+    hides_preamble = is_dicom and not has_preamble(source)
+    warnings: tuple[CodedWarning, ...] = ()
+    if deflated is not None:
+        inflated, warnings = inflate_dataset(source, deflated.end, max_bytes=max_inflated_bytes)
+        source = BufferSource(inflated)
+    reader = RangeReader(source, limit=max_header_bytes, hides_preamble=hides_preamble)
+    try:
+        dataset = (_dcmread if deflated is None else _read_inflated)(reader, tags)
+    except pydicom_raises():
+        raise reader.failure or _unreadable(is_dicom=is_dicom) from None
+    meta = deflated or _meta_of(dataset)
     little_endian = _is_little_endian(dataset)
     attributes = _attributes(dataset, tags)
-    pixel = _pixel_at(source, parsed.reader.tell(), little_endian=little_endian)
+    pixel = _pixel_at(source, reader.tell(), little_endian=little_endian)
     sop_class = attributes.text(IDENTIFYING_UIDS[0]) or meta.sop_class
     is_told = meta.transfer_syntax or is_long_uid(sop_class)
     if not (is_told or is_plausible(attributes)):
-        raise _unreadable(is_dicom=parsed.has_preamble)
-    if pixel is None and parsed.reader.passed_end:
+        raise _unreadable(is_dicom=is_dicom)
+    if pixel is None and reader.passed_end:
         raise CorruptDataError("the file ends inside a data element, before any pixel data")
-    is_deflated = meta.transfer_syntax in DEFLATED_SYNTAXES
     header = header_of(
         meta,
         attributes,
         pixel,
         source,
         little_endian=little_endian,
-        explicit_vr=is_deflated or not _is_implicit(dataset, source, pixel),
+        explicit_vr=meta.transfer_syntax in DEFLATED_SYNTAXES
+        or not _is_implicit(dataset, source, pixel),
         reader="pydicom",
-        warnings=parsed.warnings,
+        warnings=warnings,
     )
     return header, dataset
 
@@ -116,42 +125,6 @@ def _meta_of(dataset: Dataset) -> FileMeta:
 
     meta = _attributes(getattr(dataset, "file_meta", None) or Empty(), None)
     return FileMeta(meta.text(_META_TRANSFER_SYNTAX_UID), meta.text(_META_SOP_CLASS_UID), 0)
-
-
-class _Parsed(NamedTuple):
-    """A file as pydicom has parsed it."""
-
-    dataset: Dataset
-    meta: FileMeta
-    source: ByteSource
-    """The file, or the inflated data set of a deflated file."""
-    reader: RangeReader
-    """Its position is that of the pixel data."""
-    has_preamble: bool
-    warnings: tuple[CodedWarning, ...]
-
-
-def _parsed(
-    source: ByteSource,
-    tags: Collection[int] | None,
-    *,
-    max_header_bytes: int,
-    max_inflated_bytes: int,
-) -> _Parsed:
-    """Return the data set of a file, before the pixel data."""
-    meta = _deflated_meta(source, max_header_bytes)
-    is_dicom = source.read(PREAMBLE_BYTES - 4, 4) == b"DICM"
-    preamble = has_preamble(source)
-    warnings: tuple[CodedWarning, ...] = ()
-    if meta is not None:
-        inflated, warnings = inflate_dataset(source, meta.end, max_bytes=max_inflated_bytes)
-        source = BufferSource(inflated)
-    reader = RangeReader(source, limit=max_header_bytes, hides_preamble=is_dicom and not preamble)
-    try:
-        dataset = (_dcmread if meta is None else _read_inflated)(reader, tags)
-    except pydicom_raises():
-        raise reader.failure or _unreadable(is_dicom=is_dicom) from None
-    return _Parsed(dataset, meta or _meta_of(dataset), source, reader, is_dicom, warnings)
 
 
 def _dcmread(reader: RangeReader, tags: Collection[int] | None) -> Dataset:
