@@ -39,8 +39,8 @@ code or an HTTP status, each with one table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import ClassVar, ParamSpec, TypeVar
 
 __all__ = [
@@ -95,14 +95,8 @@ class RendicomError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with all fields: errors travel between worker processes."""
-        more = {name: getattr(self, name) for name in self._own_fields}
-        return (_rebuild, (type(self), self.message, self.hint, self.frame, more))
-
-
-def _rebuild(
-    kind: type[RendicomError], message: str, hint: str, frame: int | None, own: Mapping[str, object]
-) -> RendicomError:
-    return kind(message, hint=hint, frame=frame, **own)
+        named = {name: getattr(self, name) for name in ("hint", "frame", *self._own_fields)}
+        return partial(type(self), **named), (self.message,)
 
 
 class OptionError(RendicomError):

@@ -129,12 +129,11 @@ class Window:
     @classmethod
     def of(cls, value: object) -> Window:
         """Return a window from one, from its text, or from ``(center, width[, function])``."""
-        if isinstance(value, str):
-            return cls.parse(value)
         if isinstance(value, Window):
             return cls(value.center, value.width, value.function, value.explanation)
-        if isinstance(value, (tuple, list)) and len(value) in (2, 3):
-            return cls(*value)
+        given: Any = value.split(",") if isinstance(value, str) else value
+        if isinstance(given, (tuple, list)) and len(given) in (2, 3):
+            return cls(*given)
         raise OptionError(f"window {shown(value)} is not of the form center,width[,function]")
 
     @classmethod
@@ -144,10 +143,7 @@ class Window:
         >>> Window.parse("40,400")
         Window(center=40.0, width=400.0, function='linear', explanation='')
         """
-        parts = text.split(",")
-        if len(parts) not in (2, 3):
-            raise OptionError(f"window {shown(text)} is not of the form center,width[,function]")
-        return cls(*cast("Any", parts))
+        return cls.of(text)
 
     def __str__(self) -> str:
         """Return the canonical text: ``40,400,linear``."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rendicom.engine.picture_file import Existing, may_write, write_picture
+from rendicom.engine.picture_file import may_write
 from rendicom.errors import OutputExistsError, UnwritableOutputError
+from rendicom.storage import Existing, write
 from rendicom.storage.backends import local
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions, links and devices")
@@ -20,7 +21,7 @@ def names_in(folder: Path) -> list[str]:
 
 def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "x.png"
-    assert write_picture(str(path), b"picture") is True
+    assert write(str(path), b"picture") is True
     assert path.read_bytes() == b"picture"
     assert names_in(path.parent) == ["x.png"]
 
@@ -28,12 +29,12 @@ def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:
 def test_existing_overwrite_skip_fail(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(b"old")
-    assert write_picture(str(path), b"new", existing="skip") is False
+    assert write(str(path), b"new", existing="skip") is False
     with pytest.raises(OutputExistsError, match="exists") as raised:
-        write_picture(str(path), b"new", existing="fail")
+        write(str(path), b"new", existing="fail")
     assert raised.value.code == "output-exists"
     assert path.read_bytes() == b"old"
-    assert write_picture(str(path), b"new", existing="overwrite") is True
+    assert write(str(path), b"new", existing="overwrite") is True
     assert path.read_bytes() == b"new"
     assert names_in(tmp_path) == ["x.png"]
 
@@ -42,7 +43,7 @@ def test_existing_overwrite_skip_fail(tmp_path: Path) -> None:
 def test_a_new_picture_is_written_whatever_existing_says(
     tmp_path: Path, existing: Existing
 ) -> None:
-    assert write_picture(str(tmp_path / "x.png"), b"new", existing=existing) is True
+    assert write(str(tmp_path / "x.png"), b"new", existing=existing) is True
     assert (tmp_path / "x.png").read_bytes() == b"new"
     assert names_in(tmp_path) == ["x.png"]
 
@@ -58,7 +59,7 @@ def test_of_many_writers_one_wins_and_the_others_know(
 
     def run(number: int) -> None:
         data = bytes([number]) * 1000
-        outcomes.append(write_picture(str(tmp_path / "x"), data, existing="skip"))
+        outcomes.append(write(str(tmp_path / "x"), data, existing="skip"))
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -79,11 +80,11 @@ def test_permissions_stay_and_new_files_follow_the_umask(tmp_path: Path) -> None
     old = tmp_path / "old.png"
     old.write_bytes(b"old")
     old.chmod(0o640)
-    write_picture(str(old), b"new")
+    write(str(old), b"new")
     assert stat.S_IMODE(old.stat().st_mode) == 0o640
     mask = os.umask(0o027)
     try:
-        write_picture(str(tmp_path / "new.png"), b"new")
+        write(str(tmp_path / "new.png"), b"new")
     finally:
         os.umask(mask)
     assert stat.S_IMODE((tmp_path / "new.png").stat().st_mode) == 0o640
@@ -94,8 +95,8 @@ def test_links_are_written_through(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "link.png"
     link.symlink_to(tmp_path / "real" / "x.png")
-    write_picture(str(link), b"one")
-    write_picture(str(link), b"two")
+    write(str(link), b"one")
+    write(str(link), b"two")
     assert link.is_symlink()
     assert (tmp_path / "real" / "x.png").read_bytes() == b"two"
     assert names_in(tmp_path / "real") == ["x.png"]
@@ -103,10 +104,10 @@ def test_links_are_written_through(tmp_path: Path) -> None:
 
 @posix
 def test_devices_are_written_to_and_stay(tmp_path: Path) -> None:
-    assert write_picture("/dev/null", b"picture") is True
+    assert write("/dev/null", b"picture") is True
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     with pytest.raises(UnwritableOutputError, match="No space left on device"):
-        write_picture("/dev/full", b"picture")
+        write("/dev/full", b"picture")
 
 
 @pytest.mark.parametrize("existing", ["overwrite", "skip", "fail"])
@@ -122,7 +123,7 @@ def test_a_full_disk_leaves_nothing(
 
     monkeypatch.setattr(local.os, "write", half)
     with pytest.raises(UnwritableOutputError, match=r"x\.png: No space left on device") as raised:
-        write_picture(str(tmp_path / "x.png"), bytes(1000), existing=existing)
+        write(str(tmp_path / "x.png"), bytes(1000), existing=existing)
     assert raised.value.code == "cannot-write"
     assert names_in(tmp_path) == []
 
@@ -134,7 +135,7 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "x.png").write_bytes(b"old")
     monkeypatch.setattr(local.os, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_picture(str(tmp_path / "x.png"), b"new")
+        write(str(tmp_path / "x.png"), b"new")
     assert names_in(tmp_path) == ["x.png"]
     assert (tmp_path / "x.png").read_bytes() == b"old"
 
@@ -142,16 +143,16 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real_write = os.write
     monkeypatch.setattr(local.os, "write", lambda fd, data: real_write(fd, bytes(data[:7])))
-    write_picture(str(tmp_path / "x"), bytes(range(100)))
+    write(str(tmp_path / "x"), bytes(range(100)))
     assert (tmp_path / "x").read_bytes() == bytes(range(100))
 
 
 def test_a_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UnwritableOutputError):
-        write_picture(str(tmp_path / "file" / "x.png"), b"new")
+        write(str(tmp_path / "file" / "x.png"), b"new")
     with pytest.raises(UnwritableOutputError):
-        write_picture(str(tmp_path / ("x" * 300)), b"new")
+        write(str(tmp_path / ("x" * 300)), b"new")
 
 
 @pytest.mark.parametrize("existing", ["overwrite", "skip", "fail"])

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import pytest
 from pydicom.dataset import Dataset
 
-from rendicom.documents import ObjectReference, render_document, style_source
+from rendicom.documents import ObjectReference, render_document
+from rendicom.documents.templating import style_source
 from reportmaker import KEY_OBJECTS, code, container, item, number, objects, report, sequence_of
 
 VOID = {"meta", "br", "hr"}

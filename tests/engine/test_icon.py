@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rendicom.engine import render_icon
+from rendicom.engine.icon import render_icon
 from rendicom.errors import OptionError
 
 

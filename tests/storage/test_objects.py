@@ -18,7 +18,7 @@ import pytest
 from objectstore import PAGE, Server
 from rendicom import storage
 from rendicom.engine import open_instance
-from rendicom.engine.picture_file import may_write, write_picture
+from rendicom.engine.picture_file import may_write
 from rendicom.errors import (
     NotDicomError,
     OutputExistsError,
@@ -26,6 +26,7 @@ from rendicom.errors import (
     UnwritableOutputError,
 )
 from rendicom.options import RenderOptions
+from rendicom.storage import write
 from rendicom.storage.backends.objects import BACKEND
 from rendicom.testing import image
 from rendicom.values import Window
@@ -246,7 +247,7 @@ def test_a_dicom_object_is_never_overwritten(s3: str) -> None:
         with pytest.raises(OutputExistsError, match="never overwritten"):
             may_write(place, "overwrite")
         assert may_write(f"{place}.png", "fail") is True
-        assert write_picture(f"{place}.png", b"picture", existing="fail") is True
+        assert write(f"{place}.png", b"picture", existing="fail") is True
         assert may_write(f"{place}.png", "overwrite") is True
         assert may_write(f"{place}.png", "skip") is False
         with pytest.raises(OutputExistsError, match="exists"):

@@ -17,9 +17,9 @@ from rendicom.storage.names import escaped
 if TYPE_CHECKING:
     from rendicom.batch.identity import Subject
     from rendicom.batch.output_formats import OutputFormat
-    from rendicom.engine.picture_file import Existing
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
+    from rendicom.storage import Existing
 
 MANIFEST = "manifest.jsonl"
 """Name of the manifest in the target, if no other is given."""
@@ -112,9 +112,9 @@ def put(job: Job, path: str, data: bytes) -> bool:
         job.bundle.add(data)
         return True
     # Not at the top: the engine loads numpy, which the parent of worker processes does not need.
-    from rendicom.engine.picture_file import write_picture
+    from rendicom.storage import write
 
-    return write_picture(path, data, existing=job.existing)
+    return write(path, data, existing=job.existing)
 
 
 class Bundle:

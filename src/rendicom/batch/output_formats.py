@@ -41,9 +41,9 @@ def output_format_named(name: str) -> OutputFormat:
     try:
         return format_named(wanted)
     except OptionError:
-        from rendicom.documents import document_format_named
+        from rendicom.documents import document_formats
 
-        found = document_format_named(wanted) or output_format_of_extension(f".{wanted}")
+        found = document_formats().get(wanted) or output_format_of_extension(f".{wanted}")
         if found is None:
             known = ", ".join(output_format_names())
             raise OptionError(f"format {shown(name)} is not one of {known}") from None

@@ -20,9 +20,10 @@ from rendicom.batch.scratch import ScratchTables
 from rendicom.batch.sheetpage import REPRESENTATIVE, Tile, make_sheet, opened
 from rendicom.batch.units import Unit
 from rendicom.batch.worker_messages import Recipe, UnitReport
-from rendicom.engine.picture_file import may_write, write_picture
+from rendicom.engine.picture_file import may_write
 from rendicom.errors import OptionError, RendicomError
 from rendicom.selection import FrameSelection
+from rendicom.storage import write
 from rendicom.storage.names import escaped
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class SheetPlan(ScratchTables):
                     yield f"{name} could not be made: {_reason(data)}"
                 else:
                     may_write(name, "overwrite")
-                    write_picture(name, data)
+                    write(name, data)
                     self.written.append(name)
         except BrokenExecutor:
             yield f"{self._path} could not be made: the workers died"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rendicom.batch.outcomes import Outcome
     from rendicom.batch.units import Unit
     from rendicom.composition.composed import Pages
-    from rendicom.engine.picture_file import Existing
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
+    from rendicom.storage import Existing
 
 
 class Recipe(NamedTuple):

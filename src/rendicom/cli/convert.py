@@ -25,8 +25,8 @@ from rendicom.selection import FrameSelection
 
 if TYPE_CHECKING:
     from rendicom.batch.output_formats import OutputFormat
-    from rendicom.engine.picture_file import Existing
     from rendicom.options import RenderOptions
+    from rendicom.storage import Existing
 
 _HELP = """\
 Turn DICOM files into pictures, and reports into pages.

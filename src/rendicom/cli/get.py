@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rendicom.client.listing import InstanceQuery
     from rendicom.client.remote_input import Rendering
     from rendicom.client.resource_urls import Address
-    from rendicom.engine.picture_file import Existing
+    from rendicom.storage import Existing
 
 _HELP = f"""\
 Get pictures from a DICOMweb server.

@@ -8,8 +8,8 @@ import click
 
 from rendicom.cli.choices import NearestChoice
 from rendicom.cli.flags import Flag, FlagCommand
-from rendicom.engine.picture_file import write_picture
 from rendicom.errors import OutputExistsError
+from rendicom.storage import write
 
 _KINDS = {
     "ct": "CT_small.dcm",
@@ -40,7 +40,7 @@ def sample(target: str, *, kind: str) -> None:
 
     source = Path(pydicom.__file__).parent / "data" / "test_files" / _KINDS[kind]
     try:
-        write_picture(target, source.read_bytes(), existing="fail")
+        write(target, source.read_bytes(), existing="fail")
     except OutputExistsError as error:
         raise OutputExistsError(error.message, hint="choose another FILE") from None
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from rendicom.documents.document_model import Link, ObjectReference, RenderedDocument
 from rendicom.documents.formats import (
     DocumentFormat,
-    document_format_named,
     document_format_of_extension,
     document_formats,
 )
@@ -26,13 +25,11 @@ __all__ = [
     "Link",
     "ObjectReference",
     "RenderedDocument",
-    "document_format_named",
     "document_format_of_extension",
     "document_formats",
     "document_types",
     "is_document",
     "render_document",
-    "style_source",
 ]
 
 
@@ -72,10 +69,3 @@ def render_document(
     from rendicom.documents.document_rendering import render
 
     return render(source, media_type, link=link, charset=charset, picture=picture)
-
-
-def style_source() -> str:
-    """Return the ``style-src`` value of a Content-Security-Policy for the HTML pages."""
-    from rendicom.documents import templating
-
-    return templating.style_source()

@@ -104,17 +104,15 @@ class DatasetReader:
             self._note(keyword)
             return ()
         if vr == "AT":
-            texts = tuple(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in self._integers(tag))
+            tags = self._attributes.integers(tag)
+            texts = tuple(f"({each >> 16:04X},{each & 0xFFFF:04X})" for each in tags)
         elif numeric_format(vr):
             is_whole = vr not in ("FL", "FD")
-            numbers = self._integers(tag) if is_whole else self._attributes.numbers(tag)
-            texts = tuple(map(str, numbers))
+            read = self._attributes.integers if is_whole else self._attributes.numbers
+            texts = tuple(map(str, read(tag)))
         else:
             texts = self._attributes.texts(tag)
         return tuple(map(cleaned, texts))
-
-    def _integers(self, tag: int) -> tuple[int, ...]:
-        return self._attributes.integers(tag)
 
     def text(self, keyword: str) -> str:
         """Return the values as one string."""

@@ -5,17 +5,8 @@ from __future__ import annotations
 from rendicom.documents.dataset_reader import DatasetReader
 from rendicom.documents.document_header import read_header_of, read_places
 from rendicom.documents.document_model import Attachment, Document
-from rendicom.documents.formats import PDF, XML
-from rendicom.documents.sop_classes import kind_of
+from rendicom.documents.sop_classes import document_types, kind_of
 from rendicom.errors import CorruptDataError
-
-_MEDIA_TYPES = {
-    "pdf": PDF,
-    "cda": XML,
-    "stl": "model/stl",
-    "obj": "model/obj",
-    "mtl": "model/mtl",
-}
 
 
 def read_attachment(reader: DatasetReader, sop_class: str) -> Attachment:
@@ -41,7 +32,7 @@ def read_attachment(reader: DatasetReader, sop_class: str) -> Attachment:
                 "the encapsulated document is shorter than its Encapsulated Document Length"
             )
         data = data.removesuffix(b"\0")
-    return Attachment(_MEDIA_TYPES.get(kind_of(sop_class) or "", "application/octet-stream"), data)
+    return Attachment(document_types(sop_class)[-1], data)
 
 
 def read_encapsulated(reader: DatasetReader, sop_class: str) -> Document:

@@ -40,11 +40,6 @@ def document_formats() -> dict[str, DocumentFormat]:
     return {each.name: each for each in _FORMATS}
 
 
-def document_format_named(name: str) -> DocumentFormat | None:
-    """Return the format with this name, or None."""
-    return document_formats().get(name)
-
-
 def document_format_of_extension(extension: str) -> DocumentFormat | None:
     """Return the format of an extension such as ``.html`` in any case, or None."""
     wanted = extension.lower()

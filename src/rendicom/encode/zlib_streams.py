@@ -36,7 +36,7 @@ def zlib_stream(bands: Iterable[NDArray[Any]], compression: int | None) -> bytes
         return b"".join([*(stored.compress(band.data) for band in bands), stored.flush()])
     if level <= _FAST:
         try:
-            return _isal_stream(bands, level)
+            return b"".join(_isal_parts(bands, level))
         except ImportError:  # no wheel for this machine
             return _libdeflate(bands, 1)
     return _libdeflate(bands, _LIBDEFLATE_LEVELS[level])
@@ -49,10 +49,6 @@ def crc32(data: bytes, start: int = 0) -> int:
     except ImportError:
         return zlib.crc32(data, start)
     return isal_zlib.crc32(data, start)
-
-
-def _isal_stream(bands: Iterable[NDArray[Any]], level: int) -> bytes:
-    return b"".join(_isal_parts(bands, level))
 
 
 def _isal_parts(bands: Iterable[NDArray[Any]], level: int, *, flush: bool = False) -> list[bytes]:

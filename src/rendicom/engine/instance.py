@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rendicom.coded_warnings import CodedWarning
-from rendicom.engine.explanation import Explanation
 from rendicom.engine.frame_sequence import FrameSequence
 from rendicom.engine.plans import plan_of
+from rendicom.engine.rendered_image import Explanation, RenderedImage
 from rendicom.engine.request import PictureRequest
 from rendicom.engine.selections import Displayed, selection_kind
 from rendicom.engine.selections.frames import read_number, select_frame, select_frames
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.header import Header
     from rendicom.engine.ranges import ValueRanges
-    from rendicom.engine.rendered_image import RenderedImage
     from rendicom.engine.selections import FrameDisplay
     from rendicom.options import Voi
     from rendicom.pixels.stored_frames import FrameReader

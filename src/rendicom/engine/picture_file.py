@@ -1,13 +1,11 @@
-"""Writes a picture file: whole or not at all, and never over a DICOM file."""
+"""Where picture files may be written: never over a DICOM file."""
 
 from __future__ import annotations
 
 from rendicom.dicom.file_kind import HEAD_LENGTH, is_dicom_file, kind_of_head
 from rendicom.errors import OutputExistsError, UnreadableSourceError, UnwritableOutputError
-from rendicom.storage import Existing, exists, head, is_uri, write
+from rendicom.storage import Existing, exists, head, is_uri
 from rendicom.storage.backends.local import exists_error
-
-__all__ = ["Existing", "may_write", "write_picture"]
 
 
 def may_write(path: str, existing: Existing) -> bool:
@@ -41,16 +39,3 @@ def _is_dicom(path: str) -> bool:
     if not is_uri(path):
         return is_dicom_file(path)
     return kind_of_head(head(path, HEAD_LENGTH)) in ("instance", "directory")
-
-
-def write_picture(path: str, data: bytes, *, existing: Existing = "overwrite") -> bool:
-    """Write ``data`` at ``path``; return False if a file exists and ``existing`` is ``skip``.
-
-    Raises
-    ------
-    OutputExistsError
-        A file exists and ``existing`` is ``fail``.
-    UnwritableOutputError
-        The disk is full, the folder is read-only, or similar.
-    """
-    return write(path, data, existing=existing)

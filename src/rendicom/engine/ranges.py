@@ -67,11 +67,8 @@ class ValueRanges:
         if not count:
             return ()
         frames = "1 frame is" if count == 1 else f"{count} frames are"
-        return (
-            CodedWarning(
-                "range-estimated", f"{frames} left out of the range of values: not decodable"
-            ),
-        )
+        text = f"{frames} left out of the range of values: not decodable"
+        return (CodedWarning("range-estimated", text),)
 
     def are_whole(self, options: RenderOptions, frame: Frame, number: int) -> bool:
         """Tell whether float samples are whole numbers in all frames, or in a sample of many."""

@@ -1,4 +1,7 @@
-"""`RenderedImage`: an encoded picture to save, to show in a notebook or to compute with."""
+"""`RenderedImage`: an encoded picture to save, to show in a notebook or to compute with.
+
+`Explanation` says how it would be made and why, in words and numbers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import OptionError
-from rendicom.records import frozen
+from rendicom.records import NamedTuple, frozen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,7 +113,8 @@ class RenderedImage:
         from pathlib import PurePath
 
         from rendicom.encode import format_of_extension, format_of_media_type
-        from rendicom.engine.picture_file import may_write, write_picture
+        from rendicom.engine.picture_file import may_write
+        from rendicom.storage import write
 
         location = os.fspath(path)
         suffix = PurePath(location).suffix
@@ -123,10 +127,34 @@ class RenderedImage:
                 hint=says or f"the extension of {self.media_type} is {own.extensions[0]}",
             )
         may_write(location, "overwrite")
-        write_picture(location, self.data)
+        write(location, self.data)
 
     def _repr_png_(self) -> bytes | None:
         return self.data if self.media_type == "image/png" else None
 
     def _repr_jpeg_(self) -> bytes | None:
         return self.data if self.media_type == "image/jpeg" else None
+
+
+class Explanation(NamedTuple):
+    """Description of a picture before it is rendered, for users.
+
+    Attributes
+    ----------
+    voi
+        The chosen VOI transform.
+    photometric_interpretation, bits_stored, signed
+        Of the decoded frame; a compressed stream wins over the header.
+    width, height
+        Of the picture.
+    warnings
+        One sentence each.
+    """
+
+    voi: str
+    photometric_interpretation: str
+    bits_stored: int
+    signed: bool
+    width: int
+    height: int
+    warnings: tuple[CodedWarning, ...]

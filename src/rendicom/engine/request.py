@@ -114,9 +114,7 @@ def _selected(kind: str, text: str) -> str:
     return f"{kind}={quote(text, safe=',:')}"
 
 
-@lru_cache(maxsize=256)
-def _canonical(options: RenderOptions) -> str:
-    return options.canonical()
+_canonical = lru_cache(maxsize=256)(RenderOptions.canonical)
 
 
 @lru_cache(maxsize=256)

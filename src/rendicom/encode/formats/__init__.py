@@ -47,18 +47,18 @@ class Format(NamedTuple):
         Value of ``--format``.
     media_type, extensions
         Extensions are in lower case with a leading dot; the first is used for new files.
-    gray, colour
-        Supported numpy dtypes (``uint8``, ``uint16``, ``float32``...).
-    lossy
-        ``quality`` applies, and decoded samples may differ.
-    icc
-        ICC profiles can be embedded.
     max_side
         Longest side in pixels.
     library
         Module that the encoder needs, as for ``importlib.util.find_spec``.
     encode
         (image, settings) -> bytes; the image's dtype is one of those declared.
+    gray, colour
+        Supported numpy dtypes (``uint8``, ``uint16``, ``float32``...).
+    lossy
+        ``quality`` applies, and decoded samples may differ.
+    icc
+        ICC profiles can be embedded.
     encode_animation
         (images, durations in milliseconds, settings) -> bytes, looping forever; ``None`` for
         still formats.
@@ -68,13 +68,13 @@ class Format(NamedTuple):
     title: str
     media_type: str
     extensions: tuple[str, ...]
-    gray: tuple[str, ...]
-    colour: tuple[str, ...]
-    lossy: bool
-    icc: bool
     max_side: int
     library: str
     encode: Callable[[DisplayImage, EncodeSettings], bytes]
+    gray: tuple[str, ...] = ("uint8",)
+    colour: tuple[str, ...] = ("uint8",)
+    lossy: bool = False
+    icc: bool = False
     encode_animation: (
         Callable[[Sequence[DisplayImage], Sequence[float], EncodeSettings], bytes] | None
     ) = None

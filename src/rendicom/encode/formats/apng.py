@@ -50,7 +50,6 @@ FORMAT = Format(
     extensions=(".apng",),
     gray=("uint8", "uint16"),
     colour=("uint8", "uint16"),
-    lossy=False,
     icc=True,
     max_side=2**31 - 1,
     library="numpy",

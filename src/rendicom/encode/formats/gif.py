@@ -60,11 +60,8 @@ def _picture(image: DisplayImage) -> bytes:
     from rendicom.encode.indexed_color import indexed
 
     palette, indices = indexed(samples)
-    return b"".join((descriptor, bytes((_TABLE_OF_256,)), _table(palette), _lzw(indices)))
-
-
-def _table(palette: NDArray[np.uint8]) -> bytes:
-    return palette.tobytes().ljust(3 * 256, b"\0")
+    table = palette.tobytes().ljust(3 * 256, b"\0")
+    return b"".join((descriptor, bytes((_TABLE_OF_256,)), table, _lzw(indices)))
 
 
 def _lzw(indices: NDArray[np.uint8]) -> bytes:
@@ -92,10 +89,7 @@ FORMAT = Format(
     title="GIF",
     media_type="image/gif",
     extensions=(".gif",),
-    gray=("uint8",),
-    colour=("uint8",),
     lossy=True,
-    icc=False,
     max_side=65535,
     library="imagecodecs",
     encode=_encode,

@@ -31,7 +31,6 @@ FORMAT = Format(
     gray=("uint8", "uint16"),
     colour=("uint8", "uint16"),
     lossy=True,
-    icc=False,
     max_side=262144,
     library="imagecodecs",
     encode=_encode,

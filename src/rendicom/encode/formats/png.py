@@ -33,7 +33,6 @@ FORMAT = Format(
     extensions=(".png",),
     gray=("uint8", "uint16"),
     colour=("uint8", "uint16"),
-    lossy=False,
     icc=True,
     max_side=2**31 - 1,
     library="numpy",

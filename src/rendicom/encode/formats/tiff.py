@@ -118,7 +118,6 @@ FORMAT = Format(
     extensions=(".tiff", ".tif"),
     gray=("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32"),
     colour=("uint8", "uint16"),
-    lossy=False,
     icc=True,
     max_side=2**32 - 1,
     library="numpy",

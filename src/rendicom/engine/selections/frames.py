@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rendicom.encode import format_of_media_type
@@ -14,9 +14,8 @@ from rendicom.views import read_integer, shown
 if TYPE_CHECKING:
     from rendicom.engine.rendered_image import RenderedImage
     from rendicom.engine.request import PictureRequest
-    from rendicom.engine.selections import Displayed, FrameDisplay
+    from rendicom.engine.selections import FrameDisplay
     from rendicom.presentation import PresentationState
-    from rendicom.values import PixelDescription
 
 _DEFAULT_DURATION = 100.0
 """Milliseconds that a frame is shown if the file has no timing."""
@@ -35,31 +34,17 @@ class _FrameKind:
             return encoded(displayed, request, frame=number, threads=instance.threads)
         chosen = FrameSelection.parse(request.selection.text)
         numbers = tuple(chosen.numbers(instance.description.number_of_frames))
-        return _animation(
+        from rendicom.engine.loop import render_loop
+
+        durations = instance.description.frame_durations or (_DEFAULT_DURATION,)
+        return render_loop(
             lambda number: instance.displayed(number, request.options, presentation),
             numbers,
-            _durations(instance.description, numbers),
-            request,
-            instance.threads,
+            [durations[min(number, len(durations)) - 1] for number in numbers],
+            format_of_media_type(request.media_type),
+            request.options,
+            threads=instance.threads,
         )
-
-
-def _animation(
-    displayed: Callable[[int], Displayed],
-    numbers: Sequence[int],
-    durations: Sequence[float],
-    request: PictureRequest,
-    threads: int | None,
-) -> RenderedImage:
-    from rendicom.engine.loop import render_loop
-
-    file_format = format_of_media_type(request.media_type)
-    return render_loop(displayed, numbers, durations, file_format, request.options, threads=threads)
-
-
-def _durations(description: PixelDescription, numbers: Sequence[int]) -> list[float]:
-    durations = description.frame_durations or (_DEFAULT_DURATION,)
-    return [durations[min(number, len(durations)) - 1] for number in numbers]
 
 
 def read_number(value: object) -> int:
