@@ -183,7 +183,9 @@ class DisplayAttributes(NamedTuple):
     windows: tuple[Window, ...] = ()
     voi_luts: tuple[LookupTable, ...] = ()
     range_palette: Palette | None = None
-    """Colors of the whole output range of the VOI transform (COLOR_RANGE)."""
+    """Colors of a range of values (COLOR_RANGE)."""
+    palette_range: tuple[float, float] | None = None
+    """Stored values of the first and the last of these colors, if the file says them."""
     suv_factor: float | None = None
     """Factors from the values of a PET image to standardized uptake."""
     padding: tuple[float, float] | None = None

@@ -412,7 +412,7 @@ def test_windows_mean_nothing_to_colour(options: dict[str, str], planned: Show) 
     rgb = np.array([[[1, 2, 3]]], np.uint8)
     shown, voi, warnings = planned(rgb, _attributes(windows=WINDOWS), **options)
     assert (shown, voi, len(warnings)) == ([[[1, 2, 3]]], "none (color)", 1)
-    display = _attributes(palette=_palette([5], [6], [7]), padding=(0.0, 0.0))
+    display = _attributes(palette=_palette([5], [6], [7]), padding=(1.0, 1.0))
     shown, _, warnings = planned(np.array([[0]], np.uint8), display, **INDEXED, **options)
     assert (shown, len(warnings)) == ([[[5, 6, 7]]], 1)
     assert not planned(rgb, _attributes(windows=WINDOWS))[2]

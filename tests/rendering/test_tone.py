@@ -135,6 +135,7 @@ _tones = st.builds(
     padding=st.none() | st.tuples(st.integers(-300, 0), st.integers(0, 300)),
     bit_depth=st.sampled_from([8, 16]),
     presentation=st.none(),
+    least=st.just(0),
 )
 
 

@@ -17,11 +17,10 @@ from rendicom.pixels.luts import well_known_palette
 from rendicom.pixels.measurement_units import unit_of
 from rendicom.pixels.suv_factor import suv_factor
 from rendicom.rendering.layers import ColourBar, LegendRow, ValueLayer
-from rendicom.rendering.lut import stored_extent
 from rendicom.rendering.plan import modality_of
 from rendicom.rendering.stages.palette import palette_entries
 from rendicom.rendering.voi import ValueRange, levels
-from rendicom.rendering.voi_choice import frames_counted
+from rendicom.rendering.voi_choice import frames_counted, palette_range
 from rendicom.values import DrawnItem, Window
 from rendicom.views import is_usable
 
@@ -215,8 +214,12 @@ class ValueLayerOfSeries:
         factor = (self._suv(index) or 1.0) if options.suv else 1.0
         voi: VoiTransform
         usable = [window for window in display.windows if is_usable(window)]
+        modality = modality_of(self._description, display)
+        mapped = palette_range(display, is_float=self._description.is_float)
         if options.window is not None:
             voi = options.window
+        elif mapped is not None and modality.table is None and modality.slope > 0:
+            voi = ValueRange(*modality.bounds(*mapped))
         elif display.voi_luts and not options.suv:
             voi = display.voi_luts[0]
         elif usable:
@@ -224,9 +227,6 @@ class ValueLayerOfSeries:
             voi = Window(window.center * factor, window.width * factor, window.function)
             if options.suv or window.width <= 1:
                 voi = Window(voi.center, voi.width, "linear-exact")
-        elif display.range_palette is not None:
-            extent = stored_extent(self._description.bits_stored, signed=self._description.signed)
-            voi = ValueRange(*modality_of(self._description, display).bounds(*extent))
         else:
             voi = ValueRange(*self._range(options.suv))
         own = display.range_palette or display.palette

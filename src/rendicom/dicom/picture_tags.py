@@ -177,6 +177,9 @@ WANTED: dict[int, str] = {
     0x00289132: "SQ",  # Frame VOI LUT Sequence
     0x00289145: "SQ",  # Pixel Value Transformation Sequence
     0x00289443: "SQ",  # Frame Pixel Data Properties Sequence
+    0x00281230: "SQ",  # Stored Value Color Range Sequence
+    0x00281231: "FD",  # Minimum Stored Value Mapped
+    0x00281232: "FD",  # Maximum Stored Value Mapped
     # Regions of ultrasound images (C.8.5.5)
     0x00186011: "SQ",  # Sequence of Ultrasound Regions
     0x00186018: "UL",  # Region Location Min X0

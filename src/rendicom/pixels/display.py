@@ -28,6 +28,7 @@ _X_RAY_MACRO, _INTENSITY = 0x00289443, 0x00281040
 _MODALITY_LUTS, _VOI_LUTS = 0x00283000, 0x00283010
 _PALETTE_DESCRIPTOR, _PIXEL_PRESENTATION = 0x00281101, 0x00089205
 _SHUTTER_MACRO, _SHUTTER_SHAPE = 0x00189472, 0x00181600
+_COLOR_RANGE_MACRO, _LEAST_MAPPED, _GREATEST_MAPPED = 0x00281230, 0x00281231, 0x00281232
 _LONGEST_PIXEL = 1e3
 """Largest pixel aspect ratio."""
 _UNSIGNED = (0.0, float(0xFFFF))
@@ -95,7 +96,8 @@ def display_attributes(
         padding=None if colour else _padding(top, description, notes),
         pixel_intensity_relationship=groups.macro(_X_RAY_MACRO, _INTENSITY).text(_INTENSITY),
         palette=_palette(top, description, notes),
-        range_palette=_range_palette(top, notes),
+        range_palette=_range_palette(top, description, notes),
+        palette_range=_palette_range(groups),
         suv_factor=_suv_factor(top, description),
         pixel_aspect_ratio=_pixel_aspect_ratio(groups, notes),
         icc_profile=_icc_profile(groups, description),
@@ -229,14 +231,21 @@ def _palette(top: Attributes, description: PixelDescription, notes: Notes) -> Pa
     return palette
 
 
-def _range_palette(top: Attributes, notes: Notes) -> Palette | None:
-    """Return the palette for the results of the VOI transform (PS3.3 C.8.32.4)."""
+def _range_palette(top: Attributes, description: PixelDescription, notes: Notes) -> Palette | None:
+    """Return the palette for a range of values (PS3.3 C.8.32.2)."""
     if top.text(_PIXEL_PRESENTATION) != "COLOR_RANGE":
         return None
-    palette = palette_of(top, _UNSIGNED, notes)
+    palette = palette_of(top, _stored_extent(description), notes)
     if palette is None:
         notes.add("lut-repaired", "the color palette is missing or damaged: shown as gray")
     return palette
+
+
+def _palette_range(groups: FrameGroups) -> tuple[float, float] | None:
+    """Return the stored values of the ends of that palette (PS3.3 C.7.6.16.2.26)."""
+    item = groups.macro(_COLOR_RANGE_MACRO, _LEAST_MAPPED, _GREATEST_MAPPED)
+    low, high = item.number(_LEAST_MAPPED), item.number(_GREATEST_MAPPED)
+    return (low, high) if low is not None and high is not None and low < high else None
 
 
 def _suv_factor(top: Attributes, description: PixelDescription) -> float | None:

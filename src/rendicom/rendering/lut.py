@@ -96,6 +96,8 @@ class Tone(NamedTuple):
         8 or 16: display values run from 0 to ``top``.
     presentation
         Presentation LUT from the output of the VOI transform to P-values.
+    least
+        The least display value of pixels that are not black as padding: 1 tells them apart.
     """
 
     modality: Modality
@@ -104,6 +106,7 @@ class Tone(NamedTuple):
     padding: tuple[float, float] | None = None
     bit_depth: int = 8
     presentation: LookupTable | None = None
+    least: int = 0
 
     @property
     def top(self) -> int:
@@ -125,6 +128,8 @@ class Tone(NamedTuple):
         np.floor(result, out=result)
         if self.is_inverted:
             np.subtract(self.top, result, out=result)
+        if self.least:
+            np.maximum(result, self.least, out=result)
         if self.padding is not None:
             low, high = self.padding
             result[(stored >= low) & (stored <= high)] = 0

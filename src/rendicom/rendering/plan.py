@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from rendicom.records import NamedTuple
 from rendicom.rendering.lut import Modality, Tone, stored_extent, tone_table
 from rendicom.rendering.lut import are_whole as samples_are_whole
 from rendicom.rendering.voi import ValueRange
-from rendicom.rendering.voi_choice import PlanRequest, choose_voi
+from rendicom.rendering.voi_choice import PlanRequest, asks_for_voi, choose_voi, palette_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from rendicom.rendering.stages.overlay import Overlays
     from rendicom.rendering.stages.palette import ColourTable
     from rendicom.rendering.stages.shutter import Covering
+    from rendicom.rendering.voi import VoiTransform
     from rendicom.values import (
         Corners,
         DisplayAttributes,
@@ -157,7 +157,8 @@ def _look(image: PlanRequest) -> RenderPlan:
             _say_that_windows_mean_nothing(image)
             table = _inverted(palette_entries(display.palette, options.bit_depth), options)
             first = first_mapped(display.palette)
-            return RenderPlan(palette=ColourTable.of(table, first, dtype), voi="none (color)")
+            colours = ColourTable.of(table, first, dtype).blackened(_padding(image))
+            return RenderPlan(palette=colours, voi="none (color)")
         if description.segmentation_type == "LABELMAP":
             return _labelled(image)
     return _gray(image)
@@ -200,9 +201,13 @@ def _modality(image: PlanRequest) -> Modality:
 def _gray(image: PlanRequest) -> RenderPlan:
     display, options, frame = image.display, image.options, image.frame
     modality = _modality(image)
-    if display.range_palette is not None and not (display.windows or display.voi_luts):
-        image = image._replace(options=_identity_by_default(options))
-    voi, text = choose_voi(image, modality)
+    mapped = palette_range(display, is_float=frame.samples.dtype.kind == "f")
+    voi: VoiTransform
+    if mapped is not None and not asks_for_voi(options):
+        modality, voi = Modality(), ValueRange(*mapped)
+        text = f"colors of stored values {mapped[0]:.6g}..{mapped[1]:.6g}"
+    else:
+        voi, text = choose_voi(image, modality)
     is_monochrome1 = frame.photometric_interpretation == "MONOCHROME1"
     # Presentation LUT Shape only repeats the photometric interpretation (PS3.3 C.8.11.3.1.2).
     is_inverted = is_monochrome1 != options.invert
@@ -210,7 +215,7 @@ def _gray(image: PlanRequest) -> RenderPlan:
         modality=modality,
         voi=voi,
         is_inverted=is_inverted,
-        padding=display.padding if options.padding else None,
+        padding=_padding(image),
         bit_depth=options.bit_depth,
         presentation=_calibration(options, is_inverted=is_inverted),
     )
@@ -220,9 +225,13 @@ def _gray(image: PlanRequest) -> RenderPlan:
         from rendicom.rendering.stages.palette import palette_entries, spread_palette
 
         entries = palette_entries(display.range_palette, options.bit_depth)
-        wide = tone._replace(bit_depth=16, presentation=None)
+        wide = tone._replace(bit_depth=16, presentation=None, least=1)
         return RenderPlan(tone=wide, palette=spread_palette(entries), voi=text)
     return RenderPlan(tone=tone, voi=text)
+
+
+def _padding(image: PlanRequest) -> tuple[float, float] | None:
+    return image.display.padding if image.options.padding else None
 
 
 def _calibration(options: RenderOptions, *, is_inverted: bool) -> LookupTable | None:
@@ -231,11 +240,6 @@ def _calibration(options: RenderOptions, *, is_inverted: bool) -> LookupTable | 
     from rendicom.rendering.gsdf import display_table
 
     return display_table(options.gsdf, bit_depth=options.bit_depth, is_inverted=is_inverted)
-
-
-def _identity_by_default(options: RenderOptions) -> RenderOptions:
-    is_asked = options.window is not None or options.preset is not None or options.voi != Voi()
-    return options if is_asked else replace(options, voi=Voi("identity"))
 
 
 def _supplemented(image: PlanRequest, tone: Tone, palette: Palette, text: str) -> RenderPlan:
@@ -252,9 +256,10 @@ def _supplemented(image: PlanRequest, tone: Tone, palette: Palette, text: str) -
     entries = palette_entries(palette, tone.bit_depth)
     gray = tone_table(tone, dtype.name, bits)
     values = np.arange(gray.size).astype(f"u{dtype.itemsize}").view(dtype).astype(np.int64)
-    colours = entries[np.clip(values - first, 0, len(entries) - 1)]
-    arranged = np.where((values < first)[:, np.newaxis], gray[:, np.newaxis], colours)
-    return RenderPlan(palette=ColourTable(entries, first, arranged), voi=text)
+    colored = entries[np.clip(values - first, 0, len(entries) - 1)]
+    arranged = np.where((values < first)[:, np.newaxis], gray[:, np.newaxis], colored)
+    colours = ColourTable(entries, first, arranged).blackened(tone.padding)
+    return RenderPlan(palette=colours, voi=text)
 
 
 def _unwindowed(image: PlanRequest) -> RenderPlan:
@@ -299,7 +304,7 @@ def _true_colour(image: PlanRequest) -> RenderPlan:
 def _say_that_windows_mean_nothing(image: PlanRequest) -> None:
     """Warn if a window was requested (PS3.3 C.11.2.1.2.2)."""
     options = image.options
-    if options.window or options.preset or options.voi != Voi():
+    if asks_for_voi(options):
         image.notes.add(
             "option-without-effect", "a color image has no window: the requested one was ignored"
         )
@@ -317,12 +322,8 @@ def _labelled(image: PlanRequest) -> RenderPlan:
     table = label_colours(
         display.segment_colours, bits=8 * dtype.itemsize, bit_depth=options.bit_depth
     )
-    if options.padding and display.padding is not None:
-        low, high = (int(min(max(end, -1), len(table))) for end in display.padding)
-        table = table.copy()  # it is shared
-        table[max(low, 0) : high + 1] = 0
-    table = _inverted(table, options)
-    return RenderPlan(palette=ColourTable.of(table, 0, dtype), voi="none (segment colors)")
+    colours = ColourTable.of(_inverted(table, options), 0, dtype).blackened(_padding(image))
+    return RenderPlan(palette=colours, voi="none (segment colors)")
 
 
 def _inverted(entries: NDArray[Any], options: RenderOptions) -> NDArray[Any]:

@@ -201,7 +201,7 @@ def _in_tone(plan: RenderPlan, state: PresentationState, options: RenderOptions)
     table = spread_palette(entries)
     managed = colour_management(options.icc, (state.icc_profile,))
     return plan._replace(
-        tone=tone._replace(bit_depth=16), palette=table,
+        tone=tone._replace(bit_depth=16, least=1), palette=table,
         icc=managed.conversion, icc_profile=managed.profile,
     )  # fmt: skip
 

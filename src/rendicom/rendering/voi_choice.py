@@ -90,6 +90,28 @@ def choose_voi(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, st
     return _range(image, modality, voi)
 
 
+def palette_range(display: DisplayAttributes, *, is_float: bool) -> tuple[float, float] | None:
+    """Return the stored values that have the first and the last color of the range palette.
+
+    They are those of the file (PS3.3 C.7.6.16.2.26), or else integers index the palette as in any
+    image (C.7.6.3.1.5). Windows are for gray. None without such a palette, and for floating point
+    values without a range.
+    """
+    if display.range_palette is None:
+        return None
+    if display.palette_range is not None or is_float:
+        return display.palette_range
+    channels = (display.range_palette.red, display.range_palette.green, display.range_palette.blue)
+    first = min(channel.first for channel in channels)
+    last = max(channel.first + len(channel.entries) for channel in channels) - 1
+    return float(first), float(last)
+
+
+def asks_for_voi(options: RenderOptions) -> bool:
+    """Tell whether a VOI transform is requested."""
+    return options.window is not None or options.preset is not None or options.voi != Voi()
+
+
 def _automatic(image: PlanRequest, modality: Modality) -> tuple[VoiTransform, str]:
     """Return the first VOI LUT, else the first valid window, else the range of the pixels.
 

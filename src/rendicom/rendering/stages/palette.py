@@ -37,6 +37,15 @@ class ColourTable:
         every = entries[np.clip(index, 0, len(entries) - 1)]
         return cls(entries, first, wrapped(every, int(info.min)))
 
+    def blackened(self, padding: tuple[float, float] | None) -> ColourTable:
+        """Return the table with the stored values of padding black, both ends included."""
+        if padding is None or self.arranged is None:
+            return self
+        arranged = self.arranged.copy()
+        values = np.arange(int(padding[0]), int(padding[1]) + 1)
+        arranged[values % len(arranged)] = 0
+        return ColourTable(self.entries, self.first, arranged)
+
 
 def apply_palette(samples: NDArray[Any], table: ColourTable) -> NDArray[Any]:
     """Return RGB, (rows, columns, 3)."""
@@ -87,6 +96,11 @@ def _scaled(channel: LookupTable, bits: int, bit_depth: int) -> NDArray[Any]:
 
 
 def spread_palette(entries: NDArray[Any]) -> ColourTable:
-    """Return a table of 16-bit display values whose range the entries are spread over."""
+    """Return a table of 16-bit display values whose range the entries are spread over.
+
+    Values start at 1 (`Tone.least`); 0 is black, the color of padding.
+    """
     index = (np.arange(1 << 16) * (len(entries) - 1) + (1 << 15)) // ((1 << 16) - 1)
-    return ColourTable(entries, 0, entries[np.minimum(index, len(entries) - 1)])
+    arranged = entries[np.minimum(index, len(entries) - 1)]
+    arranged[:2] = np.zeros_like(entries[0]), entries[0]
+    return ColourTable(entries, 0, arranged)
