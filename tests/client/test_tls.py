@@ -136,6 +136,28 @@ def test_a_client_with_a_certificate(place, asked, shown):
     assert [each.certificate for each in place.requests] == ["client"]
 
 
+@pytest.mark.parametrize("has_http2", [True, False])
+def test_later_requests(place, certificates, shown, has_http2):
+    connection = connection_to(
+        place.base, credentials=shown, ca_bundle=str(certificates["server"].certificate),
+        has_http2=has_http2, has_netrc=False,
+    )  # fmt: skip
+    session = Session(connection)
+    assert [session.get(session.url("/"), "*/*").body for _ in range(3)] == [b"welcome"] * 3
+    session.close()
+    assert [each.certificate for each in place.requests] == ["client"] * 3
+
+
+@pytest.mark.parametrize("name", ["client", "elsewhere"])
+def test_a_server_that_nobody_knows_without_http2(open_place, certificates, name):
+    bundle = str(certificates[name].certificate)
+    session = Session(connection_to(open_place.base, ca_bundle=bundle, has_http2=False))
+    with pytest.raises(UnreadableSourceError, match="is not trusted"):
+        session.get(session.url("/"), "*/*")
+    session.close()
+    assert open_place.requests == []
+
+
 def test_a_certificate_and_its_key_in_one_file(place, asked, certificates, tmp_path):
     both = tmp_path / "both.pem"
     both.write_bytes(b"".join(path.read_bytes() for path in certificates["client"]))

@@ -11,10 +11,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urljoin
 
+from rendicom.client.connection_errors import BrokenConnectionError
 from rendicom.client.connection_settings import ConnectionSettings, host_of, origin_of
 from rendicom.client.credentials import TokenFile
 from rendicom.client.error_responses import refusal, retry_after_of
-from rendicom.client.transport import BrokenConnectionError, Transport
+from rendicom.client.transport import Transport
 from rendicom.errors import (
     OverloadedError,
     RendicomError,
@@ -26,6 +27,8 @@ from rendicom.errors import (
 if TYPE_CHECKING:
     import httpx2
 
+    from rendicom.client.direct_connections import DirectResponse
+
 _T = TypeVar("_T")
 
 _AGAIN = frozenset((408, 429, 502, 503, 504))
@@ -36,7 +39,7 @@ _INFLATED = 1 << 20
 
 
 class ServerResponse(NamedTuple):
-    """A response with its whole body; header names are not case-sensitive."""
+    """A response with its whole body; look up headers in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -52,7 +55,7 @@ class ServerResponse(NamedTuple):
 class ResponseStream:
     """A response whose body has not been read yet."""
 
-    def __init__(self, response: httpx2.Response, url: str, *, limit: int) -> None:
+    def __init__(self, response: httpx2.Response | DirectResponse, url: str, *, limit: int) -> None:
         self.status, self.url = response.status_code, url
         self.headers: Mapping[str, str] = response.headers
         self._response, self._limit = response, limit

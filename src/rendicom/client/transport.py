@@ -1,9 +1,8 @@
-"""HTTP connections to a server: pools, proxies, TLS and time limits.
+"""HTTP connections to a server: the way to it, TLS and time limits.
 
-`httpx2.HTTPTransport` does the work. Added here: the client certificate is sent to the configured
-server only, reads are larger than 64 KiB (which takes a third less time), and slow responses are
-abandoned. `httpx2.Client` is not used: it logs URLs, whose queries may name patients, keeps
-cookies, and reads the bodies of redirects without a limit.
+`direct_connections` do the work where they can: HTTP/1.1, no proxy, no body to send. The first
+response of a server with TLS tells whether it prefers HTTP/2. The client certificate is sent to the
+configured server only.
 """
 
 from __future__ import annotations
@@ -12,32 +11,24 @@ import ssl
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
 
-import httpcore2
-import httpx2
-
-from rendicom.client.connection_settings import host_of, origin_of
-from rendicom.errors import OptionError, UnreadableSourceError
+from rendicom.client.connection_settings import origin_of
+from rendicom.client.direct_connections import DirectConnections
+from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-    from rendicom.client.connection_settings import ConnectionSettings, ResponseLimits
+    import httpx2
 
-_READ = 1 << 20
-_MOST_CONNECTIONS = 128
-_KEPT_SECONDS = 30.0
+    from rendicom.client.connection_settings import ConnectionSettings
+    from rendicom.client.direct_connections import DirectResponse
+    from rendicom.client.httpx_connections import HttpxConnections
 
-
-class BrokenConnectionError(UnreadableSourceError):
-    """The connection failed or was lost: another attempt may succeed."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickle as the public error class."""
-        return UnreadableSourceError(*self.args, hint=self.hint).__reduce__()
+    _Origin = tuple[str, str, int]
 
 
 class Transport:
@@ -45,34 +36,34 @@ class Transport:
 
     def __init__(self, connection: ConnectionSettings) -> None:
         self._connection = connection
-        self._origin = origin_of(connection.base)
-        retry_policy = connection.retry_policy
-        self._timeout = httpx2.Timeout(
-            retry_policy.read,
-            connect=retry_policy.connect,
-            pool=retry_policy.read * retry_policy.attempts,
-        )
+        self._own = origin_of(connection.base)
         # Read once: searching the environment takes as long as a request.
         self._proxies = getproxies()
-        self._pools: dict[tuple[bool, str, str], _PooledTransport] = {}
+        self._direct: dict[_Origin, DirectConnections] = {}
+        self._others: dict[tuple[bool, str, str], HttpxConnections] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
-            pools, self._pools = list(self._pools.values()), {}
-        for pool in pools:
-            pool.close()
+            direct, self._direct = self._direct, {}
+            others, self._others = self._others, {}
+        for each in direct.values():
+            each.close()
+        for other in others.values():
+            other.close()
 
-    @contextmanager
     def exchange(
         self,
         method: str,
         url: str,
         headers: Mapping[str, str],
         body: bytes | Iterable[bytes] | None = None,
-    ) -> Iterator[httpx2.Response]:
-        """Send one request and yield the response; its body is read while the block runs.
+    ) -> AbstractContextManager[httpx2.Response | DirectResponse]:
+        """Return a context that sends one request and gives the response.
+
+        The body of the response is read while the context is open; names of headers are to be
+        looked up in lower case.
 
         Raises
         ------
@@ -81,146 +72,69 @@ class Transport:
         UnreadableSourceError
             The server cannot be trusted, or does not speak HTTP.
         """
-        with _translated(url):
-            request = httpx2.Request(
-                method, url, headers=headers, content=body,
-                extensions={"timeout": self._timeout.as_dict()},
-            )  # fmt: skip
-            response = self._pool(request.url).handle_request(request)
-            try:
-                yield response
-            finally:
-                response.close()
+        origin = origin_of(url)
+        direct = None if body is not None else self._direct.get(origin) or self._begun(origin)
+        if direct is not None:
+            return direct.exchange(method, url, headers)
+        return self._by_httpx(origin, method, url, headers, body)
 
-    def _pool(self, url: httpx2.URL) -> _PooledTransport:
-        """Return the pool for a URL; only that of the configured server has the certificate."""
-        is_own = origin_of(str(url)) == self._origin
-        proxy = self._proxy(url)
+    def _begun(self, origin: _Origin) -> DirectConnections | None:
+        """Return direct connections for a server that is known not to need others."""
+        may_have_http2 = origin[0] == "https" and self._connection.has_http2
+        return None if may_have_http2 or self._proxy(origin) else self._directly(origin)
+
+    def _directly(self, origin: _Origin) -> DirectConnections:
         with self._lock:
-            key = (is_own, url.scheme, proxy)
-            if key not in self._pools:
-                context = None
-                if url.scheme == "https":
-                    context = _ssl_context(self._connection, is_own=is_own)
-                self._pools[key] = _PooledTransport(self._connection, context, proxy)
-            return self._pools[key]
+            if origin not in self._direct:
+                context = self._context(origin)
+                self._direct[origin] = DirectConnections(self._connection, *origin[1:], context)
+            return self._direct[origin]
 
-    def _proxy(self, url: httpx2.URL) -> str:
-        """Return the proxy that the environment names for a URL, empty for none."""
-        found = self._proxies.get(url.scheme) or self._proxies.get("all") or ""
-        place = f"{url.host}:{url.port}" if url.port else url.host
-        if not found or proxy_bypass(place) or proxy_bypass(url.host):
+    @contextmanager
+    def _by_httpx(
+        self,
+        origin: _Origin,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None,
+    ) -> Iterator[httpx2.Response]:
+        proxy = self._proxy(origin)
+        with self._connections(origin, proxy).exchange(method, url, headers, body) as response:
+            if not proxy and response.http_version == "HTTP/1.1":
+                self._directly(origin)
+            yield response
+
+    def _connections(self, origin: _Origin, proxy: str) -> HttpxConnections:
+        from rendicom.client.httpx_connections import HttpxConnections
+
+        with self._lock:
+            key = (origin == self._own, origin[0], proxy)
+            if key not in self._others:
+                context = self._context(origin)
+                self._others[key] = HttpxConnections(self._connection, context, proxy)
+            return self._others[key]
+
+    def _context(self, origin: _Origin) -> ssl.SSLContext | None:
+        """Return the TLS context for a server; the client certificate is for the configured one."""
+        if origin[0] != "https":
+            return None
+        return _ssl_context(self._connection, is_own=origin == self._own)
+
+    def _proxy(self, origin: _Origin) -> str:
+        """Return the proxy that the environment names for a server, empty for none."""
+        scheme, host, port = origin
+        found = self._proxies.get(scheme) or self._proxies.get("all") or ""
+        if not found or proxy_bypass(f"{host}:{port}") or proxy_bypass(host):
             return ""
         return found if "://" in found else f"http://{found}"
-
-
-class _PooledTransport(httpx2.HTTPTransport):
-    """The transport of httpx2 over given sockets, for which it has no parameter."""
-
-    def __init__(
-        self, connection: ConnectionSettings, context: ssl.SSLContext | None, proxy: str
-    ) -> None:
-        named = httpx2.Proxy(proxy) if proxy else None
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=context,
-            proxy=httpcore2.Proxy(str(named.url), auth=named.raw_auth) if named else None,
-            max_connections=_MOST_CONNECTIONS,
-            keepalive_expiry=_KEPT_SECONDS,
-            http2=connection.has_http2 and context is not None,
-            network_backend=_LimitedBackend(connection.limits),
-        )
-
-
-class _LimitedBackend(httpcore2.SyncBackend):
-    def __init__(self, limits: ResponseLimits) -> None:
-        super().__init__()
-        self._limits = limits
-
-    def connect_tcp(self, *args: Any, **more: Any) -> httpcore2.NetworkStream:
-        return _LimitedStream(super().connect_tcp(*args, **more), self._limits)
-
-
-class _LimitedStream(httpcore2.NetworkStream):
-    """A connection with large reads and a minimum transfer rate."""
-
-    def __init__(self, stream: httpcore2.NetworkStream, limits: ResponseLimits) -> None:
-        self._stream, self._limits = stream, limits
-        self._since, self._count = monotonic(), 0
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        data = self._stream.read(_READ, timeout)
-        self._count += len(data)
-        passed = monotonic() - self._since
-        if passed > self._limits.pause:
-            if self._count < self._limits.slowest * passed:
-                raise httpcore2.ReadTimeout("too slow")
-            self._since, self._count = monotonic(), 0
-        return data
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout)
-        # The server's time starts when the request has been sent.
-        self._since, self._count = monotonic(), 0
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(self, *args: Any, **more: Any) -> httpcore2.NetworkStream:
-        return _LimitedStream(self._stream.start_tls(*args, **more), self._limits)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """Turn errors of httpx2 into errors that contain only the host."""
-    host = host_of(url)
-    try:
-        yield
-    except httpx2.ConnectTimeout:
-        raise BrokenConnectionError(f"{host} does not answer") from None
-    except httpx2.TimeoutException:
-        raise BrokenConnectionError(f"{host} sends nothing, or too slowly") from None
-    except httpx2.ProxyError:
-        raise BrokenConnectionError(f"the proxy refuses the connection to {host}") from None
-    except httpx2.ConnectError as error:
-        raise _no_connection(host, error) from None
-    except httpx2.NetworkError:
-        raise BrokenConnectionError(f"the connection to {host} was lost") from None
-    except httpx2.RemoteProtocolError as error:
-        raise _no_http(host, error) from None
-    except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL):
-        raise UnreadableSourceError(f"an invalid request cannot be sent to {host}") from None
-
-
-def _no_connection(host: str, error: Exception) -> UnreadableSourceError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return UnreadableSourceError(
-                f"the certificate of {host} is not trusted: {cause.verify_message}",
-                hint="--ca-bundle FILE names certificates to trust",
-            )
-        if isinstance(cause, ssl.SSLError):
-            return UnreadableSourceError(
-                f"{host} fails the TLS handshake: {cause.reason or 'error'}"
-            )
-        cause = cause.__cause__ or cause.__context__
-    reason = str(error).partition("] ")[2] or "no connection"
-    return BrokenConnectionError(f"{host} cannot be reached: {reason}")
-
-
-def _no_http(host: str, error: Exception) -> BrokenConnectionError:
-    # The next response may be complete.
-    if "without sending complete" in str(error) or "disconnected" in str(error):
-        return BrokenConnectionError(f"{host} ended the connection before the answer was complete")
-    return BrokenConnectionError(f"{host} does not answer in valid HTTP")
 
 
 def _ssl_context(connection: ConnectionSettings, *, is_own: bool) -> ssl.SSLContext:
     bundle = connection.ca_bundle
     if not bundle:
+        import httpx2
+
         context = httpx2.create_ssl_context()
     elif not Path(bundle).exists():
         raise OptionError(f"there is no file of certificates at {bundle}")
