@@ -20,8 +20,8 @@ import pytest
 
 from rendicom.archives import is_archive, open_member
 from rendicom.archives.entries import Member
-from rendicom.archives.inflate import inflate
 from rendicom.archives.streams import unpacked
+from rendicom.archives.zipdirectory import inflate
 from rendicom.batch.outcomes import Ignored
 from rendicom.batch.output_paths import find
 from rendicom.batch.sources import is_folder_like, open_unit

@@ -6,8 +6,7 @@ import pickle
 
 import pytest
 
-from rendicom.batch.filters import Filters
-from rendicom.batch.identity import InstanceSummary
+from rendicom.batch.identity import Filters, InstanceSummary
 from rendicom.errors import OptionError
 
 CT = InstanceSummary(series="1.2.3.4", modality="CT", is_image=True)

@@ -15,8 +15,7 @@ import pytest
 from PIL import Image
 
 from rendicom.batch.executors import end_now, open_executor
-from rendicom.batch.filters import Filters
-from rendicom.batch.identity import InstanceSummary
+from rendicom.batch.identity import Filters, InstanceSummary
 from rendicom.batch.outcomes import Failed, Filtered, Skipped, Written
 from rendicom.batch.output_paths import find
 from rendicom.batch.pseudonyms import Pseudonyms

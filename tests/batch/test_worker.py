@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from rendicom.batch import worker
-from rendicom.batch.filters import Filters
+from rendicom.batch.identity import Filters
 from rendicom.batch.outcomes import Failed, Filtered, Ignored, Notice, Planned, Skipped, Written
 from rendicom.batch.units import Unit
 from rendicom.batch.worker import convert_units, survey_units, unexpected

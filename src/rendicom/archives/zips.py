@@ -22,14 +22,18 @@ from rendicom.archives.entries import (
     Seen,
     is_wanted,
 )
-from rendicom.archives.inflate import DEFLATED, LZMA, STORED, crc32, inflate
 from rendicom.archives.streams import open_window
 from rendicom.archives.zipdirectory import (
+    DEFLATED,
     ENCRYPTED,
+    LZMA,
     SIZES_FOLLOW,
+    STORED,
     BrokenZipError,
     ZipEntry,
     chunks,
+    crc32,
+    inflate,
     local_entry,
     zip_entries,
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from rendicom.batch.counters import Counters
 from rendicom.batch.executors import Workers, open_workers
-from rendicom.batch.filters import Filters
+from rendicom.batch.identity import Filters
 from rendicom.batch.job import DEFAULT_TIMEOUT, MANIFEST, is_shard_template
 from rendicom.batch.outcomes import Failed, Outcome
 from rendicom.batch.output_formats import output_format_named, output_format_of_extension

@@ -9,8 +9,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
-from rendicom.batch.filters import Filters
-from rendicom.batch.identity import InstanceSummary, identity_of
+from rendicom.batch.identity import Filters, InstanceSummary, identity_of
 from rendicom.batch.outcomes import Failed, Ignored, failure
 from rendicom.batch.output_paths import find
 from rendicom.batch.sources import open_unit, paths_of

@@ -138,7 +138,7 @@ def caption(place: str, series_number: str, frame: int | None) -> tuple[str, ...
     Parameters
     ----------
     place
-        `rendicom.batch.units.Unit.place`: the name of the picture's file is its last part.
+        `Unit.place`: the name of the picture's file is its last part.
     series_number
         As in the header, or empty.
     frame

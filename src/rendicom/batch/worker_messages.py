@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rendicom.batch.filters import Filters
-    from rendicom.batch.identity import InstanceSummary
+    from rendicom.batch.identity import Filters, InstanceSummary
     from rendicom.batch.input_source import InputSource
     from rendicom.batch.outcomes import Outcome
     from rendicom.batch.units import Unit

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rendicom.cli.choices import NearestChoice
-from rendicom.cli.flags import FlagCommand
+from rendicom.cli.flags import FlagCommand, NearestChoice
 
 _HELP = """\
 Print the completion script for a shell.

@@ -14,9 +14,15 @@ from rendicom.batch.kept_objects import new_run
 from rendicom.batch.outcomes import Filtered, Outcome, failure
 from rendicom.batch.picture_job import run_job
 from rendicom.cli import exitcodes
-from rendicom.cli.choices import FormatName, NearestChoice
 from rendicom.cli.console import Console
-from rendicom.cli.flags import Flag, FlagCommand, rendering_flags, rendering_options
+from rendicom.cli.flags import (
+    Flag,
+    FlagCommand,
+    FormatName,
+    NearestChoice,
+    rendering_flags,
+    rendering_options,
+)
 from rendicom.cli.folderflags import FolderFlags, folder_flags
 from rendicom.cli.target import STREAM, Target, choose_target
 from rendicom.encode.formats import Format

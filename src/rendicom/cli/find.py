@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from rendicom.cli import exitcodes
-from rendicom.cli.choices import NearestChoice
 from rendicom.cli.console import complain, print_json, print_table, printable
-from rendicom.cli.flags import Flag, FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand, NearestChoice
 from rendicom.cli.remoteflags import (
     SECRETS,
     connection_flags,

@@ -18,7 +18,7 @@ from rendicom.records import NamedTuple
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from rendicom.batch.filters import Filters
+    from rendicom.batch.identity import Filters
     from rendicom.batch.pseudonyms import Pseudonyms
 
 _SOURCES, _NAMES, _RUN = "Selection of sources", "Names of pictures", "Runs over many files"
@@ -70,7 +70,7 @@ class FolderFlags(NamedTuple):
 
     def filters(self) -> Filters:
         """Return the filters of the attributes of sources."""
-        from rendicom.batch.filters import Filters
+        from rendicom.batch.identity import Filters
 
         return Filters.parse(
             modality=self.modality,

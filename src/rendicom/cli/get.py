@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 import click
 
 from rendicom.cli import exitcodes
-from rendicom.cli.choices import NearestChoice
 from rendicom.cli.convert import (
     check_layers,
     check_target,
@@ -18,7 +17,7 @@ from rendicom.cli.convert import (
     convert_one,
     file_flags,
 )
-from rendicom.cli.flags import Flag, FlagCommand, rendering_flags, rendering_options
+from rendicom.cli.flags import Flag, FlagCommand, NearestChoice, rendering_flags, rendering_options
 from rendicom.cli.folderflags import FolderFlags, folder_flags
 from rendicom.cli.remoteflags import (
     SECRETS,
@@ -28,7 +27,6 @@ from rendicom.cli.remoteflags import (
     reached,
     was_ignored,
 )
-from rendicom.cli.remotelayers import find_layers
 from rendicom.cli.target import Target, choose_target
 from rendicom.encode.formats import Format
 from rendicom.errors import OptionError, RendicomError
@@ -40,8 +38,7 @@ if TYPE_CHECKING:
     from rendicom.batch.output_formats import OutputFormat
     from rendicom.batch.worker_messages import Recipe
     from rendicom.cli.console import Console
-    from rendicom.cli.remotelayers import DrawnLayers
-    from rendicom.cli.remotesource import RemoteSource
+    from rendicom.cli.remotesource import DrawnLayers, RemoteSource
     from rendicom.client.connection_settings import ConnectionSettings
     from rendicom.client.listing import InstanceQuery
     from rendicom.client.remote_input import Rendering
@@ -138,6 +135,8 @@ def get(
         address, connection, wanted, target, options, frames,
         "local" if layers else rendering, folder,
     )  # fmt: skip
+    from rendicom.cli.remotesource import find_layers
+
     retrieved = ExitStack()
     try:
         drawn = find_layers(layers, connection, wanted, retrieved)
@@ -181,7 +180,7 @@ def _attributes() -> set[str]:
 
 def _wanted(address: Address, folder: FolderFlags, given: dict[str, Any]) -> InstanceQuery:
     """Return the query for instances, from the URL and the flags."""
-    from rendicom.batch.filters import Filters
+    from rendicom.batch.identity import Filters
     from rendicom.client.listing import InstanceQuery
     from rendicom.dicomweb.resources import Resource
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rendicom.cli.choices import NearestChoice
-from rendicom.cli.flags import Flag, FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand, NearestChoice
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from rendicom.cli.choices import NearestChoice
-from rendicom.cli.flags import Flag, FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand, NearestChoice
 from rendicom.errors import OutputExistsError
 from rendicom.storage import write
 

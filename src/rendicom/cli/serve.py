@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rendicom.cli.choices import NearestChoice
-from rendicom.cli.flags import Flag, FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand, NearestChoice
 from rendicom.errors import OptionError
 from rendicom.extras import install_command
 

@@ -25,18 +25,6 @@ from sqlalchemy import (
 )
 
 from rendicom.dicomweb.query import Match
-from rendicom.index.datetime_ranges import (
-    TIMEZONE,
-    Span,
-    minutes_of,
-    moment_in_zone,
-    paired,
-    span_of,
-    time_of,
-    within_clock,
-    within_moments,
-    within_span,
-)
 from rendicom.index.dialects import Dialect
 from rendicom.index.locations import short_uid
 from rendicom.index.records import Level
@@ -50,7 +38,22 @@ from rendicom.index.schema import (
     study,
 )
 from rendicom.index.search_keys import KEYS, SHADOW, SHADOWED, VIRTUAL, Keys, name_of
-from rendicom.index.text_conditions import TIMES, Condition, TextConditions, check_number
+from rendicom.index.text_conditions import (
+    TIMES,
+    TIMEZONE,
+    Condition,
+    Span,
+    TextConditions,
+    check_number,
+    minutes_of,
+    moment_in_zone,
+    paired,
+    span_of,
+    time_of,
+    within_clock,
+    within_moments,
+    within_span,
+)
 
 _NUMBERS = frozenset(("DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"))
 

@@ -13,12 +13,12 @@ from rendicom.dicomweb.query import Match, Query
 from rendicom.dicomweb.searchkeys import LEVELS
 from rendicom.index.aggregates import chunked
 from rendicom.index.conditions import Conditions
-from rendicom.index.datetime_ranges import minutes_of
 from rendicom.index.dialects import dialect_of
 from rendicom.index.locations import long_uid
 from rendicom.index.records import Level, SearchResult
 from rendicom.index.schema import INSTANCE, NO_NUMBER, file, series, study
 from rendicom.index.search_keys import KEYS, RETURNED, VIRTUAL, Keys, level_of, name_of
+from rendicom.index.text_conditions import minutes_of
 
 COMMON: dict[str, Any] = {
     "00080005": {"vr": "CS", "Value": ["ISO_IR 192"]},  # Specific Character Set
