@@ -375,14 +375,43 @@ def test_unused_bits_of_a_lossless_stream_are_an_overlay() -> None:
     assert (frame.cells == cells).all()
 
 
-def test_near_lossless_values_above_bits_stored_do_not_wrap_around() -> None:
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits_stored", [10, 12])
+def test_near_lossless_values_above_bits_stored_do_not_wrap_around(
+    signed: bool, bits_stored: int
+) -> None:
     """White turns black where they are read as cells with unused bits."""
-    noise = np.random.default_rng(3).integers(4080, 4096, (40, 40)).astype(np.uint16)
-    stream = bytes(imagecodecs.jpegls_encode(noise, level=9))
-    description = described(40, 40, transfer_syntax=JPEG_LS, bits_allocated=16, bits_stored=12)
-    samples = coded(stream, description).samples
-    assert int(samples.max()) > 4095
-    assert np.abs(samples.astype(int) - noise).max() <= 9
+    least, count = (-(1 << bits_stored - 1) if signed else 0), 1 << bits_stored
+    ends = np.random.default_rng(3).integers(0, 16, (40, 40)) + least
+    ends[:, 20:] += count - 16
+    stream = bytes(imagecodecs.jpegls_encode(ends.astype(np.int16).view(np.uint16), level=9))
+    decoded = imagecodecs.jpegls_decode(stream).view(np.int16 if signed else np.uint16)
+    assert int(decoded.max()) >= least + count
+    description = described(
+        40, 40, transfer_syntax=JPEG_LS, bits_allocated=16, bits_stored=bits_stored, signed=signed
+    )
+    frame = coded(stream, description)
+    assert (frame.samples == decoded.clip(least, least + count - 1)).all()
+    assert np.abs(frame.samples.astype(int) - ends).max() <= 9
+    assert frame.bits_stored == bits_stored
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_lossy_wavelets_beyond_bits_stored_are_clamped(signed: bool) -> None:
+    least = -2048 if signed else 0
+    edges = (np.indices((40, 40)).sum(0) // 8 % 2 * 4095 + least).astype(
+        np.int16 if signed else np.uint16
+    )
+    stream = bytes(imagecodecs.jpeg2k_encode(edges, 60, codecformat="j2k", reversible=False))
+    decoded = imagecodecs.jpeg2k_decode(stream)
+    assert decoded.dtype == edges.dtype
+    assert int(decoded.max()) > least + 4095
+    description = described(
+        40, 40, transfer_syntax=J2K, bits_allocated=16, bits_stored=12, signed=signed
+    )
+    frame = coded(stream, description)
+    assert (frame.samples == np.where(decoded > 60000, 0, decoded).clip(least, least + 4095)).all()
+    assert frame.bits_stored == 12
 
 
 def test_signed_colours_of_jpeg_2000_start_at_black() -> None:

@@ -193,16 +193,18 @@ def within(cells: NDArray[Any], *, bits: int) -> bool:
     return bits >= cells.dtype.itemsize * 8 or int(cells.max(initial=0)) >> bits == 0
 
 
-def without_overshoot(values: NDArray[Any], low: int, high: int) -> NDArray[Any] | None:
+def without_overshoot(
+    values: NDArray[Any], low: int, high: int, *, part: int = 2
+) -> NDArray[Any] | None:
     """Return values clamped to ``low`` .. ``high`` where a lossy coder overshot them.
 
     None where they exceed the range for another reason, as unused bits that hold an overlay.
-    Overshoot is small, and lies beside values at the end of the range: clamping makes rows
-    smoother than cutting off the upper bits does.
+    Overshoot is at most a ``part``-th of the range, and lies beside values at its end: clamping
+    makes rows smoother than cutting off the upper bits does.
     """
     size = high - low + 1
     excess = max(low - int(values.min()), int(values.max()) - high)
-    if excess * 2 > size:
+    if excess * part > size:
         return None
     clamped = values.clip(low, high)
     cut = (values.astype(np.int64) - low) % size

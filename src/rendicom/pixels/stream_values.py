@@ -24,6 +24,9 @@ _DEEPER = CodedWarning(
     "values of the stream exceed Bits Stored: the bits of the stream were used",
 )
 
+_WAVELET_PART, _NEAR_PART = 2, 64
+"""Parts of the range of values by which JPEG 2000 and near-lossless JPEG-LS may overshoot it."""
+
 
 def _unsigned(samples: NDArray[Any], *, bits: int) -> NDArray[Any]:
     """Return color samples as unsigned; JPEG 2000 and JPEG XL can also code signed ones."""
@@ -79,7 +82,9 @@ def gray_values(
     bits = min(precision, description.bits_stored)
     if decoded.bits_stored is None or (decoded.lossless and precision > bits):
         if is_jpeg_2000 and not within(cells, bits=bits):
-            found = _numbers(samples, precision, bits, is_signed=description.signed)
+            found = _numbers(
+                samples, precision, bits, is_signed=description.signed, part=_WAVELET_PART
+            )
             if found is not None:
                 return found
         high_bit = min(description.high_bit, width - 1)
@@ -87,6 +92,12 @@ def gray_values(
             cells, bits_stored=bits, high_bit=high_bit, signed=description.signed
         )
         return values, bits, description.signed, ()
+    # Lossy samples as deep as the cell; a stream of another depth may be right, see below.
+    if bits < precision == width and (decoded.signed or not within(cells, bits=bits)):
+        part = _WAVELET_PART if is_jpeg_2000 else _NEAR_PART
+        found = _numbers(samples, precision, bits, is_signed=description.signed, part=part)
+        if found is not None:
+            return found
     if decoded.signed:
         return samples, precision, True, ()
     if description.signed:
@@ -99,13 +110,13 @@ def gray_values(
 
 
 def _numbers(
-    samples: NDArray[Any], precision: int, bits: int, *, is_signed: bool
+    samples: NDArray[Any], precision: int, bits: int, *, is_signed: bool, part: int
 ) -> tuple[NDArray[Any], int, bool, tuple[CodedWarning, ...]] | None:
-    """Return the result of `gray_values` for a JPEG 2000 stream deeper than Bits Stored.
+    """Return the result of `gray_values` for a lossy stream deeper than Bits Stored.
 
-    Its wavelet may be reversible and the stream truncated all the same: values then overshoot
-    what Bits Stored holds, and are clamped. None where the samples are cells whose unused bits
-    hold something else.
+    The values overshoot what Bits Stored holds by a ``part``-th, and are clamped. The wavelet of
+    JPEG 2000 may be reversible and the stream truncated all the same. None where the samples are
+    cells whose unused bits hold something else.
     """
     if samples.dtype.kind == "u" and is_signed:
         samples = stored_values(samples, bits_stored=precision, high_bit=precision - 1, signed=True)
@@ -114,7 +125,7 @@ def _numbers(
         return samples, bits, True, ()
     if not is_signed:
         low, high = 0, (1 << bits) - 1
-    clamped = without_overshoot(samples, low, high)
+    clamped = without_overshoot(samples, low, high, part=part)
     if clamped is None:
         return None
     if not is_signed:
