@@ -163,7 +163,8 @@ def convert(
     paths, folder = paths_of(source), os.fspath(target)
     file_format = output_format_named(format)
     is_alone = len(paths) == 1 and not is_folder_like(paths[0])
-    if is_alone and not os.path.isdir(folder) and _names_picture(folder):
+    extension = os.path.splitext(folder)[1].lower()
+    if is_alone and not os.path.isdir(folder) and output_format_of_extension(extension):
         raise OptionError(
             f"target {folder} names one file, not a folder",
             hint="rendicom.render(source, media_type=...).save(target) makes one picture",
@@ -365,10 +366,6 @@ def _recipe_words(recipe: Recipe, layout: NameTemplate | None) -> str:
     if recipe.input_source is not None:
         words = f"{words}, rendering {recipe.input_source.words()}"
     return words
-
-
-def _names_picture(target: str) -> bool:
-    return output_format_of_extension(os.path.splitext(target)[1].lower()) is not None
 
 
 def parse_template(

@@ -197,7 +197,8 @@ def _value(
     field: _Field, source: str, identity: InstanceSummary, patient: Mapping[str, str], most: int
 ) -> str:
     if field.name == _SOURCE:
-        return _source_place(source)
+        parts = source.replace(FRAME_MARK, "_").split("/")
+        return "/".join(part for part in parts if part not in ("", ".", "..")) or _UNKNOWN
     if field.name == _FRAME:
         return frame_marks(field.width) if field.width else FRAME_MARK
     attribute = _IDENTITY_FIELDS.get(field.name)
@@ -207,11 +208,6 @@ def _value(
     if field.width and _NUMBER.fullmatch(value):
         return f"{int(value):0{field.width}}"
     return safe_part(value, most)
-
-
-def _source_place(source: str) -> str:
-    parts = source.replace(FRAME_MARK, "_").split("/")
-    return "/".join(part for part in parts if part not in ("", ".", "..")) or _UNKNOWN
 
 
 # --- reading a template -------------------------------------------------------------------

@@ -68,16 +68,14 @@ class Tree:
         path, place = "", self._root
         for part in parts:
             path = joined(path, part)
-            place = self._known(path) or self._named(path, place, part)
+            known = self._folders.get(path) or self._register.owner_of(_FOLDER + path)
+            place = known or self._named(path, place, part)
         return place
 
     def take_folder(self, parts: Sequence[str]) -> str:
         """Return the place of a folder that no other source gets."""
         parent = self.folder(parts[:-1])
         return joined(parent, self.claims_in(parent).take_folder(parts[-1]))
-
-    def _known(self, path: str) -> str:
-        return self._folders.get(path) or self._register.owner_of(_FOLDER + path)
 
     def _named(self, path: str, parent: str, part: str) -> str:
         place = joined(parent, self.claims_in(parent).take_folder(part))

@@ -148,15 +148,13 @@ def caption(place: str, series_number: str, frame: int | None) -> tuple[str, ...
     (('IM1', 'series 3, frame 12'), ('IM1',))
     """
     number = "" if frame is None else str(frame)
-    name = shown(_without_marks(place.rpartition("/")[2], number))
+    name = place.rpartition("/")[2]
+    if marks := name.count(FRAME_MARK):
+        name = name.replace(FRAME_MARK * marks, number)
+    name = shown(name)
     series = f"series {series_number}" if series_number else ""
     numbers = ", ".join(filter(None, (series, f"frame {number}" if number else "")))
     return tuple(filter(None, (name, numbers)))
-
-
-def _without_marks(name: str, number: str) -> str:
-    marks = name.count(FRAME_MARK)
-    return name.replace(FRAME_MARK * marks, number) if marks else name
 
 
 def write_caption(

@@ -183,10 +183,11 @@ def convert(
                 presentation=presentation, layers=layers, on=on,
             )  # fmt: skip
             return convert_folder(target, recipe, folder, workers, console)
-    if not _is_missing(target.sources[0]):
+    source = target.sources[0]
+    # If the source does not exist, TARGET is not at fault.
+    if source == STREAM or "://" in source or os.path.lexists(source):
         folder.refuse_without_folder()
     output = OneFile(None if target.is_stream else target.path)
-    source = target.sources[0]
     job = Job(
         source, output, target.format, options, frames, existing, _content(source),
         presentation=presentation, layers=layers, on=on, threads=threads, run=run,
@@ -201,11 +202,6 @@ def console_for(target: Target, **more: Any) -> Console:
         is_telling=sys.stderr.isatty() and not (target.is_folder or target.is_stream),
         **more,
     )
-
-
-def _is_missing(source: str) -> bool:
-    """Tell whether the source does not exist, so that TARGET is not at fault."""
-    return source != STREAM and "://" not in source and not os.path.lexists(source)
 
 
 def _content(source: str) -> Any:

@@ -287,14 +287,10 @@ def _flag(parameter: Parameter) -> click.Option:
         section=parameter.group,
         default=None,
         help=_help(parameter),
-        metavar=_metavar(parameter),
+        metavar=None if parameter.is_switch or parameter.choices else parameter.metavar,
         forms=parameter.forms,
         type=NearestChoice(parameter.choices) if parameter.choices else None,
     )
-
-
-def _metavar(parameter: Parameter) -> str | None:
-    return None if parameter.is_switch or parameter.choices else parameter.metavar
 
 
 def _help(parameter: Parameter) -> str:

@@ -116,7 +116,7 @@ class _FolderRun:
                 filters=flags.filters(),
                 timeout=flags.timeout,
                 is_rehearsal=flags.dry_run,
-                among=self._among(),
+                among=places_among(target.sources) if source is None else None,
                 input_source=source.remote if source is not None else None,
                 is_alone=self._is_alone(),
             ),
@@ -136,9 +136,6 @@ class _FolderRun:
         self.progress = stack.enter_context(Progress(is_quiet=console.is_quiet))
         if source is None:
             self.progress.count(count_files(target.sources))
-
-    def _among(self) -> tuple[str, ...] | None:
-        return places_among(self.target.sources) if self.source is None else None
 
     def _is_alone(self) -> bool:
         if self.source is not None:

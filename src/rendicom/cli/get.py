@@ -162,20 +162,16 @@ def get(
 
 def _options(address: Address, given: dict[str, Any]) -> RenderOptions:
     """Return the rendering options: flags take precedence over the URL."""
-    typed = {name: given[name] for name in list(given) if name in _attributes()}
+    names = {each.name: each.attribute for each in parameters().values()}
+    typed = {name: given[name] for name in names.values() if name in given}
     if address.options is None:
         return rendering_options(typed)
-    names = {each.name: each.attribute for each in parameters().values()}
     said = {names[name]: text for name, text in parse_qsl(address.options.canonical())}
     typed_names = {name for name, value in typed.items() if value is not None}
     if typed_names & {"window", "voi", "preset"}:
         said = {name: text for name, text in said.items()
                 if name not in ("window", "voi", "preset")}  # fmt: skip
     return rendering_options({**said, **{name: typed[name] for name in typed_names}})
-
-
-def _attributes() -> set[str]:
-    return {each.attribute for each in parameters().values()}
 
 
 def _wanted(address: Address, folder: FolderFlags, given: dict[str, Any]) -> InstanceQuery:

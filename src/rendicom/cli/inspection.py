@@ -99,6 +99,7 @@ def _decoders(uid: str) -> list[dict[str, Any]]:
 
 
 def _matrix(description: PixelDescription) -> dict[str, Any]:
+    durations = description.frame_durations
     report: dict[str, Any] = {
         "frames": description.number_of_frames,
         "rows": description.rows,
@@ -106,7 +107,8 @@ def _matrix(description: PixelDescription) -> dict[str, Any]:
         "samples_per_pixel": description.samples_per_pixel,
         "photometric_interpretation": description.photometric_interpretation,
         "bits_allocated": description.bits_allocated,
-        "frame_durations_ms": _durations(description.frame_durations),
+        # The shortest and the longest, or one if they are equal.
+        "frame_durations_ms": sorted({min(durations), max(durations)}) if durations else [],
         "representative_frame": description.representative_frame,
     }
     if description.is_float:
@@ -117,11 +119,6 @@ def _matrix(description: PixelDescription) -> dict[str, Any]:
         "high_bit": description.high_bit,
         "signed": description.signed,
     }
-
-
-def _durations(durations: tuple[float, ...]) -> list[float]:
-    """Return the shortest and the longest, or one if they are equal."""
-    return sorted({min(durations), max(durations)}) if durations else []
 
 
 def _display(display: DisplayAttributes) -> dict[str, Any]:

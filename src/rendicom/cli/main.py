@@ -195,7 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _run(given)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _reader_left()
+        # The reader of the output has closed it: exit silently.
+        _drop_output()
+        return exitcodes.FAILED
     except OSError as error:
         return _output_failed(error)
     return status
@@ -306,12 +308,6 @@ def _unknown_option(error: click.NoSuchOption, given: list[str]) -> str:
 def _interrupted() -> int:
     _complain("interrupted")
     return exitcodes.INTERRUPTED
-
-
-def _reader_left() -> int:
-    """Exit silently: the reader of the output has closed it."""
-    _drop_output()
-    return exitcodes.FAILED
 
 
 def _output_failed(error: OSError) -> int:

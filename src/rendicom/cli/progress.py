@@ -1,4 +1,8 @@
-"""Progress on standard error: a live line on a terminal, else a line from time to time."""
+"""Progress on standard error: a live line on a terminal, else a line from time to time.
+
+While the line is shown, only its thread writes to the terminal, a few times a second: a million
+printed lines do not cause a million redraws, and an interrupt does not leave a half-drawn line.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,11 @@ _WIDE = 60
 _USUAL_COLUMNS = 80
 _MOST_WAITING = 1 << 16
 """Limit on characters buffered for the thread; writers wait above it."""
+_LIVE_SECONDS = 0.2
+_FIRST_LINE_SECONDS = 5.0
+_LINE_SECONDS = 10.0
+_GIGABYTE, _MEGABYTE = 1e9, 1e6
+_SEPARATOR = ", "
 
 
 class Live:
@@ -86,20 +95,16 @@ class Live:
                 self._size += len(text)
             if self._size > _MOST_WAITING:
                 self._change.notify_all()
-                self._change.wait_for(self._has_room)
-
-    def _has_room(self) -> bool:
-        return self._size <= _MOST_WAITING or self._is_over
-
-    def _is_urgent(self) -> bool:
-        return self._size > _MOST_WAITING or self._is_over
+                self._change.wait_for(lambda: self._size <= _MOST_WAITING or self._is_over)
 
     def _work(self) -> None:
         try:
             while not self._is_over:
                 self._draw()
                 with self._change:
-                    self._change.wait_for(self._is_urgent, self._seconds)
+                    self._change.wait_for(
+                        lambda: self._size > _MOST_WAITING or self._is_over, self._seconds
+                    )
         except OSError:
             # The terminal was closed: the next output reports that.
             pass
@@ -129,7 +134,8 @@ class Live:
         fit, share = self._shown
         # Some terminals wrap after a character in the last column.
         width = max(1, _columns(self._streams[1]) - 1)
-        is_plain = not _is_unicode(self._streams[1])
+        encoding = getattr(self._streams[1], "encoding", None) or ""
+        is_plain = not encoding.lower().replace("-", "").startswith("utf")
         frames = _PLAIN_SPINNER if is_plain else _SPINNER
         spinner = frames[int(monotonic() * _SPINS) % len(frames)]
         width -= 2
@@ -199,17 +205,6 @@ def _columns(stream: TextIO) -> int:
     return _USUAL_COLUMNS
 
 
-def _is_unicode(stream: TextIO) -> bool:
-    return (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf")
-
-
-_LIVE_SECONDS = 0.2
-_FIRST_LINE_SECONDS = 5.0
-_LINE_SECONDS = 10.0
-_GIGABYTE, _MEGABYTE = 1e9, 1e6
-_SEPARATOR = ", "
-
-
 class LinePart(NamedTuple):
     """A part of the line, and its rank where not all parts fit; 0 is the most important."""
 
@@ -254,7 +249,8 @@ class Progress:
 
     def __enter__(self) -> Self:
         self._next = self._clock() + _FIRST_LINE_SECONDS
-        if not self._is_quiet and _is_terminal():
+        is_plain = os.environ.get("TERM") in ("dumb", "unknown")
+        if not self._is_quiet and sys.stderr.isatty() and not is_plain:
             self._live = Live(seconds=_LIVE_SECONDS)
             self._live.start()
             self._next = self._clock()
@@ -318,9 +314,9 @@ class Progress:
 
 def _parts(tally: Counters, now: float, total: int | None) -> list[LinePart]:
     """Return the parts of the line."""
-    rate = tally.rate(now)
+    rate, done = tally.rate(now), tally.sources + tally.done_before
     parts = [
-        LinePart(_files(tally, total)),
+        LinePart(counted(done, "file") if total is None else f"{done} of {counted(total, 'file')}"),
         LinePart(counted(tally.pictures, "picture"), 4),
     ]
     if rate.pictures:
@@ -339,16 +335,7 @@ def _parts(tally: Counters, now: float, total: int | None) -> list[LinePart]:
     return parts
 
 
-def _files(tally: Counters, total: int | None) -> str:
-    done = tally.sources + tally.done_before
-    return counted(done, "file") if total is None else f"{done} of {counted(total, 'file')}"
-
-
 def _size(size: float) -> str:
     if size >= _GIGABYTE:
         return f"{size / _GIGABYTE:.1f} GB"
     return f"{size / _MEGABYTE:.{0 if size >= 10 * _MEGABYTE else 1}f} MB"
-
-
-def _is_terminal() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")

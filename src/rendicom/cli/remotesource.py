@@ -104,15 +104,11 @@ class RemoteSource:
             return
         if remote.is_document:
             raise OptionError("documents are rendered locally: leave out --render remote")
-        known = frozenset(_all_names())
+        from rendicom.dicomweb.rendered_parameters import rendered_parameters
+
+        known = frozenset(each.name for each in rendered_parameters())
         if render_request_for(remote.options, known=known, rows=1, columns=1) is None:
             raise OptionError("servers do not support these options: --render local")
-
-
-def _all_names() -> Iterator[str]:
-    from rendicom.dicomweb.rendered_parameters import rendered_parameters
-
-    return (each.name for each in rendered_parameters())
 
 
 class DrawnLayers(NamedTuple):

@@ -42,7 +42,9 @@ class _Serve(FlagCommand):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the options. The libraries behind them are not loaded for other commands."""
         if not self.params and not _missing():
-            self.params = _options()
+            from rendicom.server.settings_table import settings_table
+
+            self.params = [_option(setting) for setting in settings_table()]
         return super().get_params(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -82,12 +84,6 @@ def serve(**given: Any) -> None:
         raise click.UsageError(str(error)) from None
 
 
-def _options() -> list[click.Parameter]:
-    from rendicom.server.settings_table import settings_table
-
-    return [_option(setting) for setting in settings_table()]
-
-
 def _option(setting: Setting) -> click.Parameter:
     if not setting.flag:
         return click.Argument(
@@ -100,20 +96,15 @@ def _option(setting: Setting) -> click.Parameter:
     if setting.is_switch:
         both = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.default else setting.flag
         return Flag([setting.attribute, both], is_flag=True, default=None, help=setting.help)
+    default = "" if setting.default in ("", ()) else f"  [default: {setting.default}]"
     return Flag(
         [setting.attribute, setting.flag],
         default=None,
         multiple=setting.is_list,
         type=NearestChoice(setting.choices) if setting.choices else click.STRING,
         metavar=setting.metavar or None,
-        help=_help(setting),
+        help=f"{setting.help}{default}",
     )
-
-
-def _help(setting: Setting) -> str:
-    if setting.default in ("", ()):
-        return setting.help
-    return f"{setting.help}  [default: {setting.default}]"
 
 
 command = _Serve(

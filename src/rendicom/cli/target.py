@@ -145,7 +145,8 @@ def _is_folder(path: str, *, needs_folder: bool) -> bool:
         if needs_folder or _ends_in_separator(path):
             raise click.UsageError(f"TARGET {path} is a file: give a folder")
         return False
-    if needs_folder and not _ends_in_separator(path) and _known_format(path):
+    extension = "" if _ends_in_separator(path) else _extension_of(path)
+    if needs_folder and extension and output_format_of_extension(extension):
         raise click.UsageError(f"TARGET {path} names one file: give a folder, or {path}{os.sep}")
     return needs_folder or _ends_in_separator(path)
 
@@ -158,10 +159,6 @@ def _extension_of(path: str) -> str:
     """Return the extension in lower case, or nothing: the last part of a UID does not count."""
     extension = os.path.splitext(path)[1].lower()
     return extension if any(char.isalpha() for char in extension) else ""
-
-
-def _known_format(path: str) -> OutputFormat | None:
-    return output_format_of_extension(_extension_of(path)) if _extension_of(path) else None
 
 
 def _format_for(path: str, wanted: OutputFormat | None) -> OutputFormat:

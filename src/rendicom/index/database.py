@@ -76,7 +76,10 @@ class Database:
         self._temporary: TemporaryFolder | None = None
         self._path = ""
         if self.kind == "sqlite":
-            self._path = self._url.database or self._temporary_path()
+            self._path = self._url.database or ""
+            if not self._path:
+                self._temporary = TemporaryFolder("index")
+                self._path = os.path.join(self._temporary.path, "index.sqlite3")
             self._url = self._url.set(database=self._path)
         self._lock = threading.RLock()
         self._writing = threading.Lock()
@@ -99,10 +102,6 @@ class Database:
                     f"the database of the index cannot be opened: {reason(error)}"
                 ) from None
             self._make_anew(self._identity_now())
-
-    def _temporary_path(self) -> str:
-        self._temporary = TemporaryFolder("index")
-        return os.path.join(self._temporary.path, "index.sqlite3")
 
     def check(self) -> int:
         """Check that the file exists, and return the generation."""

@@ -23,7 +23,7 @@ from rendicom.errors import (
     WorkerDiedError,
 )
 from rendicom.index.catalogue import Catalogue
-from rendicom.index.file_listing import FileSeen, Listing, device_of, walk
+from rendicom.index.file_listing import Listing, device_of, walk
 from rendicom.index.file_records import FileRecords, NumberSet
 from rendicom.index.reading import Chunk, read_files
 from rendicom.index.records import Indexed, Rejected, ScanProgress
@@ -144,7 +144,9 @@ class FolderScan:
             return
         finally:
             if self._state.stopping.is_set():
-                self._cancel()
+                for future, _ in self._in_flight:
+                    future.cancel()
+                raise CancelledError
         self._finish()
         if self._is_unmounted(device):
             self._state.set_unreachable(self._root)
@@ -183,16 +185,13 @@ class FolderScan:
             if not each.version:
                 self._failed += 1
             elif before is None or before.version != each.version:
-                self._read(listing.folder, each)
+                self._fresh.append((listing.folder + each.name, each.version, each.size))
+                if len(self._fresh) >= self._chunk_size:
+                    self._send()
             else:
                 self._indexed += before.is_instance
                 self._failed += before.is_broken
         self._publish()
-
-    def _read(self, folder: str, seen: FileSeen) -> None:
-        self._fresh.append((folder + seen.name, seen.version, seen.size))
-        if len(self._fresh) >= self._chunk_size:
-            self._send()
 
     def _send(self) -> None:
         files, self._fresh = self._fresh, []
@@ -275,11 +274,6 @@ class FolderScan:
                 return [Rejected(one.location, one.version, one.size, is_dicom=True)]
             return [bad for each in indexed for bad in self._put([each])]
         return []
-
-    def _cancel(self) -> None:
-        for future, _ in self._in_flight:
-            future.cancel()
-        raise CancelledError
 
     def _publish(self, *, is_complete: bool = False) -> None:
         progress = ScanProgress(self._found, self._indexed, self._failed, is_complete)

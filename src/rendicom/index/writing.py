@@ -47,8 +47,8 @@ def put(connection: Connection, indexed: Sequence[Indexed], *, is_scanned: bool)
     folders = _folders(connection, rows)
     known = _known(connection, rows)
     if is_scanned:
-        gone = [place for place, row in known.items() if _is_ghost(row, rows[place])]
-        rows = {place: each for place, each in rows.items() if place not in gone}
+        gone = {place: row.version for place, row in known.items() if row.kind == DELETED}
+        rows = {place: each for place, each in rows.items() if gone.get(place) != each.version}
     if not rows:
         return 0
     earlier = {row.series for place, row in known.items() if place in rows and row.series}
@@ -79,10 +79,6 @@ def _replaced(known: Mapping[str, Any], rows: Mapping[str, Indexed]) -> set[str]
         for place, row in known.items()
         if place in rows and row.series and row.uid != rows[place].instance
     }
-
-
-def _is_ghost(row: Any, indexed: Indexed) -> bool:
-    return bool(row.kind == DELETED and row.version == indexed.version)
 
 
 def _known(connection: Connection, locations: Iterable[str]) -> dict[str, Any]:

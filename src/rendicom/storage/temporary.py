@@ -86,12 +86,9 @@ def _others(prefix: str) -> Iterator[str]:
     for path in names:
         with contextlib.suppress(OSError):
             status = os.lstat(path)
-            if stat.S_ISDIR(status.st_mode) and _is_ours(status):
+            is_ours = os.name == "nt" or status.st_uid == os.geteuid()
+            if stat.S_ISDIR(status.st_mode) and is_ours:
                 yield path
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    return os.name == "nt" or status.st_uid == os.geteuid()
 
 
 def _locked(path: str, *, seconds: float) -> sqlite3.Connection | None:

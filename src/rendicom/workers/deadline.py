@@ -7,6 +7,7 @@ is one per process, so it is set to the earliest deadline.
 
 from __future__ import annotations
 
+import os
 import threading
 from time import monotonic
 from typing import Self
@@ -54,15 +55,9 @@ class _Timer:
             faulthandler.cancel_dump_traceback_later()
             return
         if self.report is None:
-            self.report = _nowhere()
+            self.report = os.open(os.devnull, os.O_WRONLY)
         left = max(_SHORTEST, first - monotonic())
         faulthandler.dump_traceback_later(left, exit=True, file=self.report)
-
-
-def _nowhere() -> int:
-    import os
-
-    return os.open(os.devnull, os.O_WRONLY)
 
 
 _timer = _Timer()

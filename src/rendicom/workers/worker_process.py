@@ -18,7 +18,6 @@ from rendicom.workers.calls import perform_in_pieces
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from queue import SimpleQueue
-    from types import FrameType
 
 GREETING = b"\0rendicom worker\0\n"
 """Marks the end of output that start-up files printed on standard output."""
@@ -50,7 +49,7 @@ def main() -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     if os.name != "nt":
         _Parent.process = os.getppid()
     incoming, outgoing = _take_pipes()
@@ -59,10 +58,6 @@ def main() -> None:
     sys.stderr.flush()
     # A regular shutdown of the interpreter takes longer than ten pictures.
     os._exit(0)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    sys.exit(_TERMINATED)
 
 
 def _take_pipes() -> tuple[int, int]:

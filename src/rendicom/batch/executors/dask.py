@@ -115,13 +115,11 @@ class DaskExecutor(Executor):
         try:
             future.set_result(unpack(remote.result()))
         except CancelledError:
-            future.set_exception(self._why_cancelled())
+            # This process did not cancel it.
+            is_running = self._client.status == "running"
+            future.set_exception(WorkerLostError() if is_running else self._no_scheduler())
         except Exception as error:  # noqa: BLE001 - what a task raised belongs to its future
             future.set_exception(_explained(error).with_traceback(None))
-
-    def _why_cancelled(self) -> Exception:
-        """Return the error for a task that was not cancelled by this process."""
-        return WorkerLostError() if self._client.status == "running" else self._no_scheduler()
 
     def _no_scheduler(self) -> WorkerDiedError:
         return WorkerDiedError("the dask scheduler is gone", hint="--resume continues from here")
@@ -188,10 +186,6 @@ def _explained(error: Exception) -> Exception:
     if type(error).__name__ in {"NoWorkerError", "NoValidWorkerError"}:
         return WorkerDiedError("no dask worker is left")
     return error
-
-
-def _open(*, jobs: int, address: str = "") -> Executor:
-    return _connect(address) if address else _start(jobs)
 
 
 def _library() -> Any:
@@ -336,7 +330,7 @@ def _check_versions(client: Any) -> None:
 EXECUTOR = Engine(
     name="dask",
     has_own_processes=True,
-    open=_open,
+    open=lambda *, jobs, address="": _connect(address) if address else _start(jobs),
     takes_address=True,
     requires=("distributed",),
     install=install_command("cluster"),

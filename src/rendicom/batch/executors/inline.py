@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from rendicom.batch.executors import Engine
 
@@ -37,8 +37,4 @@ class InlineExecutor(Executor):
         self._is_shut = True
 
 
-def _open(*, jobs: int, address: str = "") -> Any:  # noqa: ARG001
-    return InlineExecutor()
-
-
-EXECUTOR = Engine(name="inline", has_own_processes=False, open=_open)
+EXECUTOR = Engine(name="inline", has_own_processes=False, open=lambda **_: InlineExecutor())
