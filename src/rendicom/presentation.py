@@ -16,26 +16,6 @@ from typing import Literal, NamedTuple
 from rendicom.coded_warnings import CodedWarning
 from rendicom.values import Ink, LookupTable, OverlayPlane, Palette, Shutter, Window
 
-__all__ = [
-    "Anchor",
-    "Annotations",
-    "DisplayedArea",
-    "GraphicLayer",
-    "GraphicObject",
-    "Ink",
-    "LineStyle",
-    "Point",
-    "PresentationState",
-    "ReferencedImage",
-    "Scope",
-    "Shutter",
-    "SizeMode",
-    "SoftcopyVoi",
-    "Subtraction",
-    "TextBox",
-    "TextObject",
-]
-
 Point = tuple[float, float]
 """x, y."""
 Units = Literal["PIXEL", "DISPLAY"]

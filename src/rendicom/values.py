@@ -11,33 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.records import NamedTuple, frozen
-from rendicom.views import Viewport, VoiFunction, Window
+from rendicom.views import Viewport as Viewport  # noqa: PLC0414 - exported
+from rendicom.views import Window as Window  # noqa: PLC0414
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-__all__ = [
-    "Corners",
-    "DisplayAttributes",
-    "DisplayImage",
-    "DrawnItem",
-    "DrawnLayer",
-    "Frame",
-    "Ink",
-    "LookupTable",
-    "OverlayPlane",
-    "Palette",
-    "Patient",
-    "PixelDescription",
-    "PixelKeyword",
-    "Reduction",
-    "Shutter",
-    "Technique",
-    "Viewport",
-    "VoiFunction",
-    "Window",
-]
 
 PixelKeyword = Literal["PixelData", "FloatPixelData", "DoubleFloatPixelData"]
 

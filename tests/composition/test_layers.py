@@ -13,7 +13,7 @@ from rendicom.composition.layer_options import LayerOptions
 from rendicom.composition.value_map import ValueLayerOfSeries, members_of
 from rendicom.errors import OptionError
 from rendicom.rendering.layers import ColourBar, LegendRow
-from rendicom.rendering.legend import laid_out
+from rendicom.rendering.stages.layers import laid_out
 from rendicom.rendering.typesetting import TextSize, width_of
 
 SPACING, POSITION, STEP = (1.5, 0.75), (-12.0, 30.0, 9.0), -3.0

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rendicom.encode import EncodeSettings, encode, encode_animation, format_named
+from rendicom.encode import encode, encode_animation, format_named
+from rendicom.encode.formats import EncodeSettings
 from rendicom.encode.timing import seconds_fraction, ticks
 from rendicom.errors import EncodeError
 from rendicom.values import DisplayImage

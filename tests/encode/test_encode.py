@@ -11,14 +11,8 @@ import pytest
 from PIL import Image
 
 from rendicom import registry
-from rendicom.encode import (
-    EncodeSettings,
-    encode,
-    format_named,
-    format_of_extension,
-    format_of_media_type,
-    formats,
-)
+from rendicom.encode import encode, format_named, format_of_extension, format_of_media_type, formats
+from rendicom.encode.formats import EncodeSettings
 from rendicom.errors import EncodeError, OptionError
 from rendicom.values import DisplayImage
 

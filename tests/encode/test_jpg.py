@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rendicom.encode import EncodeSettings, encode, format_named
-from rendicom.encode.formats import jpg
+from rendicom.encode import encode, format_named
+from rendicom.encode.formats import EncodeSettings, jpg
 from rendicom.errors import EncodeError
 from rendicom.values import DisplayImage
 

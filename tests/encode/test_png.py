@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rendicom.encode import EncodeSettings, encode, format_named, scanlines, zlib_streams
-from rendicom.encode.formats import png
+from rendicom.encode import encode, format_named, scanlines, zlib_streams
+from rendicom.encode.formats import EncodeSettings, png
 from rendicom.values import DisplayImage
 
 

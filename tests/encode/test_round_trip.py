@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rendicom.encode import EncodeSettings, encode, format_named, formats
+from rendicom.encode import encode, format_named, formats
+from rendicom.encode.formats import EncodeSettings
 from rendicom.values import DisplayImage
 
 SIZES = [(1, 1), (3, 5), (1, 70), (70, 1), (129, 257)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 
 from rendicom.composition.base import OTHER_IMAGES, Contribution, as_share, is_wanted, legend_of
-from rendicom.composition.references import references_in
+from rendicom.composition.references import ImageReference, references_in
 from rendicom.pixels.colour import srgb_of_dicom_lab
 from rendicom.presentation import GraphicObject, GraphicType
 from rendicom.rendering.graphic_paths import path_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from rendicom.composition.base import BaseFrame, Piece
     from rendicom.composition.layer_options import LayerOptions
-    from rendicom.composition.references import ImageReference
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
 

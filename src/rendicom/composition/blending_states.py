@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.composition.base import Contribution
+from rendicom.composition.base import BaseFrame, Contribution
 from rendicom.composition.resampling import stacks_of
-from rendicom.rendering.layers import ValueLayer
+from rendicom.rendering.layers import LayeredImage, ValueLayer
 from rendicom.rendering.lut import Modality, stored_extent
 from rendicom.rendering.plan import modality_of
 from rendicom.rendering.stages.palette import palette_entries
@@ -19,12 +19,10 @@ from rendicom.values import DrawnItem
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.composition.base import BaseFrame
     from rendicom.composition.layer_options import LayerOptions
     from rendicom.composition.value_map import SeriesMember
     from rendicom.pixels.blendings import Blending, BlendInput, BlendStep, Threshold
     from rendicom.presentation import PresentationState
-    from rendicom.rendering.layers import LayeredImage
 
 _HALF = 0.5 - 1e-6
 

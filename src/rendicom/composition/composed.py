@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rendicom import engine
 from rendicom.composition.blending_states import BlendingLayer
 from rendicom.composition.dose import DoseLayer
-from rendicom.composition.folders import readable, stem_of
+from rendicom.composition.folders import FileIndex, readable, stem_of
 from rendicom.composition.geometry import Plane
 from rendicom.composition.kinds import DOSE, SEGMENTATIONS, is_presentation_state, layer_of
 from rendicom.composition.layer_opening import Layers
@@ -32,7 +32,6 @@ from rendicom.pixels.state_classes import BLENDING_CLASSES, PLANAR_VIEW
 from rendicom.selection import FrameSelection
 
 if TYPE_CHECKING:
-    from rendicom.composition.folders import FileIndex
     from rendicom.composition.references import Mentioned
     from rendicom.engine import Instance, PictureRequest
     from rendicom.engine.rendered_image import RenderedImage

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom import engine
 from rendicom.archives import is_archive, members, open_member
-from rendicom.archives.entries import Inside
+from rendicom.archives.entries import Inside, Member
 from rendicom.composition.kinds import is_value_map, layer_of
 from rendicom.dicom.folder_walk import Found, walk
 from rendicom.errors import LimitExceededError, RendicomError, UnsupportedImageError
@@ -19,7 +19,6 @@ from rendicom.errors import LimitExceededError, RendicomError, UnsupportedImageE
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from rendicom.archives.entries import Member
     from rendicom.composition.base import Layer
     from rendicom.composition.references import Mentioned
     from rendicom.composition.value_map import SeriesMember

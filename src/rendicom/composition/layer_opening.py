@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rendicom import engine
 from rendicom.coded_warnings import CodedWarning
-from rendicom.composition.base import BaseFrame, blaming
+from rendicom.composition.base import BaseFrame, Layer, blaming
 from rendicom.composition.folders import Gathered, files_in, folder_layers, is_folder, readable
 from rendicom.composition.kinds import PLANS, layer_of
 from rendicom.composition.layer_options import options_of
 from rendicom.errors import OptionError
 from rendicom.options import RenderOptions
 from rendicom.pixels.state_classes import BLENDING_CLASSES
-from rendicom.rendering.layers import LayersOfFrame, LayerStack
+from rendicom.rendering.layers import LayeredImage, LayersOfFrame, LayerStack
 from rendicom.values import DrawnLayer
 
 if TYPE_CHECKING:
-    from rendicom.composition.base import Layer
     from rendicom.dicom.header import Header
     from rendicom.engine import Instance
     from rendicom.engine.rendered_image import RenderedImage
     from rendicom.pixels.blendings import Blending
     from rendicom.presentation import PresentationState
-    from rendicom.rendering.layers import LayeredImage
 
 _DEFAULT_OPTIONS = RenderOptions()
 

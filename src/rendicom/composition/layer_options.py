@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom.errors import OptionError
-from rendicom.options import RenderOptions, parameters
+from rendicom.options import LayerStyle, RenderOptions, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rendicom.option_values import PaletteName
-    from rendicom.options import LayerStyle
     from rendicom.views import Window
 
 

@@ -20,7 +20,7 @@ from rendicom.composition.base import (
     is_wanted,
     legend_of,
 )
-from rendicom.composition.references import references_in
+from rendicom.composition.references import ImageReference, references_in
 from rendicom.presentation import GraphicObject, GraphicType
 from rendicom.rendering.graphic_paths import path_of
 from rendicom.rendering.label_colors import default_colours
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from rendicom.composition.base import BaseFrame, Piece
     from rendicom.composition.geometry import Plane
     from rendicom.composition.layer_options import LayerOptions
-    from rendicom.composition.references import ImageReference
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
 

@@ -12,7 +12,7 @@ from rendicom import engine
 from rendicom.coded_warnings import Notes
 from rendicom.composition.geometry import Plane
 from rendicom.composition.references import ImageReference, references_in
-from rendicom.composition.resampling import stacks_of
+from rendicom.composition.resampling import Stack, stacks_of
 from rendicom.errors import (
     CorruptDataError,
     LimitExceededError,
@@ -25,11 +25,10 @@ from rendicom.rendering.plan import modality_of
 from rendicom.rendering.voi import ValueRange, levels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from rendicom.composition.resampling import Stack
     from rendicom.composition.value_map import SeriesMember
     from rendicom.dicom.attributes import Attributes
     from rendicom.engine import Instance
@@ -133,19 +132,15 @@ def read_planar_view(attributes: Attributes) -> PlanarView:
 
 def _voi(attributes: Attributes) -> Any:
     """Return the first VOI transform: of an input, a component, or the top level."""
-    notes = Notes()
-    for item in _places(attributes):
-        for voi in softcopy_vois(item, notes, is_behind_lut=False):
+    components = [
+        part
+        for component in attributes.items(_COMPONENTS)
+        for part in (component, *component.items(_COMPONENT_INPUTS))
+    ]
+    for item in (*attributes.items(_INPUTS), *components, attributes):
+        for voi in softcopy_vois(item, Notes(), is_behind_lut=False):
             return next(iter((*voi.windows, *voi.tables)), None)
     return None
-
-
-def _places(attributes: Attributes) -> Iterator[Attributes]:
-    yield from attributes.items(_INPUTS)
-    for component in attributes.items(_COMPONENTS):
-        yield component
-        yield from component.items(_COMPONENT_INPUTS)
-    yield attributes
 
 
 def cut_image(view: PlanarView, members: Sequence[SeriesMember]) -> Instance:

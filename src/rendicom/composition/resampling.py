@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.composition.geometry import spacing_of
+from rendicom.composition.geometry import Plane, spacing_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.composition.geometry import Plane
 
 _BLOCK = 1 << 20
 """Pixels worked on at a time."""

@@ -17,7 +17,7 @@ from rendicom.composition.base import (
     legend_of,
 )
 from rendicom.composition.planes import Planes
-from rendicom.composition.references import references_in
+from rendicom.composition.references import ImageReference, references_in
 from rendicom.composition.resampling import Stack, stacks_of
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.display import FrameGroups
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from rendicom.composition.base import BaseFrame, Piece
     from rendicom.composition.geometry import Plane
     from rendicom.composition.layer_options import LayerOptions
-    from rendicom.composition.references import ImageReference
     from rendicom.engine import Instance
 
 _IDENTIFICATION, _SEGMENT = 0x0062000A, 0x0062000B

@@ -223,8 +223,10 @@ class StructureSetLayer:
         An image that the object refers to (``is_known``) may have none, between others that have:
         contours that refer to others do not count for it.
         """
-        if is_known and _has_references_only(roi):
-            return []
+        count = len(roi.item.items(_CONTOURS))
+        # In doubt they are read: the tag may occur in other bytes as well.
+        if is_known and len(roi.item.numbers_containing(_CONTOURS, _INSTANCE_TAG)) == count:
+            return []  # all have a reference to an image
         spacing = self._spacing(plane) or plane.slice_spacing or 2 * _SAME
         if is_known:
             spacing = min(spacing, plane.slice_spacing or spacing)
@@ -270,12 +272,6 @@ class StructureSetLayer:
             gaps = gaps[gaps > 10 * _SAME]
             self._spacings[key] = float(gaps.min()) if gaps.size else None
         return self._spacings[key]
-
-
-def _has_references_only(roi: _Roi) -> bool:
-    """Tell whether all contours of a region have a reference to an image; False if in doubt."""
-    count = len(roi.item.items(_CONTOURS))
-    return len(roi.item.numbers_containing(_CONTOURS, _INSTANCE_TAG)) == count
 
 
 def _read(items: Iterable[Attributes], notes: list[str]) -> list[_Contour]:

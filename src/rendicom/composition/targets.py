@@ -18,20 +18,18 @@ from rendicom.composition.kinds import (
     layer_of,
 )
 from rendicom.composition.marks import ReportLayer
-from rendicom.composition.planar_view import read_planar_view
+from rendicom.composition.planar_view import PlanarView, read_planar_view
 from rendicom.composition.references import ImageReference, Mentioned
 from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.header import read_header
 from rendicom.errors import OptionError, RendicomError
-from rendicom.pixels.blendings import read_blending
+from rendicom.pixels.blendings import Blending, read_blending
 from rendicom.pixels.state_classes import BLENDING_CLASSES, PLANAR_VIEW
 
 if TYPE_CHECKING:
-    from rendicom.composition.planar_view import PlanarView
     from rendicom.composition.value_map import SeriesMember
     from rendicom.engine import Instance
     from rendicom.options import RenderOptions
-    from rendicom.pixels.blendings import Blending
     from rendicom.rendering.layers import LayerSource
 
 _FRAME_OF_REFERENCE = 0x00200052

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rendicom.composition.base import Contribution, KeptFrames, as_share, is_wanted
+from rendicom.composition.base import BaseFrame, Contribution, KeptFrames, as_share, is_wanted
 from rendicom.composition.planes import Planes
 from rendicom.composition.resampling import Stack, stacks_of
 from rendicom.errors import NoPixelDataError, RendicomError
@@ -19,20 +19,17 @@ from rendicom.pixels.suv_factor import suv_factor
 from rendicom.rendering.layers import ColourBar, LegendRow, ValueLayer
 from rendicom.rendering.plan import modality_of
 from rendicom.rendering.stages.palette import palette_entries
-from rendicom.rendering.voi import ValueRange, levels
+from rendicom.rendering.voi import ValueRange, VoiTransform, levels
 from rendicom.rendering.voi_choice import frames_counted, palette_range
-from rendicom.values import DrawnItem, Window
+from rendicom.values import DisplayAttributes, DrawnItem, Window
 from rendicom.views import is_usable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.composition.base import BaseFrame
     from rendicom.composition.geometry import Plane
     from rendicom.composition.layer_options import LayerOptions
     from rendicom.engine import Instance
-    from rendicom.rendering.voi import VoiTransform
-    from rendicom.values import DisplayAttributes
 
 _MODALITY, _SERIES = 0x00080060, 0x0020000E
 

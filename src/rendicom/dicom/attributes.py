@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.character_sets import AFFECTED_VRS, Repertoire, is_plain, repertoire_of
 from rendicom.dicom.elements import little_endian_value, standard_vr
-from rendicom.dicom.picture_tags import COLUMNS, IDENTIFYING_UIDS, ROWS, WANTED
+from rendicom.dicom.picture_tags import COLUMNS, IDENTIFYING_UIDS, ROWS, WANTED, PixelElement
 from rendicom.dicom.value_fields import (
     AMBIGUOUS_VRS,
     FORMATS,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.file_meta import FileMeta
     from rendicom.dicom.lazy_items import Index, ItemReader, LazyItems
-    from rendicom.dicom.picture_tags import PixelElement
 
 _ABSENT = ("", b"", "<")
 _NO_PLACE = ("", 0, 0, 0, None)

@@ -10,18 +10,9 @@ import struct
 from collections.abc import Iterator
 from itertools import pairwise
 
-from rendicom.dicom.jpeg2000 import JPEG_2000_CODESTREAM, StreamInfo, parse_jpeg2000
+from rendicom.dicom.jpeg2000 import JPEG_2000_CODESTREAM, parse_jpeg2000
+from rendicom.dicom.jpeg2000 import StreamInfo as StreamInfo  # noqa: PLC0414 - exported
 from rendicom.errors import CorruptDataError
-
-__all__ = [
-    "STREAM_STARTS",
-    "StreamInfo",
-    "is_rle_header",
-    "kind_of",
-    "parse_jpeg",
-    "parse_jpeg_xl",
-    "parse_stream",
-]
 
 JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 JXL_SIGNATURE = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
@@ -101,7 +92,8 @@ def parse_jpeg(data: bytes) -> StreamInfo:
                 break
             precision, rows, columns, components = struct.unpack_from(">BHHB", segment)
             names = bytes(segment[6::3][:components])
-            end = _end_of_image(data, start)
+            # What follows EOI is padding of the fragment.
+            end = data.rfind(b"\xff\xd9", start)
             return StreamInfo(
                 kind=_FRAMES.get(marker, "jpeg"),
                 rows=rows,
@@ -113,8 +105,8 @@ def parse_jpeg(data: bytes) -> StreamInfo:
                 reversible=marker == 0xC3 or (marker == 0xF7 and not _near(segments)),
                 unsupported=_NOT_DECODED.get(marker, ""),
                 start=start,
-                stop=end or len(data),
-                is_complete=end > 0,
+                stop=end + 2 if end >= 0 else len(data),
+                is_complete=end >= 0,
                 icc_profile=_joined_profile(profile),
                 halvings=_DCT_HALVINGS if marker in _DCT and precision == 8 else 0,
             )
@@ -160,12 +152,6 @@ def _is_ycbcr(names: bytes, adobe: int, *, has_jfif: bool) -> bool | None:
     if has_jfif:
         return True
     return False if names == b"RGB" else None
-
-
-def _end_of_image(data: bytes, start: int) -> int:
-    """Return the end of the stream after EOI, or 0; the rest is padding of the fragment."""
-    found = data.rfind(b"\xff\xd9", start)
-    return found + 2 if found >= 0 else 0
 
 
 def _joined_profile(chunks: list[bytes]) -> bytes | None:

@@ -105,6 +105,9 @@ def parse_jpeg2000(data: bytes) -> StreamInfo:
         _check_quantization(header, components)
     cod = segments.get(0x52, b"")
     stop = data.rfind(_END_OF_CODESTREAM, start)
+    halvings = min(_coded_levels(header, components), default=0)
+    if x0 or y0 or steps != [(1, 1)] * components:
+        halvings = 0
     subsampled = components == 3 and steps[0] == (dx, dy) and steps != [(dx, dy)] * 3
     return StreamInfo(
         kind="htj2k" if is_high_throughput else "jpeg2000",
@@ -121,7 +124,7 @@ def parse_jpeg2000(data: bytes) -> StreamInfo:
         is_complete=start < stop and _end_of_tile_parts(data, position) <= stop,
         subsampled=subsampled,
         icc_profile=_boxed_profile(data[:start]),
-        halvings=0 if x0 or y0 or steps != [(1, 1)] * components else _levels(header, components),
+        halvings=halvings,
     )
 
 
@@ -155,11 +158,6 @@ def _end_of_tile_parts(data: bytes, position: int) -> int:
             return 0
         position += length
     return 0
-
-
-def _levels(header: list[tuple[int, bytes]], components: int) -> int:
-    """Return the decomposition levels common to all components, 0 if unknown."""
-    return min(_coded_levels(header, components), default=0)
 
 
 def _coded_levels(header: list[tuple[int, bytes]], components: int) -> list[int]:

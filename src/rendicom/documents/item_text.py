@@ -21,25 +21,6 @@ from rendicom.documents.document_model import (
     Value,
 )
 
-__all__ = [
-    "MISSING",
-    "Group",
-    "channels_text",
-    "code_text",
-    "coordinates",
-    "grouped",
-    "indexed",
-    "is_closing",
-    "link_words",
-    "name_of",
-    "numbers_text",
-    "person_text",
-    "prose",
-    "reference_name",
-    "size_text",
-    "value_text",
-]
-
 MISSING = "(no value)"
 
 _NAMES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from rendicom.documents.formats import HTML, PDF, TEXT, XML
+from rendicom.documents.formats import HTML, TEXT, XML, document_formats
 
 Kind = Literal["report", "pdf", "cda", "stl", "obj", "mtl"]
 
@@ -20,15 +20,6 @@ _ENCAPSULATED: dict[str, Kind] = {
     "1.2.840.10008.5.1.4.1.1.104.3": "stl",
     "1.2.840.10008.5.1.4.1.1.104.4": "obj",
     "1.2.840.10008.5.1.4.1.1.104.5": "mtl",
-}
-
-_TYPES: dict[Kind, tuple[str, ...]] = {
-    "report": (HTML, TEXT, XML),
-    "pdf": (HTML, TEXT, XML, PDF),
-    "cda": (HTML, TEXT, XML),
-    "stl": (HTML, TEXT, XML, "model/stl"),
-    "obj": (HTML, TEXT, XML, "model/obj"),
-    "mtl": (HTML, TEXT, XML, "model/mtl"),
 }
 
 
@@ -57,4 +48,7 @@ def document_types(sop_class: str) -> tuple[str, ...]:
     ('text/html', 'text/plain', 'text/xml', 'application/pdf')
     """
     kind = kind_of(sop_class)
-    return () if kind is None else _TYPES[kind]
+    if kind is None:
+        return ()
+    own = document_formats().get(kind)  # kinds of encapsulated documents are formats too
+    return (HTML, TEXT, XML, *([own.media_type] if own is not None else []))

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from functools import cache, partial
 from importlib import resources
+from inspect import getmembers, isfunction
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import quoteattr
@@ -20,7 +21,7 @@ from rendicom.documents.formats import PDF
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from rendicom.documents.document_model import Document, Item, Link, ObjectReference, Objects
+    from rendicom.documents.document_model import Document, Item, Link, ObjectReference
 
 _MOST_EMBEDDED = 32 << 20
 """Largest PDF that is embedded in a page without a link to it."""
@@ -79,14 +80,14 @@ def _environment() -> Environment:
     )
     environment.filters["type_name"] = lambda value: type(value).__name__
     for module in (item_text, text_lines):
-        environment.globals.update({name: getattr(module, name) for name in module.__all__})
+        environment.globals.update(getmembers(module, isfunction))
     environment.globals.update(
         missing=item_text.MISSING,
-        of_frames=_of_frames,
+        of_frames=lambda reference, *frames: reference._replace(frames=frames),
         attributes=_attributes,
         quoted=_quoted,
         continuity=_continuity,
-        channel_pairs=_channel_pairs,
+        channel_pairs=lambda value: [f"{group}/{channel}" for group, channel in value.channels],
     )
     return environment
 
@@ -119,10 +120,6 @@ def _address(link: Link | None, reference: ObjectReference) -> str | None:
     return link(reference) if link is not None else None
 
 
-def _of_frames(reference: ObjectReference, *frames: int) -> ObjectReference:
-    return reference._replace(frames=frames)
-
-
 # --- XML ------------------------------------------------------------------------------------
 
 
@@ -144,7 +141,3 @@ def _continuity(item: Item) -> str:
     if item.kind != "CONTAINER":
         return ""
     return "CONTINUOUS" if item.is_continuous else "SEPARATE"
-
-
-def _channel_pairs(value: Objects) -> list[str]:
-    return [f"{group}/{channel}" for group, channel in value.channels]

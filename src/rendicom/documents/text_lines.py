@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 
 from rendicom.documents.document_model import Block
 
-__all__ = ["indent", "line", "narrative_lines", "underline", "without_extra_blanks"]
-
 _WIDTH = 79
 _STEP = 2
 _DEEPEST = 20

@@ -22,17 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = [
-    "EncodeSettings",
-    "Format",
-    "encode",
-    "encode_animation",
-    "format_named",
-    "format_of_extension",
-    "format_of_media_type",
-    "formats",
-]
-
 _ROOM = "rendicom.encode.formats"
 
 

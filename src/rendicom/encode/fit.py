@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
-from rendicom.encode.formats import name_of
+from rendicom.encode.formats import Format, name_of
 from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
-    from rendicom.encode.formats import Format
     from rendicom.values import DisplayImage
 
 _UNSIGNED = {"int8": np.uint8, "int16": np.uint16}

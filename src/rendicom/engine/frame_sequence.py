@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rendicom.errors import RendicomError
 from rendicom.options import RenderOptions
-from rendicom.pixels.alike import noting, recall, remember
+from rendicom.pixels.alike import KnownImage, noting, recall, remember
 from rendicom.pixels.describe import describe
 from rendicom.pixels.display import display_attributes, varies_by_frame
 from rendicom.pixels.measurement_units import position_of, spacing_of
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.header import Header
-    from rendicom.pixels.alike import KnownImage
     from rendicom.values import DisplayAttributes, Frame, Patient, PixelDescription
 
 _DEFAULT_OPTIONS = RenderOptions()

@@ -13,10 +13,10 @@ from rendicom.engine.frame_sequence import FrameSequence
 from rendicom.engine.plans import plan_of
 from rendicom.engine.rendered_image import Explanation, RenderedImage
 from rendicom.engine.request import PictureRequest
-from rendicom.engine.selections import Displayed, selection_kind
+from rendicom.engine.selections import Displayed, FrameDisplay, selection_kind
 from rendicom.engine.selections.frames import read_number, select_frame, select_frames
 from rendicom.errors import CorruptDataError, OptionError, RendicomError, typed_memory_error
-from rendicom.options import RenderOptions
+from rendicom.options import RenderOptions, Voi
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.source import FrameSource
 from rendicom.rendering.pipeline import left_out, run
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.header import Header
     from rendicom.engine.ranges import ValueRanges
-    from rendicom.engine.selections import FrameDisplay
-    from rendicom.options import Voi
     from rendicom.pixels.stored_frames import FrameReader
     from rendicom.presentation import PresentationState
     from rendicom.rendering.layers import LayersOfFrame, LayerSource
@@ -180,10 +178,12 @@ class Instance(FrameSequence):
         decoded = perf_counter()
         plan = self._plan_for(number, frame, options, presentation)
         if options.annotation is not None:
-            from rendicom.engine.annotating import annotated
+            from rendicom.pixels.technique import read_technique
+            from rendicom.rendering.corner_text import annotated
 
             plan = annotated(
-                plan, options.annotation, header=self.header, patient=lambda: self.patient,
+                plan, options.annotation, patient=lambda: self.patient,
+                technique=lambda: read_technique(self.header, number),
                 frame=number, number_of_frames=self.description.number_of_frames,
             )  # fmt: skip
         over: LayersOfFrame | None = None

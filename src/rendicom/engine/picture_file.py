@@ -21,7 +21,10 @@ def may_write(path: str, existing: Existing) -> bool:
     try:
         if not exists(path):
             return True
-        is_dicom = _is_dicom(path)
+        if is_uri(path):
+            is_dicom = kind_of_head(head(path, HEAD_LENGTH)) in ("instance", "directory")
+        else:
+            is_dicom = is_dicom_file(path)
     except UnreadableSourceError as error:
         message = f"cannot write {path}: {error.message}"
         raise UnwritableOutputError(message, hint=error.hint) from error
@@ -33,9 +36,3 @@ def may_write(path: str, existing: Existing) -> bool:
     if existing == "fail":
         raise exists_error(path)
     return existing == "overwrite"
-
-
-def _is_dicom(path: str) -> bool:
-    if not is_uri(path):
-        return is_dicom_file(path)
-    return kind_of_head(head(path, HEAD_LENGTH)) in ("instance", "directory")

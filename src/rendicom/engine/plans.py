@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rendicom.records import NamedTuple
-from rendicom.rendering.plan import compile_plan
+from rendicom.rendering.plan import RenderPlan, compile_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rendicom.options import RenderOptions, Voi
-    from rendicom.rendering.plan import RenderPlan
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
 _MOST = 8

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import RendicomError
-from rendicom.options import Voi
+from rendicom.options import RenderOptions, Voi
 from rendicom.rendering.statistics import modality_range
 from rendicom.rendering.voi_choice import frames_counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rendicom.options import RenderOptions
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
 

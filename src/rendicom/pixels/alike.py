@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rendicom.dicom.attributes import Attributes, NotedAttributes
+from rendicom.dicom.attributes import Attributes, Header, NotedAttributes, NotedValue
 from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
-    from rendicom.dicom.attributes import Header, NotedValue
     from rendicom.values import DisplayAttributes, PixelDescription
 
 _MOST = 8

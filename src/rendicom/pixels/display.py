@@ -12,7 +12,7 @@ from rendicom.coded_warnings import Notes
 from rendicom.pixels.colour import srgb_of_dicom_lab
 from rendicom.pixels.luts import lookup_table, palette_of
 from rendicom.pixels.overlays import overlay_planes
-from rendicom.values import DisplayAttributes, VoiFunction, Window
+from rendicom.values import DisplayAttributes, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rendicom.dicom.attributes import Attributes
     from rendicom.dicom.header import Header
     from rendicom.values import LookupTable, Palette, PixelDescription, Shutter
+    from rendicom.views import VoiFunction
 
 _SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
 _RESCALE_MACRO, _VOI_MACRO, _PIXEL_MEASURES = 0x00289145, 0x00289132, 0x00289110

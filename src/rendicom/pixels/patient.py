@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rendicom.dicom.date_times import plain_date
-from rendicom.dicom.header import read_header
+from rendicom.dicom.header import Header, read_header
 from rendicom.dicom.person_names import name_groups
 from rendicom.dicom.picture_tags import PATIENT_TAGS
 from rendicom.errors import RendicomError
@@ -13,7 +13,6 @@ from rendicom.values import Patient
 
 if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource
-    from rendicom.dicom.header import Header
 
 _CHARACTER_SET = 0x00080005
 _NAME, _IDENTIFIER, _BIRTH_DATE, _SEX = 0x00100010, 0x00100020, 0x00100030, 0x00100040

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from rendicom.coded_warnings import Notes
 from rendicom.pixels.colour import srgb_of_dicom_lab
-from rendicom.values import Ink, Shutter
+from rendicom.values import Ink, OverlayPlane, Shutter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rendicom.dicom.attributes import Attributes
-    from rendicom.values import OverlayPlane
 
 _SHAPE = 0x00181600
 _EDGES = (0x00181602, 0x00181604, 0x00181606, 0x00181608)

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from rendicom.rendering.typesetting import missing_letters
 from rendicom.rendering.voi import ValueRange
-from rendicom.values import Corners, LookupTable, Window
+from rendicom.values import Corners, LookupTable, Patient, Technique, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rendicom.rendering.plan import RenderPlan
-    from rendicom.values import Patient, Technique
+
+
+def annotated(
+    plan: RenderPlan,
+    annotation: str,
+    *,
+    patient: Callable[[], Patient],
+    technique: Callable[[], Technique],
+    frame: int,
+    number_of_frames: int,
+) -> RenderPlan:
+    """Return the plan of a frame with the text that ``annotation`` requests.
+
+    ``patient`` and ``technique`` are called only if they are requested.
+    """
+    wanted = annotation.split(",")
+    corners = corners_of(
+        plan,
+        patient() if "patient" in wanted else None,
+        technique() if "technique" in wanted else None,
+        frame=frame,
+        number_of_frames=number_of_frames,
+    )
+    warnings = missing_letters(chain.from_iterable(corners))
+    return plan._replace(annotation=corners, warnings=plan.warnings + warnings)
 
 
 def corners_of(

@@ -125,7 +125,7 @@ def left_out(plan: RenderPlan, image: DisplayImage) -> tuple[CodedWarning, ...]:
     """Return a warning if the legend does not fit in the picture."""
     if plan.layers is None or not plan.layers.legend:
         return ()
-    from rendicom.rendering.legend import laid_out
+    from rendicom.rendering.stages.layers import laid_out
 
     warning = laid_out(plan.layers.legend, *image.samples.shape[:2]).warning
     return (CodedWarning("legend-cut", warning),) if warning else ()

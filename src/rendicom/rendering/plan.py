@@ -14,17 +14,22 @@ import numpy as np
 
 from rendicom.coded_warnings import CodedWarning, Notes
 from rendicom.errors import OptionError
-from rendicom.options import Voi
+from rendicom.options import RenderOptions, Voi
 from rendicom.records import NamedTuple
 from rendicom.rendering.lut import Modality, Tone, stored_extent, tone_table
 from rendicom.rendering.lut import are_whole as samples_are_whole
 from rendicom.rendering.voi import ValueRange
-from rendicom.rendering.voi_choice import PlanRequest, asks_for_voi, choose_voi, palette_range
+from rendicom.rendering.voi_choice import (
+    PlanRequest,
+    asks_for_voi,
+    choose_voi,
+    in_uptake,
+    palette_range,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.options import RenderOptions
     from rendicom.rendering.icc_profiles import Conversion
     from rendicom.rendering.layers import LayerStack
     from rendicom.rendering.stages.displayed_area import Placement
@@ -118,8 +123,6 @@ def compile_plan(
     """
     notes = Notes()
     if options.suv and description.modality == "PT":
-        from rendicom.rendering.uptake import in_uptake
-
         modality = modality_of(description, display)
         display, value_range = in_uptake(modality, display, value_range)
     whole = are_whole or partial(samples_are_whole, frame.samples)

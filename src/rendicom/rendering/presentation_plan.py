@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from rendicom.coded_warnings import Notes
 from rendicom.errors import CorruptDataError, OptionError
-from rendicom.options import Voi, parameters
+from rendicom.options import RenderOptions, Voi, parameters
 from rendicom.rendering.blending import as_colour
 from rendicom.rendering.graphic_paths import path_of
-from rendicom.rendering.plan import compile_plan
-from rendicom.rendering.stages.displayed_area import plan_placement
+from rendicom.rendering.plan import RenderPlan, compile_plan
+from rendicom.rendering.stages.displayed_area import Affine, Placement, plan_placement
 from rendicom.rendering.stages.drawing import Drawing, OverlayMark, PathMark, TextMark
 from rendicom.rendering.stages.palette import palette_entries, spread_palette
 from rendicom.rendering.stages.shutter import Covering
@@ -25,7 +25,6 @@ from rendicom.rendering.typesetting import missing_letters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from rendicom.options import RenderOptions
     from rendicom.presentation import (
         DisplayedArea,
         GraphicLayer,
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
         TextObject,
     )
     from rendicom.rendering.lut import Tone
-    from rendicom.rendering.plan import RenderPlan
-    from rendicom.rendering.stages.displayed_area import Affine, Placement
     from rendicom.values import DisplayAttributes, Frame, Ink, PixelDescription, Shutter
 
     Mark = OverlayMark | PathMark | TextMark

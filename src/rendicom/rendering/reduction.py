@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rendicom.options import PRESETS
+from rendicom.options import PRESETS, RenderOptions
 from rendicom.rendering.lut import Tone
 from rendicom.rendering.plan import modality_of
 from rendicom.rendering.stages.image_transform import plan_geometry
 
 if TYPE_CHECKING:
-    from rendicom.options import RenderOptions
     from rendicom.values import DisplayAttributes, PixelDescription
 
 _NEARLY = 1.02

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rendicom.errors import OptionError
-from rendicom.rendering.lut import chunks
+from rendicom.rendering.lut import Modality, chunks
 from rendicom.rendering.plan import modality_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rendicom.options import Voi
-    from rendicom.rendering.lut import Modality
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
 _MOST_VALUES = 1 << 18

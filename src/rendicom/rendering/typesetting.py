@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
-from rendicom.rendering.fonts import base_font, font_at, font_of, has_glyph
+from rendicom.rendering.fonts import FontFile, base_font, font_at, font_of, has_glyph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.ImageFont import FreeTypeFont
 
-    from rendicom.rendering.fonts import FontFile
 
 _CAPITAL_HEIGHT = 0.688
 """Height of a capital of the base font, in units of the font size."""

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 
 from rendicom.coded_warnings import Notes
 from rendicom.errors import CorruptDataError, OptionError
-from rendicom.options import PRESETS, Voi
+from rendicom.options import PRESETS, RenderOptions, Voi
 from rendicom.records import NamedTuple
-from rendicom.rendering.lut import stored_extent
-from rendicom.rendering.voi import ValueRange
+from rendicom.rendering.lut import Modality, stored_extent
+from rendicom.rendering.voi import ValueRange, VoiTransform
 from rendicom.values import Window
 from rendicom.views import format_number, is_usable
 
 if TYPE_CHECKING:
-    from rendicom.options import RenderOptions
-    from rendicom.rendering.lut import Modality
-    from rendicom.rendering.voi import VoiTransform
     from rendicom.values import DisplayAttributes, Frame, PixelDescription
 
 _LONGEST_EXPLANATION = 64
@@ -294,3 +291,45 @@ def _what_there_is(image: PlanRequest) -> str:
         for number, table in enumerate(display.voi_luts, 1)
     ]
     return f"it has {', '.join((*windows, *tables)) or 'none'}"
+
+
+# --- standardized uptake ----------------------------------------------------------------------
+
+
+def in_uptake(
+    modality: Modality,
+    display: DisplayAttributes,
+    value_range: Callable[[Voi], tuple[float, float]],
+) -> tuple[DisplayAttributes, Callable[[Voi], tuple[float, float]]]:
+    """Return attributes and value ranges in standardized uptake, with the windows of the file.
+
+    Raises
+    ------
+    OptionError
+        The image has no uptake.
+    """
+    factor = display.suv_factor
+    if factor is None:
+        raise OptionError(
+            "the image has no standardized uptake",
+            hint="it requires PET in g/ml, or in Bq/ml with dose, half-life, times and weight",
+        )
+    windows = tuple(
+        replace(
+            window, center=window.center * factor, width=window.width * factor,
+            function="sigmoid" if window.function == "sigmoid" else "linear-exact",
+        )
+        for window in display.windows
+    )  # fmt: skip
+    scaled = display._replace(
+        slope=modality.slope * factor,
+        intercept=modality.intercept * factor,
+        windows=windows,
+        voi_luts=(),
+    )
+
+    def scaled_range(voi: Voi) -> tuple[float, float]:
+        low, high = value_range(voi)
+        return low * factor, high * factor
+
+    return scaled, scaled_range

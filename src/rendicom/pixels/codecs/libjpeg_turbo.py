@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
-from rendicom.dicom.codestreams import parse_jpeg
+from rendicom.dicom.codestreams import StreamInfo, parse_jpeg
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.codecs import Decoded, DecodeRequest
 from rendicom.pixels.codecs._imagecodecs import (
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rendicom.dicom.codestreams import StreamInfo
 
 _SUBSAMPLED = CodedWarning(
     "color-model-replaced",

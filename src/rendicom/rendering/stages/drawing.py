@@ -9,7 +9,7 @@ import numpy as np
 
 from rendicom.rendering.blending import blend, paintable
 from rendicom.rendering.stages.overlay import placed_bitmap
-from rendicom.rendering.strokes import filled, stroked
+from rendicom.rendering.strokes import Coverage, filled, stroked
 from rendicom.rendering.typesetting import TextSize, set_line, width_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from rendicom.presentation import Point
     from rendicom.rendering.stages.displayed_area import Placement
-    from rendicom.rendering.strokes import Coverage
     from rendicom.values import Frame, OverlayPlane
 
 Colour = tuple[float, ...]

@@ -171,7 +171,9 @@ def apply_geometry(
     else:
         image = image[top:bottom, left:right]
         if image.shape[:2] != geometry.size:
-            mixes = not geometry.keeps_values and _is_mixable(image)
+            # NaN and infinity would spread.
+            is_finite = image.dtype.kind != "f" or bool(np.isfinite(image).all())
+            mixes = not geometry.keeps_values and is_finite
             image = (resample if mixes else nearest)(image, *geometry.size)
     image = np.rot90(image, -geometry.quarter_turns)
     if geometry.mirrors_columns:
@@ -191,8 +193,3 @@ def _part_of(
     first = min(first, size - 1)
     low, high = ((edge - 0.5 - offset) / step + 0.5 - first for edge in (start, end))
     return slice(first, behind), (low, high)
-
-
-def _is_mixable(image: NDArray[Any]) -> bool:
-    """Return whether values can be averaged: NaN and infinity would spread."""
-    return image.dtype.kind != "f" or bool(np.isfinite(image).all())

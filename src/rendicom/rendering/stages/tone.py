@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,6 @@ from rendicom.rendering.lut import CHUNK, Tone, chunks, look_up, tone_table
 from rendicom.workers.parallel import in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from rendicom.rendering.linear_window import LinearWindow
