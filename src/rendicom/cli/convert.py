@@ -20,6 +20,7 @@ from rendicom.cli.flags import (
     FlagCommand,
     FormatName,
     NearestChoice,
+    paths_argument,
     rendering_flags,
     rendering_options,
 )
@@ -82,50 +83,27 @@ def _read_frames(
 def file_flags() -> list[click.Parameter]:
     """Return the parameters for any TARGET; the first one is the paths."""
     return [
-        click.Argument(
-            ["paths"], nargs=-1, required=True, metavar="[SOURCE...] [TARGET]",
-            type=click.Path(path_type=str, readable=False),
-        ),
-        Flag(
-            ["file_format", "--format"], type=FormatName(),
-            help="Output format.  [default: TARGET's extension, else jpg]",
-        ),
-        Flag(
-            ["frames", "--frames"], metavar="7|1-10,15|all", callback=_read_frames,
-            help="Frames to convert, counted from 1.",
-        ),
-        Flag(
-            ["presentation", "--presentation-state"], metavar="FILE", default="", section=_OBJECTS,
-            help="Apply this presentation state to the images it refers to.",
-        ),
-        Flag(
-            ["layers", "--layer"], metavar="SOURCE", multiple=True, section=_OBJECTS,
-            help="Draw this segmentation, structure set, dose, report or series (a folder) on the "
-            "images.  [repeatable]",
-        ),
-        Flag(
-            ["on", "--on"], metavar="IMAGES", multiple=True, section=_OBJECTS,
-            help="Draw SOURCE (a segmentation, structure set, report, key object selection or "
-            "presentation state) on the images it refers to among these files and folders.  "
-            "[repeatable]",
-        ),
-        Flag(
-            ["existing", "--existing"], type=NearestChoice(["overwrite", "skip", "fail"]),
-            default="overwrite",
-            help="What to do if a picture already exists.  [default: overwrite]",
-        ),
-        Flag(
-            ["is_json", "--json"], is_flag=True, section=_MESSAGES,
-            help="Print one JSON line for each picture and each failure to standard output.",
-        ),
-        Flag(
-            ["is_verbose", "-v", "--verbose"], is_flag=True, section=_MESSAGES,
-            help="Report the frame and the window of each picture.",
-        ),
-        Flag(
-            ["is_quiet", "-q", "--quiet"], is_flag=True, section=_MESSAGES,
-            help="Report failures only.",
-        ),
+        paths_argument("paths", "[SOURCE...] [TARGET]"),
+        Flag("file_format --format", type=FormatName(),
+             help="Output format.  [default: TARGET's extension, else jpg]"),
+        Flag("--frames", metavar="7|1-10,15|all", callback=_read_frames,
+             help="Frames to convert, counted from 1."),
+        Flag("presentation --presentation-state", metavar="FILE", default="", section=_OBJECTS,
+             help="Apply this presentation state to the images it refers to."),
+        Flag("layers --layer", metavar="SOURCE", multiple=True, section=_OBJECTS,
+             help="Draw this segmentation, structure set, dose, report or series (a folder) on "
+             "the images.  [repeatable]"),
+        Flag("--on", metavar="IMAGES", multiple=True, section=_OBJECTS,
+             help="Draw SOURCE (a segmentation, structure set, report, key object selection or "
+             "presentation state) on the images it refers to among these files and folders.  "
+             "[repeatable]"),
+        Flag("--existing", type=NearestChoice(["overwrite", "skip", "fail"]), default="overwrite",
+             help="What to do if a picture already exists.  [default: overwrite]"),
+        Flag("is_json --json", is_flag=True, section=_MESSAGES,
+             help="Print one JSON line for each picture and each failure to standard output."),
+        Flag("is_verbose -v --verbose", is_flag=True, section=_MESSAGES,
+             help="Report the frame and the window of each picture."),
+        Flag("is_quiet -q --quiet", is_flag=True, section=_MESSAGES, help="Report failures only."),
     ]  # fmt: skip
 
 
@@ -356,11 +334,9 @@ def _check_streams(target: Target, *, is_json: bool) -> None:
         raise click.UsageError("no picture is written to a terminal: redirect standard output")
 
 
-_THREADS = Flag(
-    ["threads", "--threads"], type=click.IntRange(min=1), metavar="N",
-    help="Threads that work on one picture; workers of a folder have one each.  "
-    "[default: all processors]",
-)  # fmt: skip
+_THREADS = Flag("--threads", type=click.IntRange(min=1), metavar="N",
+                help="Threads that work on one picture; workers of a folder have one each.  "
+                "[default: all processors]")  # fmt: skip
 
 command = FlagCommand(
     "convert",

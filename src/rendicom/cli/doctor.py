@@ -193,7 +193,7 @@ def _print_section(title: str, rows: Sequence[Sequence[str]]) -> None:
 
 command = FlagCommand(
     "doctor",
-    params=[Flag(["is_json", "--json"], is_flag=True, help="Print one JSON object.")],
+    params=[Flag("is_json --json", is_flag=True, help="Print one JSON object.")],
     callback=doctor,
     help=_HELP,
     epilog=_EXAMPLES,

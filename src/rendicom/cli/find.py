@@ -188,31 +188,18 @@ command = FlagCommand(
     "find",
     params=[
         click.Argument(["url"], metavar="URL"),
-        Flag(
-            ["level", "--level"], type=NearestChoice(["studies", "series", "instances"]),
-            help="Level to list.  [default: the level below URL]",
-        ),
+        Flag("--level", type=NearestChoice(["studies", "series", "instances"]),
+             help="Level to list.  [default: the level below URL]"),
         *match_flags(),
-        Flag(
-            ["modality", "--modality"], default="", metavar="CODE", help="Only this modality."
-        ),
-        Flag(
-            ["include", "--include"], multiple=True, metavar="KEY",
-            help="Additional attribute to return, by keyword or tag.",
-        ),
-        Flag(
-            ["limit", "--limit"], type=click.IntRange(min=1), metavar="N",
-            help=f"List N results at most.  [default: {_ROWS} rows of a table, else all]",
-        ),
-        Flag(
-            ["offset", "--offset"], type=click.IntRange(min=0), default=0, metavar="N",
-            help="Skip the first N results.",
-        ),
-        Flag(
-            ["form", "--json"], flag_value="json",
-            help="Print a line of DICOM JSON for each result.",
-        ),
-        Flag(["form", "--csv"], flag_value="csv", help="Print rows of CSV."),
+        Flag("--modality", default="", metavar="CODE", help="Only this modality."),
+        Flag("--include", multiple=True, metavar="KEY",
+             help="Additional attribute to return, by keyword or tag."),
+        Flag("--limit", type=click.IntRange(min=1), metavar="N",
+             help=f"List N results at most.  [default: {_ROWS} rows of a table, else all]"),
+        Flag("--offset", type=click.IntRange(min=0), default=0, metavar="N",
+             help="Skip the first N results."),
+        Flag("form --json", flag_value="json", help="Print a line of DICOM JSON for each result."),
+        Flag("form --csv", flag_value="csv", help="Print rows of CSV."),
         *connection_flags(),
     ],
     callback=find,

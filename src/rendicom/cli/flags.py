@@ -144,13 +144,14 @@ def looks_like_fraction(path: str) -> bool:
 class Flag(click.Option):
     """An option with a heading in help texts and completion of its value.
 
+    ``names`` has spaces between them, the one of the parameter first if it is not the option's.
     ``forms`` are the forms of values, such as ``window:N``; by default the metavar.
     """
 
     def __init__(
-        self, *args: Any, section: str = "", forms: Sequence[str] = (), **more: Any
+        self, names: str, *, section: str = "", forms: Sequence[str] = (), **more: Any
     ) -> None:
-        super().__init__(*args, **more)
+        super().__init__(names.split(), **more)
         self.section = section
         self.forms = forms or (self.metavar or "").split("|")
 
@@ -169,6 +170,12 @@ class Flag(click.Option):
         found = completed_paths(self.metavar or "", incomplete)
         found = found or completed_forms(self.forms, incomplete)
         return found or super().shell_complete(ctx, incomplete)
+
+
+def paths_argument(name: str, metavar: str) -> click.Argument:
+    """Return an argument of at least one path, URL or ``-``, none of which is checked."""
+    kind = click.Path(path_type=str, readable=False)
+    return click.Argument([name], nargs=-1, required=True, metavar=metavar, type=kind)
 
 
 _LONG_CHOICES = r"(.* )\[([^\]]{48,})\]"
@@ -283,7 +290,7 @@ def _flag(parameter: Parameter) -> click.Option:
     if parameter.is_switch:
         name = f"{name}/--no-{parameter.name}"
     return Flag(
-        [parameter.attribute, name],
+        f"{parameter.attribute} {name}",
         section=parameter.group,
         default=None,
         help=_help(parameter),

@@ -83,84 +83,47 @@ class FolderFlags(NamedTuple):
 def folder_flags() -> list[click.Parameter]:
     """Return the flags that matter where TARGET is a folder."""
     return [
-        Flag(
-            ["from_file", "--from-file"], metavar="LIST", section=_SOURCES,
-            help="Read sources from a file, one per line or NUL-separated; - is standard input.",
-        ),
-        Flag(
-            ["follow_links", "--follow-links"], is_flag=True, section=_SOURCES,
-            help="Follow symbolic links that lead outside a folder.",
-        ),
-        Flag(
-            ["layout", "--layout"], metavar="TEMPLATE", section=_NAMES,
-            help="Names of the pictures, such as {SeriesInstanceUID}/{InstanceNumber:04}.{ext}; "
-            "fields: source, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, Modality, "
-            "SeriesNumber, InstanceNumber, frame, ext.  [default: {source}.{ext}]",
-        ),
-        Flag(
-            ["allow_phi", "--allow-phi-in-names"], is_flag=True, section=_NAMES,
-            help="Allow patient data in --layout, such as {PatientID} and {StudyDate}.",
-        ),
-        Flag(
-            ["hash_uids", "--hash-uids"], metavar="KEYFILE", section=_NAMES,
-            help="Replace UIDs in names and manifest by hashes with the key in KEYFILE.",
-        ),
-        Flag(
-            ["modality", "--modality"], metavar="CT[,MR]", multiple=True, section=_SOURCES,
-            help="Convert these modalities only.",
-        ),
-        Flag(
-            ["series", "--series"], metavar="UID", multiple=True, section=_SOURCES,
-            help="Convert these series only.",
-        ),
-        Flag(
-            ["skip_burned_in", "--skip-burned-in"], is_flag=True, section=_SOURCES,
-            help="Skip images whose header says that their pixels contain patient data, and labels "
-            "and overviews of slides.",
-        ),
-        Flag(
-            ["only_images", "--only-images"], is_flag=True, section=_SOURCES,
-            help="Skip objects without pixels, such as reports, instead of counting them.",
-        ),
-        Flag(
-            ["jobs", "-j", "--jobs"], type=click.IntRange(1, 1024), section=_RUN, metavar="N",
-            help="Number of worker processes.  [default: one per core]",
-        ),
-        Flag(
-            ["engine", "--engine"], section=_RUN, metavar="local|threads|inline|dask[://HOST:PORT]",
-            help="Execution engine.  [default: local processes]",
-        ),
-        Flag(
-            ["timeout", "--timeout"], section=_RUN, type=click.FloatRange(min=0.1),
-            metavar="SECONDS",
-            help=f"Seconds after which a picture fails.  [default: {DEFAULT_TIMEOUT:g}]",
-        ),
-        Flag(
-            ["manifest", "--manifest"], metavar="FILE", section=_RUN,
-            help="File that lists the outcome of each source: .jsonl, .csv or .parquet.  "
-            f"[default: {MANIFEST} in TARGET]",
-        ),
-        Flag(
-            ["has_manifest", "--no-manifest"], flag_value=False, default=True, is_flag=True,
-            section=_RUN, help="Write no manifest.",
-        ),
-        Flag(
-            ["resume", "--resume"], is_flag=True, section=_RUN,
-            help="Skip sources that the manifest lists as done with the same options.",
-        ),
-        Flag(
-            ["dry_run", "--dry-run"], is_flag=True, section=_RUN,
-            help="Report what would be written, and write nothing.",
-        ),
-        Flag(
-            ["contact_sheet", "--contact-sheet"], metavar="FILE.png", section=_RUN,
-            help="Also make a sheet of small pictures with captions for each series; a name "
-            "without a folder is placed in TARGET.",
-        ),
-        Flag(
-            ["shard_size", "--shard-size"], metavar="1GB", section=_RUN,
-            help="Size of the tar files where TARGET is shards/{shard:06}.tar.  [default: 1GB]",
-        ),
+        Flag("--from-file", metavar="LIST", section=_SOURCES,
+             help="Read sources from a file, one per line or NUL-separated; - is standard input."),
+        Flag("--follow-links", is_flag=True, section=_SOURCES,
+             help="Follow symbolic links that lead outside a folder."),
+        Flag("--layout", metavar="TEMPLATE", section=_NAMES,
+             help="Names of the pictures, such as {SeriesInstanceUID}/{InstanceNumber:04}.{ext}; "
+             "fields: source, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, Modality, "
+             "SeriesNumber, InstanceNumber, frame, ext.  [default: {source}.{ext}]"),
+        Flag("allow_phi --allow-phi-in-names", is_flag=True, section=_NAMES,
+             help="Allow patient data in --layout, such as {PatientID} and {StudyDate}."),
+        Flag("--hash-uids", metavar="KEYFILE", section=_NAMES,
+             help="Replace UIDs in names and manifest by hashes with the key in KEYFILE."),
+        Flag("--modality", metavar="CT[,MR]", multiple=True, section=_SOURCES,
+             help="Convert these modalities only."),
+        Flag("--series", metavar="UID", multiple=True, section=_SOURCES,
+             help="Convert these series only."),
+        Flag("--skip-burned-in", is_flag=True, section=_SOURCES,
+             help="Skip images whose header says that their pixels contain patient data, and "
+             "labels and overviews of slides."),
+        Flag("--only-images", is_flag=True, section=_SOURCES,
+             help="Skip objects without pixels, such as reports, instead of counting them."),
+        Flag("-j --jobs", type=click.IntRange(1, 1024), section=_RUN, metavar="N",
+             help="Number of worker processes.  [default: one per core]"),
+        Flag("--engine", section=_RUN, metavar="local|threads|inline|dask[://HOST:PORT]",
+             help="Execution engine.  [default: local processes]"),
+        Flag("--timeout", section=_RUN, type=click.FloatRange(min=0.1), metavar="SECONDS",
+             help=f"Seconds after which a picture fails.  [default: {DEFAULT_TIMEOUT:g}]"),
+        Flag("--manifest", metavar="FILE", section=_RUN,
+             help="File that lists the outcome of each source: .jsonl, .csv or .parquet.  "
+             f"[default: {MANIFEST} in TARGET]"),
+        Flag("has_manifest --no-manifest", flag_value=False, default=True, is_flag=True,
+             section=_RUN, help="Write no manifest."),
+        Flag("--resume", is_flag=True, section=_RUN,
+             help="Skip sources that the manifest lists as done with the same options."),
+        Flag("--dry-run", is_flag=True, section=_RUN,
+             help="Report what would be written, and write nothing."),
+        Flag("--contact-sheet", metavar="FILE.png", section=_RUN,
+             help="Also make a sheet of small pictures with captions for each series; a name "
+             "without a folder is placed in TARGET."),
+        Flag("--shard-size", metavar="1GB", section=_RUN,
+             help="Size of the tar files where TARGET is shards/{shard:06}.tar.  [default: 1GB]"),
     ]  # fmt: skip
 
 

@@ -17,7 +17,14 @@ from rendicom.cli.convert import (
     convert_one,
     file_flags,
 )
-from rendicom.cli.flags import Flag, FlagCommand, NearestChoice, rendering_flags, rendering_options
+from rendicom.cli.flags import (
+    Flag,
+    FlagCommand,
+    NearestChoice,
+    paths_argument,
+    rendering_flags,
+    rendering_options,
+)
 from rendicom.cli.folderflags import FolderFlags, folder_flags
 from rendicom.cli.remoteflags import (
     SECRETS,
@@ -79,18 +86,11 @@ Number of concurrent requests; rendering takes one process per core.  [default: 
 
 def _own_flags() -> list[click.Parameter]:
     return [
-        Flag(
-            ["rendering", "--render"], type=NearestChoice(["auto", "remote", "local"]),
-            default="auto", help="Where to render: on the server or locally.  [default: auto]",
-        ),
-        Flag(["study", "--study"], default="", metavar="UID", help="Get this study."),
-        Flag(
-            ["instance", "--instance"], default="", metavar="UID", help="Get this instance."
-        ),
-        Flag(
-            ["limit", "--limit"], type=click.IntRange(min=1), metavar="N",
-            help="Get N instances at most.",
-        ),
+        Flag("rendering --render", type=NearestChoice(["auto", "remote", "local"]), default="auto",
+             help="Where to render: on the server or locally.  [default: auto]"),
+        Flag("--study", default="", metavar="UID", help="Get this study."),
+        Flag("--instance", default="", metavar="UID", help="Get this instance."),
+        Flag("--limit", type=click.IntRange(min=1), metavar="N", help="Get N instances at most."),
     ]  # fmt: skip
 
 
@@ -325,15 +325,9 @@ def _get_one(
 
 
 def _flags() -> list[click.Parameter]:
-    arguments, *others = file_flags()
-    url = click.Argument(
-        ["paths"],
-        nargs=-1,
-        required=True,
-        metavar="URL [TARGET]",
-        type=click.Path(path_type=str, readable=False),
-    )
-    assert isinstance(arguments, click.Argument)  # noqa: S101 - the URL stands in its place
+    # The URL stands in the place of the paths.
+    _paths, *others = file_flags()
+    url = paths_argument("paths", "URL [TARGET]")
     kept = [each for each in (*others, *folder_flags()) if each.name not in _LEFT_OUT]
     for each in kept:
         if each.name == "jobs" and isinstance(each, click.Option):

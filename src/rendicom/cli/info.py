@@ -10,7 +10,7 @@ import click
 
 from rendicom.cli import exitcodes
 from rendicom.cli.console import print_json, print_table, printable
-from rendicom.cli.flags import Flag, FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand, paths_argument
 from rendicom.cli.target import STREAM
 
 if TYPE_CHECKING:
@@ -163,14 +163,8 @@ def _picture_rows(report: dict[str, Any]) -> _Rows:
 command = FlagCommand(
     "info",
     params=[
-        click.Argument(
-            ["files"],
-            nargs=-1,
-            required=True,
-            metavar="FILE...",
-            type=click.Path(path_type=str, readable=False),
-        ),
-        Flag(["is_json", "--json"], is_flag=True, help="Print one JSON line for each file."),
+        paths_argument("files", "FILE..."),
+        Flag("is_json --json", is_flag=True, help="Print one JSON line for each file."),
     ],
     callback=info,
     help=_HELP,

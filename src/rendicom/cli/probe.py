@@ -95,7 +95,7 @@ command = FlagCommand(
     "probe",
     params=[
         click.Argument(["url"], metavar="URL"),
-        Flag(["is_json", "--json"], is_flag=True, help="Print one JSON document."),
+        Flag("is_json --json", is_flag=True, help="Print one JSON document."),
         *match_flags(),
         *connection_flags(),
     ],

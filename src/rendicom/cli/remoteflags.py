@@ -31,59 +31,39 @@ _CREDENTIALS = ("api_key", "api_key_header", "token", "user", "password")
 def connection_flags() -> list[click.Parameter]:
     """Return the flags."""
     return [
-        _connection_flag(
-            ["header", "-H", "--header"], multiple=True, metavar="'NAME: VALUE'|@FILE",
-            help="Send a header with each request.",
-        ),
-        _connection_flag(
-            ["api_key", "--api-key"], default="", metavar="KEY|@FILE", help="Send an API key.",
-        ),
-        _connection_flag(
-            ["api_key_header", "--api-key-header"], default="apikey", metavar="NAME",
-            help="Header of the API key.  [default: apikey]",
-        ),
-        _connection_flag(
-            ["token", "--token"], default="", metavar="TOKEN|@FILE",
-            help="Send a bearer token. An @FILE is read again when it changes.",
-        ),
-        _connection_flag(
-            ["user", "--user"], default="", metavar="NAME[:PASSWORD]",
-            help="User for HTTP Basic authentication.",
-        ),
-        _connection_flag(["password", "--password"], default="", metavar="PASSWORD|@FILE",
-            help="Password of --user."),
-        _connection_flag(["cert", "--cert"], default="", metavar="FILE",
-            help="Client certificate (PEM)."),
-        _connection_flag(["cert_key", "--cert-key"], default="", metavar="FILE",
-            help="Private key, if the file of --cert does not contain it."),
-        _connection_flag(["cert_password", "--cert-password"], default="", metavar="PASSWORD|@FILE",
-            help="Password of the private key."),
-        _connection_flag(
-            ["ca_bundle", "--ca-bundle"], default="", metavar="FILE|FOLDER",
-            help="Trusted CA certificates.  [default: SSL_CERT_FILE, else the system's]",
-        ),
-        _connection_flag(
-            ["has_netrc", "--no-netrc"], flag_value=False, default=True, is_flag=True,
-            help="Do not read .netrc.",
-        ),
-        _connection_flag(
-            ["has_http2", "--no-http2"], flag_value=False, default=True, is_flag=True,
-            help="Use HTTP/1.1 only.",
-        ),
+        _connection_flag("-H --header", multiple=True, metavar="'NAME: VALUE'|@FILE",
+                         help="Send a header with each request."),
+        _connection_flag("--api-key", default="", metavar="KEY|@FILE", help="Send an API key."),
+        _connection_flag("--api-key-header", default="apikey", metavar="NAME",
+                         help="Header of the API key.  [default: apikey]"),
+        _connection_flag("--token", default="", metavar="TOKEN|@FILE",
+                         help="Send a bearer token. An @FILE is read again when it changes."),
+        _connection_flag("--user", default="", metavar="NAME[:PASSWORD]",
+                         help="User for HTTP Basic authentication."),
+        _connection_flag("--password", default="", metavar="PASSWORD|@FILE",
+                         help="Password of --user."),
+        _connection_flag("--cert", default="", metavar="FILE", help="Client certificate (PEM)."),
+        _connection_flag("--cert-key", default="", metavar="FILE",
+                         help="Private key, if the file of --cert does not contain it."),
+        _connection_flag("--cert-password", default="", metavar="PASSWORD|@FILE",
+                         help="Password of the private key."),
+        _connection_flag("--ca-bundle", default="", metavar="FILE|FOLDER",
+                         help="Trusted CA certificates.  [default: SSL_CERT_FILE, else the "
+                         "system's]"),
+        _connection_flag("has_netrc --no-netrc", flag_value=False, default=True, is_flag=True,
+                         help="Do not read .netrc."),
+        _connection_flag("has_http2 --no-http2", flag_value=False, default=True, is_flag=True,
+                         help="Use HTTP/1.1 only."),
     ]  # fmt: skip
 
 
 def match_flags() -> list[click.Parameter]:
     """Return the flags of a search."""
     return [
-        _search_flag(
-            ["match", "--match"], multiple=True, metavar="KEY=VALUE",
-            help="Attribute, by keyword or tag, and the value to match: PatientID=4711, "
-            "StudyDate=20260101-.",
-        ),
-        _search_flag(
-            ["is_fuzzy", "--fuzzy"], is_flag=True, help="Fuzzy matching of person names."
-        ),
+        _search_flag("--match", multiple=True, metavar="KEY=VALUE",
+                     help="Attribute, by keyword or tag, and the value to match: PatientID=4711, "
+                     "StudyDate=20260101-."),
+        _search_flag("is_fuzzy --fuzzy", is_flag=True, help="Fuzzy matching of person names."),
     ]  # fmt: skip
 
 

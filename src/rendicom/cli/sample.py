@@ -48,7 +48,7 @@ command = FlagCommand(
     "sample",
     params=[
         click.Argument(["target"], metavar="FILE", type=click.Path(dir_okay=False)),
-        Flag(["kind", "--kind"], type=NearestChoice(sorted(_KINDS)), default="ct",
+        Flag("--kind", type=NearestChoice(sorted(_KINDS)), default="ct",
              help="Kind of object.  [default: ct]"),
     ],
     callback=sample,

@@ -95,10 +95,10 @@ def _option(setting: Setting) -> click.Parameter:
         )
     if setting.is_switch:
         both = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.default else setting.flag
-        return Flag([setting.attribute, both], is_flag=True, default=None, help=setting.help)
+        return Flag(f"{setting.attribute} {both}", is_flag=True, default=None, help=setting.help)
     default = "" if setting.default in ("", ()) else f"  [default: {setting.default}]"
     return Flag(
-        [setting.attribute, setting.flag],
+        f"{setting.attribute} {setting.flag}",
         default=None,
         multiple=setting.is_list,
         type=NearestChoice(setting.choices) if setting.choices else click.STRING,

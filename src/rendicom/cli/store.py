@@ -12,7 +12,7 @@ import click
 
 from rendicom.cli import exitcodes
 from rendicom.cli.console import complain, counted, print_json
-from rendicom.cli.flags import Flag, FlagCommand
+from rendicom.cli.flags import Flag, FlagCommand, paths_argument
 from rendicom.cli.remoteflags import SECRETS, connection_flags, reached
 from rendicom.errors import NotDicomError, RendicomError, UnreadableSourceError
 
@@ -189,22 +189,13 @@ command = FlagCommand(
     "store",
     params=[
         click.Argument(["url"], metavar="URL"),
-        click.Argument(
-            ["files"], nargs=-1, required=True, metavar="FILE...",
-            type=click.Path(path_type=str, readable=False),
-        ),
-        Flag(
-            ["follow_links", "--follow-links"], is_flag=True,
-            help="Follow symbolic links that lead outside a folder.",
-        ),
-        Flag(
-            ["jobs", "--jobs"], type=click.IntRange(min=1), default=4, metavar="N",
-            help="Number of concurrent requests.  [default: 4]",
-        ),
-        Flag(
-            ["is_json", "--json"], is_flag=True, help="Print one JSON line per instance."
-        ),
-        Flag(["is_verbose", "-v", "--verbose"], is_flag=True, help="Report each instance."),
+        paths_argument("files", "FILE..."),
+        Flag("--follow-links", is_flag=True,
+             help="Follow symbolic links that lead outside a folder."),
+        Flag("--jobs", type=click.IntRange(min=1), default=4, metavar="N",
+             help="Number of concurrent requests.  [default: 4]"),
+        Flag("is_json --json", is_flag=True, help="Print one JSON line per instance."),
+        Flag("is_verbose -v --verbose", is_flag=True, help="Report each instance."),
         *connection_flags(),
     ],
     callback=store,
