@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from rendicom.errors import CorruptDataError
-from rendicom.server.singleflight import SingleFlight
+from rendicom.errors import CorruptDataError, OverloadedError
+from rendicom.server.singleflight import SharedAnswer, SingleFlight
 
 
 class Work:
@@ -13,17 +13,22 @@ class Work:
 
     def __init__(self) -> None:
         self.begun = 0
-        self.cancelled = 0
+        self.left = 0
         self.go = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self) -> str:
+    def __call__(self, answer: SharedAnswer) -> Work:
         self.begun += 1
-        try:
-            await self.go.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return f"result {self.begun}"
+        self._tasks.add(asyncio.create_task(self._work(answer, self.begun)))
+        return self
+
+    async def _work(self, answer: SharedAnswer, number: int) -> None:
+        await self.go.wait()
+        if not answer.done():
+            answer.set_result(f"result {number}")
+
+    def leave(self) -> None:
+        self.left += 1
 
 
 async def _begun(flights: SingleFlight, work: Work, number: int) -> list[asyncio.Task[str]]:
@@ -66,7 +71,7 @@ def test_one_who_leaves_does_not_end_it_for_the_others():
             await first
         work.go.set()
         assert await second == "result 1"
-        assert work.cancelled == 0
+        assert work.left == 0
 
     asyncio.run(run())
 
@@ -77,7 +82,7 @@ def test_it_ends_when_all_have_left_and_can_begin_anew():
         for task in await _begun(flights, work, 2):
             task.cancel()
         await asyncio.sleep(0.01)
-        assert work.cancelled == 1
+        assert work.left == 1
         assert len(flights) == 0
         work.go.set()
         assert await flights.do("key", work) == "result 2"
@@ -89,13 +94,32 @@ def test_all_get_the_error():
     async def run() -> None:
         flights = SingleFlight()
 
-        async def fail() -> str:
-            await asyncio.sleep(0.01)
-            raise CorruptDataError("cut off")
+        class Failing(Work):
+            async def _work(self, answer: SharedAnswer, number: int) -> None:
+                await self.go.wait()
+                answer.set_exception(CorruptDataError(f"cut off {number}"))
 
-        tasks = [flights.do("key", fail) for _ in range(3)]
+        work = Failing()
+        tasks = await _begun(flights, work, 3)
+        work.go.set()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(result) for result in results] == [CorruptDataError] * 3
         assert len(flights) == 0
+
+    asyncio.run(run())
+
+
+def test_work_that_is_refused_at_once_is_not_kept():
+    async def run() -> None:
+        flights, work = SingleFlight(), Work()
+
+        def refuse(_: SharedAnswer) -> Work:
+            raise OverloadedError("full")
+
+        with pytest.raises(OverloadedError):
+            await flights.do("key", refuse)
+        assert len(flights) == 0
+        work.go.set()
+        assert await flights.do("key", work) == "result 1"
 
     asyncio.run(run())

@@ -234,6 +234,19 @@ def test_a_hang_that_holds_the_interpreter_is_ended(tmp_path):
 
 
 @posix_only
+def test_each_call_has_its_own_deadline():
+    async def test() -> None:
+        async with running() as renderers:
+            process = await renderers.call(server_tasks.process, seconds=0.2)
+            assert await renderers.call(server_tasks.nap, 0.5, seconds=20.0) == ""
+            assert await renderers.call(server_tasks.process) == process, "no earlier one ended it"
+            with pytest.raises(TimedOutError, match=r"longer than 0\.2 s"):
+                await renderers.call(server_tasks.nap, 30.0, seconds=0.2)
+
+    run(test)
+
+
+@posix_only
 @pytest.mark.parametrize(("text", "calls"), [("die", 1), ("hang", 2)])
 def test_a_file_that_two_workers_are_lost_to_is_not_tried_until_it_changes(tmp_path, text, calls):
     file = tmp_path / "file"

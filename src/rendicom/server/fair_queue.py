@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from rendicom.server.quarantine import Suspect
+    from rendicom.workers.async_worker import Answer
 
 
 @dataclass(eq=False, slots=True)
@@ -34,22 +33,83 @@ requester: ContextVar[Requester | None] = ContextVar("requester", default=None)
 """Set for each request by a middleware; a call outside of requests has a separate requester."""
 
 
-class PendingCall:
-    """A call that waits or runs."""
+class PoolMetrics(Protocol):
+    """Receives the times and counts of a pool."""
 
-    __slots__ = ("began", "kind", "queued", "requester", "result", "seconds", "suspect", "task")
+    def waited(self, kind: str, seconds: float) -> None:
+        """Record how long a call waited for a worker."""
+
+    def worked(self, kind: str, seconds: float) -> None:
+        """Record how long a worker took for a call."""
+
+    def worker_lost(self, *, timed_out: bool) -> None:
+        """Count a worker that died or was ended at its time limit."""
+
+
+class CallOwner(Protocol):
+    """Receives the outcome of a call, and decides on it."""
+
+    def on_outcome(self, job: PendingCall, outcome: Any) -> None:
+        """Note what a worker returned."""
+
+    def on_failure(self, job: PendingCall, error: BaseException) -> None:
+        """Note that a worker returned nothing."""
+
+    def on_left(self, job: PendingCall) -> None:
+        """Note that nobody waits for the call."""
+
+
+class PendingCall:
+    """A call that waits or runs; it is the `Answer` of a worker, and has one itself."""
+
+    __slots__ = (
+        "_owner", "answer", "began", "error", "kind", "lost", "queued", "requester", "seconds",
+        "suspect", "task",
+    )  # fmt: skip
 
     def __init__(
-        self, task: Any, seconds: float, kind: str, whose: Requester, suspect: Suspect | None
+        self,
+        owner: CallOwner,
+        task: Any,
+        answer: Answer,
+        *,
+        seconds: float,
+        kind: str,
+        whose: Requester,
+        suspect: Suspect | None,
     ) -> None:
+        self._owner = owner
         self.task = task
-        self.suspect = suspect
+        self.answer = answer
         self.seconds = seconds
         self.kind = kind
         self.requester = whose
-        self.result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.queued = monotonic()
-        self.began = 0.0
+        self.suspect = suspect
+        self.lost = 0
+        self.error: BaseException | None = None
+        self.queued = self.began = 0.0
+
+    def done(self) -> bool:
+        """Tell whether nobody waits for it."""
+        return self.answer.done()
+
+    def set_result(self, outcome: Any) -> None:
+        """Receive what a worker returned."""
+        self._owner.on_outcome(self, outcome)
+
+    def set_exception(self, error: BaseException) -> None:
+        """Receive why a worker returned nothing."""
+        self.error = error
+        self._owner.on_failure(self, error)
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def leave(self) -> None:
+        """Give up the call, unless it runs already."""
+        self._owner.on_left(self)
 
 
 class FairQueue:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rendicom.server.singleflight import SingleFlight
     from rendicom.server.telemetry import Telemetry
     from rendicom.server.worker_pool import WorkerPool
+    from rendicom.workers.async_worker import Answer
 
 _STAGES = ("decode", "render", "encode")
 
@@ -130,7 +131,7 @@ class Pictures:
         if missing:
             listed = await self._flights.do(
                 (layer_tasks.list_layers, missing, among),
-                lambda: self._renderers.call(layer_tasks.list_layers, missing, on),
+                lambda answer: self._renderers.begin(answer, layer_tasks.list_layers, missing, on),
             )
             for (uid, _), told in zip(missing, listed, strict=True):
                 found[uid] = told
@@ -164,7 +165,13 @@ class Pictures:
         if kept is not None:
             return kept
         picture: Picture = await self._flights.do(
-            key, lambda: self._call(entry, make, arguments, has_threads=has_threads)
+            key,
+            lambda answer: self._renderers.begin(
+                _Counted(answer, entry, self._telemetry),
+                make,
+                *arguments,
+                has_threads=has_threads,
+            ),
         )
         # The key of an instance that changed since it was indexed is unknown yet.
         if picture.version in (entry.version, ""):
@@ -172,24 +179,29 @@ class Pictures:
             self._cache.put(key, picture, len(picture.data))
         return picture
 
-    async def _call(
-        self,
-        entry: Entry,
-        make: Callable[..., Picture],
-        arguments: tuple[Any, ...],
-        *,
-        has_threads: bool,
-    ) -> Picture:
-        try:
-            picture: Picture = await self._renderers.call(make, *arguments, has_threads=has_threads)
-        except (CorruptDataError, UnsupportedTransferSyntaxError) as error:
-            self._telemetry.decode_failed(entry.transfer_syntax, error.code)
-            raise
-        except OptionError as error:
-            raise _blamed(error) from None
+
+class _Counted:
+    """Counts the result of a call in a worker, then passes it on."""
+
+    __slots__ = ("_answer", "_entry", "_telemetry")
+
+    def __init__(self, answer: Answer, entry: Entry, telemetry: Telemetry) -> None:
+        self._answer, self._entry, self._telemetry = answer, entry, telemetry
+
+    def done(self) -> bool:
+        return self._answer.done()
+
+    def set_result(self, picture: Picture) -> None:
         for stage, seconds in zip(_STAGES, picture.seconds, strict=False):
             self._telemetry.stage(stage, seconds)
-        return picture
+        self._answer.set_result(picture)
+
+    def set_exception(self, error: BaseException) -> None:
+        if isinstance(error, (CorruptDataError, UnsupportedTransferSyntaxError)):
+            self._telemetry.decode_failed(self._entry.transfer_syntax, error.code)
+        elif isinstance(error, OptionError):
+            error = _blamed(error)
+        self._answer.set_exception(error)
 
 
 def request_for(

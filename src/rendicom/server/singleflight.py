@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, TypeVar
-
-_T = TypeVar("_T")
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
 
 
-class _Flight:
-    """Work in progress, and the futures that wait for it."""
+class Work(Protocol):
+    """Work in progress, whose result a `SharedAnswer` receives."""
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self.task = task
-        self.waiting: set[asyncio.Future[Any]] = set()
+    def leave(self) -> None:
+        """Note that nobody waits for the result any more."""
 
 
 class SingleFlight:
@@ -28,59 +25,73 @@ class SingleFlight:
 
     def __init__(self) -> None:
         self.shared = 0
-        self._flights: dict[Hashable, _Flight] = {}
+        self._flights: dict[Hashable, SharedAnswer] = {}
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def do(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        """Return the result of ``make``, or of an earlier call for ``key`` in progress.
+    async def do(self, key: Hashable, begin: Callable[[SharedAnswer], Work]) -> Any:
+        """Return the result of the work that ``begin`` starts, or of work for ``key`` in progress.
 
         All callers get the same error. Cancelling one caller does not affect the others; the work
-        is cancelled when no caller is left.
+        is left when no caller is left.
         """
+        # No task and no coroutine for the work: each would cost a picture a turn of the loop.
+        mine: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._begin(key, make)
+            flight = self._flights[key] = SharedAnswer(self._flights, key, mine)
+            try:
+                flight.work = begin(flight)
+            except BaseException:
+                flight.end()
+                raise
         else:
             self.shared += 1
-        # Cancelling a caller must not cancel the task; `asyncio.shield` costs more.
-        mine: asyncio.Future[_T] = flight.task.get_loop().create_future()
-        flight.waiting.add(mine)
+            flight.waiting.append(mine)
         try:
             return await mine
         finally:
-            flight.waiting.discard(mine)
-            if not flight.waiting:
-                self._end(key, flight)
+            flight.waiting.remove(mine)
+            if not flight.waiting and not flight.done():
+                flight.end()
+                if flight.work is not None:
+                    flight.work.leave()
 
-    def _begin(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Any]]) -> _Flight:
-        task = asyncio.get_running_loop().create_task(make())
-        flight = self._flights[key] = _Flight(task)
-        task.add_done_callback(lambda _: self._land(key, flight))
-        return flight
 
-    def _land(self, key: Hashable, flight: _Flight) -> None:
-        """Pass the result on; later calls start new work."""
-        self._leave(key, flight)
-        if flight.task.cancelled():
-            for each in flight.waiting:
-                each.cancel()
-            return
-        error = flight.task.exception()
-        for each in flight.waiting:
-            if each.done():
-                continue
-            if error is not None:
+class SharedAnswer:
+    """Passes the result of work on to all that wait for it; later calls start new work."""
+
+    __slots__ = ("_flights", "_is_over", "_key", "waiting", "work")
+
+    def __init__(
+        self, flights: dict[Hashable, SharedAnswer], key: Hashable, first: asyncio.Future[Any]
+    ) -> None:
+        self._flights, self._key = flights, key
+        self._is_over = False
+        self.waiting = [first]
+        self.work: Work | None = None
+
+    def done(self) -> bool:
+        """Tell whether nobody waits any more."""
+        return self._is_over
+
+    def end(self) -> None:
+        """Let later calls start new work."""
+        if not self._is_over:
+            self._is_over = True
+            del self._flights[self._key]
+
+    def set_result(self, result: Any) -> None:
+        """Pass on the result."""
+        self.end()
+        for each in self.waiting:
+            if not each.done():
+                each.set_result(result)
+
+    def set_exception(self, error: BaseException) -> None:
+        """Pass on the error."""
+        self.end()
+        for each in self.waiting:
+            if not each.done():
                 each.set_exception(error)
-            else:
-                each.set_result(flight.task.result())
-
-    def _leave(self, key: Hashable, flight: _Flight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-
-    def _end(self, key: Hashable, flight: _Flight) -> None:
-        if not flight.task.done():
-            self._leave(key, flight)
-            flight.task.cancel()

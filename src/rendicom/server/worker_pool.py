@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Future
 from time import monotonic
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from rendicom.errors import LimitExceededError, OverloadedError, TimedOutError, WorkerDiedError
-from rendicom.server.fair_queue import FairQueue, PendingCall, Requester, requester
+from rendicom.server.crew import Crew, keep
+from rendicom.server.fair_queue import FairQueue, PendingCall, PoolMetrics, Requester, requester
 from rendicom.server.logs import be_quiet
 from rendicom.server.quarantine import Quarantine, Suspect, refusal, suspect_of
-from rendicom.workers.async_worker import THREADS, AsyncWorker, processes
+from rendicom.workers.async_worker import THREADS, Answer, AsyncWorker, processes
 
 _LARGE = 4 << 20
 """Bytes above which a result is unpacked in a thread, to keep the loop free."""
-_PAUSES = (0.1, 0.5, 2.0, 5.0)
-"""Seconds between attempts to replace a worker."""
 _ATTEMPTS = 2
 """Number of workers a call may lose: the first may have died for another reason."""
 _RECENT = 0.1
 """Weight of the last call in the mean duration."""
-_WARM_UP_SECONDS = 60.0
 _LONGEST_RETRY = 60.0
 _MOST_THREADS = 8
 """Threads of one call. Each takes address space, which is what `--worker-memory` limits."""
+_SHORTEST = 0.01
+"""Seconds between looks at calls that wait too long."""
+_SHUTTING_DOWN = "the server is shutting down"
 _BACKGROUND = Requester(is_admitted=True)
-
-
-class PoolMetrics(Protocol):
-    """Receives the times and counts of a pool."""
-
-    def waited(self, kind: str, seconds: float) -> None:
-        """Record how long a call waited for a worker."""
-
-    def worked(self, kind: str, seconds: float) -> None:
-        """Record how long a worker took for a call."""
-
-    def worker_lost(self, *, timed_out: bool) -> None:
-        """Count a worker that died or was ended at its time limit."""
 
 
 class WorkerPool:
@@ -82,15 +70,14 @@ class WorkerPool:
         self._queue_size = queue_size
         self._seconds = seconds
         self._threads = threads
-        self._warm_up = warm_up
         self._metrics = metrics
         self._turns = FairQueue()
         self._quarantine = Quarantine()
-        self._idle: list[AsyncWorker] = []
+        self._crew = Crew(self._kind, warm_up, self)
+        self._idle = self._crew.idle
         self._busy: dict[AsyncWorker, PendingCall] = {}
-        self._cold: set[AsyncWorker] = set()
-        self._starting: set[asyncio.Task[None]] = set()
-        self._ending: set[asyncio.Task[None]] = set()
+        self._deciding: set[asyncio.Task[None]] = set()
+        self._patience: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_open = False
         self._mean_seconds = 0.1
@@ -121,7 +108,7 @@ class WorkerPool:
         self._loop = asyncio.get_running_loop()
         self._is_open = True
         try:
-            await asyncio.gather(*[self._begin(self._start_one()) for _ in range(self.width)])
+            await self._crew.start(self.width)
         except BaseException:
             await self.close(0.0)
             raise
@@ -129,29 +116,25 @@ class WorkerPool:
     async def close(self, drain: float = 0.0) -> None:
         """Refuse new calls, wait up to ``drain`` seconds for those awaited, and end the workers."""
         self._is_open = False
+        self._crew.stop()
         until = monotonic() + drain
         while self._is_awaited() and monotonic() < until:
             await asyncio.sleep(0.01)
-        for task in self._starting:
-            # Cancelling it again would interrupt the end of its process.
-            if not task.cancelling():
-                task.cancel()
-        self._refuse_all("the server is shutting down")
-        for worker in (*self._busy, *self._cold):
-            worker.kill()
-        workers = {*self._idle, *self._busy, *self._cold}
-        await asyncio.gather(*(worker.close() for worker in workers))
-        await asyncio.gather(*self._starting, return_exceptions=True)
-        await asyncio.gather(*self._ending)
+        self._refuse_all(_SHUTTING_DOWN)
+        await self._crew.close(self._busy)
+        await asyncio.gather(*self._deciding)
+        if self._patience is not None:
+            self._patience.cancel()
 
     def kill(self) -> None:
         """End all workers now; may be called from any thread."""
         self._is_open = False
-        for worker in {*self._idle, *self._busy, *self._cold}:
+        for worker in {*self._idle, *self._busy, *self._crew.cold}:
             worker.kill()
 
     def _is_awaited(self) -> bool:
-        return bool(self._turns) or any(not job.result.done() for job in self._busy.values())
+        waiting = self._turns or self._deciding
+        return bool(waiting) or any(not job.done() for job in self._busy.values())
 
     async def call(
         self,
@@ -164,10 +147,9 @@ class WorkerPool:
         """Call ``function`` in a worker; return its result or raise its error.
 
         The function must be at the top level of a module; arguments and result are pickled. It may
-        run for ``seconds``, None for the default, and is counted as ``kind``. It is called again
-        when its process dies, so it must be idempotent. One that ``has_threads`` has a parameter
-        ``threads``, which is given where it starts while other workers are idle: how many it may
-        use.
+        run for ``seconds`` (None: the default), and is counted as ``kind``. It is called again when
+        its process dies, so it must be idempotent. One that ``has_threads`` has a parameter
+        ``threads``: how many it may use, given if it starts while other workers are idle.
 
         Raises
         ------
@@ -180,58 +162,106 @@ class WorkerPool:
         LimitExceededError
             The call needs more memory than its process may have.
         """
-        whose = requester.get() or Requester()
-        return await self._call(
-            whose, function, args, seconds=seconds, kind=kind, has_threads=has_threads
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        job = self.begin(
+            answer, function, *args, seconds=seconds, kind=kind, has_threads=has_threads
         )
+        try:
+            return await answer
+        finally:
+            job.leave()
+
+    def begin(
+        self,
+        answer: Answer,
+        function: Callable[..., Any],
+        *args: Any,
+        seconds: float | None = None,
+        kind: str = "render",
+        has_threads: bool = False,
+    ) -> PendingCall:
+        """Begin what `call` does; ``answer`` receives the result or the error.
+
+        Who waits no more calls ``leave`` of the call.
+
+        Raises
+        ------
+        OverloadedError
+            Too many calls wait.
+        """
+        whose = requester.get() or Requester()
+        self._admit(whose)
+        threads = self._free_threads() if has_threads else 1
+        job = PendingCall(
+            self,
+            self._kind.pack((function, args, {"threads": threads} if threads > 1 else {})),
+            answer,
+            seconds=seconds or self._seconds,
+            kind=kind,
+            whose=whose,
+            suspect=suspect_of(kind, args),
+        )
+        if job.suspect is not None and job.suspect in self._quarantine:
+            keep(self._checked(job, job.suspect), self._deciding)
+        else:
+            self._queue(job)
+        return job
 
     def submit(self, function: Callable[..., Any], *args: Any, kind: str = "index") -> Future[Any]:
         """Queue a call from another thread and return its future; it is never refused."""
         if self._loop is None:
             raise RuntimeError("the worker pool is not started")
-        return asyncio.run_coroutine_threadsafe(
-            self._call(_BACKGROUND, function, args, seconds=None, kind=kind), self._loop
-        )
 
-    async def _call(
-        self,
-        whose: Requester,
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        *,
-        seconds: float | None,
-        kind: str,
-        has_threads: bool = False,
-    ) -> Any:
-        self._admit(whose)
-        suspect = suspect_of(kind, args)
-        if suspect is not None and suspect in self._quarantine:
-            await self._quarantine.check(suspect)
-        lost = 0
-        while True:
-            threads = self._free_threads() if has_threads else 1
-            task = self._kind.pack((function, args, {"threads": threads} if threads > 1 else {}))
-            job = PendingCall(task, seconds or self._seconds, kind, whose, suspect)
-            self._turns.add(job, is_retry=bool(lost))
-            self._hand_out()
-            try:
-                outcome = await (job.result if job.began else self._waited(job))
-                break
-            except (TimedOutError, WorkerDiedError) as error:
-                lost += 1
-                if not job.began or not self._is_open:
-                    raise
-                is_refused = await self._blame(suspect, lost)
-                if is_refused or lost == _ATTEMPTS or isinstance(error, TimedOutError):
-                    raise
-        self._quarantine.forget(suspect)
+        async def in_background() -> Any:
+            requester.set(_BACKGROUND)
+            return await self.call(function, *args, kind=kind)
+
+        return asyncio.run_coroutine_threadsafe(in_background(), self._loop)
+
+    def _queue(self, job: PendingCall, *, is_retry: bool = False) -> None:
+        if not self._is_open:
+            self._refuse(job, _SHUTTING_DOWN)
+            return
+        job.queued, job.began = monotonic(), 0.0
+        self._turns.add(job, is_retry=is_retry)
+        self._hand_out()
+        if self._turns and self._patience is None:
+            self._be_patient(self._seconds)
+
+    def _give_up(self) -> None:
+        """Refuse calls that have waited too long; one timer serves all that wait."""
+        self._patience, now = None, monotonic()
+        for job in [each for each in self._turns if now - each.queued >= self._seconds]:
+            self._turns.drop(job)
+            self._refuse(job, "the request waited too long to be rendered")
+        if self._turns:
+            self._be_patient(min(each.queued for each in self._turns) + self._seconds - now)
+
+    def _be_patient(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(max(seconds, _SHORTEST), self._give_up)
+
+    async def _checked(self, job: PendingCall, suspect: Suspect) -> None:
+        """Queue a call on a file that a worker was lost on, unless the file is refused."""
         try:
-            if isinstance(outcome, memoryview) and len(outcome) > _LARGE:
-                return await asyncio.to_thread(self._kind.unpack, outcome)
-            return self._kind.unpack(outcome)
-        except MemoryError:
-            hint = "--worker-memory sets the limit"
-            raise LimitExceededError("not enough memory for this request", hint=hint) from None
+            await self._quarantine.check(suspect)
+        except Exception as error:  # noqa: BLE001 - what is wrong with it belongs to the caller
+            job.fail(error)
+        else:
+            if not job.done():
+                self._queue(job)
+
+    async def _decide(self, job: PendingCall, error: BaseException) -> None:
+        """Try a call again whose worker was lost, or end it."""
+        try:
+            is_refused = await self._blame(job.suspect, job.lost)
+        except Exception as failure:  # noqa: BLE001 - it belongs to the caller
+            job.fail(failure)
+            return
+        if is_refused or job.lost == _ATTEMPTS or isinstance(error, TimedOutError):
+            job.fail(error)
+        elif not job.done():
+            self._queue(job, is_retry=True)
 
     async def _blame(self, suspect: Suspect | None, lost: int) -> bool:
         """Count a lost worker; if its file is refused from now on, refuse waiting calls as well."""
@@ -239,23 +269,27 @@ class WorkerPool:
             return False
         for job in [each for each in self._turns if each.suspect == suspect]:
             self._turns.drop(job)
-            if not job.result.done():
-                job.result.set_exception(refusal())
+            job.fail(refusal())
         return True
 
-    async def _waited(self, job: PendingCall) -> Any:
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._seconds, self._give_up, job)
+    async def _pass_on_large(self, job: PendingCall, outcome: memoryview) -> None:
+        _pass_on(job, *await asyncio.to_thread(self._unpacked, outcome))
+
+    def _unpacked(self, outcome: Any) -> tuple[Any, Exception | None]:
+        """Return the result of a task, or its error as the caller gets it."""
         try:
-            return await job.result
-        finally:
-            timer.cancel()
-            if not job.began:
-                self._turns.drop(job)
+            return self._kind.unpack(outcome), None
+        except MemoryError:
+            hint = "--worker-memory sets the limit"
+            return None, LimitExceededError("not enough memory for this request", hint=hint)
+        except StopIteration:  # a future takes none
+            return None, RuntimeError("StopIteration")
+        except Exception as error:  # noqa: BLE001 - what a task raises belongs to its caller
+            return None, error
 
     def _admit(self, whose: Requester) -> None:
         if not self._is_open:
-            raise OverloadedError("the server is shutting down", retry_after=1.0)
+            raise OverloadedError(_SHUTTING_DOWN, retry_after=1.0)
         if len(self._turns) >= self._queue_size and not whose.is_admitted:
             raise OverloadedError(
                 "too many requests wait to be rendered", retry_after=self._retry_after()
@@ -274,15 +308,8 @@ class WorkerPool:
         seconds = self._mean_seconds * (len(self._turns) + 1) / self.width
         return min(max(1.0, seconds), _LONGEST_RETRY)
 
-    def _give_up(self, job: PendingCall) -> None:
-        if not job.began:
-            self._turns.drop(job)
-            self._refuse(job, "the request waited too long to be rendered")
-
     def _refuse(self, job: PendingCall, message: str) -> None:
-        if not job.result.done():
-            error = OverloadedError(message, retry_after=self._retry_after())
-            job.result.set_exception(error)
+        job.fail(OverloadedError(message, retry_after=self._retry_after()))
 
     def _refuse_all(self, message: str) -> None:
         while self._turns:
@@ -291,37 +318,62 @@ class WorkerPool:
     def _hand_out(self) -> None:
         while self._idle and self._turns:
             job = self._turns.next()
-            if job.result.done():
+            if job.done():
                 continue
             worker = self._idle.pop()
             self._busy[worker] = job
             job.began = monotonic()
             if self._metrics is not None:
                 self._metrics.waited(job.kind, job.began - job.queued)
-            worker.begin(job.task, job.result, seconds=job.seconds)
+            worker.begin(job.task, job, seconds=job.seconds)
 
-    # Callbacks of workers
+    # Callbacks of calls and workers
+
+    def on_outcome(self, job: PendingCall, outcome: Any) -> None:
+        """Pass the result on; a large one is unpacked in a thread."""
+        self._quarantine.forget(job.suspect)
+        if isinstance(outcome, memoryview) and len(outcome) > _LARGE:
+            keep(self._pass_on_large(job, outcome), self._deciding)
+        else:
+            _pass_on(job, *self._unpacked(outcome))
+
+    def on_failure(self, job: PendingCall, error: BaseException) -> None:
+        """Decide on a call whose worker was lost, or that failed in a thread."""
+        is_lost = isinstance(error, (TimedOutError, WorkerDiedError))
+        if is_lost and self._is_open:
+            job.lost += 1
+            keep(self._decide(job, error), self._deciding)
+        else:
+            job.fail(error)
+
+    def on_left(self, job: PendingCall) -> None:
+        """Take a call that waits out of the queue."""
+        if not job.began:
+            self._turns.drop(job)
 
     def on_free(self, worker: AsyncWorker) -> None:
         """Give the worker its next task."""
         self._finish(worker)
-        if worker not in self._cold:
+        if worker not in self._crew.cold:
             self._idle.append(worker)
             self._hand_out()
 
     def on_gone(self, worker: AsyncWorker) -> None:
         """Replace the worker, whose process may be there for a moment longer."""
         job = self._finish(worker)
-        _keep(worker.close(), self._ending)
-        if worker in self._idle:
-            self._idle.remove(worker)
-        if not self._is_open:
-            return
-        if self._metrics is not None:
-            error = job.result.exception() if job and not job.result.cancelled() else None
+        self._crew.replace(worker)
+        if self._is_open and self._metrics is not None:
+            error = None if job is None else job.error
             self._metrics.worker_lost(timed_out=isinstance(error, TimedOutError))
-        if worker not in self._cold:
-            self._begin(self._replace())
+
+    def on_ready(self) -> None:
+        """Give a new worker its first task."""
+        self._hand_out()
+
+    def on_stuck(self) -> None:
+        """Refuse the calls that wait if there is no worker."""
+        if not (self._idle or self._busy):
+            self._refuse_all("no worker process can be started")
 
     def _finish(self, worker: AsyncWorker) -> PendingCall | None:
         job = self._busy.pop(worker, None)
@@ -333,57 +385,9 @@ class WorkerPool:
             self._metrics.worked(job.kind, took)
         return job
 
-    def _begin(self, starting: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start workers in a task that `close` ends and awaits."""
-        return _keep(starting, self._starting)
 
-    async def _replace(self) -> None:
-        attempts = 0
-        while self._is_open:
-            try:
-                await self._start_one()
-            except WorkerDiedError:
-                await asyncio.sleep(_PAUSES[min(attempts, len(_PAUSES) - 1)])
-                attempts += 1
-            else:
-                return
-            if attempts >= len(_PAUSES) and not (self._idle or self._busy):
-                self._refuse_all("no worker process can be started")
-
-    async def _start_one(self) -> None:
-        worker = await self._kind.start(self)
-        self._cold.add(worker)
-        try:
-            for function in (*self._kind.first, *filter(None, [self._warm_up])):
-                await self._warmed(worker, function)
-        except BaseException:
-            worker.kill()
-            await worker.close()
-            raise
-        finally:
-            self._cold.discard(worker)
-        if not self._is_open:
-            await worker.close()
-            return
-        self._idle.append(worker)
-        self._hand_out()
-
-    async def _warmed(self, worker: AsyncWorker, function: Callable[[], object]) -> None:
-        result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        worker.begin(self._kind.pack((function, (), {})), result, seconds=_WARM_UP_SECONDS)
-        try:
-            self._kind.unpack(await result)
-        except TimedOutError as error:
-            raise WorkerDiedError(f"a worker does not start: {error.message}") from None
-        except (MemoryError, LimitExceededError):
-            raise WorkerDiedError("a worker does not start: --worker-memory is too low") from None
-
-
-def _keep(
-    coroutine: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]
-) -> asyncio.Task[None]:
-    """Run it in a task that is among ``tasks`` until it is done."""
-    task = asyncio.get_running_loop().create_task(coroutine)
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
-    return task
+def _pass_on(job: PendingCall, result: Any, error: Exception | None) -> None:
+    if error is not None:
+        job.fail(error)
+    elif not job.done():
+        job.answer.set_result(result)

@@ -29,13 +29,26 @@ _PATIENCE = 5.0
 """Seconds for a process to end on request."""
 
 
+class Answer(Protocol):
+    """Receives the outcome of a task, or the result of a call; an `asyncio.Future` is one."""
+
+    def done(self) -> bool:
+        """Tell whether the result is known, or nobody waits for it any more."""
+
+    def set_result(self, result: Any, /) -> None:
+        """Receive the result."""
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """Receive an error."""
+
+
 class AsyncWorker(Protocol):
     """Performs one task at a time."""
 
-    def begin(self, task: Any, result: asyncio.Future[Any], *, seconds: float) -> None:
+    def begin(self, task: Any, result: Answer, *, seconds: float) -> None:
         """Start a task of `WorkerKind.pack`; ``result`` receives input for `WorkerKind.unpack`.
 
-        Cancelling ``result`` does not end the work: `WorkerCallbacks.on_free` reports its end.
+        Work that nobody waits for goes on: `WorkerCallbacks.on_free` reports its end.
         """
 
     async def close(self) -> None:
@@ -115,19 +128,23 @@ class ProcessWorker(asyncio.SubprocessProtocol):
 
     def __init__(self, owner: WorkerCallbacks) -> None:
         loop = asyncio.get_running_loop()
+        self._loop = loop
         self._owner = owner
         self._pieces: list[bytes] = []
         self._missing = 0
-        self._result: asyncio.Future[Any] | None = None
+        self._result: Answer | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._seconds = self._ends = 0.0
         self._is_gone = False
         self.greeted: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
 
-    def begin(self, task: bytes, result: asyncio.Future[Any], *, seconds: float) -> None:
+    def begin(self, task: bytes, result: Answer, *, seconds: float) -> None:
         """Send the task; after ``seconds`` without a result the process is ended."""
         self._result = result
-        self._timer = result.get_loop().call_later(seconds, self._miss_deadline, seconds)
+        self._seconds, self._ends = seconds, self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._ends:
+            self._set_timer()
         self._tasks.write(len(task).to_bytes(_HEADER, "big") + task)
 
     async def close(self) -> None:
@@ -201,29 +218,41 @@ class ProcessWorker(asyncio.SubprocessProtocol):
 
     def _answer(self, outcome: memoryview) -> None:
         self._pieces.clear()
-        self._settle(lambda result: result.set_result(outcome))
+        result, self._result = self._result, None
+        # First of all the worker gets its next task.
         self._owner.on_free(self)
+        if result is not None and not result.done():
+            result.set_result(outcome)
 
-    def _miss_deadline(self, seconds: float) -> None:
-        self.kill()
-        self._lose(_timed_out(seconds))
+    def _set_timer(self) -> None:
+        """Set the timer to the deadline; it is left when the task ends, and serves later ones."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._ends, self._look_at_deadline)
+
+    def _look_at_deadline(self) -> None:
+        self._timer = None
+        if self._result is None:
+            return
+        if self._loop.time() < self._ends:
+            self._set_timer()
+        else:
+            self.kill()
+            self._lose(_timed_out(self._seconds))
 
     def _lose(self, error: Exception) -> None:
         if not self.greeted.done():
             self.greeted.set_exception(error)
             self._is_gone = True
             return
-        self._settle(lambda result: result.set_exception(error))
+        result, self._result = self._result, None
+        if self._timer is not None:
+            self._timer.cancel()
+        if result is not None and not result.done():
+            result.set_exception(error)
         if not self._is_gone:
             self._is_gone = True
             self._owner.on_gone(self)
-
-    def _settle(self, settle: Callable[[asyncio.Future[Any]], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        result, self._result, self._timer = self._result, None, None
-        if result is not None and not result.done():
-            settle(result)
 
 
 def _widen(pipe: asyncio.BaseTransport | None) -> None:
@@ -255,9 +284,9 @@ class ThreadWorker:
         self._owner = owner
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rendicom-worker")
 
-    def begin(self, task: Call, result: asyncio.Future[Any], *, seconds: float) -> None:
+    def begin(self, task: Call, result: Answer, *, seconds: float) -> None:
         """Run the call; after ``seconds`` its result is discarded."""
-        loop = result.get_loop()
+        loop = asyncio.get_running_loop()
         function, args, kwargs = task
         running = self._thread.submit(function, *args, **kwargs)
         timer = loop.call_later(seconds, _give_up, result, seconds)
@@ -282,12 +311,12 @@ class ThreadWorker:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-def _give_up(result: asyncio.Future[Any], seconds: float) -> None:
+def _give_up(result: Answer, seconds: float) -> None:
     if not result.done():
         result.set_exception(_timed_out(seconds))
 
 
-def _hand_on(running: Future[Any], result: asyncio.Future[Any]) -> None:
+def _hand_on(running: Future[Any], result: Answer) -> None:
     error = running.exception()
     if result.done():
         return
