@@ -38,6 +38,13 @@ def corpus_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current folder, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     folder = corpus_folder()

@@ -22,12 +22,7 @@ from rendicom.testing.writer import BIG_ENDIAN, EXPLICIT, IMPLICIT, dicom_file, 
 SAMPLE = Path(str(get_testdata_file("dicomdirtests/DICOMDIR", download=False)))
 MEDIA_DIRECTORY = element(0x00020002, "UI", "1.2.840.10008.1.3.10")
 DICOM = bytes(128) + b"DICM"
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def directory(

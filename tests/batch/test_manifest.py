@@ -37,12 +37,6 @@ pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def table() -> str:
     return "out/manifest.jsonl"
 

@@ -21,12 +21,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture(params=["jsonl", "csv", "parquet"])
 def table(request: pytest.FixtureRequest) -> str:
     if request.param == "parquet":

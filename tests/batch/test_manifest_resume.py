@@ -26,12 +26,6 @@ A = unit("a")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def table() -> str:
     return "out/manifest.jsonl"
 

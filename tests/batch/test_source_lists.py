@@ -17,12 +17,7 @@ from rendicom.dicom.folder_walk import Unreadable
 from rendicom.errors import OptionError
 
 DICOM = bytes(128) + b"DICM"
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def files(*names: str) -> None:

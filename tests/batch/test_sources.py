@@ -23,12 +23,7 @@ from rendicom.errors import OptionError, UnreadableSourceError
 
 DICOM = bytes(128) + b"DICM"
 DIRECTORY = DICOM + b"\2\0\2\0UI\x14\x001.2.840.10008.1.3.10\0"
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def files(*names: str, content: bytes = DICOM) -> None:

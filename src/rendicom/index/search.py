@@ -249,9 +249,10 @@ def _models(
         picked = _joined(select(table.c.id, *_columns(level)), level).where(table.c.id.in_(chunk))
         rows.update({row[0]: row for row in connection.execute(picked)})
     found = [rows[each] for each in ids if each in rows]
-    counts = _Counts(connection, {row.of_study for row in found}, chosen)
-    maker = _Maker(level, chosen, counts)
-    return [maker.model(row) for row in found]
+    counts = _counts(connection, {row.of_study for row in found}, chosen)
+    parts = {each: chosen.parts(each) for each in LEVELS}
+    is_counted = chosen(_OF_SERIES_COUNT)
+    return [_model(level, row, parts, counts, is_counted=is_counted) for row in found]
 
 
 def _columns(level: Level) -> list[Any]:
@@ -274,81 +275,67 @@ def _columns(level: Level) -> list[Any]:
     return columns
 
 
-class _Counts:
-    """Counted attributes of the studies of one page, as far as requested."""
-
-    def __init__(self, connection: Connection, ids: set[int], chosen: Chosen) -> None:
-        self.modalities: dict[int, list[str]] = defaultdict(list)
-        self.classes: dict[int, list[str]] = defaultdict(list)
-        self.series: dict[int, int] = defaultdict(int)
-        self.instances: dict[int, int] = defaultdict(int)
-        if any(map(chosen, (_MODALITIES, _SERIES_COUNT, _INSTANCE_COUNT))):
-            self._count_series(connection, ids)
-        if chosen(_CLASSES):
-            self._find_classes(connection, ids)
-
-    def _count_series(self, connection: Connection, ids: set[int]) -> None:
-        for chunk in chunked(sorted(ids)):
-            asked = (
-                select(
-                    series.c.study, series.c.modality, func.count(), func.sum(series.c.instances)
-                )
-                .where(series.c.study.in_(chunk))
-                .group_by(series.c.study, series.c.modality)
-                .order_by(series.c.modality)
-            )
-            for of, modality, count, instances in connection.execute(asked):
-                self.series[of] += count
-                self.instances[of] += int(instances)
-                if modality:
-                    self.modalities[of].append(modality)
-
-    def _find_classes(self, connection: Connection, ids: set[int]) -> None:
-        for chunk in chunked(sorted(ids)):
-            asked = (
-                select(series.c.study, file.c.sop_class)
-                .select_from(file.join(series))
-                .where(series.c.study.in_(chunk), file.c.kind == INSTANCE, file.c.shown)
-                .distinct()
-                .order_by(file.c.sop_class)
-            )
-            for of, uid in connection.execute(asked):
-                self.classes[of].append(long_uid(uid))
+_OF_SERIES = (
+    select(series.c.study, series.c.modality, func.count(), func.sum(series.c.instances))
+    .group_by(series.c.study, series.c.modality)
+    .order_by(series.c.modality)
+)
+_OF_CLASSES = (
+    select(series.c.study, file.c.sop_class)
+    .select_from(file.join(series))
+    .where(file.c.kind == INSTANCE, file.c.shown)
+    .distinct()
+    .order_by(file.c.sop_class)
+)
 
 
-class _Maker:
-    """Builds the JSON models of one search."""
+def _counts(
+    connection: Connection, ids: set[int], chosen: Chosen
+) -> dict[int, Mapping[int, list[Any]]]:
+    """Return the values of the requested counted attributes by tag and study."""
+    modalities: dict[int, list[Any]] = defaultdict(list)
+    classes: dict[int, list[Any]] = defaultdict(list)
+    numbers: dict[int, list[Any]] = defaultdict(lambda: [0])
+    instances: dict[int, list[Any]] = defaultdict(lambda: [0])
+    is_counting = any(map(chosen, (_MODALITIES, _SERIES_COUNT, _INSTANCE_COUNT)))
+    for chunk in chunked(sorted(ids)):
+        in_chunk = series.c.study.in_(chunk)
+        rows = connection.execute(_OF_SERIES.where(in_chunk)) if is_counting else ()
+        for of, modality, count, total in rows:
+            numbers[of][0] += count
+            instances[of][0] += int(total)
+            modalities[of] += [modality] if modality else []
+        for of, uid in connection.execute(_OF_CLASSES.where(in_chunk)) if chosen(_CLASSES) else ():
+            classes[of].append(long_uid(uid))
+    by_tag = {
+        _MODALITIES: modalities, _CLASSES: classes,
+        _SERIES_COUNT: numbers, _INSTANCE_COUNT: instances,
+    }  # fmt: skip
+    return {tag: values for tag, values in by_tag.items() if chosen(tag)}
 
-    def __init__(self, level: Level, chosen: Chosen, counts: _Counts) -> None:
-        self._level = level
-        self._counts = counts
-        self._parts = {each: chosen.parts(each) for each in LEVELS}
-        counted_tags: dict[int, Mapping[int, Any]] = {
-            _MODALITIES: counts.modalities,
-            _CLASSES: counts.classes,
-            _SERIES_COUNT: counts.series,
-            _INSTANCE_COUNT: counts.instances,
-        }
-        self._counted = {tag: of for tag, of in counted_tags.items() if chosen(tag)}
-        self._counts_series = level != "studies" and chosen(_OF_SERIES_COUNT)
 
-    def model(self, row: Any) -> dict[str, Any]:
-        """Return one match, always with the UIDs of its resource."""
-        found = {**COMMON, **model_of(row.study_more, self._parts["studies"])}
-        for tag, of_study in self._counted.items():
-            value = of_study[row.of_study]
-            found[name_of(tag)] = counted(tag, value if isinstance(value, list) else [value])
-        found["0020000D"] = _uid(row.study_uid)
-        if self._level != "studies":
-            found |= model_of(row.series_more, self._parts["series"])
-            found["0020000E"] = _uid(row.series_uid)
-            if self._counts_series:
-                found[name_of(_OF_SERIES_COUNT)] = counted(_OF_SERIES_COUNT, [row.instances])
-        if self._level == "instances":
-            attributes = {**row.more, **_in_columns(row)}
-            found |= model_of(attributes, self._parts["instances"])
-            found["00080018"] = _uid(row.uid)
-        return dict(sorted(found.items()))
+def _model(
+    level: Level,
+    row: Any,
+    parts: Mapping[Level, Iterable[ResponseAttribute]],
+    counts: Mapping[int, Mapping[int, list[Any]]],
+    *,
+    is_counted: bool,
+) -> dict[str, Any]:
+    """Return one match, always with the UIDs of its resource."""
+    found = {**COMMON, **model_of(row.study_more, parts["studies"])}
+    for tag, of_study in counts.items():
+        found[name_of(tag)] = counted(tag, of_study[row.of_study])
+    found["0020000D"] = _uid(row.study_uid)
+    if level != "studies":
+        found |= model_of(row.series_more, parts["series"])
+        found["0020000E"] = _uid(row.series_uid)
+        if is_counted:
+            found[name_of(_OF_SERIES_COUNT)] = counted(_OF_SERIES_COUNT, [row.instances])
+    if level == "instances":
+        found |= model_of({**row.more, **_in_columns(row)}, parts["instances"])
+        found["00080018"] = _uid(row.uid)
+    return dict(sorted(found.items()))
 
 
 def _uid(uid: str) -> dict[str, Any]:
