@@ -227,6 +227,8 @@ class Frame:
         For users: the fault and its repair, one sentence each.
     reduction
         Set if the frame was decoded at a smaller size.
+    is_difference
+        The samples are stored values less those of a mask, as float.
 
     Examples
     --------
@@ -244,6 +246,7 @@ class Frame:
     icc_profile: bytes | None = None
     warnings: tuple[CodedWarning, ...] = ()
     reduction: Reduction | None = None
+    is_difference: bool = False
 
     @property
     def image_shape(self) -> tuple[int, ...]:

@@ -113,6 +113,14 @@ WANTED: dict[int, str] = {
     0x00181065: "DS",  # Frame Time Vector
     0x00280008: "IS",  # Number of Frames
     0x00280009: "AT",  # Frame Increment Pointer
+    0x00281090: "CS",  # Recommended Viewing Mode
+    0x00286100: "SQ",  # Mask Subtraction Sequence
+    0x00286101: "CS",  # Mask Operation
+    0x00286102: "US",  # Applicable Frame Range
+    0x00286110: "US",  # Mask Frame Numbers
+    0x00286112: "US",  # Contrast Frame Averaging
+    0x00286114: "FL",  # Mask Sub-pixel Shift
+    0x00286120: "SS",  # TID Offset
     0x00286010: "US",  # Representative Frame Number
     # Modality transform (C.11.1)
     0x00281052: "DS",  # Rescale Intercept

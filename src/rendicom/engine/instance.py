@@ -20,6 +20,7 @@ from rendicom.options import RenderOptions, Voi
 from rendicom.pixels.decode import decode_frame
 from rendicom.pixels.source import FrameSource
 from rendicom.rendering.pipeline import left_out, run
+from rendicom.rendering.subtraction import display_of_difference
 from rendicom.values import Frame, PixelDescription
 from rendicom.views import shown
 
@@ -172,9 +173,7 @@ class Instance(FrameSequence):
         keeps_cells = replace(options, overlays=True) if presentation is not None else options
         is_plain = presentation is None and layers is None
         halvings = self._halvings(number, options) if is_plain else 0
-        frame = self._decoded(number, keeps_cells, halvings)
-        if presentation is not None and presentation.subtractions:
-            frame = self._subtracted(frame, number, presentation)
+        frame = self._shown(number, keeps_cells, halvings, presentation)
         decoded = perf_counter()
         plan = self._plan_for(number, frame, options, presentation)
         if options.annotation is not None:
@@ -205,21 +204,25 @@ class Instance(FrameSequence):
 
         return halvings_allowed(self.description, self.display_attributes(number), options)
 
-    def _subtracted(self, frame: Frame, number: int, state: PresentationState) -> Frame:
-        from rendicom.rendering.subtraction import subtracted
+    def _shown(
+        self,
+        number: int,
+        options: RenderOptions,
+        halvings: int = 0,
+        presentation: PresentationState | None = None,
+    ) -> Frame:
+        """Return a frame less its mask, if the state or else the image says so."""
+        frame = self._decoded(number, options, halvings)
+        if self.description.number_of_frames == 1:
+            return frame
+        from rendicom.engine.masking import less_mask, subtractions_for
 
-        count = self.description.number_of_frames
-        for each in state.subtractions:
-            masks = each.masks_of(self.sop_instance, number)
-            if masks and all(1 <= mask <= count for mask in masks):
-                contrast = each.contrast_of(self.sop_instance, number, count)[1:]
-                return subtracted(
-                    [frame, *map(self.frame, contrast)],
-                    [self.frame(mask) for mask in masks],
-                    share=each.share,
-                    shift=each.shift,
-                )
-        return frame
+        return less_mask(
+            frame, number, subtractions_for(self.header, options, presentation),
+            instance=self.sop_instance, count=self.description.number_of_frames,
+            decode=lambda mask: self._decoded(mask, options, halvings),
+            strict=options.strict or presentation is not None,
+        )  # fmt: skip
 
     def _layer_source(self, layers: Layers) -> LayerSource:
         if not isinstance(layers, Sequence):
@@ -250,9 +253,11 @@ class Instance(FrameSequence):
             return self._with_range_warnings(plan)
         traits = (frame.photometric_interpretation, frame.bits_stored, frame.signed)
         size = (frame.samples.shape, frame.icc_profile, frame.reduction)
-        key = (id(display), options, traits, size)
+        key = (id(display), options, traits, size, frame.is_difference)
         if self._plan is not None and self._plan[0] == key:
             return self._plan[1]
+        if frame.is_difference:
+            display = display_of_difference(display)
         plan = self._with_range_warnings(
             plan_of(
                 self.description, display, options,
@@ -272,7 +277,7 @@ class Instance(FrameSequence):
     def _ranges(self) -> ValueRanges:
         from rendicom.engine.ranges import ValueRanges
 
-        return ValueRanges(self.description, self._decoded, self.display_attributes)
+        return ValueRanges(self.description, self._shown, self.display_attributes)
 
     def value_range(
         self, voi: Voi, options: RenderOptions, frame: Frame, number: int
@@ -357,7 +362,7 @@ class Instance(FrameSequence):
         presentation: PresentationState | None = None,
     ) -> Explanation:
         """Return how ``frame`` would be rendered and why; the frame is decoded for this."""
-        decoded = self.frame(frame, options)
+        decoded = self._shown(frame, options, presentation=presentation)
         plan = self._plan_for(frame, decoded, options, presentation)
         height, width = run(decoded, plan).samples.shape[:2]
         return Explanation(

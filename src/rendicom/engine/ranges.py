@@ -9,6 +9,7 @@ from rendicom.coded_warnings import CodedWarning
 from rendicom.errors import RendicomError
 from rendicom.options import RenderOptions, Voi
 from rendicom.rendering.statistics import modality_range
+from rendicom.rendering.subtraction import display_of_difference
 from rendicom.rendering.voi_choice import frames_counted
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class ValueRanges:
         self._description = description
         self._decode, self._display = decode, display
         self._lock = threading.Lock()
-        self._measured: dict[tuple[Voi, bool, int], tuple[float, float]] = {}
+        self._measured: dict[tuple[Voi, bool, int, bool], tuple[float, float]] = {}
         self._undecodable: dict[int, None] = {}
         self._are_whole: bool | None = None
 
@@ -48,7 +49,7 @@ class ValueRanges:
         self, voi: Voi, options: RenderOptions, frame: Frame, number: int
     ) -> tuple[float, float]:
         """Return low and high of the modality values, the same for every frame."""
-        key = (voi, options.padding, _halvings(frame))
+        key = (voi, options.padding, _halvings(frame), frame.is_difference)
         with self._lock:
             if key not in self._measured:
                 self._measured[key] = modality_range(
@@ -84,21 +85,21 @@ class ValueRanges:
     ) -> Iterator[tuple[Frame, DisplayAttributes]]:
         """Yield the decodable frames that count for ``voi``, one at a time.
 
-        With ``strict`` a frame that cannot be decoded is an error.
+        Differences from masks and frames as stored do not count for each other. With ``strict`` a
+        frame that cannot be decoded is an error.
         """
         for counted in frames_counted(voi, self._description.number_of_frames):
-            if counted == number:
-                yield frame, self._display(number)
-                continue
             try:
-                yield (
-                    self._decode(counted, options, _halvings(frame)),
-                    self._display(counted),
-                )
+                is_given = counted == number
+                found = frame if is_given else self._decode(counted, options, _halvings(frame))
             except RendicomError:
                 if options.strict:
                     raise
                 self._undecodable[counted] = None
+                continue
+            display = self._display(counted)
+            if found.is_difference == frame.is_difference:
+                yield found, display_of_difference(display) if found.is_difference else display
 
 
 def _halvings(frame: Frame) -> int:

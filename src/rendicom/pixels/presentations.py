@@ -17,6 +17,7 @@ from rendicom.pixels.graphics import read_annotations, read_layers
 from rendicom.pixels.luts import lookup_table, palette_of
 from rendicom.pixels.overlays import overlay_planes
 from rendicom.pixels.shutters import read_shutter
+from rendicom.pixels.subtractions import read_subtractions
 from rendicom.presentation import (
     DisplayedArea,
     PresentationState,
@@ -24,7 +25,6 @@ from rendicom.presentation import (
     Scope,
     SizeMode,
     SoftcopyVoi,
-    Subtraction,
 )
 from rendicom.views import is_usable
 
@@ -89,7 +89,7 @@ def read_presentation(attributes: Attributes) -> PresentationState:
             if has_tones
             else ()
         ),
-        subtractions=_subtractions(attributes, notes) if has_tones else (),
+        subtractions=read_subtractions(attributes, notes, _scope) if has_tones else (),
         presentation_lut=first_table(attributes, _PRESENTATION_LUTS, notes) if has_tones else None,
         is_inverse=shape == "INVERSE" and kind == "grayscale",
         palette=palette_of(attributes, _UNSIGNED, notes) if kind == "pseudo-color" else None,
@@ -223,56 +223,3 @@ def _area(item: Attributes, notes: Notes) -> DisplayedArea | None:
         magnification=min(max(magnification, 1e-3), 1e3) if magnification else 1.0,
         is_of_volume=item.text(_ORIGIN_MEANING) == "VOLUME",
     )
-
-
-# --- mask subtraction: frames shown as differences (PS3.3 C.7.6.10, C.11.13) ------------------
-
-_MASK_ITEMS, _OPERATION, _RANGES, _MASKS = 0x00286100, 0x00286101, 0x00286102, 0x00286110
-_SHIFT, _OFFSET, _VISIBILITY, _MODE = 0x00286114, 0x00286120, 0x00289478, 0x00281090
-_AVERAGED = 0x00286112
-_MOST_AVERAGED = 64
-_FARTHEST_SHIFT = 1e4
-
-
-def _subtractions(attributes: Attributes, notes: Notes) -> tuple[Subtraction, ...]:
-    """Return the subtractions of a presentation state; empty without subtraction."""
-    if attributes.text(_MODE).upper() == "NAT" or _MASK_ITEMS not in attributes:
-        return ()
-    visible = attributes.number(_VISIBILITY)
-    share = 1.0 if visible is None else min(1.0, max(0.0, 1 - visible / 100))
-    found = []
-    for item in attributes.items(_MASK_ITEMS):
-        operation = item.text(_OPERATION).upper()
-        ranges, masks = item.integers(_RANGES), item.integers(_MASKS)
-        if operation not in ("AVG_SUB", "TID", "REV_TID") or len(ranges) % 2:
-            if operation != "NONE":
-                notes.add(
-                    "presentation-incomplete",
-                    f"mask operation {operation or 'without a name'} is not supported",
-                )
-            continue
-        if operation == "AVG_SUB" and not masks:
-            notes.add(
-                "presentation-incomplete", "the mask subtraction names no frames and was left out"
-            )
-            continue
-        found.append(
-            Subtraction(
-                _scope(item),
-                tuple(zip(ranges[::2], ranges[1::2], strict=True)),
-                masks if operation == "AVG_SUB" else (),
-                item.integer(_OFFSET, 1) or 1,
-                share,
-                _shift(item),
-                operation == "REV_TID",
-                min(_MOST_AVERAGED, max(1, item.integer(_AVERAGED, 1) or 1)),
-            )
-        )
-    return tuple(found)
-
-
-def _shift(item: Attributes) -> tuple[float, float]:
-    numbers = item.numbers(_SHIFT)
-    if len(numbers) != 2 or not all(abs(number) <= _FARTHEST_SHIFT for number in numbers):
-        return 0.0, 0.0
-    return numbers[0], numbers[1]

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rendicom.values import Frame
+    from rendicom.values import DisplayAttributes, Frame
 
 
 def subtracted(
@@ -30,7 +30,17 @@ def subtracted(
     for axis, distance in enumerate(shift):
         mean = _moved(mean, distance, axis)
     samples = _mean(frames) - np.float32(share) * mean.astype(np.float32)
-    return replace(frame, samples=samples, signed=True)
+    return replace(frame, samples=samples, signed=True, is_difference=True)
+
+
+def display_of_difference(display: DisplayAttributes) -> DisplayAttributes:
+    """Return the display attributes of an image for its differences from masks.
+
+    Its transforms and padding are for the frames as stored (PS3.3 C.7.6.10 has none of its own).
+    """
+    return display._replace(
+        slope=1.0, intercept=0.0, modality_lut=None, windows=(), voi_luts=(), padding=None
+    )
 
 
 def _mean(frames: Sequence[Frame]) -> NDArray[Any]:

@@ -247,6 +247,8 @@ def _range(image: PlanRequest, modality: Modality, voi: Voi) -> tuple[VoiTransfo
         "roi": str(voi),
     }.get(voi.kind, "min..max")
     text = f"{how} {_short(low)}..{_short(high)}"
+    if image.frame.is_difference:
+        text += " of the differences from the mask"
     if low == high and voi.kind in ("auto", "minmax"):
         return _range_of_one(image, modality, low), text
     return ValueRange(low, high), text
