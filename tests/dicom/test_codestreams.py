@@ -63,7 +63,9 @@ def test_jpeg_that_nothing_decodes_is_named(marker: int, word: str) -> None:
         (JFIF, b"RGB", True),
         (adobe(0), b"\1\2\3", False),
         (adobe(1), b"\1\2\3", True),
-        (JFIF + adobe(0), b"\1\2\3", False),
+        (JFIF + adobe(0), b"\1\2\3", None),
+        (JFIF + adobe(0), b"RGB", False),
+        (JFIF + adobe(1), b"\1\2\3", True),
         (adobe(1), b"RGB", True),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 
 from rendicom import registry
 from rendicom.errors import (
@@ -271,6 +273,22 @@ def test_lossless_colour_is_never_transformed() -> None:
             decoded = codec("libjpeg_turbo").decode(marked, colour_request(model))
             assert np.array_equal(decoded.samples, values)
             assert decoded.photometric_interpretation == ""  # the header's to say
+
+
+@pytest.mark.parametrize(("model", "coded"), [("RGB", "RGB"), ("YBR_FULL_422", "YCBCR")])
+def test_the_header_settles_what_markers_contradict(model: str, coded: str) -> None:
+    """JFIF says YCbCr and Adobe says RGB; libjpeg, as in Pillow, goes by the first."""
+    values = np.repeat(np.repeat([[[200, 30, 60], [20, 90, 240]]], 8, 0), 4, 1).astype(np.uint8)
+    stream = bytes(imagecodecs.jpeg8_encode(values, 98, outcolorspace=coded, subsampling="444"))
+    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
+    bare = stream[stream.index(b"\xff\xdb") :]
+    marked = stream[:2] + JFIF + adobe + bare
+    decoded = codec("libjpeg_turbo").decode(marked, colour_request(model))
+    assert np.abs(decoded.samples.astype(int) - values).max() <= 4
+    if coded == "YCBCR":
+        with Image.open(io.BytesIO(marked)) as image:
+            found = np.asarray(image.convert("RGB")).astype(int)
+        assert np.abs(found - decoded.samples).max() <= 4
 
 
 def test_fallback_for_lossless_jpeg_agrees() -> None:

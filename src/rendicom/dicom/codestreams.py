@@ -146,10 +146,13 @@ def _near(segments: Iterator[tuple[int, bytes]]) -> int:
 
 
 def _is_ycbcr(names: bytes, adobe: int, *, has_jfif: bool) -> bool | None:
-    """Tell the colour model of three components, or None if the stream does not state it."""
-    if adobe >= 0:
+    """Tell the colour model of three components, or None if the stream does not state it.
+
+    JFIF is always YCbCr (T.871 6.1); an Adobe marker that denies it leaves the question open.
+    """
+    if adobe >= 0 and (adobe == 1 or not has_jfif):
         return adobe == 1
-    if has_jfif:
+    if has_jfif and adobe < 0:
         return True
     return False if names == b"RGB" else None
 
