@@ -26,28 +26,6 @@ def test_folders_are_made_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert names_in(path.parent) == ["x.png"]
 
 
-def test_existing_overwrite_skip_fail(tmp_path: Path) -> None:
-    path = tmp_path / "x.png"
-    path.write_bytes(b"old")
-    assert write(str(path), b"new", existing="skip") is False
-    with pytest.raises(OutputExistsError, match="exists") as raised:
-        write(str(path), b"new", existing="fail")
-    assert raised.value.code == "output-exists"
-    assert path.read_bytes() == b"old"
-    assert write(str(path), b"new", existing="overwrite") is True
-    assert path.read_bytes() == b"new"
-    assert names_in(tmp_path) == ["x.png"]
-
-
-@pytest.mark.parametrize("existing", ["skip", "fail"])
-def test_a_new_picture_is_written_whatever_existing_says(
-    tmp_path: Path, existing: Existing
-) -> None:
-    assert write(str(tmp_path / "x.png"), b"new", existing=existing) is True
-    assert (tmp_path / "x.png").read_bytes() == b"new"
-    assert names_in(tmp_path) == ["x.png"]
-
-
 @posix
 @pytest.mark.parametrize("links", [True, False])
 def test_of_many_writers_one_wins_and_the_others_know(

@@ -206,7 +206,10 @@ class FlagCommand(click.Command):
                 before = None
                 continue
             if each.startswith("+") and not os.path.lexists(each):
-                _refuse_foreign(each, context)
+                from rendicom.cli.suggestions import advice_on_option
+
+                if advice_on_option(each):
+                    raise click.NoSuchOption(each, ctx=context)
             if (
                 before is not None
                 and re.fullmatch(_LIKE_A_VALUE, each)
@@ -260,13 +263,6 @@ def write_examples(epilog: str | None, formatter: click.HelpFormatter) -> None:
 _GAP = r"(?<=\S) {3,}"
 
 
-def _refuse_foreign(typed: str, context: click.Context) -> None:
-    from rendicom.cli.suggestions import advice_on_option
-
-    if advice_on_option(typed):
-        raise click.NoSuchOption(typed, ctx=context)
-
-
 def _no_value(value: str, typed: str, flag: click.Option, options: Sequence[click.Option]) -> str:
     """Return the message for a refused value, with the options that were probably meant."""
     start = f"--{typed.lstrip('-')[0]}"
@@ -317,7 +313,11 @@ def rendering_options(given: Mapping[str, str | bool | None]) -> RenderOptions:
         A value is malformed, or two flags exclude each other.
     """
     names = {parameter.attribute: parameter.name for parameter in parameters().values()}
-    texts = {names[key]: _text(value) for key, value in given.items() if value is not None}
+    texts = {
+        names[key]: value if isinstance(value, str) else "yes" if value else "no"
+        for key, value in given.items()
+        if value is not None
+    }
     overlay = next((name for name in texts if name.startswith("overlay-")), "")
     # The mode of drawing matters only if they are drawn.
     if overlay and texts.setdefault("overlays", "yes") == "no":
@@ -340,9 +340,3 @@ def _meant(message: str, window: str) -> str:
         return f"--preset {preset}"
     refused = re.fullmatch(r".*'(.*)' is not one (?:or both )?of (.*)", message)
     return nearest(refused[1], refused[2].split(", ")) if refused else ""
-
-
-def _text(value: str | bool) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value

@@ -42,7 +42,9 @@ def info(files: Sequence[str], *, is_json: bool) -> int:
         if is_json:
             print_json(report)
         else:
-            _print_report(report, is_first=position == 0)
+            if position:
+                click.echo()
+            print_table([(label, printable(text)) for label, text in _rows(report)])
     return status
 
 
@@ -56,12 +58,6 @@ def _report(name: str) -> dict[str, Any]:
         message = f"unexpected {type(error).__name__} inside Rendicom"
         failure = {"code": "internal-error", "message": message, "hint": "a fault to report"}
         return {"source": name, "renderable": False, "error": failure}
-
-
-def _print_report(report: dict[str, Any], *, is_first: bool) -> None:
-    if not is_first:
-        click.echo()
-    print_table([(label, printable(text)) for label, text in _rows(report)])
 
 
 def _rows(report: dict[str, Any]) -> _Rows:

@@ -296,20 +296,17 @@ class Progress:
         tally.mark(now)
         if now < self._next:
             return
-        total = self._known_total(tally)
+        done = tally.sources + tally.done_before
+        # It may still grow, or archives may contain more.
+        is_known = self._is_final and self._total >= done and not tally.has_members
+        total = self._total if is_known else None
         if self._live is None:
             self._next = now + _LINE_SECONDS
             complain(_joined(_parts(tally, now, total)))
         else:
             self._next = now + _LIVE_SECONDS
-            done = tally.sources + tally.done_before
             share = done / total if total else None
             self._live.show(partial(fitted, _parts(tally, now, total)), share=share)
-
-    def _known_total(self, tally: Counters) -> int | None:
-        """Return the total of sources; None while it grows, or if archives contain more."""
-        is_enough = self._total >= tally.sources + tally.done_before
-        return self._total if self._is_final and is_enough and not tally.has_members else None
 
 
 def _parts(tally: Counters, now: float, total: int | None) -> list[LinePart]:

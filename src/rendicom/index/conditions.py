@@ -83,7 +83,7 @@ _CONTAINERS: dict[Level, Any] = {
 _SHORT_UIDS: dict[int, Any] = {0x00080016: file.c.sop_class, 0x00083002: file.c.transfer_syntax}
 
 
-class Conditions:
+class Conditions(TextConditions):
     """Makes conditions for one database and one search.
 
     Parameters
@@ -104,8 +104,7 @@ class Conditions:
         offset: int | None = None,
         offsets: Sequence[str] = (),
     ) -> None:
-        self._dialect = dialect
-        self._texts = TextConditions(dialect, is_fuzzy=is_fuzzy)
+        super().__init__(dialect, is_fuzzy=is_fuzzy)
         self._offset = offset
         self._offsets = offsets
         self._tables = 0
@@ -195,11 +194,11 @@ class Conditions:
             values = self._dialect.values(container, name + SHADOW, self._name())
             value = self._dialect.text(values.c.value)
             there = or_(*(within_moments(value, *each, minutes) for each in ends))
-            return select(literal_column("1")).select_from(values).where(there).exists()
+            return _in(values, there)
 
         values = self._dialect.values(container, name, self._name())
-        with_offset = self._texts.is_like(self._dialect.text(values.c.value), ["*+????", "*-????"])
-        has_offset = select(literal_column("1")).select_from(values).where(with_offset).exists()
+        with_offset = self.is_like(self._dialect.text(values.c.value), ["*+????", "*-????"])
+        has_offset = _in(values, with_offset)
         return or_(
             and_(has_offset, within(-offset)), and_(not_(has_offset), self._in_zones(within))
         )
@@ -240,12 +239,12 @@ class Conditions:
     def _column(self, value: Any, vr: str, match: Match, texts: Sequence[str]) -> Condition:
         if match.kind == "empty":
             return _is(value == "")
-        return and_(value != "", self._texts.matches(value, vr, match, texts))
+        return and_(value != "", self.matches(value, vr, match, texts))
 
     def _name_column(self, value: Any, match: Match) -> Condition:
         if match.kind == "empty":
             return _is(value == "")
-        return self._texts.is_name(value, match)
+        return self.is_name(value, match)
 
     def _number_column(self, value: Any, match: Match) -> Condition:
         absent = or_(value.is_(None), value == NO_NUMBER)
@@ -263,7 +262,7 @@ class Conditions:
             is_empty = match.kind == "empty"
             there = _is(chosen.c.modality != "")
             if not is_empty:
-                there = self._texts.matches(chosen.c.modality, "CS", match, match.values)
+                there = self.matches(chosen.c.modality, "CS", match, match.values)
             found = select(chosen.c.id).where(chosen.c.study == study.c.id, there).exists()
             return not_(found) if is_empty else found
         if match.kind == "empty":
@@ -303,13 +302,13 @@ class Conditions:
             return self._kept(item, below, keys[below], match) if below in keys else false()
 
         conditions = self._grouped(inside, keys, item, alone)
-        return select(literal_column("1")).select_from(items).where(*conditions).exists()
+        return _in(items, *conditions)
 
     def _kept(self, container: Any, tag: int, vr: str | Keys, match: Match) -> Condition:
         name = name_of(tag)
         if match.kind == "empty":
             values = self._dialect.values(container, name, self._name())
-            return not_(select(literal_column("1")).select_from(values).exists())
+            return not_(_in(values))
         if not isinstance(vr, str):
             return false()
         compared = name + SHADOW if vr in SHADOWED else name
@@ -319,16 +318,20 @@ class Conditions:
             equal = [self._dialect.is_number(values.c.value, number) for number in numbers]
             condition = or_(*equal) if equal else false()
         elif vr == "PN":
-            condition = self._texts.is_name(self._dialect.text(values.c.value), match)
+            condition = self.is_name(self._dialect.text(values.c.value), match)
         else:
-            condition = self._texts.matches(
-                self._dialect.text(values.c.value), vr, match, match.values
-            )
-        return select(literal_column("1")).select_from(values).where(condition).exists()
+            text = self._dialect.text(values.c.value)
+            condition = self.matches(text, vr, match, match.values)
+        return _in(values, condition)
 
     def _name(self) -> str:
         self._tables += 1
         return f"values_{self._tables}"
+
+
+def _in(values: Any, *conditions: Condition) -> Condition:
+    """Return the condition that a table of values has a row that meets all conditions."""
+    return select(literal_column("1")).select_from(values).where(*conditions).exists()
 
 
 def _is(condition: Any) -> Condition:

@@ -186,7 +186,7 @@ _MOST_WORDS = 200
 
 
 class TextConditions:
-    """Makes conditions on values for one database and one search; see `Conditions`."""
+    """The conditions on texts of `Conditions`."""
 
     def __init__(self, dialect: Dialect, *, is_fuzzy: bool) -> None:
         self._dialect, self._is_fuzzy = dialect, is_fuzzy

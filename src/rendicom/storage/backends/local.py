@@ -179,7 +179,11 @@ def _write_new(place: str, folder: str, content: _Content, existing: Existing) -
     part = os.path.join(folder, f".rendicom-{os.getpid()}-{next(_counter)}.part")
     try:
         if is_new or not _write_nameless(part, folder, content):
-            _write_part(part, folder, content)
+            descriptor = _opened(part, _NEW_FILE, folder)
+            try:
+                _fill(descriptor, content)
+            finally:
+                os.close(descriptor)
         return _publish(part, place, existing)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -221,7 +225,7 @@ def _write_nameless(place: str, folder: str, content: _Content) -> bool:
     if not _NAMELESS or (_without_nameless and _device_of(folder) in _without_nameless):
         return False
     try:
-        descriptor = _open_nameless(folder)
+        descriptor = _opened(folder or ".", os.O_WRONLY | _NAMELESS, folder)
     except OSError as error:
         if error.errno not in _NO_NAMELESS:
             raise
@@ -234,12 +238,13 @@ def _write_nameless(place: str, folder: str, content: _Content) -> bool:
         os.close(descriptor)
 
 
-def _open_nameless(folder: str) -> int:
+def _opened(path: str, flags: int, folder: str) -> int:
+    """Open a new file in a folder, which is made if missing."""
     try:
-        return os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
+        return os.open(path, flags, 0o666)
     except FileNotFoundError:
         _make_folder(folder or ".")
-        return os.open(folder or ".", os.O_WRONLY | _NAMELESS, 0o666)
+        return os.open(path, flags, 0o666)
 
 
 def _name(descriptor: int, place: str, folder: str) -> bool:
@@ -276,14 +281,6 @@ def _mode_of(path: str, *, follow_symlinks: bool = True) -> int | None:
         return None
 
 
-def _write_part(part: str, folder: str, content: _Content) -> None:
-    descriptor = _open_new(part, folder)
-    try:
-        _fill(descriptor, content)
-    finally:
-        os.close(descriptor)
-
-
 def _fill(descriptor: int, content: _Content) -> None:
     """Write all data, and set the permissions of the replaced file."""
     _write_all(descriptor, content.data)
@@ -291,14 +288,6 @@ def _fill(descriptor: int, content: _Content) -> None:
         os.fchmod(descriptor, stat.S_IMODE(content.mode))
     if content.is_durable:
         os.fsync(descriptor)
-
-
-def _open_new(part: str, folder: str) -> int:
-    try:
-        return os.open(part, _NEW_FILE, 0o666)
-    except FileNotFoundError:
-        _make_folder(folder or ".")
-        return os.open(part, _NEW_FILE, 0o666)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -23,10 +23,6 @@ _BETWEEN = " | "
 _BEGINNING = ",".join(COLUMNS[:3]).encode()
 
 
-def _is_manifest(stream: BinaryIO) -> bool:
-    return stream.read(len(_BEGINNING)) == _BEGINNING
-
-
 def _write(stream: BinaryIO, records: Iterable[Record]) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     table = csv.writer(text)
@@ -42,4 +38,4 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.startswith(_MARKED) else text
 
 
-TABLE = TableFormat(_is_manifest, _write)
+TABLE = TableFormat(lambda stream: stream.read(len(_BEGINNING)) == _BEGINNING, _write)

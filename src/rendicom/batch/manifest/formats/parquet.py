@@ -32,15 +32,11 @@ def _write(stream: BinaryIO, records: Iterable[Record]) -> None:
     kinds = dict.fromkeys(COLUMNS, text)
     kinds |= dict.fromkeys(NUMBERS, number) | dict.fromkeys(LISTS, pa.list_(text))
     schema = pa.schema(list(kinds.items()))
-    rows = map(_valid, records)
+    # Texts are UTF-8 there: other bytes of file names become escapes.
+    rows = ({name: _escaped(value) for name, value in each.items()} for each in records)
     with ParquetWriter(stream, schema, compression="zstd") as writer:
         while group := list(islice(rows, _ROW_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
-
-
-def _valid(record: Record) -> Record:
-    """Return a record whose texts are UTF-8: other bytes of file names become escapes."""
-    return {column: _escaped(value) for column, value in record.items()}
 
 
 def _escaped(value: Any) -> Any:
