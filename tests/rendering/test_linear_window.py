@@ -37,6 +37,19 @@ def test_every_value_of_common_windows(
     assert line is None or np.array_equal(line.display(every), look_up(every, table))
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "int16"])
+@pytest.mark.parametrize("is_inverted", [False, True])
+@pytest.mark.parametrize("slope", [1.0, -1.0])
+def test_narrow_windows_need_no_floats(dtype: str, is_inverted: bool, slope: float) -> None:
+    for width in (2, 80, 256, 350, 400, 450):
+        tone = Tone(Modality(slope, -1000.0 * slope), Window(40, width), is_inverted)
+        line = linear_window(tone, dtype, 16)
+        assert type(line).__name__ == "_FractionWindow"
+        every = np.arange(np.iinfo(dtype).min, np.iinfo(dtype).max + 1).astype(dtype)
+        assert line is not None
+        assert np.array_equal(line.display(every), tone.display(every))
+
+
 def test_the_usual_window_has_a_line() -> None:
     for window in WINDOWS[:3]:
         assert linear_window(Tone(Modality(1.0, -1024.0), window), "uint16", 12) is not None
