@@ -10,6 +10,7 @@ import pydicom
 from PIL import Image
 from pydicom.uid import generate_uid
 
+from brokenparts import part as item
 from patientspace import affine, at, indices, oblique, xyz
 from phantoms import (
     FRAME_OF_REFERENCE,
@@ -54,13 +55,6 @@ PT = Grid((7, 22, 16), oblique(25, -15, 40), (0, 0, 0), (2.9, 3.1), 3.0)
 PT.affine[:3, 3] = (CT.affine @ (7.4, -0.5, -0.8, 1))[:3]
 DOSE = Grid((9, 14, 13), oblique(-50, 20, 5), (0, 0, 0), (5.0, 4.0), 4.0)
 DOSE.affine[:3, 3] = (CT.affine @ (3.5, 22, 28, 1))[:3] - DOSE.affine[:3, :3] @ (4, 6.5, 6)
-
-
-def item(**attributes):
-    made = pydicom.Dataset()
-    for name, value in attributes.items():
-        setattr(made, name, value)
-    return made
 
 
 def reference(ds, frames=None):

@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import ClassVar, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 __all__ = [
     "BadRequestError", "ConflictError", "CorruptDataError", "DeletedResourceError", "EncodeError",
@@ -308,10 +308,8 @@ class BadRequestError(WireError):
     code = "bad-request"
     _own_fields = ("parameter",)
 
-    def __init__(
-        self, message: str, *, hint: str = "", frame: int | None = None, parameter: str = ""
-    ) -> None:
-        super().__init__(message, hint=hint, frame=frame)
+    def __init__(self, message: str, *, parameter: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
         self.parameter = parameter
 
 
@@ -345,15 +343,8 @@ class NotAcceptableError(WireError):
     code = "not-acceptable"
     _own_fields = ("available",)
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        frame: int | None = None,
-        available: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__(message, hint=hint, frame=frame)
+    def __init__(self, message: str, *, available: tuple[str, ...] = (), **more: Any) -> None:
+        super().__init__(message, **more)
         self.available = available
 
 
@@ -387,8 +378,6 @@ class OverloadedError(WireError):
     code = "overloaded"
     _own_fields = ("retry_after",)
 
-    def __init__(
-        self, message: str, *, hint: str = "", frame: int | None = None, retry_after: float = 1.0
-    ) -> None:
-        super().__init__(message, hint=hint, frame=frame)
+    def __init__(self, message: str, *, retry_after: float = 1.0, **more: Any) -> None:
+        super().__init__(message, **more)
         self.retry_after = retry_after

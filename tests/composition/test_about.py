@@ -13,6 +13,7 @@ from PIL import Image
 from pydicom.uid import generate_uid
 
 import rendicom
+from brokenparts import reference
 from phantoms import PET, as_bytes, blended, dataset, segmentation, series
 from rendicom.cli.main import main
 
@@ -151,12 +152,6 @@ def test_a_report_of_places_gives_the_slices_they_are_in(study):
     (folder / "sr.dcm").write_bytes(as_bytes(sr))
     run("convert", folder / "sr.dcm", f"{folder}/out/", "--on", folder / "study", "--format", "png")
     assert sorted(pictures(folder / "out")) == ["ct2", "pt2"]
-
-
-def reference(ds):
-    item = pydicom.Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
-    return item
 
 
 def voi(center, width):

@@ -1,21 +1,15 @@
 """Advanced blending: steps, geometry, thresholds and padding (PS3.3 C.11.33, PS3.4 N.2.6)."""
 
 import numpy as np
-import pydicom
 import pytest
 
 import rendicom
+from brokenparts import part as item
+from brokenparts import reference
 from phantoms import PET, as_bytes, dataset, series
 
 ADVANCED = "1.2.840.10008.5.1.4.1.1.11.8"
 GRAY = (128, 256)
-
-
-def item(**attributes):
-    made = pydicom.Dataset()
-    for name, value in attributes.items():
-        setattr(made, name, value)
-    return made
 
 
 def step(numbers, mode="EQUAL", opacity=None, result=None):
@@ -28,10 +22,6 @@ def step(numbers, mode="EQUAL", opacity=None, result=None):
     if result is not None:
         made.BlendingInputNumber = result
     return made
-
-
-def reference(ds):
-    return item(ReferencedSOPClassUID=ds.SOPClassUID, ReferencedSOPInstanceUID=ds.SOPInstanceUID)
 
 
 def state(images, steps, *, by_series=False, **more):

@@ -1,12 +1,12 @@
 """Pictures of planes through a volume, as planar MPR presentation states describe them."""
 
 import numpy as np
-import pydicom
 import pytest
 from PIL import Image
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
+from brokenparts import part as item
 from phantoms import FRAME_OF_REFERENCE, as_bytes, dataset, series
 from rendicom.cli.main import main
 
@@ -14,13 +14,6 @@ STATE = "1.2.840.10008.5.1.4.1.1.11.6"
 VOLUME = np.random.default_rng(4).integers(0, 256, (9, 24, 28))
 SPACING, STEP, POSITION = (1.5, 1.25), 2.0, (-15.0, -18.0, 4.0)
 OBLIQUE = Rotation.from_euler("zyx", (20, 35, -50), degrees=True).as_matrix()
-
-
-def item(**attributes):
-    made = pydicom.Dataset()
-    for name, value in attributes.items():
-        setattr(made, name, value)
-    return made
 
 
 def state(images, corner, along, down, size, **more):

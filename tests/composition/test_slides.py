@@ -2,25 +2,18 @@
 
 import highdicom as hd
 import numpy as np
-import pydicom
 import pytest
 from pydicom.uid import generate_uid
 from skimage.draw import polygon2mask
 
 import rendicom
+from brokenparts import part as item
 from phantoms import as_bytes, database_closed, dataset, segments
 
 SLIDE, SPACE = "1.2.840.10008.5.1.4.1.1.77.1.6", generate_uid()
 TILE, MATRIX = 16, (28, 40)  # rows, columns of the whole: 2 x 3 tiles
 FILL = rendicom.RenderOptions(layer_style="fill", layer_opacity=0.5)
 RED = (200, 30, 60)
-
-
-def item(**attributes):
-    made = pydicom.Dataset()
-    for name, value in attributes.items():
-        setattr(made, name, value)
-    return made
 
 
 def slide(matrix=MATRIX, spacing=0.5e-3):

@@ -211,13 +211,6 @@ def colour(data: bytes, columns: int, model: str, **other: Any) -> Frame:
     return native(data, described(1, columns, **other))
 
 
-def test_planes() -> None:
-    assert colour(b"abcdef", 2, "RGB").samples.tolist() == [[[97, 98, 99], [100, 101, 102]]]
-    planes = colour(b"adbecf", 2, "RGB", planar_configuration=1)
-    assert planes.samples.tolist() == [[[97, 98, 99], [100, 101, 102]]]
-    assert planes.photometric_interpretation == "RGB"
-
-
 def test_unused_bits_of_colour() -> None:
     data = struct.pack("<3H", 0xF123, 0x0FFF, 0x8000)
     frame = colour(data, 1, "RGB", bits_allocated=16, bits_stored=12)
@@ -230,27 +223,6 @@ def test_unused_bits_of_ybr_do_not_reach_the_formula() -> None:
     assert frame.samples.tolist() == [[[1000] * 3]]
 
 
-@pytest.mark.parametrize(
-    ("ybr", "rgb"),
-    [
-        ((76, 85, 255), (254, 0, 0)),
-        ((150, 44, 21), (0, 255, 1)),
-        ((29, 255, 107), (0, 0, 254)),
-        ((128, 128, 128), (128, 128, 128)),
-    ],
-)
-@pytest.mark.parametrize("planar", [0, 1])
-def test_ybr_full(ybr: tuple[int, ...], rgb: tuple[int, ...], planar: int) -> None:
-    frame = colour(bytes(ybr), 1, "YBR_FULL", planar_configuration=planar)
-    assert frame.samples.tolist() == [[list(rgb)]]
-
-
-def test_ybr_full_422_in_two_bytes_a_pixel() -> None:
-    frame = colour(bytes((76, 150, 85, 255)), 2, "YBR_FULL_422")
-    assert frame.samples.tolist() == [[[254, 0, 0], [255, 74, 74]]]
-    assert not frame.warnings
-
-
 def test_ybr_full_422_of_an_odd_width() -> None:
     data = bytes((128, 128, 128, 128, 76, 0, 85, 255))
     frame = colour(data, 3, "YBR_FULL_422")
@@ -260,13 +232,6 @@ def test_ybr_full_422_of_an_odd_width() -> None:
 def test_ybr_full_422_that_is_not_subsampled() -> None:
     frame = colour(bytes((76, 85, 255, 128, 128, 128)), 2, "YBR_FULL_422")
     assert frame.samples.tolist() == [[[254, 0, 0], [128, 128, 128]]]
-
-
-def test_ybr_partial_422() -> None:
-    frame = colour(bytes((16, 235, 128, 128)), 2, "YBR_PARTIAL_422")
-    assert frame.samples.tolist() == [[[0, 0, 0], [255, 255, 255]]]
-    red = colour(bytes((82, 82, 90, 240)), 2, "YBR_PARTIAL_422")
-    assert red.samples[0, 0].tolist() == [255, 1, 0]
 
 
 def test_ybr_of_sixteen_bits_is_centred_on_half() -> None:

@@ -275,12 +275,6 @@ def test_ybr_that_was_coded_without_loss_is_turned_to_rgb() -> None:
         assert in_colour(stream, "RGB").samples[3, 4].tolist() == [76, 85, 255]
 
 
-@pytest.mark.parametrize("model", ["YBR_RCT", "YBR_ICT", "RGB", "YBR_FULL"])
-def test_transform_of_jpeg_2000_is_undone_once(model: str) -> None:
-    stream = imagecodecs.jpeg2k_encode(COLOUR, codecformat="j2k", reversible=True, mct=True)
-    assert np.array_equal(in_colour(bytes(stream), model).samples, COLOUR)
-
-
 def test_profile_of_a_jpeg() -> None:
     profile = bytes(range(256)) * 300  # more than one segment
     file = io.BytesIO()

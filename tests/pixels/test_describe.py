@@ -157,20 +157,6 @@ def test_per_frame_groups_win_over_shared_over_top_level() -> None:
     assert shown(data, 3).windows == (Window(10, 20),)
 
 
-@pytest.mark.parametrize(
-    ("vr", "value", "expected"),
-    [("SS", -2000, -2000), ("US", 63536, -2000), ("US", 63, 63)],
-)
-def test_padding_of_either_sign_reads_as_a_pixel_would(vr: str, value: int, expected: int) -> None:
-    found = shown(image(PIXELS, extra=[element(0x00280120, vr, value)]))
-    assert found.padding == (expected, expected)
-
-
-def test_padding_range_in_either_order() -> None:
-    extra = [element(0x00280120, "SS", -1500), element(0x00280121, "SS", -2000)]
-    assert shown(image(PIXELS, extra=extra)).padding == (-2000, -1500)
-
-
 def test_aspect_ratio_wins_over_spacing() -> None:
     spacing = element(0x00280030, "DS", [0.5, 0.25])
     assert shown(image(PIXELS, extra=[spacing])).pixel_aspect_ratio == (0.5, 0.25)
@@ -197,24 +183,6 @@ def test_frame_durations(extra: list[Any], expected: tuple[float, ...]) -> None:
 def lut(descriptor: list[int], data: Any, *, vr: str = "US") -> Any:
     numbers = element(0x00283002, vr, descriptor)
     return sequence(0x00283000, [numbers, data])
-
-
-def test_eight_bit_lut_data_packed_or_not_are_the_same() -> None:
-    values = bytes(range(255, -1, -1))
-    packed = lut([256, 0, 8], element(0x00283006, "OW", values))
-    spread = lut([256, 0, 8], element(0x00283006, "US", list(values)))
-    tables = [shown(image(PIXELS, extra=[item])).modality_lut for item in (packed, spread)]
-    for table in tables:
-        assert table is not None
-        assert table.bits == 8
-        assert table.entries.tolist() == list(values)
-
-
-def test_zero_entries_means_65536() -> None:
-    values = np.arange(65536, dtype="<u2")[::-1].tobytes()
-    table = shown(image(PIXELS, extra=[lut([0, 0, 16], element(0x00283006, "OW", values))]))
-    assert table.modality_lut is not None
-    assert table.modality_lut.entries.size == 65536
 
 
 def test_damaged_lut_is_left_out_and_said() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,19 +127,6 @@ def test_a_stream_without_fragments_is_taken_whole() -> None:
 def test_fragments_under_a_native_transfer_syntax() -> None:
     data = image(encapsulate(STREAMS), rows=8, columns=8, frames=5)
     assert_frames(source_of(data), STREAMS)
-
-
-def test_native_data_under_a_compressed_syntax() -> None:
-    pixels = np.arange(64, dtype=np.uint8).tobytes()
-    found = source_of(image(pixels, rows=8, columns=8, transfer_syntax=JPEG)).frame(1)
-    assert not found.encapsulated
-    assert bytes(found.data) == pixels
-
-
-def test_one_bit_frames_start_inside_a_byte() -> None:
-    data = image(bytes([0b00000101, 0xFE, 0x03, 0]), rows=3, columns=3, frames=2, bits_allocated=1)
-    second = source_of(data).frame(2)
-    assert (bytes(second.data), second.bit_offset) == (b"\xfe\x03", 1)
 
 
 def test_ybr_422_frames_have_two_bytes_a_pixel() -> None:

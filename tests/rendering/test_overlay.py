@@ -65,23 +65,6 @@ def test_default_mode_goes_by_the_kind_of_plane(kind: str, expected: list[int], 
     assert _drawn(show, RAMP, _over(7, kind=kind)).tolist() == [expected]
 
 
-def test_off_by_default(show: Show) -> None:
-    assert np.array_equal(show(RAMP, planes=_over(7), window="128,256"), RAMP)
-
-
-@pytest.mark.parametrize(("row", "column", "expected"), [
-    (1, 1, [[1, 1, 0], [1, 1, 0], [0, 0, 0]]),
-    (0, 0, [[1, 0, 0], [0, 0, 0], [0, 0, 0]]),
-    (3, 3, [[0, 0, 0], [0, 0, 0], [0, 0, 1]]),
-    (-1, 0, [[0, 0, 0], [0, 0, 0], [0, 0, 0]]),
-    (4, 1, [[0, 0, 0], [0, 0, 0], [0, 0, 0]]),
-])  # fmt: skip
-def test_planes_are_clipped(row: int, column: int, expected: Any, show: Show) -> None:
-    gray = np.full((3, 3), 9, np.uint8)
-    shown = _drawn(show, gray, (_plane([[1, 1], [1, 1]], row=row, column=column),))
-    assert (shown == 255).astype(int).tolist() == expected
-
-
 def test_colour_makes_a_gray_picture_rgb(show: Show) -> None:
     shown = _drawn(show, RAMP[:, :2], (_plane([[1, 0]]),), overlay_color="#ff8001")
     assert shown.tolist() == [[[255, 128, 1], [15, 15, 15]]]
@@ -108,18 +91,6 @@ def test_lost_cells_and_absent_planes_are_said(show_frame: Show, make_frame: Sho
     assert "lost" in plan.warnings[0]
     _, plan = show_frame(frame, overlay_planes="6002,601E", **ON)
     assert plan.warnings == ("the frame has no overlay plane 6002, 601E",)
-
-
-def test_planes_are_chosen_by_group(show: Show) -> None:
-    planes = (_plane([[1, 0]]), _plane([[0, 1]], group=0x6002))
-    gray = np.zeros((1, 2), np.uint8)
-    for groups, expected in (("6000", [255, 0]), ("6002", [0, 255]), ("6000,6002", [255, 255])):
-        assert _drawn(show, gray, planes, overlay_planes=groups).tolist() == [expected]
-
-
-def test_planes_turn_with_the_image(show: Show) -> None:
-    shown = _drawn(show, np.zeros((1, 2), np.uint8), (_plane([[1, 0]]),), rotate="90")
-    assert shown.tolist() == [[255], [0]]
 
 
 @pytest.mark.parametrize("values", ["stored", "modality"])

@@ -272,36 +272,6 @@ def test_explanations_are_cut_to_what_can_be_printed(planned: Show) -> None:
 
 # --- modality -------------------------------------------------------------------------------
 
-XA, ENHANCED_XRF = "1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.5.1.4.1.1.12.2.1"
-
-
-@pytest.mark.parametrize(("sop_class", "relationship", "applied"), [
-    (XA, "LOG", False), (XA, "DISP", False), (XA, "LIN", True), (ENHANCED_XRF, "LOG", False),
-    ("1.2.840.10008.5.1.4.1.1.2", "LOG", True),
-])  # fmt: skip
-def test_logarithmic_x_ray(sop_class: str, relationship: str, applied: bool, planned: Show) -> None:
-    display = _attributes(
-        modality_lut=LookupTable(np.array([9, 5, 0], np.uint16), 0, 8),
-        pixel_intensity_relationship=relationship,
-    )
-    samples = np.array([[0, 1, 2]], np.uint8)
-    shown = planned(samples, display, {"sop_class": sop_class}, values="modality")[0]
-    assert shown == ([[9, 5, 0]] if applied else [[0, 1, 2]])
-
-
-def test_modality_lut_wins_over_rescale(planned: Show) -> None:
-    display = _attributes(
-        modality_lut=LookupTable(np.array([7, 9], np.uint16), 0, 8), slope=0.0, intercept=3.0
-    )
-    shown, _, warnings = planned(np.array([[0, 1]], np.uint8), display, values="modality")
-    assert (shown, warnings) == ([[7, 9]], ())
-
-
-def test_slope_zero(planned: Show) -> None:
-    shown, _, warnings = planned(GRAY, _attributes(slope=0.0, intercept=10.0), values="modality")
-    assert shown == [[10, 60, 110]]
-    assert warnings == ("Rescale Slope is 0 and was taken to be 1",)
-
 
 def test_dose(planned: Show) -> None:
     display = _attributes(dose_grid_scaling=0.001, slope=77.0)

@@ -39,11 +39,6 @@ def test_windows(window: str, values: dict[int, int], dtype: type, show: Show) -
     assert show(np.array([list(values)], dtype), window=window).tolist() == [list(values.values())]
 
 
-def test_identity_window_of_eight_bits(show: Show) -> None:
-    every = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    assert np.array_equal(show(every, window="128,256"), every)
-
-
 def test_identity_of_stored_bits(show: Show) -> None:
     assert show(np.array([[291]], np.uint16), bits=12, voi="identity").tolist() == [[18]]
     signed = np.array([[-2048, 0, 2047]], np.int16)
@@ -202,36 +197,6 @@ def test_big_endian_samples(show: Show) -> None:
 # --- lookup tables, polarity, padding, floats -----------------------------------------------
 
 
-def test_modality_lut(show: Show) -> None:
-    lut = LookupTable(np.array([100, 200, 300, 400], np.uint16), -2, 16)
-    for dtype in (np.int16, np.int32):
-        samples = np.array([[-5, -2, -1, 1, 7]], dtype)
-        shown = show(samples, modality_lut=lut, values="modality", slope=9.0)
-        assert shown.tolist() == [[100, 100, 200, 400, 400]]
-        assert shown.dtype == np.float32
-
-
-def test_lut_of_65536_entries(show: Show) -> None:
-    lut = LookupTable(np.arange(65536, dtype=np.uint16)[::-1], 0, 16)
-    shown = show(np.array([[0, 65535]], np.uint16), modality_lut=lut, values="modality")
-    assert shown.tolist() == [[65535, 0]]
-
-
-def test_voi_lut(show: Show) -> None:
-    lut = LookupTable(np.arange(4096, dtype=np.uint16), -1024, 12)
-    for dtype in (np.int16, np.int32):
-        shown = show(np.array([[-2000, 1024, 3071, 9999]], dtype), voi_luts=(lut,))
-        assert shown.tolist() == [[0, 128, 255, 255]]
-
-
-def test_monochrome1_is_inverted_after_the_window(show: Show) -> None:
-    samples = np.array([[0, 2047, 2048, 4095]], np.uint16)
-    shown = show(samples, photometric="MONOCHROME1", window="2048,4096")
-    assert shown.tolist() == [[255, 128, 127, 0]]
-    twice = show(samples, photometric="MONOCHROME1", window="2048,4096", invert="yes")
-    assert twice.tolist() == [[0, 127, 128, 255]]
-
-
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32])
 def test_padding_is_black(photometric: str, dtype: type, show: Show) -> None:
@@ -262,13 +227,6 @@ def test_floats_that_are_no_numbers_are_black(show: Show) -> None:
 def test_range_from_end_to_end_of_double_precision(show: Show) -> None:
     samples = np.array([[-1.7e308, 0.0, 1.7e308]])
     assert show(samples).tolist() == [[0, 128, 255]]
-
-
-def test_sixteen_bit_output(show: Show) -> None:
-    samples = np.array([[0, 2047, 2048, 4095]], np.uint16)
-    shown = show(samples, window="2048,4096", bit_depth="16")
-    assert shown.dtype == np.uint16
-    assert shown.tolist() == [[0, 32759, 32776, 65535]]
 
 
 def test_many_rows_in_chunks(show: Show) -> None:

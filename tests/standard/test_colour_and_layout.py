@@ -82,7 +82,7 @@ def _flat(red: int, green: int, blue: int) -> Any:
     return np.full((16, 16, 3), (red, green, blue), np.uint8)
 
 
-@pytest.mark.parametrize("header", ["YBR_RCT", "RGB", "YBR_FULL"])
+@pytest.mark.parametrize("header", ["YBR_RCT", "YBR_ICT", "RGB", "YBR_FULL"])
 def test_reversible_colour_transform_is_undone_once(header: str, display: Show) -> None:
     from imagecodecs import jpeg2k_encode
 

@@ -6,6 +6,7 @@ ISO/IEC 18181-1 (JPEG XL).
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from itertools import pairwise
@@ -66,6 +67,9 @@ def is_rle_header(start: bytes) -> bool:
 # --- JPEG and JPEG-LS -------------------------------------------------------------------------
 
 _FRAMES = {0xC0: "jpeg", 0xC1: "jpeg", 0xC2: "jpeg", 0xC3: "jpeg-lossless", 0xF7: "jpeg-ls"}
+_SOS, _EOI = 0xDA, 0xD9
+_SEGMENT = rb"\xff[\xc0-\xcf\xd9-\xfe]"
+"""A marker followed by a length; coded data have no markers except RST (T.81 B.1.1.3)."""
 _DCT, _DCT_HALVINGS = frozenset((0xC0, 0xC1, 0xC2)), 3
 """A block of 8 x 8 coefficients gives 4 x 4, 2 x 2 or 1 x 1 pixels as well."""
 _NOT_DECODED = {
@@ -85,8 +89,11 @@ def parse_jpeg(data: bytes) -> StreamInfo:
     start = 1 if data[:1] == b"\0" else 0
     has_jfif, adobe = False, -1
     profile: list[bytes] = []
-    segments = _segments(data, start + 2)
-    for marker, segment in segments:
+    segments = jpeg_segments(data, start + 2)
+    for marker, begin, stop in segments:
+        if marker == _SOS:
+            break
+        segment = data[begin:stop]
         if marker in _FRAMES or marker in _NOT_DECODED:
             if len(segment) < 6:
                 break
@@ -102,7 +109,7 @@ def parse_jpeg(data: bytes) -> StreamInfo:
                 precision=precision,
                 transformed=_is_ycbcr(names, adobe, has_jfif=has_jfif),
                 subsampled=components == 3 and len(set(segment[7::3][:components])) > 1,
-                reversible=marker == 0xC3 or (marker == 0xF7 and not _near(segments)),
+                reversible=marker == 0xC3 or (marker == 0xF7 and not _near(data, segments)),
                 unsupported=_NOT_DECODED.get(marker, ""),
                 start=start,
                 stop=end + 2 if end >= 0 else len(data),
@@ -119,28 +126,21 @@ def parse_jpeg(data: bytes) -> StreamInfo:
     raise CorruptDataError("the JPEG stream has no frame header")
 
 
-def _segments(data: bytes, position: int) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and content of each segment up to that of the first scan (T.81 B.1.1)."""
-    while True:
-        position = data.find(b"\xff", position)
-        if position < 0 or position + 4 > len(data):
+def jpeg_segments(data: bytes, position: int = 2) -> Iterator[tuple[int, int, int]]:
+    """Yield the marker of each segment, and where its content starts and ends."""
+    search = re.compile(_SEGMENT, re.DOTALL).search
+    while found := search(data, position):
+        marker, start = data[found.start() + 1], found.end() + 2
+        if marker == _EOI or start > len(data):
             return
-        marker = data[position + 1]
-        if marker in (0xFF, 0x00, 0x01) or 0xD0 <= marker <= 0xD8:
-            position += 1 if marker == 0xFF else 2
-            continue
-        if marker == 0xD9:
-            return
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        yield marker, data[position + 4 : position + 2 + length]
-        if marker == 0xDA:
-            return
-        position += 2 + max(2, length)
+        (length,) = struct.unpack_from(">H", data, found.end())
+        position = found.end() + max(2, length)
+        yield marker, start, min(position, len(data))
 
 
-def _near(segments: Iterator[tuple[int, bytes]]) -> int:
+def _near(data: bytes, segments: Iterator[tuple[int, int, int]]) -> int:
     """Return the largest error of a JPEG-LS sample, from the first scan (T.87 C.2.3)."""
-    scan = next((segment for marker, segment in segments if marker == 0xDA), b"")
+    scan = next((data[start:stop] for marker, start, stop in segments if marker == _SOS), b"")
     at = 1 + 2 * scan[0] if scan else 0
     return scan[at] if at < len(scan) else 0
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
+from rendicom.dicom.codestreams import jpeg_segments
 from rendicom.errors import CorruptDataError
 from rendicom.pixels.cells import within
 from rendicom.pixels.codecs._imagecodecs import call
@@ -26,9 +26,7 @@ _WRAPPED = CodedWarning(
     "stream-repaired",
     "differences of the lossless JPEG wrap around at its precision, not at 16 bits",
 )
-_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]", re.DOTALL)
-"""A marker followed by a length; coded data have no markers except RST (T.81 B.1.1.3)."""
-_DHT, _SOF3, _SOS, _EOI, _DRI = 0xC4, 0xC3, 0xDA, 0xD9, 0xDD
+_DHT, _SOF3, _SOS, _DRI = 0xC4, 0xC3, 0xDA, 0xDD
 _FIRST_ROUNDING_PREDICTOR = 5
 
 
@@ -73,7 +71,7 @@ def _with_known_symbols(stream: bytes, most: int, instead: int) -> bytes:
     by ``instead``: decoding with two values shows whether one is used, as the pictures then differ.
     """
     changed = bytearray(stream)
-    for marker, start, stop in _segments(stream):
+    for marker, start, stop in jpeg_segments(stream):
         position = start
         while marker == _DHT and position + 17 <= stop:
             symbols = position + 17
@@ -84,18 +82,6 @@ def _with_known_symbols(stream: bytes, most: int, instead: int) -> bytes:
                         changed[at] = instead
             position = end
     return bytes(changed)
-
-
-def _segments(stream: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield the marker of each segment, and where its content starts and ends."""
-    position = 2
-    while found := _SEGMENT.search(stream, position):
-        marker, start = stream[found.start() + 1], found.end() + 2
-        if marker == _EOI or start > len(stream):
-            return
-        (length,) = struct.unpack_from(">H", stream, found.end())
-        position = found.end() + max(2, length)
-        yield marker, start, min(position, len(stream))
 
 
 # --- lossless ---------------------------------------------------------------------------------
@@ -136,7 +122,7 @@ def _lossless_samples(
 def _coding(stream: bytes) -> tuple[int, int, int, int]:
     """Return predictor, point transform and restart interval, and where the precision stands."""
     at = interval = 0
-    for marker, start, stop in _segments(stream):
+    for marker, start, stop in jpeg_segments(stream):
         if marker == _SOF3:
             at = start
         elif marker == _DRI and stop - start >= 2:
