@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rendicom.rendering.corner_text import corners_of
 from rendicom.rendering.lut import Modality, Tone
 from rendicom.rendering.plan import RenderPlan
-from rendicom.rendering.stages.annotation import write_corners
+from rendicom.rendering.stages.annotation import corners_of, write_corners
 from rendicom.rendering.voi import ValueRange
 from rendicom.values import Corners, LookupTable, Patient, Technique, Window
 

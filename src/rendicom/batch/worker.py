@@ -20,7 +20,7 @@ from rendicom.batch.outcomes import Failed, Filtered, Ignored, NoPixels, Outcome
 from rendicom.batch.picture_job import convert_frames, notices, pictures, rendering_notice
 from rendicom.batch.units import Unit
 from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
-from rendicom.documents.sop_classes import document_types
+from rendicom.documents.formats import document_types
 from rendicom.encode.formats import Format
 from rendicom.errors import NoPixelDataError, NotDicomError, RendicomError, out_of_memory
 from rendicom.pixels.describe import is_image

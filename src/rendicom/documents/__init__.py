@@ -14,8 +14,9 @@ from rendicom.documents.formats import (
     DocumentFormat,
     document_format_of_extension,
     document_formats,
+    document_types,
+    is_document,
 )
-from rendicom.documents.sop_classes import document_types, is_document
 
 if TYPE_CHECKING:
     from rendicom.documents.dataset_reader import Source

@@ -10,10 +10,16 @@ from rendicom.dicom.uids import class_name
 from rendicom.documents.content_tree import read_tree
 from rendicom.documents.dataset_reader import DatasetReader, open_document
 from rendicom.documents.document_header import read_header_of, read_places
-from rendicom.documents.document_model import Document, Link, RenderedDocument
-from rendicom.documents.formats import HTML, TEXT, XML
-from rendicom.documents.sop_classes import KEY_OBJECT_SELECTION, document_types, kind_of
-from rendicom.errors import NotAcceptableError
+from rendicom.documents.document_model import Attachment, Document, Link, RenderedDocument
+from rendicom.documents.formats import (
+    HTML,
+    KEY_OBJECT_SELECTION,
+    TEXT,
+    XML,
+    document_types,
+    kind_of,
+)
+from rendicom.errors import CorruptDataError, NotAcceptableError
 
 if TYPE_CHECKING:
     from rendicom.documents.dataset_reader import Source
@@ -36,11 +42,9 @@ def render(
         if kind == "report":
             document = _report(reader, sop_class)
         else:
-            from rendicom.documents.encapsulated import read_attachment, read_encapsulated
-
             if media_type not in (HTML, TEXT) and (kind == "cda" or media_type != XML):
-                return RenderedDocument(read_attachment(reader, sop_class).data, media_type)
-            document = read_encapsulated(reader, sop_class)
+                return RenderedDocument(_read_attachment(reader, sop_class).data, media_type)
+            document = _encapsulated(reader, sop_class)
         document = document._replace(notes=(*document.notes, *reader.notes))
     shown = picture if sop_class == KEY_OBJECT_SELECTION else None
     return _written(document, media_type, link, _known(charset), shown)
@@ -68,6 +72,58 @@ def _report(reader: DatasetReader, sop_class: str) -> Document:
         reader.notes.setdefault("the document has no content")
     title = (concept.meaning or concept.value) if concept else document.class_name
     return document._replace(title=title, content=content)
+
+
+def _read_attachment(reader: DatasetReader, sop_class: str) -> Attachment:
+    """Return the encapsulated document without its padding byte.
+
+    The end is given by Encapsulated Document Length (0042,0015); without it, one trailing zero
+    byte counts as padding.
+
+    Raises
+    ------
+    CorruptDataError
+        The object has no encapsulated document.
+    """
+    data = reader.octets("EncapsulatedDocument")
+    if not data:
+        raise CorruptDataError("the object holds no encapsulated document")
+    length = next(iter(reader.integers("EncapsulatedDocumentLength")), 0)
+    if 0 < length <= len(data):
+        data = data[:length]
+    else:
+        if length:
+            reader.notes.setdefault(
+                "the encapsulated document is shorter than its Encapsulated Document Length"
+            )
+        data = data.removesuffix(b"\0")
+    return Attachment(document_types(sop_class)[-1], data)
+
+
+def _encapsulated(reader: DatasetReader, sop_class: str) -> Document:
+    """Return the header of an encapsulated document, and the narrative of a CDA document."""
+    document = read_header_of(reader, sop_class, read_places(reader))
+    concept = reader.code("ConceptNameCodeSequence")
+    title = reader.text("DocumentTitle") or (concept.meaning if concept else "")
+    document = document._replace(title=title or document.class_name)
+    try:
+        attachment = _read_attachment(reader, sop_class)
+    except CorruptDataError as error:
+        reader.notes.setdefault(error.message)
+        return document
+    document = document._replace(attachment=attachment)
+    if kind_of(sop_class) == "pdf" and b"%PDF-" not in attachment.data[:1024]:
+        reader.notes.setdefault("the encapsulated document does not start with a PDF header")
+    if kind_of(sop_class) != "cda":
+        return document
+    from rendicom.documents.cda import read_clinical_document
+
+    try:
+        title, narrative = read_clinical_document(attachment.data)
+    except CorruptDataError as error:
+        reader.notes.setdefault(error.message)
+        return document
+    return document._replace(title=title or document.title, narrative=narrative)
 
 
 def _known(charset: str) -> str:

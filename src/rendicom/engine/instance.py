@@ -178,7 +178,7 @@ class Instance(FrameSequence):
         plan = self._plan_for(number, frame, options, presentation)
         if options.annotation is not None:
             from rendicom.pixels.technique import read_technique
-            from rendicom.rendering.corner_text import annotated
+            from rendicom.rendering.stages.annotation import annotated
 
             plan = annotated(
                 plan, options.annotation, patient=lambda: self.patient,

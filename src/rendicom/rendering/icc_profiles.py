@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from rendicom.options import IccMode
 
+_RELATIVE_COLORIMETRIC = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -29,6 +31,20 @@ class Conversion:
 
     source: bytes
     target: bytes
+
+    def apply(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Return RGB in the target space, same shape and dtype (uint8 or uint16)."""
+        import imagecodecs
+
+        converted = imagecodecs.cms_transform(
+            np.ascontiguousarray(samples),
+            self.source,
+            self.target,
+            colorspace="rgb",
+            outcolorspace="rgb",
+            intent=_RELATIVE_COLORIMETRIC,
+        )
+        return np.asarray(converted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,15 @@ class Modality(NamedTuple):
                 result += self.intercept
         return result
 
+    def apply(self, samples: NDArray[Any]) -> NDArray[np.float32]:
+        """Return modality values, such as HU, as float32; NaN and infinity are kept."""
+        flat = samples.reshape(-1)
+        result = np.empty(flat.shape, np.float32)
+        with np.errstate(over="ignore"):
+            for part in chunks(flat.size):
+                result[part] = self.values(flat[part])
+        return result.reshape(samples.shape)
+
     def bounds(self, low: float, high: float) -> tuple[float, float]:
         """Return the range of modality values of stored values from ``low`` to ``high``."""
         if self.table is not None:
