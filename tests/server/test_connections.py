@@ -43,6 +43,40 @@ def server() -> Iterator[Live]:
         yield live
 
 
+def _application_with(*headers: tuple[bytes, bytes]) -> Any:
+    """Return an application that answers with a text of two bytes and these headers."""
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await application(scope, receive, send)
+            return
+        given = [(b"content-length", b"2"), *headers]
+        await send({"type": "http.response.start", "status": 200, "headers": given})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    return answering
+
+
+def test_a_response_in_one_piece_has_all_its_headers():
+    with living(_application_with((b"ETag", b'"1"'), (b"X-Twice", b"a"), (b"X-Twice", b"b"))) as at:
+        for _ in range(2):
+            head, _, body = at.exchange(_GET + b"Connection: close\r\n\r\n").partition(b"\r\n\r\n")
+            lines = head.lower().split(b"\r\n")
+            assert lines[0] == b"http/1.1 200 ok"
+            assert body == b"ok"
+            for line in (b'etag: "1"', b"x-twice: a", b"x-twice: b", b"connection: close"):
+                assert lines.count(line) == 1
+            assert [line for line in lines if line.startswith(b"date: ")] != []
+
+
+@pytest.mark.parametrize("name", [b"etag", b"x-other"])
+def test_a_header_with_a_line_break_is_not_sent(name):
+    with living(_application_with((name, b'"1"\r\nx-injected: 1'))) as at:
+        answer = at.exchange(_GET + b"\r\n")
+        assert b"x-injected" not in answer
+        assert not answer.startswith(b"HTTP/1.1 200")
+
+
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Live]:
     with living(application, patience=_PATIENCE) as live:

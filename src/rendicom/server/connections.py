@@ -6,10 +6,17 @@ The HTTP parser has no limits. `rendicom.server.crowd` limits the number of conn
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from rendicom.server.crowd import Crowd
 
@@ -29,6 +36,14 @@ _CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n" + _CLOSE
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _CLOSE
 
 
+_KEPT_LINES = 256
+_OWN_VALUES = frozenset({b"content-length", b"content-location", b"etag"})
+"""Headers with another value for each picture."""
+_OF_CONNECTION = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+CONNECTION = "rendicom.connection"
+"""Key of a request's scope: its `Connection`."""
+
+
 class Connection(HttpToolsProtocol):
     """An HTTP connection; ``patience`` is the longest pause of a client in seconds."""
 
@@ -36,11 +51,15 @@ class Connection(HttpToolsProtocol):
     crowd = Crowd()
     handshake: asyncio.Task[None] | None = None
     """A TLS handshake in progress; there is no transport before it ends."""
+    on_gone: Callable[[], None] | None = None
+    """Called if the client leaves during a request."""
+    is_gone = False
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head_bytes = 0
         self._is_in_head = True
+        self._is_new_head = False
         self._refusal = b""
         self._unsent = 0
         self._is_last = False
@@ -59,11 +78,15 @@ class Connection(HttpToolsProtocol):
             self._refuse_connection()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all timers."""
+        """Stop all timers, and the work for the client."""
+        self.is_gone = True
         self.crowd.leave(self)
         _stop(self._head_timer)
         _stop(self._stall_timer)
         super().connection_lost(exc)
+        on_gone, self.on_gone = self.on_gone, None
+        if on_gone is not None:
+            on_gone()
 
     def data_received(self, data: bytes) -> None:
         """Parse data, unless it makes the head of a request too large."""
@@ -71,6 +94,9 @@ class Connection(HttpToolsProtocol):
             return
         self._has_request_ended = False
         super().data_received(data)
+        # Most heads come whole, and need no timer.
+        if self._is_in_head and self._is_new_head and not self.transport.is_closing():
+            self._await_head()
         # If the data also end another request, their part of this head is unknown.
         if self._is_in_head and not self._has_request_ended and not self.transport.is_closing():
             self._head_bytes += len(data)
@@ -90,9 +116,8 @@ class Connection(HttpToolsProtocol):
         """Start the timer for the head of each request."""
         super().on_message_begin()
         self._head_bytes = 0
-        self._is_in_head = True
+        self._is_in_head = self._is_new_head = True
         self._is_request_whole = False
-        self._await_head()
 
     def on_url(self, url: bytes) -> None:
         """Add a piece of the request target."""
@@ -109,8 +134,12 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the response."""
         self._is_in_head = False
-        _stop(self._head_timer)
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
         self.crowd.note_busy(self)
+        scope: dict[str, Any] = cast("Any", self.scope)
+        scope[CONNECTION] = self
         before = self.cycle
         super().on_headers_complete()
         if self._is_last:
@@ -119,6 +148,7 @@ class Connection(HttpToolsProtocol):
             joined = _JoinedWrites(self.transport, self.on_response_complete, self._close)
             self.cycle.transport = cast("asyncio.Transport", joined)
             self.cycle.on_response = joined.end
+            self.cycle.send = _Sender(self.cycle, self.transport).send  # type: ignore[method-assign]
 
     def on_message_complete(self) -> None:
         """Note the end of a request."""
@@ -208,6 +238,7 @@ class Connection(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(seconds, self.transport.abort)
 
     def _await_head(self) -> None:
+        self._is_new_head = False
         _stop(self._head_timer)
         seconds = min(self.patience, HEAD_SECONDS)
         self._head_timer = self.loop.call_later(seconds, self._end_wait)
@@ -262,6 +293,80 @@ class _JoinedWrites:
         if self._head:
             self._transport.write(self._head)
             self._head = b""
+
+
+class _Sender:
+    """Sends a response whose body comes in one piece at once; leaves others to the base class.
+
+    That takes a third of the time, mostly since headers are checked once, and not in each response.
+    """
+
+    __slots__ = ("_cycle", "_start", "_transport")
+
+    def __init__(self, cycle: RequestResponseCycle, transport: asyncio.Transport) -> None:
+        self._cycle, self._transport = cycle, transport
+        self._start: Any = None
+
+    async def send(self, message: Any) -> None:
+        """Send a message of an application."""
+        cycle, start = self._cycle, self._start
+        # No reference cycle is left for the garbage collector.
+        cycle.__dict__.pop("send", None)
+        if start is None:
+            if message["type"] == "http.response.start" and not cycle.response_started:
+                cycle.response_started, self._start = True, message
+            else:
+                await RequestResponseCycle.send(cycle, message)
+            return
+        self._start = None
+        head = b""
+        if not (message.get("more_body", False) or cycle.flow.write_paused or cycle.disconnected):
+            head = _head_of(cycle, start, len(message.get("body", b"")))
+        if not head:
+            cycle.response_started = False
+            await RequestResponseCycle.send(cycle, start)
+            await RequestResponseCycle.send(cycle, message)
+            return
+        self._transport.writelines((head, message["body"]))
+        cycle.response_complete, cycle.waiting_for_100_continue = True, False
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+
+
+def _head_of(cycle: RequestResponseCycle, start: Any, size: int) -> bytes:
+    """Return the head of a response of so many bytes; empty for an unusual one."""
+    if cycle.scope["method"] == "HEAD" or not size:
+        return b""
+    lines = [STATUS_LINE[start["status"]]]
+    length = b""
+    headers: Iterable[tuple[bytes, bytes]] = (*cycle.default_headers, *start["headers"])
+    for name, value in headers:
+        if name in _OWN_VALUES:
+            if HEADER_VALUE_RE.search(value):
+                raise RuntimeError("a header has an invalid value")
+            if name == b"content-length":
+                length = value
+            lines.append(b"%b: %b\r\n" % (name, value))
+        elif line := _line_of(name, value):
+            lines.append(line)
+        else:
+            return b""
+    if length != b"%d" % size:
+        return b""
+    if not cycle.keep_alive:
+        lines.append(b"connection: close\r\n")
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+@lru_cache(_KEPT_LINES)
+def _line_of(name: bytes, value: bytes) -> bytes:
+    """Return a header as it is sent; empty if it is invalid or about the connection."""
+    name = name.lower()
+    is_valid = not (HEADER_RE.search(name) or HEADER_VALUE_RE.search(value))
+    return name + b": " + value + b"\r\n" if is_valid and name not in _OF_CONNECTION else b""
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from rendicom.server.connections import CONNECTION
 from rendicom.server.fair_queue import Requester, requester
 from rendicom.server.spool import remove_spooled
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_GRACE = 0.02
-"""Seconds before disconnects are watched for: most responses are shorter, and it costs a task."""
+    from rendicom.server.connections import Connection
+
 _ROUTED = ("route", "endpoint", "path_params")
 
 
@@ -44,25 +45,27 @@ class Disconnect:
             # The reader of the body notices the disconnect.
             await self._app(scope, receive, send)
             return
-        await _WatchedRequest(receive, send).run(self._app, scope)
+        await _WatchedRequest(send).run(self._app, scope)
 
 
 class _WatchedRequest:
     """One request without a body."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
+    def __init__(self, send: Send) -> None:
+        self._send = send
         self._is_gone = False
         self._gone: asyncio.Event | None = None
         self._is_told = False
         self._is_complete = False
         self._is_head = False
         self._task: asyncio.Task[object] | None = None
-        self._watcher: asyncio.Task[None] | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
+        connection: Connection = scope[CONNECTION]
+        if connection.is_gone:
+            return
         self._task = asyncio.current_task()
-        timer = asyncio.get_running_loop().call_later(_GRACE, self._begin_watch)
+        leave = connection.on_gone = self._leave
         try:
             if scope["method"] == "HEAD":
                 await self._run_head(app, scope)
@@ -73,12 +76,9 @@ class _WatchedRequest:
                 raise
             self._task.uncancel()
         finally:
-            timer.cancel()
-            if self._watcher is not None:
-                self._watcher.cancel()
-
-    def _begin_watch(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+            # The next request on the connection may have begun.
+            if connection.on_gone is leave:
+                connection.on_gone = None
 
     def _is_ours(self) -> bool:
         return self._is_gone or (self._is_head and self._is_complete)
@@ -122,9 +122,8 @@ class _WatchedRequest:
         if has_more and self._task is not None:
             self._task.cancel()
 
-    async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def _leave(self) -> None:
+        """Note that the client has gone."""
         if not self._is_complete and self._task is not None:
             self._is_gone = True
             if self._gone is not None:
