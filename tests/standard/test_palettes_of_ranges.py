@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from rendicom.testing import element, functional_groups, image, palette, sequence
+from rendicom.testing import element, functional_groups, icc_profile, image, palette, sequence
 
 RAMP = np.arange(256)
 HOT = np.stack([np.minimum(2 * RAMP, 255), np.maximum(2 * RAMP - 255, 0), 255 - RAMP], -1)
@@ -107,3 +110,14 @@ def test_padding_is_black_in_palette_color(kind, display):
     inverted = 255 - HOT[values]
     inverted[:, 2:5] = 0
     np.testing.assert_array_equal(display(data, invert="yes"), inverted)
+
+
+@pytest.mark.parametrize(("presentation", "has_profile"), [
+    ("COLOR_RANGE", True), ("COLOR", True), ("MIXED", True), ("MONOCHROME", False),
+])  # fmt: skip
+def test_the_profile_is_that_of_the_colors_of_a_palette(presentation, has_profile, picture):
+    profile = icc_profile(gamma=1.8)
+    extra = [element(0x00089205, "CS", presentation), element(0x00282000, "OB", profile)]
+    shown = picture(image(np.array([[0, 9, 200]], np.uint8), extra=[*extra, *hot()]), icc="yes")
+    found = Image.open(io.BytesIO(shown.data)).info.get("icc_profile")
+    assert (found == profile[: len(found)]) if has_profile else found is None

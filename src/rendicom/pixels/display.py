@@ -28,6 +28,9 @@ _SLOPE, _INTERCEPT, _WINDOW_CENTER = 0x00281053, 0x00281052, 0x00281050
 _X_RAY_MACRO, _INTENSITY = 0x00289443, 0x00281040
 _MODALITY_LUTS, _VOI_LUTS = 0x00283000, 0x00283010
 _PALETTE_DESCRIPTOR, _PIXEL_PRESENTATION = 0x00281101, 0x00089205
+_SUPPLEMENTED, _RANGE = ("COLOR", "MIXED"), "COLOR_RANGE"
+_COLORED = (*_SUPPLEMENTED, _RANGE)
+"""Pixel Presentation of MONOCHROME2 images that have colors."""
 _SHUTTER_MACRO, _SHUTTER_SHAPE = 0x00189472, 0x00181600
 _COLOR_RANGE_MACRO, _LEAST_MAPPED, _GREATEST_MAPPED = 0x00281230, 0x00281231, 0x00281232
 _LONGEST_PIXEL = 1e3
@@ -222,7 +225,7 @@ def _palette(top: Attributes, description: PixelDescription, notes: Notes) -> Pa
     """Return the palette of a PALETTE COLOR image, or a supplemental one (PS3.3 C.7.6.19)."""
     if description.photometric_interpretation == "PALETTE COLOR":
         without = "the color palette is missing or damaged: shown as gray"
-    elif _PALETTE_DESCRIPTOR in top and top.text(_PIXEL_PRESENTATION) in ("COLOR", "MIXED"):
+    elif _PALETTE_DESCRIPTOR in top and top.text(_PIXEL_PRESENTATION) in _SUPPLEMENTED:
         without = "the supplemental color palette is damaged and was not used"
     else:
         return None
@@ -234,7 +237,7 @@ def _palette(top: Attributes, description: PixelDescription, notes: Notes) -> Pa
 
 def _range_palette(top: Attributes, description: PixelDescription, notes: Notes) -> Palette | None:
     """Return the palette for a range of values (PS3.3 C.8.32.2)."""
-    if top.text(_PIXEL_PRESENTATION) != "COLOR_RANGE":
+    if top.text(_PIXEL_PRESENTATION) != _RANGE:
         return None
     palette = palette_of(top, _stored_extent(description), notes)
     if palette is None:
@@ -283,9 +286,10 @@ def _pixel_aspect_ratio(groups: FrameGroups, notes: Notes) -> tuple[float, float
 
 def _icc_profile(groups: FrameGroups, description: PixelDescription) -> bytes | None:
     """Return the profile of the frame's optical path, else of the data set (PS3.3 C.11.15)."""
-    if description.photometric_interpretation.startswith("MONOCHROME"):
-        return None
     top = groups.top
+    is_monochrome = description.photometric_interpretation.startswith("MONOCHROME")
+    if is_monochrome and top.text(_PIXEL_PRESENTATION) not in _COLORED:
+        return None
     if 0x00480105 in top:
         paths = top.items(0x00480105)
         wanted = groups.macro(0x00480207, 0x00480106).text(0x00480106)
