@@ -256,8 +256,11 @@ def _folders(connection: Connection, locations: Iterable[str]) -> dict[str, int]
     return found
 
 
-def _lock_folders(connection: Connection, ids: Iterable[int]) -> None:
-    """Lock the folders of files against other writers."""
+def _locked(connection: Connection, ids: Iterable[int]) -> list[Any]:
+    """Return the UIDs of the instances among files, with the numbers of their series.
+
+    Their folders are locked against other writers.
+    """
     found: set[int] = set()
     for chunk in chunked(ids):
         chosen = select(file.c.folder).where(file.c.id.in_(chunk)).distinct()
@@ -265,6 +268,13 @@ def _lock_folders(connection: Connection, ids: Iterable[int]) -> None:
     for chunk in chunked(sorted(found)):
         locked = select(folder.c.id).where(folder.c.id.in_(chunk)).order_by(folder.c.path)
         connection.execute(locked.with_for_update())
+    uids = (study.c.uid.label("study"), series.c.uid.label("series"), file.c.uid)
+    chosen = select(*uids, series.c.id).select_from(file.join(series).join(study))
+    chosen = chosen.where(file.c.kind == INSTANCE)
+    rows: list[Any] = []
+    for chunk in chunked(ids):
+        rows += connection.execute(chosen.where(file.c.id.in_(chunk)))
+    return rows
 
 
 def _upsert_files(connection: Connection, rows: list[dict[str, Any]]) -> None:
@@ -313,13 +323,7 @@ def forget(connection: Connection, locations: Iterable[str]) -> int:
 
 def remove(connection: Connection, ids: Sequence[int]) -> int:
     """Remove files by number; return how many there were."""
-    _lock_folders(connection, ids)
-    pairs: list[tuple[int, str]] = []
-    for chunk in chunked(ids):
-        chosen = select(file.c.series, file.c.uid).where(
-            file.c.id.in_(chunk), file.c.kind == INSTANCE
-        )
-        pairs += [(row.series, row.uid) for row in connection.execute(chosen)]
+    pairs = [(row.id, row.uid) for row in _locked(connection, ids)]
     left = ChangedSeries(connection, {place for place, _ in pairs})
     count = drop_rows(connection, ids)
     left.settle(pairs, has_lost=True)
@@ -328,20 +332,9 @@ def remove(connection: Connection, ids: Sequence[int]) -> int:
 
 def mark_deleted(connection: Connection, ids: Sequence[int]) -> None:
     """Delete instances and record that, so that their unchanged files are not listed again."""
-    _lock_folders(connection, ids)
-    pairs: list[tuple[int, str]] = []
-    gone: list[dict[str, str]] = []
-    for chunk in chunked(ids):
-        chosen = (
-            select(
-                study.c.uid.label("study"), series.c.uid.label("series"), file.c.uid, series.c.id
-            )
-            .select_from(file.join(series).join(study))
-            .where(file.c.id.in_(chunk))
-        )
-        for row in connection.execute(chosen):
-            pairs.append((row.id, row.uid))
-            gone.append({"study": row.study, "series": row.series, "instance": row.uid})
+    rows = _locked(connection, ids)
+    pairs = [(row.id, row.uid) for row in rows]
+    gone = [{"study": row.study, "series": row.series, "instance": row.uid} for row in rows]
     left = ChangedSeries(connection, {place for place, _ in pairs})
     for chunk in chunked(ids):
         values = {"kind": DELETED, "shown": False, "series": None, "uid": None, "more": None}
