@@ -6,6 +6,7 @@ Most of the difference is copies of the body: here it is read into the bytes tha
 from __future__ import annotations
 
 import select
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,7 +39,9 @@ KEPT_SECONDS = 30.0
 _BUFFER = 64 << 10
 _PIECE = 4 << 20
 _MOST_AROUND = 512 << 10
-"""Largest size of the headers, or of what surrounds a piece of the body, with what is buffered."""
+"""Largest size of the headers, with what is buffered."""
+_MOST_PER_BYTE = 8
+"""Bytes on the wire per byte of a body in chunks: one of a byte has six."""
 
 
 class DirectConnections:
@@ -147,18 +150,22 @@ class DirectResponse:
             It is truncated.
         """
         response = self._response
-        # Of a body in chunks `read` would return all if the size of a chunk is negative.
-        read = response.read1 if response.chunked else response.read
         with _translated(self._host):
-            while piece := self._bounded(read):
+            if response.chunked:
+                yield from self._chunks(response)
+                return
+            if response.fp is not None:
+                response.fp.raw.most = sys.maxsize  # type: ignore[attr-defined]
+            while piece := response.read(_PIECE):
                 yield piece
             if response.length:
                 raise IncompleteRead(b"", response.length)
 
-    def _bounded(self, read: Any) -> bytes:
-        if self._response.fp is not None:
-            self._response.fp.raw.most = _PIECE + _MOST_AROUND  # type: ignore[attr-defined]
-        return read(_PIECE)  # type: ignore[no-any-return]
+    def _chunks(self, response: HTTPResponse) -> Iterator[bytes]:
+        # `read` would return everything if the size of a chunk is negative.
+        while piece := response.read1(_PIECE):
+            yield piece
+            response.fp.raw.most += len(piece) * _MOST_PER_BYTE  # type: ignore[attr-defined]
 
 
 class _LimitedResponse(HTTPResponse):
@@ -175,8 +182,8 @@ class _LimitedReader(RawIOBase):
     Attributes
     ----------
     most
-        Bytes that may be read until it is set again: `http.client` limits neither the trailers of a
-        body nor the number of preliminary responses.
+        Bytes that may still be read: `http.client` limits neither the trailers of a body nor the
+        number of preliminary responses.
     """
 
     def __init__(self, raw: RawIOBase, limits: ResponseLimits) -> None:
