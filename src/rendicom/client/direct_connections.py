@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rendicom.client.connection_settings import ConnectionSettings, ResponseLimits
+    from rendicom.errors import UnreadableSourceError
 
 KEPT_SECONDS = 30.0
 """Time for which an unused connection stays open."""
@@ -42,6 +43,7 @@ _MOST_AROUND = 512 << 10
 """Largest size of the headers, with what is buffered."""
 _MOST_PER_BYTE = 8
 """Bytes on the wire per byte of a body in chunks: one of a byte has six."""
+_FAILURES = (OSError, HTTPException, ValueError)
 
 
 class DirectConnections:
@@ -79,13 +81,15 @@ class DirectConnections:
         connection = self._kept() or self._opened(host)
         is_reusable = False
         try:
-            with _translated(host):
-                connection.request(method, quote(target, safe=punctuation), headers=dict(headers))
+            try:
+                connection.request(method, quote(target, safe=punctuation), headers=headers)
                 response = connection.getresponse()
                 while 101 < response.status < 200:
                     # Another response follows (RFC 9110 15.2), not only after 100.
                     response.headers = None  # type: ignore[assignment]
                     response.begin()
+            except _FAILURES as error:
+                raise _error_of(error, host) from None
             try:
                 yield DirectResponse(response, host)
             finally:
@@ -150,7 +154,7 @@ class DirectResponse:
             It is truncated.
         """
         response = self._response
-        with _translated(self._host):
+        try:
             if response.chunked:
                 yield from self._chunks(response)
                 return
@@ -160,6 +164,8 @@ class DirectResponse:
                 yield piece
             if response.length:
                 raise IncompleteRead(b"", response.length)
+        except _FAILURES as error:
+            raise _error_of(error, self._host) from None
 
     def _chunks(self, response: HTTPResponse) -> Iterator[bytes]:
         # `read` would return everything if the size of a chunk is negative.
@@ -213,21 +219,18 @@ class _LimitedReader(RawIOBase):
         super().close()
 
 
-@contextmanager
-def _translated(host: str) -> Iterator[None]:
-    """Turn errors of http.client into errors that contain only the host."""
-    try:
-        yield
-    except (InvalidURL, ValueError):
-        raise errors.invalid_request(host) from None
-    except TimeoutError:
-        raise errors.no_answer(host) from None
-    except (RemoteDisconnected, IncompleteRead):
-        raise errors.not_complete(host) from None
-    except OSError:
-        raise errors.connection_lost(host) from None
-    except HTTPException:
-        raise errors.no_http(host) from None
+def _error_of(error: Exception, host: str) -> UnreadableSourceError:
+    """Return the error for one of http.client; it contains only the host."""
+    match error:
+        case InvalidURL() | ValueError():
+            return errors.invalid_request(host)
+        case TimeoutError():
+            return errors.no_answer(host)
+        case RemoteDisconnected() | IncompleteRead():
+            return errors.not_complete(host)
+        case OSError():
+            return errors.connection_lost(host)
+    return errors.no_http(host)
 
 
 def _is_readable(connection: HTTPConnection) -> bool:

@@ -93,7 +93,10 @@ def values(model: Model, tag: str) -> list[Any]:
 
 def text(model: Model, tag: str) -> str:
     """Return the first value of an attribute as text, empty without a value."""
-    first = next(iter(values(model, tag)), None)
+    found = values(model, tag)
+    if not found:
+        return ""
+    first = found[0]
     if isinstance(first, dict):
         first = first.get("Alphabetic", "")
     if isinstance(first, bool) or not isinstance(first, (str, int, float)):

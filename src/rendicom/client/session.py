@@ -143,7 +143,6 @@ class Session:
     def __init__(self, connection: ConnectionSettings) -> None:
         self.connection = connection
         self._transport = Transport(connection)
-        self._origin = origin_of(connection.base)
         self._token = TokenFile(path) if (path := connection.credentials.token_file) else None
         self._not_before = 0.0
         self._lock = threading.Lock()
@@ -260,7 +259,7 @@ class Session:
         from rendicom import __version__
 
         sent = {"User-Agent": f"rendicom/{__version__}", **headers}
-        if origin_of(url) != self._origin:
+        if not self._transport.is_own(url):
             return sent
         sent.update(self.connection.credentials.headers)
         if self._token is not None:

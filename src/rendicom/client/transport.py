@@ -36,7 +36,7 @@ class Transport:
 
     def __init__(self, connection: ConnectionSettings) -> None:
         self._connection = connection
-        self._own = origin_of(connection.base)
+        self._own, self._below = origin_of(connection.base), f"{connection.base}/"
         # Read once: searching the environment takes as long as a request.
         self._proxies = getproxies()
         self._direct: dict[_Origin, DirectConnections] = {}
@@ -52,6 +52,14 @@ class Transport:
             each.close()
         for other in others.values():
             other.close()
+
+    def is_own(self, url: str) -> bool:
+        """Tell whether a URL is on the configured server, to which credentials go."""
+        return self._origin(url) == self._own
+
+    def _origin(self, url: str) -> _Origin:
+        # Parsing a URL takes long.
+        return self._own if url.startswith(self._below) else origin_of(url)
 
     def exchange(
         self,
@@ -72,7 +80,7 @@ class Transport:
         UnreadableSourceError
             The server cannot be trusted, or does not speak HTTP.
         """
-        origin = origin_of(url)
+        origin = self._origin(url)
         direct = None if body is not None else self._direct.get(origin) or self._begun(origin)
         if direct is not None:
             return direct.exchange(method, url, headers)
