@@ -19,6 +19,7 @@ from rendicom.testing.images import image
 from rendicom.testing.writer import Element, element, sequence
 
 UNDEFINED = 0xFFFFFFFF
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 
 
 @pytest.fixture(autouse=True)
@@ -57,14 +58,18 @@ def alone(data: bytes | Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Return a function that tells how many elements were walked over since the last call."""
-    walk, counted = ElementWalker._walk_explicit, [0]
+    counted = [0]
 
-    def counting(self: Any, window: Any, position: int, *more: Any) -> int:
-        end = walk(self, window, position, *more)
-        counted[0] += 1
-        return end
+    def counting(walk: Callable[..., int]) -> Callable[..., int]:
+        def walked(self: Any, window: Any, position: int, *more: Any) -> int:
+            end = walk(self, window, position, *more)
+            counted[0] += 1
+            return end
 
-    monkeypatch.setattr(ElementWalker, "_walk_explicit", counting)
+        return walked
+
+    for name in ("_walk_explicit", "_walk_implicit"):
+        monkeypatch.setattr(ElementWalker, name, counting(getattr(ElementWalker, name)))
 
     def since() -> int:
         found, counted[0] = counted[0], 0
@@ -73,21 +78,29 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     return since
 
 
-def test_a_series_is_compared_and_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("syntax", "walked"),
+    [
+        pytest.param(EXPLICIT, 3, id="explicit: private element, pixels, end"),
+        pytest.param(IMPLICIT, 2, id="implicit: pixels, end"),
+    ],
+)
+def test_a_series_is_compared_and_not_walked(
+    syntax: str, walked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     since = steps(monkeypatch)
     for number in range(12):
         data = slice_of(
             element(0x00200013, "IS", str(number * 37)), element(0x00281050, "DS", str(number % 2)),
             element(0x00080033, "TM", f"1200{number:02}.{'5' * (number % 5)}"),
-            element(0x00291010, "UN", bytes(number)),
+            element(0x00291010, "UN", bytes(number)), transfer_syntax=syntax,
         )  # fmt: skip
         since()
         found = read(data)
         walks = since()
         assert found == alone(data, monkeypatch)
         if number >= 9:
-            # Time, instance number and private element vary; the pixels; the end.
-            assert walks == 5
+            assert walks == walked
 
 
 VARIANTS = {
@@ -115,6 +128,39 @@ VARIANTS = {
 VARIANTS["cut in an element"] = VARIANTS["same"][:-150]
 VARIANTS["cut in the pixels"] = VARIANTS["same"][:-15]
 VARIANTS["order"] = VARIANTS["same"].replace(b"\x28\0\x02\0US", b"\x28\0\x12\0US")
+
+
+VARIANTS |= {
+    f"implicit, {name}": slice_of(*elements, transfer_syntax=IMPLICIT)
+    for name, elements in {
+        "value": [element(0x00281050, "DS", "41")],
+        "longer value": [element(0x00281050, "DS", "400.25")],
+        "empty": [element(0x00281050, "DS", "")],
+        "one more": [element(0x00281050, "DS", "40"), element(0x00281051, "DS", "7")],
+        "one less": [],
+        "sequence": [sequence(0x00283010, [element(0x00283002, "US", (4, 0, 8))])],
+        "undefined length": [
+            sequence(0x00283010, [element(0x00283002, "US", (4, 0, 8))], length=UNDEFINED)
+        ],
+        "unwanted sequence": [sequence(0x00321064, [element(0x00080100, "SH", "code")])],
+        "unwanted, undefined length": [
+            sequence(0x00321064, [element(0x00080100, "SH", "code")], length=UNDEFINED)
+        ],
+    }.items()
+}
+VARIANTS["implicit, cut in an element"] = VARIANTS["implicit, value"][:-150]
+VARIANTS["implicit, order"] = VARIANTS["implicit, value"].replace(
+    b"\x28\0\x02\0\2\0\0\0", b"\x28\0\x12\0\2\0\0\0"
+)
+VARIANTS["implicit, too long"] = VARIANTS["implicit, value"].replace(
+    b"\x28\0\x50\x10\2\0\0\0", b"\x28\0\x50\x10\2\0\0\x10"
+)
+VARIANTS["implicit, of undefined length"] = VARIANTS["implicit, value"].replace(
+    b"\x28\0\x50\x10\2\0\0\0", b"\x28\0\x50\x10\xff\xff\xff\xff"
+)
+VARIANTS["explicit, called implicit"] = VARIANTS["same"].replace(
+    f"{EXPLICIT}\0".encode(), f"{IMPLICIT}\0\0\0".encode()
+)
 
 
 @pytest.mark.parametrize("first", VARIANTS)

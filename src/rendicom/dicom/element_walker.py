@@ -188,13 +188,13 @@ class ElementWalker:
         check_depth(depth)
         index: Index = {}
         walk = self._walk_explicit if explicit else self._walk_implicit
+        if not explicit and start < stop:
+            refuse_explicit(window, start)
         try:
             if layout is not None:
 
                 def walk_one(at: int, before: int) -> int:
-                    return self._walk_explicit(
-                        window, at, stop, depth, before, up_to_pixels, index, at + 1
-                    )
+                    return walk(window, at, stop, depth, before, up_to_pixels, index, at + 1)
 
                 start, last = layout.follow(window, start, last, index, walk_one)
             position = walk(window, start, stop, depth, last, up_to_pixels, index)
@@ -273,20 +273,20 @@ class ElementWalker:
         last: int,
         up_to_pixels: bool,
         index: Index,
+        until: int | None = None,
     ) -> int:
-        if position < stop:
-            refuse_explicit(window, position)
         data: bytes | memoryview = b""
         base, safe = 0, -1
+        until = stop if until is None else min(until, stop)
         wanted: Container[int] = self._wanted or ()
         is_all, vr_of, unpack = self._wanted is None, self._vr_of, self.finder.unpack[1]
         while True:
             if position > safe:
-                if position >= stop:
+                if position >= until:
                     return position
                 self._check_number(len(index))
                 data, base, safe = window.around(position, stop)
-                safe = min(safe, position + 8 * (self._left - len(index)))
+                safe = min(safe, until - 1, position + 8 * (self._left - len(index)))
             group, number, length = unpack(data, position - base)
             tag = group << 16 | number
             if tag <= last:

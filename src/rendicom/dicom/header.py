@@ -114,8 +114,9 @@ def _read_fast(
         vr_of=_VR_OF.get if wanted is WANTED else attribute_vr,
     )
     layout = None
-    if wanted is WANTED and explicit_vr and plain.little_endian:
-        layout = layout_of(plain.meta.sop_class, plain.meta.transfer_syntax)
+    if wanted is WANTED and plain.little_endian:
+        meta = plain.meta
+        layout = layout_of(meta.sop_class, meta.transfer_syntax, explicit_vr=explicit_vr)
     index = walker.index(plain.start, body.size, layout=layout)
     pixel = None
     last = next(reversed(index), 0)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _OFTEN = 3
 """Number of files of a kind after which its layout is learned."""
-_MOST_KINDS = 16
+_MOST_KINDS = 32
 _MOST_ELEMENTS = 4096
+_MOST_POSITIONS = 8
 _MOST_STRANGERS = 8
 """Number of files with other elements after which a layout is learned again."""
 
@@ -41,11 +42,13 @@ class _LaidElement(NamedTuple):
 
 
 class _ElementRun(NamedTuple):
+    """Elements of equal length, and the one after them, which ends the run."""
+
     first: int
     """Number of its first element in the layout."""
     unpack: Callable[..., tuple[Any, ...]]
     heads: tuple[bytes, ...]
-    """The headers of its elements; then tag and VR of the following one."""
+    """The headers of its elements; then tag and VR (if explicit) of the following one."""
     wanted: tuple[tuple[int, str, int, int, int], ...]
     """Tag, VR, start, offset of the value and length; positions are from the start of the run."""
     size: int
@@ -53,6 +56,25 @@ class _ElementRun(NamedTuple):
     """Tag of its last element."""
     tag: int
     """Tag of the element after it."""
+    vr: str | None
+    """VR of the element after it, if it is wanted."""
+    unpack_length: Callable[..., tuple[int, ...]] | None
+    """Reads the length of the element after it, if only that can vary."""
+    placed: dict[int, Index]
+    """The wanted elements of runs that began at these positions, as they are in an index."""
+
+    def wanted_at(self, position: int) -> Index:
+        """Return the wanted elements of a run that begins at ``position``."""
+        found = self.placed.get(position)
+        if found is None:
+            found = {
+                tag: (vr, position + start, position + offset, length, None)
+                for tag, vr, start, offset, length in self.wanted
+            }
+            if len(self.placed) >= _MOST_POSITIONS:
+                self.placed.clear()
+            self.placed[position] = found
+        return found
 
 
 class _LearnedElements(NamedTuple):
@@ -64,7 +86,8 @@ class _LearnedElements(NamedTuple):
 class ElementLayout:
     """The layout of one kind of files. Many threads may use it at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, explicit_vr: bool) -> None:
+        self._explicit = explicit_vr
         self._learned: _LearnedElements | None = None
         self._seen = self._strangers = self._given_up = 0
 
@@ -89,16 +112,29 @@ class ElementLayout:
                 return position, last
             return self._learn(window, position, last, index, walk_one)
         for run in learned.runs:
+            data, base, end, length = (
+                window.data,
+                window.base,
+                position + run.size,
+                UNDEFINED_LENGTH,
+            )
             try:
-                found = run.unpack(window.data, position - window.base)
+                found = run.unpack(data, position - base)
+                if run.unpack_length is not None:
+                    (length,) = run.unpack_length(data, end - base)
             except struct.error:  # not in memory
                 break
             if found != run.heads:
                 self._differs(learned, run, found)
                 break
-            for tag, vr, start, offset, length in run.wanted:
-                index[tag] = (vr, position + start, position + offset, length, None)
-            position, last = walk_one(position + run.size, run.before), run.tag
+            index.update(run.wanted_at(position))
+            if length == UNDEFINED_LENGTH:
+                position = walk_one(end, run.before)
+            else:
+                if run.vr is not None:
+                    index[run.tag] = (run.vr, end, end + 8, length, None)
+                position = end + 8 + length
+            last = run.tag
         return position, last
 
     def _learn(
@@ -114,14 +150,16 @@ class ElementLayout:
             head = bytes(window.data[position - window.base :][:12])
             group, number, vr, length, long_length = struct.unpack("<HH2sHI", head)
             tag = group << 16 | number
-            if vr in SHORT_VRS:
+            if not self._explicit:
+                head, length = head[:8], int.from_bytes(head[4:8], "little")
+            elif vr in SHORT_VRS:
                 head = head[:8]
             else:
                 length = long_length
             end = walk_one(position, last)
             place = index.get(tag)
             is_fixed = (
-                (vr in SHORT_VRS or vr in LONG_VRS)
+                (vr in SHORT_VRS or vr in LONG_VRS or not self._explicit)
                 and length != UNDEFINED_LENGTH
                 and end - position == len(head) + length
                 and tag not in PIXEL_KEYWORDS
@@ -132,17 +170,23 @@ class ElementLayout:
             )
             position, last = end, tag
         varying: frozenset[int] = frozenset()
-        self._learned = _LearnedElements(tuple(elements), varying, _runs_of(elements, varying))
+        self._learned = self._with_runs(tuple(elements), varying)
         return position, last
+
+    def _with_runs(
+        self, elements: tuple[_LaidElement, ...], varying: frozenset[int]
+    ) -> _LearnedElements:
+        runs = _runs_of(elements, varying, explicit_vr=self._explicit)
+        return _LearnedElements(elements, varying, runs)
 
     def _differs(self, learned: _LearnedElements, run: _ElementRun, found: tuple[Any, ...]) -> None:
         """Note an element of varying length; drop a layout that many files do not have."""
         elements, varying, _ = learned
         at = next(at for at, head in enumerate(run.heads) if head != found[at])
         number = run.first + at
-        if found[at][:6] == run.heads[at][:6] and len(varying) < len(elements) // 4:
-            varying |= {number}
-            self._learned = _LearnedElements(elements, varying, _runs_of(elements, varying))
+        known = 6 if self._explicit else 4
+        if found[at][:known] == run.heads[at][:known] and len(varying) < len(elements) // 4:
+            self._learned = self._with_runs(elements, varying | {number})
             return
         self._strangers += 1
         if self._strangers >= _MOST_STRANGERS:
@@ -152,11 +196,12 @@ class ElementLayout:
 
 
 def _runs_of(
-    elements: list[_LaidElement] | tuple[_LaidElement, ...], varying: frozenset[int]
+    elements: tuple[_LaidElement, ...], varying: frozenset[int], *, explicit_vr: bool
 ) -> tuple[_ElementRun, ...]:
     runs: list[_ElementRun] = []
     form, heads, wanted, size, first = ["<"], [], [], 0, 0
     before = 0
+    known, length_form = (6, "<6xH") if explicit_vr else (4, "<4xI")
     for number, (tag, head, length, is_fixed, vr) in enumerate(elements):
         begin = len(head)
         if is_fixed and number not in varying:
@@ -166,23 +211,39 @@ def _runs_of(
                 wanted.append((tag, vr, size, size + begin, length - begin))
             size += length
         else:
-            unpack = struct.Struct("".join((*form, "6s"))).unpack_from
-            heads.append(head[:6])
-            runs.append(_ElementRun(first, unpack, tuple(heads), tuple(wanted), size, before, tag))
+            unpack = struct.Struct("".join((*form, f"{known}s"))).unpack_from
+            heads.append(head[:known])
+            reads_length = (
+                struct.Struct(length_form).unpack_from if is_fixed and begin == 8 else None
+            )
+            runs.append(
+                _ElementRun(
+                    first,
+                    unpack,
+                    tuple(heads),
+                    tuple(wanted),
+                    size,
+                    before,
+                    tag,
+                    vr,
+                    reads_length,
+                    {},
+                )
+            )
             form, heads, wanted, size, first = ["<"], [], [], 0, number + 1
         before = tag
     return tuple(runs)
 
 
-_layouts: dict[tuple[str, str], ElementLayout] = {}
+_layouts: dict[tuple[str, str, bool], ElementLayout] = {}
 
 
-def layout_of(sop_class: str, transfer_syntax: str) -> ElementLayout:
+def layout_of(sop_class: str, transfer_syntax: str, *, explicit_vr: bool) -> ElementLayout:
     """Return the layout of files of a class and transfer syntax; new if there is none yet."""
-    kind = sop_class, transfer_syntax
+    kind = sop_class, transfer_syntax, explicit_vr
     found = _layouts.get(kind)
     if found is None:
         if len(_layouts) >= _MOST_KINDS:
             _layouts.clear()
-        found = _layouts[kind] = ElementLayout()
+        found = _layouts[kind] = ElementLayout(explicit_vr=explicit_vr)
     return found
