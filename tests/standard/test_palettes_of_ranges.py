@@ -121,3 +121,22 @@ def test_the_profile_is_that_of_the_colors_of_a_palette(presentation, has_profil
     shown = picture(image(np.array([[0, 9, 200]], np.uint8), extra=[*extra, *hot()]), icc="yes")
     found = Image.open(io.BytesIO(shown.data)).info.get("icc_profile")
     assert (found == profile[: len(found)]) if has_profile else found is None
+
+
+@pytest.mark.parametrize("macro", [0x00189226, 0x00189329, 0x00189751])
+def test_frames_of_a_mixed_image_have_their_own_presentation(macro, display):
+    """C.8.16.2.1.1: a frame that is MONOCHROME has no use for the supplemental palette."""
+    values = np.array([[[0, 100, 120]], [[0, 100, 120]]], np.uint8)
+    groups = functional_groups(
+        shared=[voi(element(0x00281050, "DS", "128"), element(0x00281051, "DS", "256"))],
+        per_frame=[
+            [sequence(macro, [element(0x00089205, "CS", each)])] for each in ("COLOR", "MONOCHROME")
+        ],
+    )
+    mixed = element(0x00089205, "CS", "MIXED")
+    data = image(values, frames=2, extra=[mixed, *hot(first=100), *groups])
+    colored = display(data)
+    np.testing.assert_array_equal(colored[0], [[0, 0, 0], HOT[0], HOT[20]])
+    gray = display(data, 2)
+    np.testing.assert_array_equal(gray, np.repeat(values[1][..., np.newaxis], 3, 2))
+    assert gray.dtype == colored.dtype  # frames of one loop are alike

@@ -181,6 +181,9 @@ WANTED: dict[int, str] = {
     0x00089007: "CS",  # Frame Type
     0x00180088: "DS",  # Spacing Between Slices
     0x00180050: "DS",  # Slice Thickness
+    0x00189226: "SQ",  # MR Image Frame Type Sequence
+    0x00189329: "SQ",  # CT Image Frame Type Sequence
+    0x00189751: "SQ",  # PET Frame Type Sequence
     0x00289110: "SQ",  # Pixel Measures Sequence
     0x00289132: "SQ",  # Frame VOI LUT Sequence
     0x00289145: "SQ",  # Pixel Value Transformation Sequence

@@ -6,20 +6,21 @@ Facts only: the plan decides which of them count for a picture.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from rendicom.coded_warnings import Notes
 from rendicom.pixels.colour import srgb_of_dicom_lab
 from rendicom.pixels.luts import lookup_table, palette_of
 from rendicom.pixels.overlays import overlay_planes
-from rendicom.values import DisplayAttributes, Window
+from rendicom.values import DisplayAttributes, Palette, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rendicom.dicom.attributes import Attributes
     from rendicom.dicom.header import Header
-    from rendicom.values import LookupTable, Palette, PixelDescription, Shutter
+    from rendicom.values import LookupTable, PixelDescription, Shutter
     from rendicom.views import VoiFunction
 
 _SHARED_GROUPS, _PER_FRAME_GROUPS = 0x52009229, 0x52009230
@@ -31,6 +32,9 @@ _PALETTE_DESCRIPTOR, _PIXEL_PRESENTATION = 0x00281101, 0x00089205
 _SUPPLEMENTED, _RANGE = ("COLOR", "MIXED"), "COLOR_RANGE"
 _COLORED = (*_SUPPLEMENTED, _RANGE)
 """Pixel Presentation of MONOCHROME2 images that have colors."""
+_NEVER = 1 << 32
+_FRAME_TYPES = (0x00189226, 0x00189329, 0x00189751)
+"""MR, CT and PET Frame Type Sequence."""
 _SHUTTER_MACRO, _SHUTTER_SHAPE = 0x00189472, 0x00181600
 _COLOR_RANGE_MACRO, _LEAST_MAPPED, _GREATEST_MAPPED = 0x00281230, 0x00281231, 0x00281232
 _LONGEST_PIXEL = 1e3
@@ -91,6 +95,7 @@ def display_attributes(
     modality_lut = _modality_lut(top, description, notes)
     extent = _modality_extent(description, slope, intercept) if modality_lut is None else _UNSIGNED
     colour = description.samples_per_pixel > 1
+    presentation = _pixel_presentation(groups)
     return DisplayAttributes(
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
@@ -99,12 +104,12 @@ def display_attributes(
         voi_luts=() if colour else _voi_luts(voi, extent, notes),
         padding=None if colour else _padding(top, description, notes),
         pixel_intensity_relationship=groups.macro(_X_RAY_MACRO, _INTENSITY).text(_INTENSITY),
-        palette=_palette(top, description, notes),
-        range_palette=_range_palette(top, description, notes),
+        palette=_palette(top, presentation, description, notes),
+        range_palette=_range_palette(top, presentation, description, notes),
         palette_range=_palette_range(groups),
         suv_factor=_suv_factor(top, description),
         pixel_aspect_ratio=_pixel_aspect_ratio(groups, notes),
-        icc_profile=_icc_profile(groups, description),
+        icc_profile=_icc_profile(groups, presentation, description),
         overlays=overlay_planes(top, frame),
         shutter=_shutter(groups, notes),
         segment_colours=_segment_colours(top) if description.segmentation_type else {},
@@ -221,7 +226,18 @@ def _stored_padding(
     return None
 
 
-def _palette(top: Attributes, description: PixelDescription, notes: Notes) -> Palette | None:
+def _pixel_presentation(groups: FrameGroups) -> str:
+    """Return that of the frame where the image says MIXED (PS3.3 C.8.16.2.1.1)."""
+    said = groups.top.text(_PIXEL_PRESENTATION)
+    if said != "MIXED":
+        return said
+    items = (groups.macro(tag, _PIXEL_PRESENTATION) for tag in _FRAME_TYPES)
+    return next((item.text(_PIXEL_PRESENTATION) for item in items if item is not groups.top), said)
+
+
+def _palette(
+    top: Attributes, presentation: str, description: PixelDescription, notes: Notes
+) -> Palette | None:
     """Return the palette of a PALETTE COLOR image, or a supplemental one (PS3.3 C.7.6.19)."""
     if description.photometric_interpretation == "PALETTE COLOR":
         without = "the color palette is missing or damaged: shown as gray"
@@ -232,12 +248,17 @@ def _palette(top: Attributes, description: PixelDescription, notes: Notes) -> Pa
     palette = palette_of(top, _stored_extent(description), notes)
     if palette is None:
         notes.add("lut-repaired", without)
+    elif presentation == "MONOCHROME" and top.text(_PIXEL_PRESENTATION) == "MIXED":
+        # Colors that no value has keep the frame RGB, as others of the image are.
+        return Palette(*(replace(channel, first=_NEVER) for channel in palette))
     return palette
 
 
-def _range_palette(top: Attributes, description: PixelDescription, notes: Notes) -> Palette | None:
+def _range_palette(
+    top: Attributes, presentation: str, description: PixelDescription, notes: Notes
+) -> Palette | None:
     """Return the palette for a range of values (PS3.3 C.8.32.2)."""
-    if top.text(_PIXEL_PRESENTATION) != _RANGE:
+    if presentation != _RANGE:
         return None
     palette = palette_of(top, _stored_extent(description), notes)
     if palette is None:
@@ -284,11 +305,13 @@ def _pixel_aspect_ratio(groups: FrameGroups, notes: Notes) -> tuple[float, float
     return pixel_size(pairs, notes)
 
 
-def _icc_profile(groups: FrameGroups, description: PixelDescription) -> bytes | None:
+def _icc_profile(
+    groups: FrameGroups, presentation: str, description: PixelDescription
+) -> bytes | None:
     """Return the profile of the frame's optical path, else of the data set (PS3.3 C.11.15)."""
     top = groups.top
     is_monochrome = description.photometric_interpretation.startswith("MONOCHROME")
-    if is_monochrome and top.text(_PIXEL_PRESENTATION) not in _COLORED:
+    if is_monochrome and presentation not in _COLORED:
         return None
     if 0x00480105 in top:
         paths = top.items(0x00480105)
