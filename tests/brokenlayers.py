@@ -11,7 +11,7 @@ from pydicom.uid import generate_uid
 from brokenparts import CLASSES, NAN, implicit, nothing, part, put_raw, reference
 from brokenreports import annotations, key_objects, reports, states
 from brokensegmentations import segmentations
-from phantoms import FRAME_OF_REFERENCE, PET, dataset, series
+from phantoms import FRAME_OF_REFERENCE, PET, dataset, dose, series
 
 SIZE = (32, 40)
 SLICES = 6
@@ -126,14 +126,7 @@ def structure_sets(ct: list[Any]) -> dict[str, Any]:
 
 
 def _dose(**values: Any) -> Any:
-    ds = series(np.zeros((1, *SIZE)))[0]
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = f"{CLASSES}.481.2"
-    ds.SeriesInstanceUID = generate_uid()
-    ds.Modality, ds.DoseUnits, ds.DoseGridScaling = "RTDOSE", "GY", 0.001
-    ds.NumberOfFrames, ds.PixelRepresentation = 3, 0
-    ds.GridFrameOffsetVector, ds.FrameIncrementPointer = [0, 5, 10], 0x3004000C
-    grid = np.tile(np.arange(SIZE[1]) * 500, (3, SIZE[0], 1))
-    ds.PixelData = grid.astype("<u2").tobytes()
+    ds = dose(np.tile(np.arange(SIZE[1]) * 500, (3, SIZE[0], 1)), offsets=(0, 5, 10))
     for keyword, value in values.items():
         if value is None:
             delattr(ds, keyword)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 
-from phantoms import FRAME_OF_REFERENCE, STUDY, dataset, segmentation, series
+from phantoms import STUDY, dataset, dose, segmentation, series, structure_set
 
 __all__ = ["FIRST_FILLED", "GENERAL_ECG", "write_layered"]
 
@@ -18,8 +17,7 @@ SIZE = 64
 FIRST_FILLED = 3
 """The first slice that the segmentation and the structure set have something in."""
 GENERAL_ECG = "1.2.840.10008.5.1.4.1.1.9.1.2"
-STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
-DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+CORNERS = ((10, 10), (30, 10), (30, 30), (10, 30))
 
 
 def write_layered(folder: Path) -> dict[str, str]:
@@ -54,46 +52,15 @@ def write_layered(folder: Path) -> dict[str, str]:
 
 def _contours(images: list[Any]) -> Dataset:
     """Return a structure set with one region, a square in the slices from the third on."""
-    ds = dataset(STRUCTURE_SET, "RTSTRUCT")
-    ds.StructureSetLabel, ds.FrameOfReferenceUID = "made", FRAME_OF_REFERENCE
-    region, looks = Dataset(), Dataset()
-    region.ROINumber, region.ROIName = 7, "Liver of J. Doe"
-    region.ReferencedFrameOfReferenceUID, region.ROIGenerationAlgorithm = FRAME_OF_REFERENCE, ""
-    looks.ReferencedROINumber, looks.ROIDisplayColor = 7, [0, 255, 0]
-    looks.ContourSequence = Sequence([_square(image) for image in images[FIRST_FILLED - 1 :]])
-    ds.StructureSetROISequence, ds.ROIContourSequence = Sequence([region]), Sequence([looks])
-    return ds
-
-
-def _square(image: Any) -> Dataset:
-    z = float(image.ImagePositionPatient[2])
-    corners = ((10, 10), (30, 10), (30, 30), (10, 30))
-    contour, reference = Dataset(), Dataset()
-    reference.ReferencedSOPClassUID = image.SOPClassUID
-    reference.ReferencedSOPInstanceUID = image.SOPInstanceUID
-    contour.ContourImageSequence = Sequence([reference])
-    contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", 4
-    contour.ContourData = [each for x, y in corners for each in (x, y, z)]
-    return contour
+    squares = [
+        ("CLOSED_PLANAR", [(x, y, float(image.ImagePositionPatient[2])) for x, y in CORNERS], image)
+        for image in images[FIRST_FILLED - 1 :]
+    ]
+    return structure_set((7, "Liver of J. Doe", (0, 255, 0), squares))
 
 
 def _dose() -> Dataset:
     """Return a dose grid of five planes, 40 Gy at its greatest."""
-    ds = dataset(DOSE, "RTDOSE")
-    values = np.zeros((5, SIZE, SIZE), np.uint16)
+    values = np.zeros((5, SIZE, SIZE))
     values[:, 16:48, 16:48] = 4000
-    ds.ImagePositionPatient, ds.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
-    ds.PixelSpacing, ds.FrameOfReferenceUID = [1, 1], FRAME_OF_REFERENCE
-    ds.GridFrameOffsetVector, ds.FrameIncrementPointer = [0, 2, 4, 6, 8], 0x3004000C
-    ds.DoseUnits, ds.DoseType, ds.DoseSummationType, ds.DoseGridScaling = (
-        "GY",
-        "PHYSICAL",
-        "PLAN",
-        0.01,
-    )
-    ds.NumberOfFrames, ds.Rows, ds.Columns = values.shape
-    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-    ds.BitsAllocated = ds.BitsStored = 16
-    ds.HighBit, ds.PixelRepresentation = 15, 0
-    ds.PixelData = values.tobytes()
-    return ds
+    return dose(values, offsets=(0, 2, 4, 6, 8), scaling=0.01)

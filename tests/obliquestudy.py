@@ -11,6 +11,7 @@ from PIL import Image
 from pydicom.uid import generate_uid
 
 from brokenparts import part as item
+from brokenparts import reference
 from patientspace import affine, at, indices, oblique, xyz
 from phantoms import (
     FRAME_OF_REFERENCE,
@@ -18,8 +19,11 @@ from phantoms import (
     as_bytes,
     database_closed,
     dataset,
+    dose,
+    key_objects,
     segmentation,
     series,
+    structure_set,
 )
 from rendicom.cli.main import main
 from rendicom.dicomweb.multipart import read_multipart
@@ -57,13 +61,6 @@ DOSE = Grid((9, 14, 13), oblique(-50, 20, 5), (0, 0, 0), (5.0, 4.0), 4.0)
 DOSE.affine[:3, 3] = (CT.affine @ (3.5, 22, 28, 1))[:3] - DOSE.affine[:3, :3] @ (4, 6.5, 6)
 
 
-def reference(ds, frames=None):
-    made = item(ReferencedSOPClassUID=ds.SOPClassUID, ReferencedSOPInstanceUID=ds.SOPInstanceUID)
-    if frames:
-        made.ReferencedFrameNumber = frames
-    return made
-
-
 class Study:
     """A CT, a PET and a dose of random values; objects about them are made by its methods."""
 
@@ -96,15 +93,9 @@ class Study:
 
     def _dose(self):
         place = DOSE.place | {"position": DOSE.affine[:3, 3]}
-        ds = series(np.zeros((1, *DOSE.size)), **place)[0]
-        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = f"{CLASS}481.2"
-        ds.Modality, ds.DoseUnits, ds.DoseType = "RTDOSE", "GY", "PHYSICAL"
-        ds.DoseGridScaling = 1e-3
-        ds.NumberOfFrames, ds.PixelRepresentation = DOSE.shape[0], 0
-        ds.GridFrameOffsetVector = [4.0 * index for index in range(DOSE.shape[0])]
-        ds.FrameIncrementPointer = 0x3004000C
+        offsets = 4.0 * np.arange(DOSE.shape[0])
+        ds = dose(self.dose_values, offsets=offsets, scaling=1e-3, **place)
         del ds.WindowCenter, ds.WindowWidth
-        ds.PixelData = self.dose_values.astype("<u2").tobytes()
         return ds
 
     def gray(self, index):
@@ -124,26 +115,13 @@ class Study:
 
     def structures(self, *rois, refers=True):
         """Return a structure set; a ROI is (number, name, color, ((type, points, slice), ...))."""
-        ds = dataset(f"{CLASS}481.3", "RTSTRUCT")
-        ds.StructureSetLabel, ds.StructureSetROISequence, ds.ROIContourSequence = "S", [], []
-        for number, name, colour, contours in rois:
-            ds.StructureSetROISequence.append(
-                item(ROINumber=number, ROIName=name,
-                     ReferencedFrameOfReferenceUID=FRAME_OF_REFERENCE)
-            )  # fmt: skip
-            drawn = item(ReferencedROINumber=number, ContourSequence=[])
-            if colour:
-                drawn.ROIDisplayColor = list(colour)
-            for kind, points, index in contours:
-                data = CT.xyz(points, index)
-                drawn.ContourSequence.append(
-                    item(ContourGeometricType=kind, NumberOfContourPoints=len(data),
-                         ContourData=[f"{x:.6f}" for x in data.ravel()])
-                )  # fmt: skip
-                if refers:
-                    drawn.ContourSequence[-1].ContourImageSequence = [reference(self.ct[index])]
-            ds.ROIContourSequence.append(drawn)
-        return ds
+        return structure_set(*(
+            (number, name, colour, [
+                (kind, CT.xyz(points, index), self.ct[index] if refers else None)
+                for kind, points, index in contours
+            ])
+            for number, name, colour, contours in rois
+        ))  # fmt: skip
 
     def report(self, *marks):
         """Return a report; a mark is (type, numbers, image or None for patient space)."""
@@ -162,15 +140,7 @@ class Study:
         return ds
 
     def keys(self, *images):
-        return hd.ko.KeyObjectSelectionDocument(
-            evidence=list(images),
-            content=hd.ko.KeyObjectSelection(
-                document_title=hd.sr.CodedConcept("113000", "DCM", "Of Interest"),
-                referenced_objects=list(images),
-            ),
-            series_instance_uid=generate_uid(), series_number=9, instance_number=1,
-            sop_instance_uid=generate_uid(), manufacturer="made",
-        )  # fmt: skip
+        return key_objects(list(images))
 
     def parametric(self, values, palette=None, **more):
         """Return a parametric map on the slices of the CT, by highdicom."""

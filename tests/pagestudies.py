@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
+
+from reportmaker import code, item, objects, sequence_of
 
 ROOT = "1.2.826.0.1.3680043.8.498.77"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -150,35 +151,14 @@ def write_report(folder: Path) -> None:
     dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = "SR", 1, 1
     dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "UNVERIFIED"
     dataset.ValueType, dataset.ContinuityOfContent = "CONTAINER", "SEPARATE"
-    dataset.ConceptNameCodeSequence = Sequence([_code("18748-4", "LN", "Imaging Report")])
-    finding = Dataset()
-    finding.RelationshipType, finding.ValueType = "CONTAINS", "TEXT"
-    finding.ConceptNameCodeSequence = Sequence([_code("121071", "DCM", "Finding")])
-    finding.TextValue = "Clear lungs <script>document.title = 'acted'</script>"
-    image = Dataset()
-    image.RelationshipType, image.ValueType = "CONTAINS", "IMAGE"
-    reference = Dataset()
-    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = CT, slice_uid(3)
-    image.ReferencedSOPSequence = Sequence([reference])
-    dataset.ContentSequence = Sequence([finding, image])
-    dataset.CurrentRequestedProcedureEvidenceSequence = Sequence([_evidence(reference)])
+    dataset.ConceptNameCodeSequence = code("Imaging Report", "18748-4", "LN")
+    finding = item("TEXT", ConceptNameCodeSequence=code("Finding", "121071", "DCM"),
+                   TextValue="Clear lungs <script>document.title = 'acted'</script>")  # fmt: skip
+    dataset.ContentSequence = [finding, objects("IMAGE", slice_uid(3))]
+    dataset.CurrentRequestedProcedureEvidenceSequence = sequence_of(
+        THORAX, f"{THORAX}.1", slice_uid(3)
+    )
     _save(dataset, folder / "reports" / "report.dcm")
-
-
-def _evidence(reference: Dataset) -> Dataset:
-    series = Dataset()
-    series.SeriesInstanceUID = f"{THORAX}.1"
-    series.ReferencedSOPSequence = Sequence([reference])
-    study = Dataset()
-    study.StudyInstanceUID = THORAX
-    study.ReferencedSeriesSequence = Sequence([series])
-    return study
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
-    return code
 
 
 def write_pdf(folder: Path) -> None:

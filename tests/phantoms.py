@@ -10,6 +10,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
+from brokenparts import CLASSES, part, reference
+
 FRAME_OF_REFERENCE, STUDY = generate_uid(), generate_uid()
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 CT, PET = UID("1.2.840.10008.5.1.4.1.1.2"), UID("1.2.840.10008.5.1.4.1.1.128")
@@ -60,6 +62,54 @@ def series(
         ds.PixelData = pixels.astype("<i2").tobytes()
         made.append(ds)
     return made
+
+
+def dose(values, *, offsets, scaling=0.001, **place):
+    """Return a dose of 16-bit values in Gy, at a place as of `series`."""
+    ds = series(np.zeros((1, *values.shape[1:])), **place)[0]
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = UID(f"{CLASSES}.481.2")
+    ds.Modality, ds.DoseUnits, ds.DoseType, ds.DoseGridScaling = "RTDOSE", "GY", "PHYSICAL", scaling
+    ds.NumberOfFrames, ds.PixelRepresentation = len(values), 0
+    ds.GridFrameOffsetVector = [float(each) for each in offsets]
+    ds.FrameIncrementPointer = 0x3004000C
+    ds.PixelData = values.astype("<u2").tobytes()
+    return ds
+
+
+def structure_set(*rois):
+    """Return a structure set; a ROI is (number, name, color or None, contours).
+
+    A contour is its type, x, y and z of its points, and the image that it refers to or None.
+    """
+    ds = dataset(f"{CLASSES}.481.3", "RTSTRUCT")
+    ds.StructureSetLabel, ds.StructureSetROISequence, ds.ROIContourSequence = "S", [], []
+    for number, name, colour, contours in rois:
+        ds.StructureSetROISequence.append(
+            part(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=FRAME_OF_REFERENCE)
+        )
+        drawn = part(ReferencedROINumber=number, ContourSequence=[])
+        if colour:
+            drawn.ROIDisplayColor = list(colour)
+        for kind, points, image in contours:
+            data = [f"{x:.6f}" for x in np.ravel(points)]
+            made = part(ContourGeometricType=kind, NumberOfContourPoints=len(points),
+                        ContourData=data)  # fmt: skip
+            if image is not None:
+                made.ContourImageSequence = [reference(image)]
+            drawn.ContourSequence.append(made)
+        ds.ROIContourSequence.append(drawn)
+    return ds
+
+
+def key_objects(images, evidence=None):
+    return hd.ko.KeyObjectSelectionDocument(
+        evidence=evidence or images,
+        content=hd.ko.KeyObjectSelection(
+            document_title=codes.DCM.OfInterest, referenced_objects=images
+        ),
+        series_instance_uid=generate_uid(), series_number=9, sop_instance_uid=generate_uid(),
+        instance_number=1, manufacturer="made",
+    )  # fmt: skip
 
 
 def as_bytes(ds):

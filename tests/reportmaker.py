@@ -8,6 +8,8 @@ from typing import Any
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from brokenparts import part
+
 __all__ = [
     "ENHANCED_SR",
     "KEY_OBJECTS",
@@ -27,23 +29,16 @@ KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 
-def _dataset(**attributes: Any) -> Dataset:
-    dataset = Dataset()
-    for keyword, value in attributes.items():
-        setattr(dataset, keyword, value)
-    return dataset
-
-
 def code(meaning: str, value: str = "T1", scheme: str = "99TEST") -> list[Dataset]:
     """Return a code sequence of one item."""
-    return [_dataset(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)]
+    return [part(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)]
 
 
 def item(
     kind: str, name: str = "", relationship: str = "CONTAINS", children: Any = (), **attributes: Any
 ) -> Dataset:
     """Return a content item; its value is given by keyword."""
-    made = _dataset(RelationshipType=relationship, ValueType=kind, **attributes)
+    made = part(RelationshipType=relationship, ValueType=kind, **attributes)
     if name:
         made.ConceptNameCodeSequence = code(name)
     if children:
@@ -57,7 +52,7 @@ def container(name: str, *children: Dataset, continuity: str = "SEPARATE", **mor
 
 def number(name: str, value: str, unit: str = "mm", **more: Any) -> Dataset:
     units = code("millimeter" if unit == "mm" else unit, unit, "UCUM")
-    measured = _dataset(NumericValue=value, MeasurementUnitsCodeSequence=units)
+    measured = part(NumericValue=value, MeasurementUnitsCodeSequence=units)
     return item("NUM", name, MeasuredValueSequence=[measured], **more)
 
 
@@ -65,18 +60,17 @@ def objects(kind: str, instance: str, name: str = "", **more: Any) -> Dataset:
     """Return an IMAGE, COMPOSITE or WAVEFORM; attributes beyond those of `item` go inside."""
     outside = {key: more.pop(key) for key in ("relationship", "children") if key in more}
     sop_class = more.pop("sop_class", CT_IMAGE)
-    found = _dataset(ReferencedSOPClassUID=sop_class, ReferencedSOPInstanceUID=instance, **more)
+    found = part(ReferencedSOPClassUID=sop_class, ReferencedSOPInstanceUID=instance, **more)
     return item(kind, name, ReferencedSOPSequence=[found], **outside)
 
 
 def sequence_of(study: str, series: str, *instances: str) -> list[Dataset]:
     """Return a hierarchical SOP instance reference sequence."""
     found = [
-        _dataset(ReferencedSOPClassUID=CT_IMAGE, ReferencedSOPInstanceUID=each)
-        for each in instances
+        part(ReferencedSOPClassUID=CT_IMAGE, ReferencedSOPInstanceUID=each) for each in instances
     ]
-    held = _dataset(SeriesInstanceUID=series, ReferencedSOPSequence=found)
-    return [_dataset(StudyInstanceUID=study, ReferencedSeriesSequence=[held])]
+    held = part(SeriesInstanceUID=series, ReferencedSOPSequence=found)
+    return [part(StudyInstanceUID=study, ReferencedSeriesSequence=[held])]
 
 
 def report(
@@ -98,7 +92,7 @@ def report(
 
 def encapsulated(data: bytes, last: int, **more: Any) -> Dataset:
     """Return an object of class ...104.``last`` that holds a document, padded to even length."""
-    return _dataset(
+    return part(
         SOPClassUID=f"1.2.840.10008.5.1.4.1.1.104.{last}", SOPInstanceUID="1.2.3.5",
         SeriesInstanceUID="1.2.3", StudyInstanceUID="1.2", PatientName="Doe^Jane",
         DocumentTitle="Discharge letter",

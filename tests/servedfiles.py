@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from rendicom.testing.writer import (
     encapsulate,
     sequence,
 )
+from reportmaker import code, item, objects, sequence_of
 
 ROOT = "1.2.826.0.1.3680043.8.498.91"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -222,52 +223,17 @@ def written(made_of: Dataset) -> bytes:
     return target.getvalue()
 
 
-def code(value: str, meaning: str) -> Dataset:
-    """Return an item of a sequence of codes."""
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
-    return item
-
-
-def _content(kind: str, relation: str, name: Dataset) -> Dataset:
-    item = Dataset()
-    item.ValueType, item.RelationshipType = kind, relation
-    item.ConceptNameCodeSequence = [name]
-    return item
-
-
-def _image(instance: str, sop_class: str) -> Dataset:
-    item = Dataset()
-    item.RelationshipType, item.ValueType = "CONTAINS", "IMAGE"
-    reference = Dataset()
-    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = sop_class, instance
-    item.ReferencedSOPSequence = [reference]
-    return item
-
-
-def _evidence(study: str, references: Iterable[tuple[str, str]]) -> Dataset:
-    item, series = Dataset(), Dataset()
-    item.StudyInstanceUID, series.SeriesInstanceUID = study, f"{study}.1"
-    series.ReferencedSOPSequence = []
-    for sop_class, instance in references:
-        reference = Dataset()
-        reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = sop_class, instance
-        series.ReferencedSOPSequence.append(reference)
-    item.ReferencedSeriesSequence = [series]
-    return item
-
-
 def report() -> Dataset:
     """Return a report with a sentence that must be escaped, and an image."""
     made_of = dataset(BASIC_TEXT, PAPERS, REPORT, "SR")
     made_of.ValueType, made_of.ContinuityOfContent = "CONTAINER", "SEPARATE"
-    made_of.ConceptNameCodeSequence = [code("126000", "Imaging Measurement Report")]
+    made_of.ConceptNameCodeSequence = code("Imaging Measurement Report", "126000", "DCM")
     made_of.CompletionFlag, made_of.VerificationFlag = "COMPLETE", "UNVERIFIED"
     made_of.ContentDate, made_of.ContentTime = "20240229", "120000"
-    finding = _content("TEXT", "CONTAINS", code("121071", "Finding"))
-    finding.TextValue = "Größe <b>5 mm</b> & more"
-    made_of.ContentSequence = [finding, _image(WIDE, CT)]
-    made_of.CurrentRequestedProcedureEvidenceSequence = [_evidence(GRAY, [(CT, WIDE)])]
+    finding = item("TEXT", ConceptNameCodeSequence=code("Finding", "121071", "DCM"),
+                   TextValue="Größe <b>5 mm</b> & more")  # fmt: skip
+    made_of.ContentSequence = [finding, objects("IMAGE", WIDE)]
+    made_of.CurrentRequestedProcedureEvidenceSequence = sequence_of(GRAY, f"{GRAY}.1", WIDE)
     return made_of
 
 
@@ -275,11 +241,10 @@ def selection() -> Dataset:
     """Return a selection of two key images."""
     made_of = dataset(KEY_OBJECTS, PAPERS, SELECTION, "KO")
     made_of.ValueType, made_of.ContinuityOfContent = "CONTAINER", "SEPARATE"
-    made_of.ConceptNameCodeSequence = [code("113000", "Of Interest")]
+    made_of.ConceptNameCodeSequence = code("Of Interest", "113000", "DCM")
     made_of.ContentDate, made_of.ContentTime = "20240229", "120000"
-    pairs = [(CT, WIDE), (CT, SQUARE)]
-    made_of.ContentSequence = [_image(instance, kind) for kind, instance in pairs]
-    made_of.CurrentRequestedProcedureEvidenceSequence = [_evidence(GRAY, pairs)]
+    made_of.ContentSequence = [objects("IMAGE", each) for each in (WIDE, SQUARE)]
+    made_of.CurrentRequestedProcedureEvidenceSequence = sequence_of(GRAY, f"{GRAY}.1", WIDE, SQUARE)
     return made_of
 
 

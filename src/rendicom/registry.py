@@ -48,11 +48,8 @@ def load(package: str, name: str, attribute: str) -> Any:
     KeyError
         No module and no entry point has that name.
     """
-    try:
+    if name in module_names(package):
         return getattr(importlib.import_module(f"{package}.{name}"), attribute)
-    except ModuleNotFoundError as error:
-        if error.name != f"{package}.{name}":
-            raise
     return discover(package, attribute)[name]
 
 

@@ -159,10 +159,6 @@ def test_a_frame_that_is_not_there(here, samples, run, tree) -> None:
     assert tree() == {"x.dcm"}
 
 
-def _four_samples(path: str) -> None:
-    Path(path).write_bytes(image(bytes(8 * 8 * 2), rows=8, columns=8, samples=2))
-
-
 def test_failures_have_their_own_codes_and_do_not_stop_the_others(here, samples, run) -> None:
     samples.gray("study/good.dcm")
     samples.document("study/document.dcm")

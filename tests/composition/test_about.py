@@ -5,7 +5,6 @@ import re
 import zipfile
 from io import BytesIO
 
-import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -14,7 +13,7 @@ from pydicom.uid import generate_uid
 
 import rendicom
 from brokenparts import reference
-from phantoms import PET, as_bytes, blended, dataset, segmentation, series
+from phantoms import PET, as_bytes, blended, dataset, key_objects, segmentation, series
 from rendicom.cli.main import main
 
 
@@ -97,15 +96,7 @@ def test_archives_and_addresses_are_refused_where_files_and_folders_are_meant(st
 
 def test_a_key_object_selection_gives_the_images_selected(study):
     folder, ct, _ = study
-    ko = hd.ko.KeyObjectSelectionDocument(
-        evidence=[ct[1], ct[4]],
-        content=hd.ko.KeyObjectSelection(
-            document_title=hd.sr.CodedConcept("113000", "DCM", "Of Interest"),
-            referenced_objects=[ct[1], ct[4]],
-        ),
-        series_instance_uid=generate_uid(), series_number=9, sop_instance_uid=generate_uid(),
-        instance_number=1, manufacturer="made",
-    )  # fmt: skip
+    ko = key_objects([ct[1], ct[4]])
     (folder / "ko.dcm").write_bytes(as_bytes(ko))
     run("convert", folder / "ko.dcm", f"{folder}/out/", "--on", folder / "study", "--format", "png")
     found = pictures(folder / "out")
@@ -119,15 +110,7 @@ def test_the_page_of_a_key_object_selection_has_small_pictures(study):
     ct[4].BurnedInAnnotation = "YES"
     (folder / "study" / "ct4.dcm").write_bytes(as_bytes(ct[4]))
     missing = series(np.zeros((1, 4, 4)))[0]
-    ko = hd.ko.KeyObjectSelectionDocument(
-        evidence=[ct[1], ct[4], missing],
-        content=hd.ko.KeyObjectSelection(
-            document_title=hd.sr.CodedConcept("113000", "DCM", "Of Interest"),
-            referenced_objects=[ct[1], ct[4], missing],
-        ),
-        series_instance_uid=generate_uid(), series_number=9, sop_instance_uid=generate_uid(),
-        instance_number=1, manufacturer="made",
-    )  # fmt: skip
+    ko = key_objects([ct[1], ct[4], missing])
     (folder / "ko.dcm").write_bytes(as_bytes(ko))
     run("convert", folder / "ko.dcm", folder / "ko.html", "--on", folder / "study")
     page = (folder / "ko.html").read_text("utf-8")

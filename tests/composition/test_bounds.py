@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
+import phantoms
 import rendicom
 from phantoms import FRAME_OF_REFERENCE, as_bytes, dataset, segmentation, series
 from rendicom.composition import structure_set
@@ -15,8 +16,6 @@ from rendicom.composition.layer_opening import open_located
 from rendicom.composition.segmentation import SegmentationLayer
 from rendicom.engine import Instance, instance
 from rendicom.rendering.polygons import thinned
-
-DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 
 
 def test_of_a_thousand_frames_those_of_the_slice_are_read(monkeypatch):
@@ -73,22 +72,12 @@ def test_of_a_picture_two_files_are_opened_and_the_frames_of_its_slice_decoded(
 @pytest.mark.parametrize("refers", [False, True])
 def test_of_many_contours_those_of_the_slice_are_converted(refers, monkeypatch):
     ct = series(np.full((50, 16, 16), 50, np.int16), step=1.0)
-    layer = dataset("1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT")
-    region, looks = pydicom.Dataset(), pydicom.Dataset()
-    region.ROINumber, region.ROIName = 1, "Many"
-    region.ReferencedFrameOfReferenceUID = FRAME_OF_REFERENCE
-    looks.ReferencedROINumber, looks.ContourSequence = 1, []
+    contours = []
     for index, ds in enumerate(ct):
-        contour, reference = pydicom.Dataset(), pydicom.Dataset()
-        contour.ContourGeometricType = "CLOSED_PLANAR"
         low, high = 2, 4 + index % 8
-        square = [(low, low), (high, low), (high, high), (low, high)]
-        contour.ContourData = [each for x, y in square for each in (x, y, index)]
-        reference.ReferencedSOPClassUID = ds.SOPClassUID
-        reference.ReferencedSOPInstanceUID = ds.SOPInstanceUID
-        contour.ContourImageSequence = [reference] if refers else []
-        looks.ContourSequence.append(contour)
-    layer.StructureSetROISequence, layer.ROIContourSequence = [region], [looks]
+        square = [(low, low, index), (high, low, index), (high, high, index), (low, high, index)]
+        contours.append(("CLOSED_PLANAR", square, ds if refers else None))
+    layer = phantoms.structure_set((1, "Many", None, contours))
     whole, real = [], structure_set._read
     monkeypatch.setattr(
         structure_set, "_read", lambda items, notes: whole.append(real(items, notes)) or whole[-1]
@@ -133,10 +122,7 @@ def _with_nan(kind):
     if kind == "orientation":
         layer.ImageOrientationPatient = ["1", "0", "nan", "0", "1", "0"]
         return layer
-    layer.SOPClassUID = layer.file_meta.MediaStorageSOPClassUID = DOSE
-    layer.Modality, layer.DoseUnits, layer.DoseGridScaling = "RTDOSE", "GY", 0.001
-    layer.NumberOfFrames, layer.FrameIncrementPointer = 2, 0x3004000C
-    layer.PixelRepresentation, layer.PixelData = 0, layer.PixelData * 2
+    layer = phantoms.dose(np.full((2, 8, 8), 200), offsets=(0, 5))
     layer.GridFrameOffsetVector = ["nan", "5"]
     return layer
 

@@ -1,15 +1,13 @@
 """Objects that are about images, without ``--on``: their images among the sources, or colors."""
 
-import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom.sr.codedict import codes
-from pydicom.uid import generate_uid
 
+import phantoms
 import rendicom
-from phantoms import FRAME_OF_REFERENCE, as_bytes, blended, dataset, segmentation, series
+from phantoms import as_bytes, blended, dataset, key_objects, segmentation, series
 from rendicom.cli.main import main
 from rendicom.composition.folders import FileIndex
 
@@ -38,14 +36,7 @@ def made(tmp_path):
     masks = np.zeros((5, 24, 30, 2), np.uint8)
     masks[1:3, 4:15, 6:20, 0] = 1
     masks[2, 10:20, 15:28, 1] = 1
-    keys = hd.ko.KeyObjectSelectionDocument(
-        evidence=ct,
-        content=hd.ko.KeyObjectSelection(
-            document_title=codes.DCM.OfInterest, referenced_objects=[ct[3]]
-        ),
-        series_instance_uid=generate_uid(), series_number=3, sop_instance_uid=generate_uid(),
-        instance_number=1, manufacturer="made",
-    )  # fmt: skip
+    keys = key_objects([ct[3]], ct)
     (tmp_path / "images").mkdir()
     for index, ds in enumerate(ct):
         (tmp_path / "images" / f"ct{index}.dcm").write_bytes(as_bytes(ds))
@@ -124,13 +115,7 @@ def test_a_dose_alone_is_the_slice_of_its_maximum_with_a_bar(tmp_path):
     values = np.zeros((4, 200, 240))
     values[2, 60:120, 80:140] = np.linspace(1000, 60000, 60)[:, None]
     values[1, 10:20, 10:20] = 500
-    dose = series(np.zeros((1, 200, 240)), position=(0, 0, 5))[0]
-    dose.SOPClassUID = dose.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.2"
-    dose.Modality, dose.DoseUnits, dose.DoseGridScaling = "RTDOSE", "GY", 0.001
-    dose.NumberOfFrames, dose.PixelRepresentation = 4, 0
-    dose.GridFrameOffsetVector, dose.FrameIncrementPointer = [0.0, 3.0, 6.0, 9.0], 0x3004000C
-    dose.FrameOfReferenceUID = FRAME_OF_REFERENCE
-    dose.PixelData = values.astype("<u2").tobytes()
+    dose = phantoms.dose(values, offsets=(0, 3, 6, 9), position=(0, 0, 5))
     (tmp_path / "dose.dcm").write_bytes(as_bytes(dose))
     run("convert", tmp_path / "dose.dcm", f"{tmp_path}/out/", "--format", "png")
     (path,) = (tmp_path / "out").glob("*.png")

@@ -1,7 +1,6 @@
 """Objects of other grids than their images, against plain numpy, scipy and scikit-image."""
 
 import numpy as np
-import pydicom
 import pytest
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
@@ -9,7 +8,7 @@ from skimage.draw import polygon2mask
 
 import rendicom
 from patientspace import affine, indices, oblique, xyz
-from phantoms import FRAME_OF_REFERENCE, PET, as_bytes, blended, dataset, segmentation, series
+from phantoms import PET, as_bytes, blended, dose, segmentation, series, structure_set
 
 FILL = rendicom.RenderOptions(layer_style="fill", layer_opacity=0.5)
 ORIENTATION = oblique(25, -15, 40)
@@ -130,14 +129,8 @@ def test_a_dose_grid_in_any_direction_is_interpolated_where_it_lies(orientation,
     values = rng.integers(20000, 60000, (6, 11, 13))
     spacing = (2.6, 3.4)
     matrix = affine(orientation, (5, -8, 12), spacing, step)
-    ds = series(np.zeros((1, 11, 13)), orientation=orientation, position=(5, -8, 12),
-                spacing=spacing)[0]  # fmt: skip
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.2"
-    ds.DoseUnits, ds.DoseType, ds.DoseGridScaling = "GY", "PHYSICAL", 0.001
-    ds.NumberOfFrames, ds.PixelRepresentation = 6, 0
-    ds.GridFrameOffsetVector = [step * index for index in range(6)]
-    ds.FrameIncrementPointer = 0x3004000C
-    ds.PixelData = values.astype("<u2").tobytes()
+    ds = dose(values, offsets=step * np.arange(6), orientation=orientation,
+              position=(5, -8, 12), spacing=spacing)  # fmt: skip
     middle = (matrix @ [2.4, 5, 6, 1])[:3]
     corner = middle - np.multiply(ORIENTATION[:3], 5) - np.multiply(ORIENTATION[3:], 5)
     image = series(np.full((1, 16, 14), 60), orientation=ORIENTATION, position=corner,
@@ -160,35 +153,14 @@ def test_a_dose_grid_in_any_direction_is_interpolated_where_it_lies(orientation,
 # --- structure sets -----------------------------------------------------------------------------
 
 
-def contours(kind, *paths, source=None, frame=None):
-    ds = dataset("1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT")
-    about, item = pydicom.Dataset(), pydicom.Dataset()
-    about.ROINumber, about.ROIName = 4, "R"
-    about.ReferencedFrameOfReferenceUID = FRAME_OF_REFERENCE
-    item.ReferencedROINumber, item.ROIDisplayColor, item.ContourSequence = 4, [10, 200, 30], []
-    for points in paths:
-        contour = pydicom.Dataset()
-        contour.ContourGeometricType, contour.NumberOfContourPoints = kind, len(points)
-        contour.ContourData = [f"{x:.6f}" for x in np.ravel(points)]
-        if source is not None:
-            reference = pydicom.Dataset()
-            reference.ReferencedSOPClassUID = source.SOPClassUID
-            reference.ReferencedSOPInstanceUID = source.SOPInstanceUID
-            if frame:
-                reference.ReferencedFrameNumber = frame
-            contour.ContourImageSequence = [reference]
-        item.ContourSequence.append(contour)
-    ds.StructureSetROISequence, ds.ROIContourSequence = [about], [item]
-    return ds
-
-
 @pytest.mark.parametrize("refers", [True, False])
 def test_a_keyhole_leaves_a_hole(refers):
     made = images()
     outer = np.array([[4.3, 3.2], [38.7, 3.4], [37.9, 28.6], [5.1, 27.8]])
     inner = np.array([[15.2, 10.3], [14.8, 20.6], [27.3, 21.4], [28.1, 9.7]])
     path = np.concatenate([outer, outer[:1], inner, inner[:1]])
-    layer = contours("CLOSED_PLANAR", xyz(OWN, path, 3), source=made[3] if refers else None)
+    contour = ("CLOSED_PLANAR", xyz(OWN, path, 3), made[3] if refers else None)
+    layer = structure_set((4, "R", (10, 200, 30), [contour]))
     expected = polygon2mask(SHAPE[1:], outer[:, ::-1]) & ~polygon2mask(SHAPE[1:], inner[:, ::-1])
     picture, _ = drawn(made[3], layer)
     np.testing.assert_array_equal((picture != 60).any(axis=-1), expected)

@@ -53,7 +53,7 @@ def test_frames_have_their_masks_contours_doses_and_values(doors, oblique_study,
         (3, "A", COLOURS[1], [("CLOSED_PLANAR", [(9, 5), (29, 5), (29, 19), (9, 19)], 4)])
     )
     contour = rois.ROIContourSequence[0].ContourSequence[0]
-    contour.ContourImageSequence = [reference(enhanced, number)]
+    contour.ContourImageSequence = [reference(enhanced, ReferencedFrameNumber=number)]
     (name,) = doors.shown(rois, "ect", **FILL)
     assert name == f"ect0-{number:04}"
     values, gray = study.dose_at(4), study.gray(4)[..., None]
@@ -137,7 +137,7 @@ def test_a_blending_state_may_be_of_some_frames(doors, oblique_study, enhanced):
     state = dataset(f"{CLASS}11.4", "PR")
     state.BlendingSequence, state.RelativeOpacity = [], 0.3
     for position, references, ds in (
-        ("UNDERLYING", [reference(enhanced, [2, 6])], enhanced),
+        ("UNDERLYING", [reference(enhanced, ReferencedFrameNumber=[2, 6])], enhanced),
         ("SUPERIMPOSED", [reference(each) for each in study.pt], study.pt[0]),
     ):
         listed = item(SeriesInstanceUID=ds.SeriesInstanceUID, ReferencedImageSequence=references)

@@ -8,7 +8,17 @@ from scipy.spatial.transform import Rotation
 from skimage.draw import polygon2mask
 
 import rendicom
-from phantoms import FRAME_OF_REFERENCE, PET, as_bytes, blended, dataset, segmentation, series
+from phantoms import (
+    FRAME_OF_REFERENCE,
+    PET,
+    as_bytes,
+    blended,
+    dataset,
+    dose,
+    segmentation,
+    series,
+    structure_set,
+)
 from rendicom.composition.layer_options import LayerOptions
 from rendicom.composition.value_map import ValueLayerOfSeries, members_of
 from rendicom.errors import OptionError
@@ -49,33 +59,6 @@ def drawn(image, layer, options=FILL):
 # --- structure sets -------------------------------------------------------------------------
 
 
-def structure_set(rois, sources=()):
-    """``rois`` are (number, name, color, contours), a contour is (type, points, source index)."""
-    ds = dataset("1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT")
-    ds.StructureSetLabel = "S"
-    ds.StructureSetROISequence, ds.ROIContourSequence = [], []
-    for number, name, colour, contours in rois:
-        about, item = pydicom.Dataset(), pydicom.Dataset()
-        about.ROINumber, about.ROIName = number, name
-        about.ReferencedFrameOfReferenceUID = FRAME_OF_REFERENCE
-        item.ReferencedROINumber, item.ContourSequence = number, []
-        if colour:
-            item.ROIDisplayColor = colour
-        for kind, points, source in contours:
-            contour = pydicom.Dataset()
-            contour.ContourGeometricType, contour.NumberOfContourPoints = kind, len(points)
-            contour.ContourData = [f"{x:.6f}" for x in np.ravel(points)]
-            if source is not None and len(sources):
-                reference = pydicom.Dataset()
-                reference.ReferencedSOPClassUID = sources[source].SOPClassUID
-                reference.ReferencedSOPInstanceUID = sources[source].SOPInstanceUID
-                contour.ContourImageSequence = [reference]
-            item.ContourSequence.append(contour)
-        ds.StructureSetROISequence.append(about)
-        ds.ROIContourSequence.append(item)
-    return ds
-
-
 def star(middle, radius, points=9):
     angles = np.arange(points) * 4 * np.pi / points + 0.1
     radii = np.where(np.arange(points) % 2, radius, radius * 0.55)
@@ -85,8 +68,8 @@ def star(middle, radius, points=9):
 @pytest.mark.parametrize("number", [0, -1, 65536, 2**31 - 1])
 def test_a_region_of_any_number_has_a_color_of_its_own(number):
     made = images()
-    contour = ("CLOSED_PLANAR", in_patient(star((30, 20), 12), 2), 2)
-    picture, changed, told = drawn(made[2], structure_set([(number, "Odd", None, [contour])], made))
+    contour = ("CLOSED_PLANAR", in_patient(star((30, 20), 12), 2), made[2])
+    picture, changed, told = drawn(made[2], structure_set((number, "Odd", None, [contour])))
     assert changed.any()
     assert told.layers[0].items[0].number == number
     assert picture[changed].max() > 0
@@ -97,19 +80,17 @@ def test_contours_fill_the_pixels_whose_centers_they_enclose(refers):
     made = images()
     outer, inner = star((30.3, 19.7), 17), star((29.1, 20.2), 6)
     other = np.array([[2.2, 3.4], [20.8, 5.1], [11.3, 30.9]])
+    second, third = (made[2], made[3]) if refers else (None, None)
     layer = structure_set(
-        [
-            (7, "Ring", [250, 10, 20], [
-                ("CLOSEDPLANAR_XOR", in_patient(outer, 2), 2),
-                ("CLOSEDPLANAR_XOR", in_patient(inner, 2), 2),
-            ]),
-            (3, "Two", [0, 200, 90], [
-                ("CLOSED_PLANAR", in_patient(other, 2), 2),
-                ("CLOSED_PLANAR", in_patient(np.add(other, (30, 4)), 2), 2),
-                ("CLOSED_PLANAR", in_patient(other, 3), 3),
-            ]),
-        ],
-        made if refers else (),
+        (7, "Ring", (250, 10, 20), [
+            ("CLOSEDPLANAR_XOR", in_patient(outer, 2), second),
+            ("CLOSEDPLANAR_XOR", in_patient(inner, 2), second),
+        ]),
+        (3, "Two", (0, 200, 90), [
+            ("CLOSED_PLANAR", in_patient(other, 2), second),
+            ("CLOSED_PLANAR", in_patient(np.add(other, (30, 4)), 2), second),
+            ("CLOSED_PLANAR", in_patient(other, 3), third),
+        ]),
     )  # fmt: skip
 
     def inside(points):
@@ -129,11 +110,11 @@ def test_contours_fill_the_pixels_whose_centers_they_enclose(refers):
 
 def test_open_contours_and_points_are_drawn_whatever_the_style_says():
     made = images()
-    layer = structure_set([
-        (1, "Line", [255, 255, 0], [("OPEN_PLANAR", in_patient([[5, 10], [50, 10]], 1), 1)]),
-        (2, "Spot", None, [("POINT", in_patient([[20, 30]], 1), 1)]),
-        (3, "Bad", None, [("CLOSED_PLANAR", [[np.nan] * 3] * 3, 1)]),
-    ])  # fmt: skip
+    layer = structure_set(
+        (1, "Line", (255, 255, 0), [("OPEN_PLANAR", in_patient([[5, 10], [50, 10]], 1), None)]),
+        (2, "Spot", None, [("POINT", in_patient([[20, 30]], 1), None)]),
+        (3, "Bad", None, [("CLOSED_PLANAR", [[np.nan] * 3] * 3, None)]),
+    )
     for style in ("fill", "outline"):
         picture, changed, told = drawn(made[1], layer, rendicom.RenderOptions(layer_style=style))
         assert changed[10, 6:50].all()
@@ -147,24 +128,12 @@ def test_a_contour_of_very_many_points_is_thinned():
     made = images()
     angles = np.linspace(0, 60 * np.pi, 60_000)
     spiral = np.column_stack([30 + 25 * np.cos(angles), 20 + 18 * np.sin(angles)])
-    layer = structure_set([(1, "Many", None, [("CLOSED_PLANAR", in_patient(spiral, 0), 0)])])
+    layer = structure_set((1, "Many", None, [("CLOSED_PLANAR", in_patient(spiral, 0), None)]))
     _, changed, _ = drawn(made[0], layer, rendicom.RenderOptions(layer_style="both"))
     assert changed[20, 5:55].any()
 
 
 # --- dose -----------------------------------------------------------------------------------
-
-
-def dose(values, position, spacing, offsets, scaling=0.001):
-    ds = series(np.zeros((1, *values.shape[1:])), orientation=(1, 0, 0, 0, 1, 0),
-                position=position, spacing=spacing)[0]  # fmt: skip
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.2"
-    ds.Modality, ds.DoseUnits, ds.DoseType, ds.DoseGridScaling = "RTDOSE", "GY", "PHYSICAL", scaling
-    ds.NumberOfFrames, ds.PixelRepresentation = len(values), 0
-    ds.GridFrameOffsetVector = [float(x) for x in offsets]
-    ds.FrameIncrementPointer = 0x3004000C
-    ds.PixelData = values.astype("<u2").tobytes()
-    return ds
 
 
 @pytest.mark.parametrize("is_reversed", [False, True])
@@ -176,7 +145,7 @@ def test_dose_is_interpolated_in_patient_space(is_reversed, is_absolute):
     if is_reversed:
         z = z[::-1]
     offsets = z if is_absolute else z - z[0]
-    layer = dose(values, (-20, -15, z[0]), (4, 3), offsets)
+    layer = dose(values, offsets=offsets, position=(-20, -15, z[0]), spacing=(4, 3))
     image = series(np.full((1, 30, 28), 100), position=(-18.3, -13.1, 17.4), spacing=(1, 0.9))[0]
     order = np.argsort(z)
     field = RegularGridInterpolator(
@@ -215,7 +184,7 @@ def plan(*targets, uid):
 def sloped_dose(refers_to=None):
     """Return a dose that rises by 1 Gy a column, from 0 to 59 Gy, and an image in its place."""
     values = np.broadcast_to(np.arange(60) * 1000, (2, 40, 60))
-    layer = dose(values, (0, 0, 0), (1, 1), (0, 5))
+    layer = dose(values, offsets=(0, 5))
     if refers_to:
         reference = pydicom.Dataset()
         reference.ReferencedSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.5"
@@ -282,7 +251,7 @@ def test_a_bar_has_its_figures_or_is_left_out_with_a_warning():
 
 def test_a_small_dose_says_that_its_bar_is_missing():
     values = np.full((3, 20, 20), 60000.0)
-    layer = dose(values, (0, 0, 0), (1, 1), (0, 2, 4))
+    layer = dose(values, offsets=(0, 2, 4))
     image = series(np.full((1, 30, 28), 100))[0]
     legend = rendicom.RenderOptions(legend=True, layer_style="fill")
     _, _, told = drawn(image, layer, legend)

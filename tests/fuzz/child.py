@@ -34,7 +34,6 @@ __all__ = ["MEGABYTES", "run_case", "targets"]
 MEGABYTES = 400
 """What one case may add to the memory of the process; frames have a million pixels at most."""
 _ADDRESSES = 2 << 30
-_ROOM = 64
 _SOURCE = re.compile(r"[/\\](rendicom|tests)[/\\]")
 
 

@@ -19,7 +19,6 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("fastapi")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-START_SECONDS = 60
 
 
 def _start(*arguments: str | Path) -> tuple[subprocess.Popen[str], str]:

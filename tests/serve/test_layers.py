@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 from io import BytesIO
 
-import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
+import phantoms
 import rendicom
-from phantoms import PET, as_bytes, blended, dataset, segmentation, series
+from brokenparts import reference
+from phantoms import (
+    PET,
+    as_bytes,
+    blended,
+    dataset,
+    key_objects,
+    segmentation,
+    series,
+    structure_set,
+)
 from rendicom.cli.main import main
 from rendicom.dicomweb.multipart import read_multipart
 from rendicom.engine import InstanceLocation
@@ -40,36 +49,16 @@ class Study:
         self.masks[2:5, 4:20, 6:30, 0] = 1
         self.masks[3, 22:30, 2:9, 1] = 1
         self.seg = segmentation(self.ct, self.masks, "BINARY", [RED, BLUE], count=2)
-        self.keys = hd.ko.KeyObjectSelectionDocument(
-            evidence=self.ct,
-            content=hd.ko.KeyObjectSelection(
-                document_title=codes.DCM.OfInterest,
-                referenced_objects=[self.ct[4], self.ct[1]],
-            ),
-            series_instance_uid=generate_uid(),
-            series_number=3,
-            sop_instance_uid=generate_uid(),
-            instance_number=1,
-            manufacturer="made",
-        )
+        self.keys = key_objects([self.ct[4], self.ct[1]], self.ct)
         self.structures = self._structures()
         self.plan = dataset("1.2.840.10008.5.1.4.1.1.481.5", "RTPLAN")
         self.blending = self._blending()
 
     def _structures(self):
-        ds = dataset("1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT")
-        ds.StructureSetLabel = "S"
-        about, item, contour = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
-        about.ROINumber, about.ROIName = 4, "Vries^Jan"
-        about.ReferencedFrameOfReferenceUID = self.ct[0].FrameOfReferenceUID
         z = float(self.ct[2].ImagePositionPatient[2])
-        contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", 4
-        contour.ContourData = [-10.5, -8.5, z, 4.5, -8.5, z, 4.5, 3.5, z, -10.5, 3.5, z]
-        contour.ContourImageSequence = [reference_to(self.ct[2])]
-        item.ReferencedROINumber, item.ContourSequence = 4, [contour]
-        item.ROIDisplayColor = [0, 255, 0]
-        ds.StructureSetROISequence, ds.ROIContourSequence = [about], [item]
-        return ds
+        square = [(-10.5, -8.5, z), (4.5, -8.5, z), (4.5, 3.5, z), (-10.5, 3.5, z)]
+        contour = ("CLOSED_PLANAR", square, self.ct[2])
+        return structure_set((4, "Vries^Jan", (0, 255, 0), [contour]))
 
     def _blending(self):
         ds = dataset("1.2.840.10008.5.1.4.1.1.11.4", "PR")
@@ -81,7 +70,7 @@ class Study:
             item, of_series, voi = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
             item.BlendingPosition, item.StudyInstanceUID = position, images[0].StudyInstanceUID
             of_series.SeriesInstanceUID = images[0].SeriesInstanceUID
-            of_series.ReferencedImageSequence = [reference_to(each) for each in images]
+            of_series.ReferencedImageSequence = [reference(each) for each in images]
             item.ReferencedSeriesSequence = [of_series]
             voi.WindowCenter, voi.WindowWidth = window
             item.SoftcopyVOILUTSequence = [voi]
@@ -100,12 +89,6 @@ class Study:
         for kind in ("ct", "pet"):
             named |= {f"{kind}{number}": each for number, each in enumerate(getattr(self, kind))}
         return named
-
-
-def reference_to(ds):
-    item = pydicom.Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
-    return item
 
 
 @pytest.fixture(scope="module")
@@ -286,17 +269,12 @@ def test_what_cannot_be_drawn_is_refused_and_what_does_not_fit_is_left_out(serve
 def test_a_plan_beside_a_dose_sets_what_per_cent_are_of(tmp_path):
     """The dose rises by 1 Gy a column: half of 39 Gy is in column 20, half of 20 Gy in 10."""
     base = series(np.full((1, 32, 40), 100))[0]
-    dose = series(np.zeros((1, 32, 40)))[0]
-    dose.SOPClassUID = dose.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.2"
-    dose.Modality, dose.DoseUnits, dose.DoseGridScaling = "RTDOSE", "GY", 0.001
-    dose.NumberOfFrames, dose.PixelRepresentation = 2, 0
-    dose.GridFrameOffsetVector, dose.FrameIncrementPointer = [0, 5], 0x3004000C
-    dose.PixelData = np.tile(np.arange(40) * 1000, (2, 32, 1)).astype("<u2").tobytes()
+    dose = phantoms.dose(np.tile(np.arange(40) * 1000, (2, 32, 1)), offsets=(0, 5))
     plan, stray = (dataset("1.2.840.10008.5.1.4.1.1.481.5", "RTPLAN") for _ in range(2))
     target = pydicom.Dataset()
     target.DoseReferenceType, target.TargetPrescriptionDose = "TARGET", 20
     plan.DoseReferenceSequence = [target]
-    dose.ReferencedRTPlanSequence = [reference_to(plan)]
+    dose.ReferencedRTPlanSequence = [reference(plan)]
     for name, ds in (("ct", base), ("dose", dose), ("plan", plan), ("stray", stray)):
         (tmp_path / f"{name}.dcm").write_bytes(as_bytes(ds))
     lines = {"layer-style": "outline", "isodose": "50%"}
@@ -330,7 +308,7 @@ def test_a_presentation_state_of_several_images_is_a_loop_where_one_is_asked_for
     state = dataset("1.2.840.10008.5.1.4.1.1.11.1", "PR")
     of_series, voi = pydicom.Dataset(), pydicom.Dataset()
     of_series.SeriesInstanceUID = study.ct[0].SeriesInstanceUID
-    of_series.ReferencedImageSequence = [reference_to(each) for each in study.ct[1:4]]
+    of_series.ReferencedImageSequence = [reference(each) for each in study.ct[1:4]]
     voi.WindowCenter, voi.WindowWidth = 128, 256
     state.ReferencedSeriesSequence, state.SoftcopyVOILUTSequence = [of_series], [voi]
     state.PresentationLUTShape = "INVERSE"
@@ -394,14 +372,9 @@ def test_a_segmentation_without_its_images_is_shown_on_black(study, tmp_path):
 
 
 def test_a_dose_gives_the_slice_of_its_maximum_as_the_command_does(tmp_path):
-    dose = series(np.zeros((1, 60, 80)))[0]
-    dose.SOPClassUID = dose.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.2"
-    dose.Modality, dose.DoseUnits, dose.DoseGridScaling = "RTDOSE", "GY", 0.001
-    dose.NumberOfFrames, dose.PixelRepresentation = 3, 0
-    dose.GridFrameOffsetVector, dose.FrameIncrementPointer = [0, 5, 10], 0x3004000C
     values = np.tile(np.arange(80) * 500, (3, 60, 1))
     values[2, 5:9, 5:9] = 60000
-    dose.PixelData = values.astype("<u2").tobytes()
+    dose = phantoms.dose(values, offsets=(0, 5, 10))
     (tmp_path / "dose.dcm").write_bytes(as_bytes(dose))
     with served(tmp_path, "--rescan", "0") as running:
         running.wait_for_index()
@@ -419,7 +392,7 @@ def test_a_dose_gives_the_slice_of_its_maximum_as_the_command_does(tmp_path):
 def test_a_planar_view_is_the_picture_that_the_command_makes(study, tmp_path):
     state = dataset("1.2.840.10008.5.1.4.1.1.11.6", "PR")
     of_volume = pydicom.Dataset()
-    of_volume.ReferencedImageSequence = [reference_to(each) for each in study.ct]
+    of_volume.ReferencedImageSequence = [reference(each) for each in study.ct]
     state.VolumetricPresentationStateInputSequence = [of_volume]
     state.FrameOfReferenceUID = study.ct[0].FrameOfReferenceUID
     state.MPRTopLeftHandCorner, state.MPRThicknessType = [-20.5, 0.0, 10.0], "THIN"

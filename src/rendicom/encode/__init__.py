@@ -32,10 +32,10 @@ def formats() -> Mapping[str, Format]:
 
 def format_named(name: str) -> Format:
     """Return the format with this name; raise OptionError if there is none."""
-    found = _load(name) if name in registry.module_names(_ROOM) else formats().get(name)
-    if found is None:
-        raise OptionError(f"format {name!r} is not one of {', '.join(formats())}")
-    return found
+    try:
+        return _load(name)
+    except KeyError:
+        raise OptionError(f"format {name!r} is not one of {', '.join(formats())}") from None
 
 
 def format_of_media_type(media_type: str) -> Format:

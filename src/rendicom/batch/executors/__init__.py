@@ -88,7 +88,7 @@ def open_executor(text: str, *, jobs: int) -> tuple[Engine, Executor]:
     """
     name, mark, address = text.partition("://")
     try:
-        engine = registry.load(_ROOM, name if name.isidentifier() else "", "EXECUTOR")
+        engine = registry.load(_ROOM, name, "EXECUTOR")
     except KeyError:
         engine = None
     if engine is None or (mark and not (engine.takes_address and address)):

@@ -74,9 +74,8 @@ class SelectionKind(Protocol):
 
 def selection_kind(name: str) -> SelectionKind:
     """Return the kind of that name; OptionError for any other."""
-    if name in registry.module_names(__name__):
+    try:
         return cast("SelectionKind", registry.load(__name__, name, "SELECTION"))
-    found = registry.discover(__name__, "SELECTION")
-    if name not in found:
-        raise OptionError(f"selection {shown(name)} is not one of {', '.join(found)}")
-    return cast("SelectionKind", found[name])
+    except KeyError:
+        known = ", ".join(registry.discover(__name__, "SELECTION"))
+        raise OptionError(f"selection {shown(name)} is not one of {known}") from None
