@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import click
 
+from rendicom.batch.job import Job, OneFile
 from rendicom.cli import exitcodes
 from rendicom.cli.convert import (
     check_layers,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from rendicom.batch.output_formats import OutputFormat
     from rendicom.batch.worker_messages import Recipe
     from rendicom.cli.console import Console
-    from rendicom.cli.remotesource import DrawnLayers, RemoteSource
+    from rendicom.cli.remotesource import RemoteSource
     from rendicom.client.connection_settings import ConnectionSettings
     from rendicom.client.listing import InstanceQuery
     from rendicom.client.remote_input import Rendering
@@ -117,9 +118,8 @@ def get(
     })  # fmt: skip
     address, connection = reached(paths[0], more)
     wanted = _wanted(address, folder, more)
-    frames = frames or (FrameSelection.of(address.resource.frames) if address.resource.frames
-                        else None)  # fmt: skip
-    is_single = bool(wanted.resource.instance)
+    if frames is None and address.resource.frames:
+        frames = FrameSelection.of(address.resource.frames)
     options = _options(address, more)
     target = _target(address, wanted, paths[1:], file_format)
     check_target(options, frames, target, folder, is_json=is_json)
@@ -137,9 +137,9 @@ def get(
     )  # fmt: skip
     from rendicom.cli.remotesource import find_layers
 
-    retrieved = ExitStack()
-    try:
-        drawn = find_layers(layers, connection, wanted, retrieved)
+    with ExitStack() as stack:
+        stack.callback(source.close)
+        drawn = find_layers(layers, connection, wanted, stack)
         check_layers(drawn.run, drawn.paths, (), options, target.format)
         if target.is_folder:
             from rendicom.batch.worker_messages import Recipe
@@ -153,11 +153,12 @@ def get(
             return status or (exitcodes.FAILED if is_wrong else exitcodes.OK)
         # Series and modality are already filtered by the query.
         folder._replace(series=(), modality=()).refuse_without_folder()
-        assert is_single  # noqa: S101 - several need a folder
-        return _get_one(source, target, options, frames, existing, console, drawn)
-    finally:
-        retrieved.close()
-        source.close()
+        assert wanted.resource.instance  # noqa: S101 - several need a folder
+        job = Job(
+            "", OneFile(None if target.is_stream else target.path), target.format, options, frames,
+            existing, layers=drawn.paths, run=drawn.run,
+        )  # fmt: skip
+        return _get_one(source, target, job, console)
 
 
 def _options(address: Address, given: dict[str, Any]) -> RenderOptions:
@@ -294,27 +295,15 @@ def _get_folder(
         return convert_folder(target, recipe, rest, workers, console, source)
 
 
-def _get_one(
-    source: RemoteSource,
-    target: Target,
-    options: RenderOptions,
-    frames: FrameSelection | None,
-    existing: Existing,
-    console: Console,
-    drawn: DrawnLayers,
-) -> int:
-    from rendicom.batch.job import Job, OneFile
+def _get_one(source: RemoteSource, target: Target, job: Job, console: Console) -> int:
     from rendicom.batch.outcomes import failure
 
-    output = OneFile(None if target.is_stream else target.path)
     try:
         unit = source.single()
         with source.remote.opening((unit,)) as supply:
-            job = Job(unit.source, output, target.format, options, frames, existing)
+            job = job._replace(source=unit.source)
             if isinstance(target.format, Format):
-                job = job._replace(
-                    opened=lambda: supply.instance(unit), layers=drawn.paths, run=drawn.run
-                )
+                job = job._replace(opened=lambda: supply.instance(unit))
             else:
                 job = job._replace(content=supply.content(unit))
             convert_one(job, target, console)

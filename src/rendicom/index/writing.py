@@ -212,14 +212,9 @@ def _number(number: int | None) -> int:
 
 
 def _file_row(indexed: Indexed, in_series: int, folders: Mapping[str, int]) -> dict[str, Any]:
-    path, name = split(indexed.location)
     return {
-        "folder": folders[path],
-        "name": name,
-        "version": indexed.version,
-        "size": indexed.size,
+        **_scanned(indexed, folders),
         "kind": INSTANCE,
-        "stale": False,
         "shown": True,
         "series": in_series,
         "number": _number(indexed.instance_number),
@@ -298,22 +293,21 @@ def note(connection: Connection, rejected: Sequence[Rejected]) -> None:
     folders = _folders(connection, (each.location for each in rejected))
     known = _known(connection, (each.location for each in rejected))
     remove(connection, [row.id for row in known.values() if row.kind == INSTANCE])
-    rows = [_rejected_row(each, folders) for each in rejected]
+    rows = [
+        {**_scanned(each, folders), "kind": BROKEN if each.is_dicom else FOREIGN, "shown": False}
+        for each in rejected
+    ]
     if rows:
         _upsert_files(connection, rows)
 
 
-def _rejected_row(rejected: Rejected, folders: Mapping[str, int]) -> dict[str, Any]:
-    path, name = split(rejected.location)
+def _scanned(found: Indexed | Rejected, folders: Mapping[str, int]) -> dict[str, Any]:
+    """Return the columns that all files have."""
+    path, name = split(found.location)
     return {
-        "folder": folders[path],
-        "name": name,
-        "version": rejected.version,
-        "size": rejected.size,
-        "kind": BROKEN if rejected.is_dicom else FOREIGN,
+        "folder": folders[path], "name": name, "version": found.version, "size": found.size,
         "stale": False,
-        "shown": False,
-    }
+    }  # fmt: skip
 
 
 def forget(connection: Connection, locations: Iterable[str]) -> int:
