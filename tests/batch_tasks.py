@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from rendicom.batch.outcomes import Ignored
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
 from rendicom.selection import FrameSelection
 

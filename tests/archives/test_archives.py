@@ -24,8 +24,7 @@ from rendicom.archives.streams import unpacked
 from rendicom.archives.zipdirectory import inflate
 from rendicom.batch.outcomes import Ignored
 from rendicom.batch.output_paths import find
-from rendicom.batch.sources import is_folder_like, open_unit
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit, is_folder_like, open_unit
 from rendicom.dicom.folder_walk import Unreadable
 from rendicom.engine import open_instance
 from rendicom.errors import (

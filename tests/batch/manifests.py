@@ -10,7 +10,7 @@ from typing import Any
 from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.manifest import Manifest, open_manifest, read_manifest
 from rendicom.batch.outcomes import Failed, Outcome, Written
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import UnitReport
 from rendicom.options import RenderOptions
 

@@ -9,7 +9,7 @@ import pytest
 from rendicom.archives.entries import Member
 from rendicom.batch.counters import Counters, Rate
 from rendicom.batch.outcomes import Failed, Filtered, Ignored, Notice, Planned, Skipped, Written
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import UnitReport
 from rendicom.selection import FrameSelection
 

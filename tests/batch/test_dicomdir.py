@@ -11,8 +11,7 @@ from pydicom.data import get_testdata_file
 
 from rendicom.batch.outcomes import Ignored
 from rendicom.batch.output_paths import find
-from rendicom.batch.sources import is_folder_like, open_unit
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit, is_folder_like, open_unit
 from rendicom.dicom.dicomdir import nothing_but
 from rendicom.dicom.folder_walk import Unreadable
 from rendicom.engine import open_instance

@@ -18,7 +18,7 @@ from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.manifest import COLUMNS, export_manifest, read_manifest
 from rendicom.batch.outcomes import Filtered, Ignored, Notice, Planned, Skipped
 from rendicom.batch.pseudonyms import Pseudonyms
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import UnitReport
 from rendicom.errors import (
     CorruptDataError,

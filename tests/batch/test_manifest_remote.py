@@ -10,7 +10,7 @@ import pytest
 from batch.manifests import PICTURE, bad, good, kill, names, opened, rows, unit
 from rendicom.batch.manifest import Manifest, read_manifest, remote_files
 from rendicom.batch.outcomes import Written
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import UnitReport
 from rendicom.errors import (
     CorruptDataError,

@@ -14,7 +14,7 @@ from rendicom.batch.file_names import FRAME_MARK, picture_name
 from rendicom.batch.manifest.earlier import RecordedPicture
 from rendicom.batch.manifest.resume import missing, names_it
 from rendicom.batch.outcomes import Filtered, Ignored, Skipped
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import UnitReport
 from rendicom.errors import UnwritableOutputError
 from rendicom.options import RenderOptions

@@ -17,7 +17,7 @@ from rendicom.batch.file_names import FRAME_MARK, frame_marks, picture_name
 from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.name_template import FIELDS, PATIENT_FIELDS, NameTemplate, claim, safe_part
 from rendicom.batch.scratch import Register
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.errors import OptionError, OutputCollisionError
 
 JPG = (".jpg", ".jpeg")

@@ -16,7 +16,7 @@ import batch_tasks
 from rendicom.batch.executors import open_executor
 from rendicom.batch.outcomes import Failed
 from rendicom.batch.runner import Runner
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import WorkerDiedError
 from rendicom.options import RenderOptions

@@ -21,7 +21,7 @@ from rendicom.batch.output_paths import find
 from rendicom.batch.pseudonyms import Pseudonyms
 from rendicom.batch.sheet import SheetPlan
 from rendicom.batch.sheetpage import REPRESENTATIVE, Tile, caption, make_sheet
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import OptionError, OutputExistsError, UnwritableOutputError
 from rendicom.options import RenderOptions, Voi

@@ -11,8 +11,7 @@ import pytest
 
 from rendicom.batch.outcomes import Ignored
 from rendicom.batch.source_lists import entries, find_listed
-from rendicom.batch.sources import open_unit
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit, open_unit
 from rendicom.dicom.folder_walk import Unreadable
 from rendicom.errors import OptionError
 

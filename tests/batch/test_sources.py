@@ -16,8 +16,7 @@ from rendicom.batch.name_tree import Tree
 from rendicom.batch.outcomes import Ignored
 from rendicom.batch.output_paths import find
 from rendicom.batch.scratch import Register
-from rendicom.batch.sources import count_files, is_folder_like, kind_of_source, open_unit
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit, count_files, is_folder_like, kind_of_source, open_unit
 from rendicom.dicom.folder_walk import Unreadable
 from rendicom.errors import OptionError, UnreadableSourceError
 

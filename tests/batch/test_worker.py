@@ -13,7 +13,7 @@ from PIL import Image
 from rendicom.batch import worker
 from rendicom.batch.identity import Filters
 from rendicom.batch.outcomes import Failed, Filtered, Ignored, Notice, Planned, Skipped, Written
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker import convert_units, survey_units, unexpected
 from rendicom.batch.worker_messages import Recipe
 from rendicom.engine import Instance

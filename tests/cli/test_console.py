@@ -10,7 +10,7 @@ import pytest
 
 from rendicom.batch.counters import Counters
 from rendicom.batch.outcomes import Failed, Filtered, Ignored, Notice, Planned, Skipped, Written
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import UnitReport
 from rendicom.cli.console import Console, complain, counted, duration, printable, speed
 

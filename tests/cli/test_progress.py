@@ -14,7 +14,7 @@ from cli import terminals
 from rendicom.archives.entries import Member
 from rendicom.batch.counters import Counters
 from rendicom.batch.outcomes import Failed, Skipped, Written
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import UnitReport
 from rendicom.cli.progress import LinePart, Progress, fitted
 
@@ -185,7 +185,7 @@ PRELUDE = """
 import os, sys, time
 from rendicom.batch.outcomes import Failed, Written, Planned
 from rendicom.batch.counters import Counters
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import UnitReport
 from rendicom.cli.console import Console, complain
 from rendicom.cli.progress import Progress

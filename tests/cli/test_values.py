@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cli import terminals
-from rendicom.batch.output_formats import output_format_named, output_format_names
+from rendicom.batch.job import output_format_named, output_format_names
 from rendicom.errors import OptionError
 from rendicom.testing.images import overlay
 

@@ -13,7 +13,7 @@ import rendicom
 from phantoms import as_bytes, dataset, segmentation, series
 from rendicom.batch.kept_objects import forget, new_run
 from rendicom.batch.runner import Runner
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker import convert_units
 from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
 from rendicom.engine import Instance

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rendicom.batch.output_paths import find
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.dicom.file_kind import Ignored
 from rendicom.dicom.folder_walk import Folder, Found, Unreadable, walk
 

@@ -21,8 +21,7 @@ from rendicom.archives.entries import Inside
 from rendicom.batch.file_names import ClaimedNames, folded, safe_parts, shown
 from rendicom.batch.output_paths import find
 from rendicom.batch.source_lists import entries, find_listed
-from rendicom.batch.sources import open_unit
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit, open_unit
 from rendicom.dicom.dicomdir import referenced_files
 from rendicom.engine import open_instance
 from rendicom.errors import RendicomError

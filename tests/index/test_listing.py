@@ -18,7 +18,7 @@ from postgresserver import postgres_server
 from rendicom.dicomweb.query import parse_query
 from rendicom.errors import OptionError
 from rendicom.index.catalogue import Catalogue
-from rendicom.index.file_listing import walk
+from rendicom.index.file_records import walk
 from rendicom.index.scan_scheduler import Scanner
 
 __all__ = ["postgres_server"]

@@ -9,7 +9,7 @@ import pytest
 
 from rendicom import storage
 from rendicom.batch.input_source import open_units
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.errors import UnreadableSourceError
 from rendicom.testing import image
 from storage.relay import Answer, Asked, Relay

@@ -11,8 +11,7 @@ from rendicom.batch.file_names import safe_parts, shown
 from rendicom.batch.name_tree import Tree
 from rendicom.batch.outcomes import Ignored
 from rendicom.batch.scratch import Register
-from rendicom.batch.sources import Entry
-from rendicom.batch.units import MEMBER_MARK, Unit
+from rendicom.batch.sources import MEMBER_MARK, Entry, Unit
 from rendicom.dicom.file_kind import version_of
 from rendicom.dicom.folder_walk import Unreadable, reason_of
 

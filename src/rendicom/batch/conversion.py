@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from rendicom.batch.counters import Counters
 from rendicom.batch.executors import Workers, open_workers
 from rendicom.batch.identity import Filters
-from rendicom.batch.job import DEFAULT_TIMEOUT, MANIFEST, is_shard_template
+from rendicom.batch.job import (
+    DEFAULT_TIMEOUT,
+    MANIFEST,
+    is_shard_template,
+    output_format_named,
+    output_format_of_extension,
+)
 from rendicom.batch.outcomes import Failed, Outcome
-from rendicom.batch.output_formats import output_format_named, output_format_of_extension
 from rendicom.batch.output_paths import find
 from rendicom.batch.run import Run
 from rendicom.batch.sources import is_folder_like, paths_of

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from rendicom.batch.identity import Filters, InstanceSummary, identity_of
 from rendicom.batch.outcomes import Failed, Ignored, failure
 from rendicom.batch.output_paths import find
-from rendicom.batch.sources import open_unit, paths_of
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit, open_unit, paths_of
 from rendicom.engine import open_instance
 from rendicom.errors import NotDicomError, OptionError, RendicomError, UnreadableSourceError
 from rendicom.options import RenderOptions

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from rendicom.batch.identity import Subject
-    from rendicom.batch.units import Unit
+    from rendicom.batch.sources import Unit
 
 
 _MOST_AHEAD = 24

@@ -1,6 +1,7 @@
-"""One conversion: its source, output and options.
+"""One conversion: its source, output, format and options.
 
-Named tuples and not dataclasses, which take seven times as long to define.
+Document formats are loaded only for names and extensions that are not those of pictures. Named
+tuples and not dataclasses, which take seven times as long to define.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rendicom.batch.file_names import picture_name
+from rendicom.encode import format_named, format_of_extension
 from rendicom.errors import OptionError, UnwritableOutputError
 from rendicom.records import NamedTuple
 from rendicom.storage.names import escaped
+from rendicom.views import shown
 
 if TYPE_CHECKING:
     from rendicom.batch.identity import Subject
-    from rendicom.batch.output_formats import OutputFormat
+    from rendicom.documents import DocumentFormat
+    from rendicom.encode.formats import Format
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
     from rendicom.storage import Existing
+
+    OutputFormat = Format | DocumentFormat
 
 MANIFEST = "manifest.jsonl"
 """Name of the manifest in the target, if no other is given."""
@@ -160,3 +166,45 @@ class Bundle:
         """Close the file; it stays."""
         if self._file is not None:
             self._file.close()
+
+
+def output_format_names() -> tuple[str, ...]:
+    """Return the names of all formats, picture formats first."""
+    from rendicom.documents import document_formats
+    from rendicom.encode import formats
+
+    return (*formats(), *document_formats())
+
+
+def output_format_named(name: str) -> OutputFormat:
+    """Return the format of that name, or of the extension that is its name, in any case.
+
+    >>> output_format_named("JPEG").name, output_format_named("tif").name
+    ('jpg', 'tiff')
+
+    Raises
+    ------
+    OptionError
+        The name is unknown; the message lists all.
+    """
+    wanted = str(name).lower()
+    try:
+        return format_named(wanted)
+    except OptionError:
+        from rendicom.documents import document_formats
+
+        found = document_formats().get(wanted) or output_format_of_extension(f".{wanted}")
+        if found is None:
+            known = ", ".join(output_format_names())
+            raise OptionError(f"format {shown(name)} is not one of {known}") from None
+        return found
+
+
+def output_format_of_extension(extension: str) -> OutputFormat | None:
+    """Return the format of an extension such as ``.png`` or ``.html``, or None."""
+    found = format_of_extension(extension)
+    if found is not None:
+        return found
+    from rendicom.documents import document_format_of_extension
+
+    return document_format_of_extension(extension)

@@ -16,7 +16,7 @@ from rendicom.errors import OptionError, OutputCollisionError
 if TYPE_CHECKING:
     from rendicom.batch.identity import InstanceSummary
     from rendicom.batch.scratch import Register
-    from rendicom.batch.units import Unit
+    from rendicom.batch.sources import Unit
 
 _IDENTITY_FIELDS = {
     "StudyInstanceUID": "study",
@@ -129,7 +129,7 @@ class NameTemplate:
         return tuple(name for name in PATIENT_FIELDS if name in self.fields)
 
     def place(self, source: str, identity: InstanceSummary, *, patient: Mapping[str, str]) -> str:
-        """Return `rendicom.batch.units.Unit.place` for an instance.
+        """Return `rendicom.batch.sources.Unit.place` for an instance.
 
         Parameters
         ----------

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rendicom.batch.file_names import ClaimedNames, safe_parts
 from rendicom.batch.name_tree import Tree, joined
 from rendicom.batch.outcomes import Ignored
-from rendicom.batch.sources import STREAM, Entry, kind_of_source, local_path
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import STREAM, Entry, Unit, kind_of_source, local_path
 from rendicom.dicom.file_kind import (
     HEAD_LENGTH,
     is_called_dicom,

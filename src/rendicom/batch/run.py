@@ -15,7 +15,7 @@ from rendicom.batch.kept_objects import forget, new_run
 from rendicom.batch.name_template import claim
 from rendicom.batch.outcomes import Failed, Ignored, Written, failure
 from rendicom.batch.runner import CHUNK_SECONDS, Runner
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker import LAST_CHUNK_LIMIT, convert_units, survey_units
 from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.errors import OutputCollisionError, UnreadableSourceError, UnwritableOutputError

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rendicom.batch.executors import is_worker_lost
 from rendicom.batch.outcomes import failure
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
 from rendicom.errors import RendicomError, TimedOutError, WorkerDiedError
 from rendicom.selection import FrameSelection

@@ -7,7 +7,7 @@ import re
 import tarfile
 from typing import Any, NamedTuple
 
-from rendicom.batch.units import MEMBER_MARK
+from rendicom.batch.sources import MEMBER_MARK
 from rendicom.errors import OptionError
 from rendicom.storage import exists, head
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from rendicom.batch.manifest.record_columns import Terms, below, records_of
 from rendicom.batch.outcomes import Written
 from rendicom.batch.shard_names import ShardTemplate, header_of, key_of, samples_of
-from rendicom.batch.units import MEMBER_MARK
+from rendicom.batch.sources import MEMBER_MARK
 from rendicom.errors import OptionError, OutputExistsError, UnwritableOutputError
 from rendicom.storage import exists, write
 from rendicom.storage.temporary import TemporaryFolder

@@ -18,7 +18,7 @@ from rendicom.batch.identity import InstanceSummary
 from rendicom.batch.outcomes import Skipped, Written
 from rendicom.batch.scratch import ScratchTables
 from rendicom.batch.sheetpage import REPRESENTATIVE, Tile, make_sheet, opened
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.engine.picture_file import may_write
 from rendicom.errors import OptionError, RendicomError

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, cast
 from rendicom.batch.file_names import safe_parts
 from rendicom.batch.name_tree import Tree
 from rendicom.batch.output_paths import file_unit, home_name, inside
-from rendicom.batch.sources import STREAM, Entry, is_address, kind_of_source, local_path
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import STREAM, Entry, Unit, is_address, kind_of_source, local_path
 from rendicom.dicom.folder_walk import Unreadable, reason_of
 from rendicom.errors import OptionError, RendicomError
 

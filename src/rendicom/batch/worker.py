@@ -18,7 +18,7 @@ from rendicom.batch.input_source import open_units
 from rendicom.batch.job import Bundle, Job, OutputFolder
 from rendicom.batch.outcomes import Failed, Filtered, Ignored, NoPixels, Outcome, failure
 from rendicom.batch.picture_job import convert_frames, notices, pictures, rendering_notice
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
 from rendicom.documents.formats import document_types
 from rendicom.encode.formats import Format
@@ -126,7 +126,7 @@ class _UnitTask(ABC):
 
     def has_no_pixels(self, instance: Subject) -> bool:
         """Add the outcome for an object that is not an image, in a run for pictures."""
-        from rendicom.batch.output_formats import output_format_named
+        from rendicom.batch.job import output_format_named
 
         if self.recipe.is_alone or is_image(instance.header):
             return False
@@ -276,7 +276,7 @@ class _ConversionTask(_UnitTask):
         return loops
 
     def _job(self) -> Job:
-        from rendicom.batch.output_formats import output_format_named
+        from rendicom.batch.job import output_format_named
 
         recipe, unit = self.recipe, self.unit
         return Job(

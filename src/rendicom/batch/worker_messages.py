@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rendicom.batch.identity import Filters, InstanceSummary
     from rendicom.batch.input_source import InputSource
     from rendicom.batch.outcomes import Outcome
-    from rendicom.batch.units import Unit
+    from rendicom.batch.sources import Unit
     from rendicom.composition.composed import Pages
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection

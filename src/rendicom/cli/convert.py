@@ -31,7 +31,7 @@ from rendicom.errors import OptionError
 from rendicom.selection import FrameSelection
 
 if TYPE_CHECKING:
-    from rendicom.batch.output_formats import OutputFormat
+    from rendicom.batch.job import OutputFormat
     from rendicom.options import RenderOptions
     from rendicom.storage import Existing
 

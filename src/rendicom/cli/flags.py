@@ -15,7 +15,7 @@ from rendicom.options import PRESETS, Parameter, RenderOptions, parameters
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from rendicom.batch.output_formats import OutputFormat
+    from rendicom.batch.job import OutputFormat
 
     _TextChoice = click.Choice[str]
     _FormatParameter = click.ParamType[OutputFormat]
@@ -53,7 +53,7 @@ class FormatName(_FormatParameter):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> OutputFormat:
         """Return the format called ``value``; only its own module is imported."""
-        from rendicom.batch.output_formats import output_format_named
+        from rendicom.batch.job import output_format_named
 
         try:
             return output_format_named(value)
@@ -85,7 +85,7 @@ class FormatName(_FormatParameter):
 
 
 def _format_names() -> tuple[str, ...]:
-    from rendicom.batch.output_formats import output_format_names
+    from rendicom.batch.job import output_format_names
 
     return output_format_names()
 

@@ -20,8 +20,7 @@ from rendicom.batch.output_paths import find
 from rendicom.batch.picture_job import run_job
 from rendicom.batch.runner import CHUNK_SECONDS
 from rendicom.batch.source_lists import find_listed
-from rendicom.batch.sources import Entry, count_files, is_folder_like
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Entry, Unit, count_files, is_folder_like
 from rendicom.batch.worker_messages import Recipe, UnitReport
 from rendicom.cli import exitcodes
 from rendicom.cli.console import Console, complain, counted

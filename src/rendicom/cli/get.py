@@ -43,7 +43,7 @@ from rendicom.selection import FrameSelection
 from rendicom.workers.cpu_count import default_jobs
 
 if TYPE_CHECKING:
-    from rendicom.batch.output_formats import OutputFormat
+    from rendicom.batch.job import OutputFormat
     from rendicom.batch.worker_messages import Recipe
     from rendicom.cli.console import Console
     from rendicom.cli.remotesource import RemoteSource

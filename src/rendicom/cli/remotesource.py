@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit
 from rendicom.client.connection_settings import host_of
 from rendicom.client.listing import list_instances
 from rendicom.client.matching import MatchReport

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from rendicom.batch.file_names import shortened, stem_of
-from rendicom.batch.job import is_shard_template
-from rendicom.batch.output_formats import output_format_named, output_format_of_extension
+from rendicom.batch.job import is_shard_template, output_format_named, output_format_of_extension
 from rendicom.cli.flags import looks_like_fraction
 from rendicom.dicom.file_kind import is_dicom_file, is_dicom_instance
 from rendicom.errors import OptionError
 from rendicom.records import NamedTuple
 
 if TYPE_CHECKING:
-    from rendicom.batch.output_formats import OutputFormat
+    from rendicom.batch.job import OutputFormat
 
 STREAM = "-"
 """Standard input among the sources, standard output as TARGET."""

@@ -25,7 +25,7 @@ from rendicom.options import RenderOptions
 from rendicom.selection import FrameSelection, Selection
 
 if TYPE_CHECKING:
-    from rendicom.batch.units import Unit
+    from rendicom.batch.sources import Unit
     from rendicom.client.connection_settings import ConnectionSettings
     from rendicom.client.retrieving import Body
     from rendicom.dicomweb.resources import Resource

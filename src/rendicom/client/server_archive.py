@@ -74,7 +74,7 @@ class ServerArchive(Archive):
         self, study: str, series: str, instance: str, request: PictureRequest
     ) -> RenderedImage:
         """Return the requested picture, rendered by the server or locally."""
-        from rendicom.batch.units import Unit
+        from rendicom.batch.sources import Unit
 
         resource = Resource(study, series, instance)
         summary = next(list_instances(self._server, InstanceQuery(resource)))

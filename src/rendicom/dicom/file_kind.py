@@ -35,7 +35,7 @@ class Ignored(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The kind of a file, its version as in `rendicom.batch.units.Unit`, and its size in bytes."""
+    """The kind of a file, its version as in a `Unit` of a batch, and its size in bytes."""
 
     kind: Kind
     version: str

@@ -23,8 +23,7 @@ from rendicom.errors import (
     WorkerDiedError,
 )
 from rendicom.index.catalogue import Catalogue
-from rendicom.index.file_listing import Listing, device_of, walk
-from rendicom.index.file_records import FileRecords, NumberSet
+from rendicom.index.file_records import FileRecords, Listing, NumberSet, device_of, walk
 from rendicom.index.reading import Chunk, read_files
 from rendicom.index.records import Indexed, Rejected, ScanProgress
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from rendicom.batch.file_names import FRAME_MARK
 from rendicom.batch.manifest.earlier import EarlierRecords, RecordedPicture
 from rendicom.batch.manifest.record_columns import Terms, below
-from rendicom.batch.sources import is_address
-from rendicom.batch.units import Unit
+from rendicom.batch.sources import Unit, is_address
 from rendicom.selection import FrameSelection
 from rendicom.storage.names import escaped
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rendicom.batch.manifest.resume import Resume
     from rendicom.batch.pseudonyms import Pseudonyms
     from rendicom.batch.shard_names import ShardTemplate
-    from rendicom.batch.units import Unit
+    from rendicom.batch.sources import Unit
     from rendicom.batch.worker_messages import UnitReport
     from rendicom.options import RenderOptions
     from rendicom.selection import FrameSelection
@@ -261,9 +261,9 @@ def open_manifest(
 def _resume(
     files: LocalFiles | RemoteFiles, terms: Terms, *, frames: FrameSelection | None
 ) -> Resume:
+    from rendicom.batch.job import output_format_named
     from rendicom.batch.manifest.earlier import EarlierRecords
     from rendicom.batch.manifest.resume import Resume
-    from rendicom.batch.output_formats import output_format_named
 
     extension = output_format_named(terms.format).extensions[0]
     files.load()
