@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import rendicom
 from rendicom.cli.main import main
 from rendicom.testing.images import image
 from rendicom.testing.writer import element
-from scriptedserver import Place, Reply, Scripted, answer, multipart, scripted
+from scriptedserver import Place, Reply, answer, multipart, scripted
 
 STUDY, SERIES = "1.2.826.0.1.3680043.8.498.79", "1.2.826.0.1.3680043.8.498.79.1"
 BELOW = f"/studies/{STUDY}/series/{SERIES}/instances"
@@ -56,12 +55,6 @@ def models(*numbers: int) -> bytes:
         return {**model, **size, "00200013": {"vr": "IS", "Value": [number]}}
 
     return answer(json.dumps([said(each) for each in numbers]).encode(), JSON)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Scripted]:
-    with scripted() as running:
-        yield running
 
 
 @pytest.fixture

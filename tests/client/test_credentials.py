@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import traceback
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,10 @@ from rendicom.client.connection_settings import RetryPolicy, connection_to
 from rendicom.client.credentials import Certificate, Credentials, TokenFile, of_netrc, secret
 from rendicom.client.session import Session
 from rendicom.errors import OptionError, UnauthenticatedError
-from scriptedserver import Place, Scripted, answer, scripted
+from scriptedserver import Place, answer
 
 SECRET = "sesame-0pen-4711"  # noqa: S105 - nobody's
 QUICK = RetryPolicy(attempts=2, first=0.01, longest=0.02, connect=5.0, read=5.0)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Scripted]:
-    with scripted() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
@@ -14,7 +13,7 @@ import rendicom
 from rendicom.cli.main import main
 from rendicom.testing.images import image
 from rendicom.testing.writer import element
-from scriptedserver import Place, Reply, Scripted, answer, multipart, scripted
+from scriptedserver import Place, Reply, answer, multipart
 
 STUDY, SERIES, INSTANCE = (f"1.2.826.0.1.3680043.8.498.81{end}" for end in ("", ".1", ".1.1"))
 BELOW = f"/studies/{STUDY}/series/{SERIES}/instances"
@@ -53,12 +52,6 @@ def frame(data: bytes, kind: str = EXPLICIT) -> bytes:
 
 
 SEVENTH = FRAMES[6].tobytes()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Scripted]:
-    with scripted() as running:
-        yield running
 
 
 @pytest.fixture

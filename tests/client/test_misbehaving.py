@@ -57,12 +57,6 @@ MODEL = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Scripted]:
-    with scripted() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def other_server() -> Iterator[Scripted]:
     with scripted() as running:
         yield running

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rendicom.dicomweb.categories import Category
+from rendicom.dicomweb.accepts import Accepts
 from rendicom.dicomweb.mediatypes import (
-    Accepts,
+    Category,
     Choice,
     Offer,
     animated_types,

@@ -10,16 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rendicom import errors
+from rendicom.client.error_responses import refusal
 from rendicom.dicomweb.problems import (
     STATUS_OF,
     Problem,
-    error_of,
     problem_headers,
     problem_of,
     represent,
     warning_header,
 )
 from rendicom.errors import BadRequestError, RendicomError, WireError
+
+
+def error_of(status: int, body: bytes) -> RendicomError:
+    return refusal(status, body, "host", hide=str)
+
 
 CLASSES = [getattr(errors, name) for name in errors.__all__]
 
@@ -172,8 +177,8 @@ def test_what_more_there_is_comes_back() -> None:
     bad = error_of(400, problem_of(BadRequestError("x", parameter="window")).to_json())
     assert isinstance(bad, BadRequestError)
     assert bad.parameter == "window"
-    refusal = errors.NotAcceptableError("x", available=("image/png",))
-    none = error_of(406, problem_of(refusal).to_json())
+    refused = errors.NotAcceptableError("x", available=("image/png",))
+    none = error_of(406, problem_of(refused).to_json())
     assert isinstance(none, errors.NotAcceptableError)
     assert none.available == ("image/png",)
 
@@ -186,7 +191,10 @@ def test_what_more_there_is_comes_back() -> None:
      (415, errors.UnsupportedMediaTypeError), (500, WireError), (501, errors.NotSupportedError),
      (502, WireError), (503, errors.OverloadedError), (418, WireError), (999, WireError)],
 )  # fmt: skip
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"\xff", b'{"code": 7, "detail": []}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[1]", b"\xff", b'{"code": 7, "detail": []}', b'{"code": [], "detail": ""}'],
+)
 def test_servers_that_send_no_problem_document(
     status: int, kind: type[WireError], body: bytes
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rendicom.dicomweb.query import Match, Query, parse_path, parse_query
-from rendicom.dicomweb.searchkeys import LEVELS, REQUIRED_KEYS, RETURNED_KEYS
+from rendicom.dicomweb.search_parameters import LEVELS, REQUIRED_KEYS, RETURNED_KEYS
 from rendicom.errors import BadRequestError
 
 PATIENT_NAME, PATIENT_ID, STUDY_DATE, STUDY_UID = 0x00100010, 0x00100020, 0x00080020, 0x0020000D

@@ -23,17 +23,15 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from rendicom.dicomweb import rewriting
 from rendicom.dicomweb.jsonreader import read_model
-from rendicom.dicomweb.part10 import IMPLEMENTATION_CLASS
+from rendicom.dicomweb.part10 import IMPLEMENTATION_CLASS, Stretch
 from rendicom.dicomweb.retrieval import (
-    Retrieved,
-    Stretch,
     bulk_data,
     frame_bytes,
     instance_bytes,
     metadata,
-    open_stored,
     read_pieces,
 )
+from rendicom.dicomweb.rewriting import Retrieved, StoredInstance
 from rendicom.errors import (
     CorruptDataError,
     NoPixelDataError,
@@ -380,7 +378,7 @@ def test_a_large_file_is_not_read_to_be_converted(tmp_path: Path) -> None:
         file.write(head + struct.pack("<HHI", 0x7FE0, 0x10, size))
         file.seek(size - 2, io.SEEK_CUR)
         file.write(b"\7\7")
-    with open_stored(str(path)) as stored:
+    with StoredInstance(str(path)) as stored:
         retrieved = instance_bytes(stored)
         header, pixels = retrieved.pieces
         assert isinstance(header, bytes)
@@ -595,7 +593,7 @@ def test_streams_in_cells_that_no_client_reads_are_refused(bits: int) -> None:
 
 def assembled(source: Path) -> NDArray[Any]:
     """Return the pixels a client sees that has the metadata and uncompressed frames only."""
-    with open_stored(str(source)) as stored:
+    with StoredInstance(str(source)) as stored:
         dataset = read_model(metadata(stored, "http://a"))
         count = int(dataset.get("NumberOfFrames") or 1)
         parts = frame_bytes(stored, range(1, count + 1))
@@ -708,7 +706,7 @@ def test_bulk_data_that_are_not_there_are_errors(path: str) -> None:
 
 
 def test_one_opened_file_answers_everything() -> None:
-    with open_stored(image(GRAY)) as stored:
+    with StoredInstance(image(GRAY)) as stored:
         assert metadata(stored, "u")["00280010"]["Value"] == [4]
         assert frame_bytes(stored, [2])[0].data == GRAY[1].tobytes()
         assert instance_bytes(stored).transfer_syntax == EXPLICIT

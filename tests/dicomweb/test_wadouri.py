@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from rendicom.dicomweb.categories import Category
+from rendicom.dicomweb.mediatypes import Category
 from rendicom.dicomweb.resources import Resource
 from rendicom.dicomweb.wadouri import WADO_PARAMETERS, WadoUri, parse_wado_uri
 from rendicom.errors import BadRequestError, NotAcceptableError

@@ -19,7 +19,8 @@ from mutations import INTEGERS, damaged_bytes, damaged_text, damaged_tree, hosti
 from pictures import are_alike, damaged_image, held_by_pydicom, outcome_of, told
 from seeds import document_seeds, image_seeds, state_seeds
 
-from rendicom.dicomweb.composing import Bulk, compose_all
+from rendicom.dicomweb.bulkvalues import Bulk
+from rendicom.dicomweb.composing import compose_all
 from rendicom.dicomweb.jsonmodel import to_json_model
 from rendicom.dicomweb.jsonreader import read_model
 from rendicom.dicomweb.retrieval import (
@@ -29,7 +30,7 @@ from rendicom.dicomweb.retrieval import (
     metadata,
     read_pieces,
 )
-from rendicom.dicomweb.xmlmodel import from_native_xml, to_native_xml
+from rendicom.dicomweb.xmlmodel import model_from_xml, to_native_xml
 from rendicom.documents import document_types, render_document
 from rendicom.engine import open_instance
 from rendicom.errors import BadRequestError
@@ -330,7 +331,7 @@ def read_xml(case: Case) -> str:
         name = random.choice(("utf-16", "ebcdic", "zzz", "utf-7", "latin-1", "rot13", "base64"))
         data = data.replace(b'encoding="UTF-8"', f'encoding="{name}"'.encode(), 1)
     case.file(data, "model.xml")
-    to_json_model(from_native_xml(data, bulk=_bulk(random)))
+    to_json_model(read_model(model_from_xml(data), bulk=_bulk(random)))
     return "read"
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from rendicom.dicomweb.rendered_parameters import rendered_parameters
-from rendicom.dicomweb.searchkeys import REQUIRED_KEYS
+from rendicom.dicomweb.search_parameters import REQUIRED_KEYS
 from rendicom.dicomweb.wadouri import WADO_PARAMETERS
 from servedfiles import GRAY, LOOP, LOOPS, WIDE, path, write_made
 from serverprocess import Served, served

@@ -73,7 +73,8 @@ def test_one_uid_is_said_everywhere(server: Served, name: str) -> None:
 
 def test_metadata_can_be_stored_again(server: Served) -> None:
     """Available Transfer Syntax UID is about the answer: it gets into no file."""
-    from rendicom.dicomweb.composing import Bulk, compose
+    from rendicom.dicomweb.bulkvalues import Bulk
+    from rendicom.dicomweb.composing import compose
 
     (found,) = server.get("/instances?PatientID=series", "application/dicom+json").json()
     where = found["00081190"]["Value"][0].removeprefix(server.base)

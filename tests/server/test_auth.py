@@ -144,39 +144,35 @@ def test_an_expired_key_is_told_so(tmp_path):
         identify(Authenticator(key_file=str(path)), {"apikey": "secret"})
 
 
-def test_changes_of_the_file_count_without_a_restart(tmp_path):
+async def test_changes_of_the_file_count_without_a_restart(tmp_path):
     path = tmp_path / "keys"
     first = add_key(str(path), name="first", scope="read")
+    authenticator = Authenticator(key_file=str(path))
+    await authenticator.start()
+    second = add_key(str(path), name="second", scope="write")
+    await authenticator.refresh()
+    assert (await authenticator.identify({"apikey": second})).name == "second"
 
-    async def run() -> None:
-        authenticator = Authenticator(key_file=str(path))
-        await authenticator.start()
-        second = add_key(str(path), name="second", scope="write")
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join(lines[:1] + lines[2:]), encoding="utf-8")
+    await authenticator.refresh()
+    with pytest.raises(UnauthenticatedError):
+        await authenticator.identify({"apikey": first})
+    assert (await authenticator.identify({"apikey": second})).name == "second"
+
+    path.write_text("broken\n", encoding="utf-8")
+    with pytest.raises(OptionError, match="line 1"):
         await authenticator.refresh()
-        assert (await authenticator.identify({"apikey": second})).name == "second"
+    with pytest.raises(UnauthenticatedError):
+        await authenticator.identify({"apikey": second})
 
-        lines = path.read_text("utf-8").splitlines()
-        path.write_text("\n".join(lines[:1] + lines[2:]), encoding="utf-8")
+    path.unlink()
+    with pytest.raises(OptionError, match="cannot be read"):
         await authenticator.refresh()
-        with pytest.raises(UnauthenticatedError):
-            await authenticator.identify({"apikey": first})
-        assert (await authenticator.identify({"apikey": second})).name == "second"
-
-        path.write_text("broken\n", encoding="utf-8")
-        with pytest.raises(OptionError, match="line 1"):
-            await authenticator.refresh()
-        with pytest.raises(UnauthenticatedError):
-            await authenticator.identify({"apikey": second})
-
-        path.unlink()
-        with pytest.raises(OptionError, match="cannot be read"):
-            await authenticator.refresh()
-        third = add_key(str(path), name="third", scope="read")
-        await authenticator.refresh()
-        assert (await authenticator.identify({"apikey": third})).name == "third"
-        await authenticator.close()
-
-    asyncio.run(run())
+    third = add_key(str(path), name="third", scope="read")
+    await authenticator.refresh()
+    assert (await authenticator.identify({"apikey": third})).name == "third"
+    await authenticator.close()
 
 
 def test_the_file_is_looked_at_in_the_background(tmp_path, monkeypatch):
@@ -327,32 +323,25 @@ def test_keys_that_cannot_sign_are_not_used(tmp_path):
         of_token(token(), path)
 
 
-def test_a_token_that_held_is_not_taken_for_another(key_set):
-    async def run() -> None:
-        authenticator = Authenticator(tokens=Tokens(str(key_set), audience=_AUDIENCE))
-        await authenticator.start()
-        for _ in range(2):
-            for name in ("a", "b"):
-                headers = {"authorization": f"Bearer {token(sub=name)}"}
-                assert (await authenticator.identify(headers)).name == name
-
-    asyncio.run(run())
+async def test_a_token_that_held_is_not_taken_for_another(key_set):
+    authenticator = Authenticator(tokens=Tokens(str(key_set), audience=_AUDIENCE))
+    await authenticator.start()
+    for _ in range(2):
+        for name in ("a", "b"):
+            headers = {"authorization": f"Bearer {token(sub=name)}"}
+            assert (await authenticator.identify(headers)).name == name
 
 
-def test_a_token_that_held_expires_all_the_same(key_set, monkeypatch):
+async def test_a_token_that_held_expires_all_the_same(key_set, monkeypatch):
     monkeypatch.setattr(tokens, "_LEEWAY_SECONDS", 0)
-
-    async def run() -> None:
-        authenticator = Authenticator(tokens=Tokens(str(key_set), audience=_AUDIENCE))
-        await authenticator.start()
-        ends = datetime.now(UTC) + timedelta(seconds=1)
-        headers = {"authorization": f"Bearer {token(exp=ends)}"}
+    authenticator = Authenticator(tokens=Tokens(str(key_set), audience=_AUDIENCE))
+    await authenticator.start()
+    ends = datetime.now(UTC) + timedelta(seconds=1)
+    headers = {"authorization": f"Bearer {token(exp=ends)}"}
+    await authenticator.identify(headers)
+    await asyncio.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 0.05)
+    with pytest.raises(UnauthenticatedError):
         await authenticator.identify(headers)
-        await asyncio.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 0.05)
-        with pytest.raises(UnauthenticatedError):
-            await authenticator.identify(headers)
-
-    asyncio.run(run())
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"keys": []}', "\x00"])
@@ -409,49 +398,39 @@ def test_keys_are_fetched_from_a_url_once(provider):
     assert provider.fetched == 1
 
 
-def test_a_key_that_is_not_known_is_looked_for_now_and_then(provider, monkeypatch):
-    async def run() -> None:
-        checker = Tokens(provider.url, audience=_AUDIENCE)
-        await checker.start()
-        provider.keys = [jwk(_EC, "e2", "ES256")]
-        rotated = token(_EC, "e2", "ES256")
-        for _ in range(5):
-            with pytest.raises(UnauthenticatedError, match="not known"):
-                await checker.check(rotated)
-        assert provider.fetched == 1, "not at once: anybody can make up a key's name"
-        monkeypatch.setattr(tokens, "_REFETCH_SECONDS", 0.0)
-        results = await asyncio.gather(*(checker.check(rotated) for _ in range(5)))
-        assert {claims.subject for claims in results} == {"user-1"}
-        assert provider.fetched == 2, "all waited for one"
-        with pytest.raises(UnauthenticatedError):
-            await checker.check(token())
-
-    asyncio.run(run())
+async def test_a_key_that_is_not_known_is_looked_for_now_and_then(provider, monkeypatch):
+    checker = Tokens(provider.url, audience=_AUDIENCE)
+    await checker.start()
+    provider.keys = [jwk(_EC, "e2", "ES256")]
+    rotated = token(_EC, "e2", "ES256")
+    for _ in range(5):
+        with pytest.raises(UnauthenticatedError, match="not known"):
+            await checker.check(rotated)
+    assert provider.fetched == 1, "not at once: anybody can make up a key's name"
+    monkeypatch.setattr(tokens, "_REFETCH_SECONDS", 0.0)
+    results = await asyncio.gather(*(checker.check(rotated) for _ in range(5)))
+    assert {claims.subject for claims in results} == {"user-1"}
+    assert provider.fetched == 2, "all waited for one"
+    with pytest.raises(UnauthenticatedError):
+        await checker.check(token())
 
 
-def test_a_provider_that_is_down_is_asked_again_later(provider, monkeypatch, caplog):
+async def test_a_provider_that_is_down_is_asked_again_later(provider, monkeypatch, caplog):
     provider.is_down = True
-
-    async def run() -> None:
-        checker = Tokens(provider.url, audience=_AUDIENCE)
-        await checker.start()
-        assert "cannot be read" in caplog.text
-        with pytest.raises(UnauthenticatedError):
-            await checker.check(token())
-        provider.is_down = False
-        monkeypatch.setattr(tokens, "_REFETCH_SECONDS", 0.0)
-        assert (await checker.check(token())).subject == "user-1"
-        provider.is_down = True
-        monkeypatch.setattr(tokens, "_REFRESH_SECONDS", 0.0)
-        assert (await checker.check(token())).subject == "user-1", "old keys do"
-
-    asyncio.run(run())
+    checker = Tokens(provider.url, audience=_AUDIENCE)
+    await checker.start()
+    assert "cannot be read" in caplog.text
+    with pytest.raises(UnauthenticatedError):
+        await checker.check(token())
+    provider.is_down = False
+    monkeypatch.setattr(tokens, "_REFETCH_SECONDS", 0.0)
+    assert (await checker.check(token())).subject == "user-1"
+    provider.is_down = True
+    monkeypatch.setattr(tokens, "_REFRESH_SECONDS", 0.0)
+    assert (await checker.check(token())).subject == "user-1", "old keys do"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="takes long to refuse there")
-def test_a_provider_that_is_not_there_does_not_end_the_server():
-    async def run() -> None:
-        checker = Tokens("http://127.0.0.1:9/keys", audience=_AUDIENCE)
-        await checker.start()
-
-    asyncio.run(run())
+async def test_a_provider_that_is_not_there_does_not_end_the_server():
+    checker = Tokens("http://127.0.0.1:9/keys", audience=_AUDIENCE)
+    await checker.start()

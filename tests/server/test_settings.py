@@ -10,7 +10,7 @@ import pytest
 
 from rendicom.cli.serve import command
 from rendicom.errors import OptionError
-from rendicom.server.addresses import is_loopback
+from rendicom.server.settings import is_loopback
 from rendicom.server.settings_table import load_settings, settings_table
 
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound

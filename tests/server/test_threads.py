@@ -17,7 +17,7 @@ from rendicom.index.catalogue import Entry
 from rendicom.selection import Selection
 from rendicom.server.cache import ByteCache
 from rendicom.server.pictures import Pictures
-from rendicom.server.services import open_services
+from rendicom.server.services import Services
 from rendicom.server.settings import Settings
 from rendicom.server.singleflight import SingleFlight
 from rendicom.server.telemetry import Telemetry
@@ -150,7 +150,7 @@ def test_the_frames_of_a_loop_are_made_one_after_the_other(
 def test_a_server_uses_no_more_threads_than_processors(path: Path, decoded_by: list[int]) -> None:
     async def run() -> None:
         settings = Settings(folders=(str(path.parent),), workers=3, engine="threads")
-        services = open_services(settings)
+        services = Services(settings)
         await services.renderers.start()
         place = InstanceLocation(str(path), storage.version_of(str(path)))
         await picture_of(services.pictures, place, "2", "image/png")

@@ -12,8 +12,7 @@ from docsite.tables import table, uid_name
 from rendicom.composition import kinds
 from rendicom.dicom import character_sets
 from rendicom.dicomweb import storing
-from rendicom.dicomweb.categories import is_presentation_state
-from rendicom.dicomweb.mediatypes import animated_types, picture_types
+from rendicom.dicomweb.mediatypes import animated_types, is_presentation_state, picture_types
 from rendicom.dicomweb.rendered_parameters import rendered_parameters, thumbnail_parameters
 from rendicom.documents import document_types
 from rendicom.index.search_keys import KEYS

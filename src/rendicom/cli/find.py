@@ -26,7 +26,8 @@ from rendicom.errors import OptionError
 if TYPE_CHECKING:
     from rendicom.client.resource_urls import Address
     from rendicom.client.response_models import Model
-    from rendicom.client.searching import Level, SearchRequest
+    from rendicom.client.searching import SearchRequest
+    from rendicom.dicomweb.search_parameters import SearchLevel
 
 _HELP = f"""\
 Search a DICOMweb server (QIDO-RS).
@@ -60,13 +61,13 @@ _TITLES = {
     "SOPClassUID": "SOPClass",
 }
 """Short column headings, by keyword."""
-_BELOW: dict[str, Level] = {"": "studies", "study": "series", "series": "instances"}
+_BELOW: dict[str, SearchLevel] = {"": "studies", "study": "series", "series": "instances"}
 
 
 def find(
     url: str,
     *,
-    level: Level | None,
+    level: SearchLevel | None,
     match: tuple[str, ...],
     modality: str,
     include: tuple[str, ...],
@@ -105,7 +106,7 @@ def find(
 
 def _asked(
     address: Address,
-    level: Level | None,
+    level: SearchLevel | None,
     matches: tuple[tuple[str, str], ...],
     modality: str,
     include: tuple[str, ...],
@@ -117,8 +118,8 @@ def _asked(
     if below.instance:
         raise click.UsageError("an instance has no lower level to search")
     place = "series" if below.series else "study" if below.study else ""
-    chosen = level or cast("Level", address.level)
-    order: tuple[Level, ...] = ("studies", "series", "instances")
+    chosen = level or cast("SearchLevel", address.level)
+    order: tuple[SearchLevel, ...] = ("studies", "series", "instances")
     if order.index(chosen) < order.index(_BELOW[place]):
         raise click.UsageError(f"--level {chosen}: the URL is already below that")
     if modality:

@@ -20,7 +20,7 @@ from rendicom.cli.remoteflags import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rendicom.client.findings import CheckResult
+    from rendicom.client.conformance_checks import CheckResult
     from rendicom.client.server import Server
 
 _HELP = f"""\

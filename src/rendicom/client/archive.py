@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from rendicom.engine import PictureRequest, select_frame
 from rendicom.options import RenderOptions
@@ -14,10 +14,10 @@ from rendicom.options import RenderOptions
 if TYPE_CHECKING:
     from rendicom.client.response_models import Model
     from rendicom.dicomweb.resources import Resource
+    from rendicom.dicomweb.search_parameters import SearchLevel
     from rendicom.engine import Instance
     from rendicom.engine.rendered_image import RenderedImage
 
-SearchLevel = Literal["studies", "series", "instances"]
 _DEFAULT_OPTIONS = RenderOptions()
 
 

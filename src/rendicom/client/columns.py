@@ -10,9 +10,9 @@ from rendicom.errors import OptionError
 
 if TYPE_CHECKING:
     from rendicom.client.response_models import Model
-    from rendicom.client.searching import Level
+    from rendicom.dicomweb.search_parameters import SearchLevel
 
-COLUMNS: dict[Level, tuple[str, ...]] = {
+COLUMNS: dict[SearchLevel, tuple[str, ...]] = {
     "studies": (
         "StudyDate", "PatientName", "PatientID", "ModalitiesInStudy", "StudyDescription",
         "AccessionNumber", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances",

@@ -15,52 +15,34 @@ from rendicom.extras import install_command
 
 
 class ResponseLimits(NamedTuple):
-    """Largest sizes of responses, in bytes.
-
-    Attributes
-    ----------
-    instance
-        One DICOM instance.
-    text
-        JSON and XML: search results, metadata.
-    picture
-        One rendered picture or document.
-    problem
-        Of an error response.
-    memory
-        Instances above this size go to a temporary file.
-    slowest
-        Bytes per second, averaged over ``pause`` seconds, below which a response is abandoned.
-    """
+    """Largest sizes of responses, in bytes."""
 
     instance: int = 8 << 30
+    """One DICOM instance."""
     text: int = 512 << 20
+    """JSON and XML: search results, metadata."""
     picture: int = 512 << 20
+    """One rendered picture or document."""
     problem: int = 64 << 10
+    """Of an error response."""
     memory: int = 64 << 20
+    """Instances above this size go to a temporary file."""
     slowest: int = 1 << 10
+    """Bytes per second, averaged over ``pause`` seconds, below which a response is abandoned."""
     pause: float = 30.0
 
 
 class RetryPolicy(NamedTuple):
-    """Number of attempts and time limits; times are in seconds.
-
-    Attributes
-    ----------
-    attempts
-        Number of requests, including the first.
-    first
-        Pause before the second attempt; doubled for each further one, and shortened at random.
-    longest
-        Longest pause, if the server does not state one.
-    retry_after
-        The longest wait that a server may ask for.
-    """
+    """Number of attempts and time limits; times are in seconds."""
 
     attempts: int = 6
+    """Number of requests, including the first."""
     first: float = 0.5
+    """Pause before the second attempt; doubled for each further one, and shortened at random."""
     longest: float = 20.0
+    """Longest pause, if the server does not state one."""
     retry_after: float = 120.0
+    """The longest wait that a server may ask for."""
     connect: float = 20.0
     read: float = 60.0
 
@@ -70,25 +52,18 @@ _NO_CREDENTIALS, _RESPONSE_LIMITS, _RETRY_POLICY = Credentials(), ResponseLimits
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """The settings of a connection to one DICOMweb server; sent to workers.
-
-    Attributes
-    ----------
-    base
-        The part of the URL before ``/studies``, without a trailing slash.
-    ca_bundle
-        File or folder of trusted certificates; empty for those of the system.
-    key
-        Distinguishes connections within a process.
-    """
+    """The settings of a connection to one DICOMweb server; sent to workers."""
 
     base: str
+    """The part of the URL before ``/studies``, without a trailing slash."""
     credentials: Credentials = _NO_CREDENTIALS
     ca_bundle: str = ""
+    """File or folder of trusted certificates; empty for those of the system."""
     has_http2: bool = True
     limits: ResponseLimits = _RESPONSE_LIMITS
     retry_policy: RetryPolicy = _RETRY_POLICY
     key: str = field(default_factory=lambda: secrets.token_hex(8), compare=False, repr=False)
+    """Distinguishes connections within a process."""
 
 
 def connection_to(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom.dicom.codestreams import parse_jpeg
@@ -47,11 +48,17 @@ class ContentInfo(NamedTuple):
 def identify(data: bytes) -> ContentInfo:
     """Return the media type and size from the first bytes; empty if unknown."""
     media_type = _media_type(data)
-    reader = {
-        "image/png": _png_size, "image/jpeg": _jpeg_size, "image/gif": _gif_size,
-        "image/webp": _webp_size,
-    }.get(media_type)  # fmt: skip
-    width, height = (reader(data) if reader is not None else None) or (0, 0)
+    width = height = 0
+    if media_type == "image/png" and len(data) >= 24:
+        width, height = struct.unpack_from(">II", data, 16)
+    elif media_type == "image/gif" and len(data) >= 10:
+        width, height = struct.unpack_from("<HH", data, 6)
+    elif media_type == "image/webp" and len(data) >= 30:
+        width, height = _webp_size(data)
+    elif media_type == "image/jpeg":
+        with suppress(CorruptDataError):
+            found = parse_jpeg(data)
+            width, height = found.columns, found.rows
     return ContentInfo(media_type, width, height)
 
 
@@ -79,26 +86,8 @@ def _media_type(data: bytes) -> str:
     return "text/xml" if start.startswith(b"<?xml") else ""
 
 
-def _png_size(data: bytes) -> tuple[int, int] | None:
-    return struct.unpack_from(">II", data, 16) if len(data) >= 24 else None
-
-
-def _gif_size(data: bytes) -> tuple[int, int] | None:
-    return struct.unpack_from("<HH", data, 6) if len(data) >= 10 else None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    try:
-        found = parse_jpeg(data)
-    except CorruptDataError:
-        return None
-    return found.columns, found.rows
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
+def _webp_size(data: bytes) -> tuple[int, int]:
     kind = data[12:16]
-    if len(data) < 30:
-        return None
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         return width, int.from_bytes(data[27:30], "little") + 1

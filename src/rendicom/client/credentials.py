@@ -33,21 +33,14 @@ class Certificate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """Credentials for the configured host, and no other.
-
-    Attributes
-    ----------
-    headers
-        Names and values.
-    token_file
-        File of a bearer token; read again when it changes.
-    certificate
-        For mutual TLS.
-    """
+    """Credentials for the configured host, and no other."""
 
     headers: tuple[tuple[str, str], ...] = ()
+    """Names and values."""
     token_file: str = ""
+    """File of a bearer token; read again when it changes."""
     certificate: Certificate | None = None
+    """For mutual TLS."""
 
     def __repr__(self) -> str:
         """Return the kinds of credentials, without their values."""
@@ -102,7 +95,9 @@ class Credentials:
         names = [name.lower() for name, _ in found] + (["authorization"] if token_file else [])
         if names.count("authorization") > 1:
             raise OptionError("two kinds of Authorization are given: leave one out")
-        return cls(tuple(found), _absolute(token_file), certificate)
+        # Workers may have another current folder.
+        path = str(Path(token_file).expanduser().absolute()) if token_file else ""
+        return cls(tuple(found), path, certificate)
 
     @property
     def has_authorization(self) -> bool:
@@ -151,11 +146,6 @@ class TokenFile:
                 self._token = _read(self._path, what="the token")
                 self._stamp = stamp
             return self._token
-
-
-def _absolute(path: str) -> str:
-    # Workers may have another current folder.
-    return str(Path(path).expanduser().absolute()) if path else ""
 
 
 def secret(text: str, *, what: str) -> str:
@@ -255,7 +245,8 @@ def of_netrc(host: str) -> Credentials | None:
     """
     import netrc
 
-    for path in _netrc_files():
+    named, home = os.environ.get("NETRC"), Path("~").expanduser()
+    for path in [named] if named else [str(home / ".netrc"), str(home / "_netrc")]:
         try:
             found = netrc.netrc(path).hosts.get(host)
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
@@ -263,9 +254,3 @@ def of_netrc(host: str) -> Credentials | None:
         if found is not None and found[2]:
             return Credentials((("Authorization", _basic(found[0] or "", found[2])),))
     return None
-
-
-def _netrc_files() -> list[str]:
-    named = os.environ.get("NETRC")
-    home = Path("~").expanduser()
-    return [named] if named else [str(home / ".netrc"), str(home / "_netrc")]

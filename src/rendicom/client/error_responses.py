@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from rendicom import errors
 from rendicom.coded_warnings import CodedWarning
-from rendicom.dicomweb.problems import error_of
-from rendicom.errors import RendicomError
+from rendicom.dicomweb.problems import STATUS_OF
+from rendicom.errors import RendicomError, WireError
 
 _LONGEST = 300
 _HINTS = {
@@ -33,27 +34,36 @@ def refusal(status: int, body: bytes, host: str, *, hide: Callable[[str], str]) 
     hide
         Removes secrets from a text.
     """
-    said = _problem(body)
-    if said is None:
-        error = error_of(status, b"")
-        error.message = f"{host} answers {error.message.removeprefix('the server answered ')}"
-        error.hint = _HINTS.get(status, "")
-    else:
-        error = error_of(status, json.dumps(said).encode())
-        error.message = _shortened(hide(error.message))
-        error.hint = _shortened(hide(error.hint)) or _HINTS.get(status, "")
-    error.args = (error.message,)
-    return error
-
-
-def _problem(body: bytes) -> Mapping[str, Any] | None:
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    codes = {getattr(errors, name).code for name in errors.__all__}
-    is_ours = isinstance(said, dict) and said.get("code") in codes and "detail" in said
-    return said if is_ours else None
+        said = None
+    every: list[type[RendicomError]] = [getattr(errors, name) for name in errors.__all__]
+    kinds = {kind.code: kind for kind in every}
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    answered, hint = f"{host} answers {status} {phrase}", _HINTS.get(status, "")
+    if not isinstance(said, dict) or "detail" not in said or _text(said, "code") not in kinds:
+        of_status = (kind for kind, known in STATUS_OF.items() if known == status)
+        return next((kind for kind in of_status if issubclass(kind, WireError)), WireError)(
+            answered, hint=hint
+        )
+    kind, available, frame = kinds[said["code"]], said.get("available"), said.get("frame")
+    more: dict[str, Any] = {}
+    if issubclass(kind, errors.BadRequestError):
+        more["parameter"] = _text(said, "parameter")
+    if issubclass(kind, errors.NotAcceptableError) and isinstance(available, list):
+        more["available"] = tuple(map(str, available))
+    return kind(
+        _shortened(hide(_text(said, "detail"))) or answered,
+        hint=_shortened(hide(_text(said, "hint"))) or hint,
+        frame=frame if isinstance(frame, int) else None,
+        **more,
+    )
+
+
+def _text(said: Mapping[str, Any], name: str) -> str:
+    value = said.get(name, "")
+    return value if isinstance(value, str) else ""
 
 
 def _shortened(text: str) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rendicom import storage
-from rendicom.client.archive import Archive, SearchLevel
+from rendicom.client.archive import Archive
 from rendicom.client.matching import check_keys
 from rendicom.dicomweb.query import parse_query
 from rendicom.dicomweb.resources import Resource
+from rendicom.dicomweb.search_parameters import SearchLevel
 from rendicom.engine import Instance, PictureRequest, open_instance
 from rendicom.errors import NoSuchResourceError, OptionError
 from rendicom.extras import install_command
@@ -134,7 +135,7 @@ class FolderArchive(Archive):
         studies = [study] if study else [each[_UIDS[0]]["Value"][0] for each in self.search()]
         for each in studies:
             for entry in self._catalogue.entries(each, series):
-                yield Resource(entry.study, entry.series, entry.instance)
+                yield entry.resource
 
     def open(self, study: str, series: str, instance: str) -> Instance:
         """Return an instance; close it in the end.

@@ -11,8 +11,7 @@ from rendicom.client.matching import MatchChecks, MatchReport, check_keys, level
 from rendicom.client.response_models import Model, text
 from rendicom.client.searching import SearchRequest
 from rendicom.dicomweb.resources import Resource
-from rendicom.dicomweb.search_parameters import FLAGS
-from rendicom.dicomweb.searchkeys import SearchLevel
+from rendicom.dicomweb.search_parameters import FLAGS, SearchLevel
 from rendicom.errors import (
     BadRequestError,
     ForbiddenError,
@@ -41,29 +40,20 @@ _NAME = re.compile(r"(?!\.+$)[0-9A-Za-z.-]{1,128}", re.ASCII)
 
 
 class InstanceQuery(NamedTuple):
-    """The instances to list.
-
-    Attributes
-    ----------
-    resource
-        Study or series to list; empty for the whole server.
-    matches
-        Attributes and their required values.
-    modalities, series
-        Only these; empty for all.
-    limit
-        Largest number of instances; None for all.
-    page
-        Level, limit and offset of one search: that of a URL with ``limit`` or ``offset``.
-    """
+    """The instances to list."""
 
     resource: Resource
+    """Study or series to list; empty for the whole server."""
     matches: Pairs = ()
+    """Attributes and their required values."""
     modalities: frozenset[str] = frozenset()
     series: frozenset[str] = frozenset()
+    """Only these; empty for all."""
     limit: int | None = None
+    """Largest number of instances; None for all."""
     is_fuzzy: bool = False
     page: tuple[str, int | None, int] | None = None
+    """Level, limit and offset of one search: that of a URL with ``limit`` or ``offset``."""
 
     @property
     def is_choosy(self) -> bool:
@@ -129,20 +119,16 @@ def _single(server: Server, resource: Resource) -> FoundInstance:
         if not models:
             models = server.metadata(whole)
     except _NO_SEARCH:
-        models = _metadata_or_nothing(server, whole)
+        try:
+            models = server.metadata(whole)
+        except NoSuchResourceError:
+            raise
+        except RendicomError:
+            models = []
     if not models:
         return FoundInstance(*whole[:3])
     summary = FoundInstance.of(models[0], below=whole)
     return summary._replace(study=whole.study, series=whole.series, instance=whole.instance)
-
-
-def _metadata_or_nothing(server: Server, whole: Resource) -> list[Model]:
-    try:
-        return server.metadata(whole)
-    except NoSuchResourceError:
-        raise
-    except RendicomError:
-        return []
 
 
 class _InstanceSearch:

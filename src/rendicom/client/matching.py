@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from rendicom.client.response_models import Model, values
 from rendicom.dicom.person_names import name_of_model
 from rendicom.dicomweb.query import Match, Query, parse_path, parse_query
-from rendicom.dicomweb.search_parameters import FLAGS, Pairs
-from rendicom.dicomweb.searchkeys import LEVELS, RETURNED_KEYS, SearchLevel
+from rendicom.dicomweb.search_parameters import FLAGS, LEVELS, RETURNED_KEYS, Pairs, SearchLevel
 from rendicom.errors import BadRequestError, OptionError, WireError
 from rendicom.index.search_keys import fold, instant, level_of, name_of
 
@@ -75,10 +74,14 @@ def _keyword_like(name: str) -> str:
 
 def _query_of(pairs: Pairs) -> Query:
     """Return the query; invalid UIDs are allowed, as some servers use them."""
+    from rendicom.dicom.elements import standard_vr
+
     odd = [
         (name, value)
         for name, value in pairs
-        if name not in FLAGS and _vr_of(name) == "UI" and _UIDS.fullmatch(value)
+        if name not in FLAGS
+        and standard_vr((parse_path(name) or (0,))[-1]) == "UI"
+        and _UIDS.fullmatch(value)
     ]
     plain = [pair for pair in pairs if pair not in odd]
     try:
@@ -103,16 +106,6 @@ def level_of_key(name: str) -> SearchLevel:
     if known is None and path[0] >> 16 in _OF_PATIENTS:
         return "studies"
     return known or "instances"
-
-
-def _is_below(name: str, level: SearchLevel) -> bool:
-    return LEVELS.index(level_of_key(name)) > LEVELS.index(level)
-
-
-def _vr_of(name: str) -> str:
-    from rendicom.dicom.elements import standard_vr
-
-    return standard_vr((parse_path(name) or (0,))[-1])
 
 
 # --- after --------------------------------------------------------------------------------------
@@ -199,7 +192,11 @@ class MatchChecks:
         is_fuzzy = is_fuzzy or query.fuzzy
         has_days = any(match.vr == "DA" and match.kind == "range" for match in query.matches)
         self._conditions = [
-            _Condition(names[match.path], match, _is_below(names[match.path], level))
+            _Condition(
+                names[match.path],
+                match,
+                LEVELS.index(level_of_key(names[match.path])) > LEVELS.index(level),
+            )
             for match in query.matches
             if match.kind != "universal"
             # Only the server knows its rules for similar names.

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rendicom.client.conformance_checks import InstanceChecks
-from rendicom.client.findings import CheckResult
+from rendicom.client.conformance_checks import CheckResult, InstanceChecks
 from rendicom.client.found_instance import FoundInstance
 from rendicom.client.listing import InstanceQuery, list_instances
 from rendicom.client.matching import MatchReport
@@ -83,14 +82,11 @@ def _capabilities(server: Server) -> CheckResult:
 
 def _searches(server: Server, wanted: InstanceQuery) -> Iterator[CheckResult]:
     study = wanted.resource.study
-    tried = {"studies": "/studies?limit=2", "all series": "/series?limit=2",
-             "all instances": "/instances?limit=2"}  # fmt: skip
-    known: dict[str, str] = {}
-    for name, path in tried.items():
-        finding, first = _searched(server, name, path, most=2)
-        known[name] = first
-        yield finding
-    study = study or known["studies"]
+    finding, first = _searched(server, "studies", "/studies", most=2)
+    yield finding
+    yield _searched(server, "all series", "/series", most=2)[0]
+    yield _searched(server, "all instances", "/instances", most=2)[0]
+    study = study or first
     if not study:
         return
     finding, series = _searched(server, "series of a study", f"/studies/{study}/series")
@@ -103,24 +99,19 @@ def _searches(server: Server, wanted: InstanceQuery) -> Iterator[CheckResult]:
 
 def _searched(server: Server, name: str, path: str, *, most: int = 0) -> tuple[CheckResult, str]:
     """Return the result of a search check, and the UID of the first match."""
-    answer = _asked(server, path, DICOM_JSON)
+    answer = _asked(server, f"{path}?limit={most}" if most else path, DICOM_JSON)
     if answer.status not in (200, 204, 206):
         return CheckResult("search", name, "no", f"status {answer.status}"), ""
     try:
         models = models_of(answer, host=server.host)
     except WireError as error:
         return CheckResult("search", name, "differs", error.message), ""
-    tag = {"s": "0020000D", "r": "0020000E", "i": "00080018"}[_kind(path)]
-    first = text(models[0], tag) if models else ""
+    tags = {"studies": "0020000D", "series": "0020000E", "instances": "00080018"}
+    first = text(models[0], tags[path.rpartition("/")[2]]) if models else ""
     detail = f"{len(models)} {'result' if len(models) == 1 else 'results'}"
     if most and len(models) > most:
         return CheckResult("search", name, "yes", f"{detail}; limit is ignored"), first
     return CheckResult("search", name, "yes", detail), first
-
-
-def _kind(path: str) -> str:
-    last = path.partition("?")[0].rpartition("/")[2]
-    return {"studies": "s", "series": "r", "instances": "i"}[last]
 
 
 def _paging(server: Server) -> CheckResult:

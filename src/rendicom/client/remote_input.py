@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 from rendicom.client.found_instance import FoundInstance
@@ -39,43 +40,29 @@ _FEW = 4
 
 @dataclass(frozen=True, slots=True)
 class RemoteInput:
-    """The server of a batch and the rendering of its instances; sent to the workers.
-
-    Attributes
-    ----------
-    connection
-        Settings of the connection; its credentials are never shown.
-    options, media_type
-        Of the pictures.
-    rendering
-        Who renders them.
-    frames
-        The requested frames of each instance; None for the default of the format.
-    selection
-        The requested selection of each instance; None for one picture per frame.
-    requests
-        Number of concurrent requests of each worker.
-    is_animated
-        The format holds all frames of an instance in one picture.
-    is_document
-        The output is documents, which are always made locally.
-    is_wado_uri
-        The server is a WADO-URI service.
-    needs_burned_in
-        Instances whose pixels may identify the patient are left out, so headers must tell.
-    """
+    """The server of a batch and the rendering of its instances; sent to the workers."""
 
     connection: ConnectionSettings
+    """Settings of the connection; its credentials are never shown."""
     options: RenderOptions
     media_type: str
+    """Of the pictures."""
     rendering: Rendering = "auto"
+    """Who renders them."""
     frames: FrameSelection | None = None
+    """The requested frames of each instance; None for the default of the format."""
     selection: Selection | None = None
+    """The requested selection of each instance; None for one picture per frame."""
     requests: int = 4
+    """Number of concurrent requests of each worker."""
     is_animated: bool = False
+    """The format holds all frames of an instance in one picture."""
     is_document: bool = False
+    """The output is documents, which are always made locally."""
     is_wado_uri: bool = False
+    """The server is a WADO-URI service."""
     needs_burned_in: bool = False
+    """Instances whose pixels may identify the patient are left out, so headers must tell."""
 
     def words(self) -> str:
         """Return the settings that affect pictures besides the options, without secrets."""
@@ -202,22 +189,19 @@ class RemoteOpener:
         wanted = self._wanted(unit, summary) if not remote.is_animated else ()
         numbers = wanted or (1,) if summary.frames <= 1 else wanted
         selections = [FrameSelection.of((number,)).selection for number in numbers]
+        otherwise = None
+        if remote.rendering != "remote":
+            otherwise = partial(self._retrieved, unit, summary, "the server cannot")
         instance = RemoteInstance(
             self._server, summary, query, remote.media_type,
             selections=[remote.selection] if remote.selection else selections,
-            executor=self._state.executor, otherwise=self._otherwise(unit, summary),
+            executor=self._state.executor, otherwise=otherwise,
             needs_burned_in=remote.needs_burned_in,
         )  # fmt: skip
         if not (remote.is_animated and summary.frames > 1):
             # This already is a thread of the executor: fetch the first picture here.
             instance.begin()
         return instance
-
-    def _otherwise(self, unit: Unit, summary: FoundInstance) -> Callable[[], Instance] | None:
-        """Return the fallback for a failing server; none with ``--render remote``."""
-        if self._remote.rendering == "remote":
-            return None
-        return lambda: self._retrieved(unit, summary, "the server cannot")
 
     def _wanted(self, unit: Unit, summary: FoundInstance) -> tuple[int, ...]:
         selection = unit.frames or self._remote.frames

@@ -146,8 +146,9 @@ class RemoteInstance:
         wanted = request.selection
         if self._executor is not None and wanted in self._selections:
             at = self._selections.index(wanted)
-            for selection in self._selections[at + 1 : at + 1 + _AHEAD]:
-                self._prefetch(selection)
+            for each in self._selections[at + 1 : at + 1 + _AHEAD]:
+                if each not in self._coming:
+                    self._coming[each] = self._executor.submit(self._fetch, each)
         coming = self._coming.pop(wanted, None)
         try:
             return coming.result() if coming is not None else self._fetch(wanted)
@@ -170,10 +171,6 @@ class RemoteInstance:
         self._local = self._otherwise()
         self.rendering = getattr(self._local, "rendering", "")
         return self._local
-
-    def _prefetch(self, selection: Selection) -> None:
-        if self._executor is not None and selection not in self._coming:
-            self._coming[selection] = self._executor.submit(self._fetch, selection)
 
     def _fetch(self, selection: Selection) -> RenderedImage:
         resource, pairs = address_of(

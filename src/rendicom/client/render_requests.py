@@ -26,21 +26,14 @@ _NOT_SHOWN = frozenset(("max-pixels", "compression", "fast"))
 
 
 class Capabilities(NamedTuple):
-    """The parameters in the Capabilities Description of a server (PS3.18 8.9).
-
-    Attributes
-    ----------
-    media_types
-        Those of rendered instances and frames.
-    parameters
-        Query parameters of rendered resources.
-    is_ours
-        The server is `rendicom serve`, where all parameters have the same meaning.
-    """
+    """The parameters in the Capabilities Description of a server (PS3.18 8.9)."""
 
     media_types: frozenset[str] = frozenset()
+    """Those of rendered instances and frames."""
     parameters: frozenset[str] = frozenset()
+    """Query parameters of rendered resources."""
     is_ours: bool = False
+    """The server is `rendicom serve`, where all parameters have the same meaning."""
 
 
 class RenderRequest(NamedTuple):

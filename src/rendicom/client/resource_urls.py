@@ -24,34 +24,23 @@ _ENDINGS = ("rendered", "thumbnail", "metadata")
 
 
 class Address(NamedTuple):
-    """A parsed URL.
-
-    Attributes
-    ----------
-    base
-        The part before ``/studies``, or before the query of a WADO-URI link.
-    resource
-        Empty for a server as a whole.
-    matches
-        Search keys in the URL.
-    options
-        Rendering options in its query; None without any.
-    is_wado_uri
-        The server is a WADO-URI service, with all parameters in the query.
-    collection
-        ``series`` or ``instances`` at the end of the path: all below the resource.
-    limit, offset
-        Number of results to return and to skip, from the query (PS3.18 8.3.4.4).
-    """
+    """A parsed URL."""
 
     base: str
+    """The part before ``/studies``, or before the query of a WADO-URI link."""
     resource: Resource = Resource()
+    """Empty for a server as a whole."""
     matches: Pairs = ()
+    """Search keys in the URL."""
     options: RenderOptions | None = None
+    """Rendering options in its query; None without any."""
     is_wado_uri: bool = False
+    """The server is a WADO-URI service, with all parameters in the query."""
     collection: str = ""
+    """``series`` or ``instances`` at the end of the path: all below the resource."""
     limit: int | None = None
     offset: int = 0
+    """Number of results to return and to skip, from the query (PS3.18 8.3.4.4)."""
 
     @property
     def level(self) -> str:
@@ -108,7 +97,11 @@ def _wado_uri(base: str, pairs: Pairs) -> Address:
 def _restful(site: str, path: str, pairs: Pairs) -> Address:
     segments = [unquote(each) for each in path.split("/")]
     if "studies" not in segments:
-        return _whole_server(site, segments, pairs)
+        named = [each for each in segments if each]
+        collection = named.pop() if named and named[-1] in ("series", "instances") else ""
+        whole = "/".join(segments).rstrip("/").removesuffix(f"/{collection}" if collection else "")
+        base = site + quote(whole, safe="/:@!$&'()*+,;=~-._")
+        return _search(base, Resource(), collection, pairs)
     # The last one: the base URL may also have a part of that name.
     at = len(segments) - 1 - segments[::-1].index("studies")
     base = site + "/".join(path.split("/")[:at])
@@ -124,40 +117,23 @@ def _restful(site: str, path: str, pairs: Pairs) -> Address:
     names = named[1::2]
     if tuple(named[::2]) != _COLLECTIONS[: len(named[::2])]:
         raise BadRequestError(_NO_PATH)
-    for name in names[:3]:
-        _check_name(name)
+    if not all(map(_NAME.fullmatch, names[:3])):
+        raise BadRequestError("the path has an invalid UID")
     study, series, instance = (*names[:3], "", "", "")[:3]
     frames = parse_frames(names[3]) if len(names) > 3 else ()
     resource = Resource(study, series, instance, frames)
     if ending in ("rendered", "thumbnail"):
         is_thumbnail = ending == "thumbnail"
         return Address(base, resource, (), parse_rendered(pairs, is_thumbnail=is_thumbnail).options)
-    limit, offset = _paging(pairs)
-    return Address(base, resource, _matches(pairs), None, False, collection, limit, offset)
+    return _search(base, resource, collection, pairs)
 
 
 _NO_PATH = "the path is not that of a study, series, instance or frame"
 
 
-def _whole_server(site: str, segments: list[str], pairs: Pairs) -> Address:
-    named = [each for each in segments if each]
-    collection = named.pop() if named and named[-1] in ("series", "instances") else ""
-    path = "/".join(segments).rstrip("/")
-    if collection:
-        path = path.rpartition("/")[0]
-    base = site + quote(path, safe="/:@!$&'()*+,;=~-._")
-    limit, offset = _paging(pairs)
-    return Address(base, Resource(), _matches(pairs), None, False, collection, limit, offset)
-
-
-def _matches(pairs: Pairs) -> Pairs:
+def _search(base: str, resource: Resource, collection: str, pairs: Pairs) -> Address:
     matches = tuple(pair for pair in pairs if is_attribute(pair[0]) or pair[0] in FLAGS)
     check_keys(matches)
-    return matches
-
-
-def _paging(pairs: Pairs) -> tuple[int | None, int]:
-    """Return ``limit`` and ``offset`` of a search."""
     found: dict[str, int] = {}
     for name, text in pairs:
         if name not in ("limit", "offset"):
@@ -165,9 +141,5 @@ def _paging(pairs: Pairs) -> tuple[int | None, int]:
         if not (text.isascii() and text.isdigit()) or (name == "limit" and not int(text)):
             raise BadRequestError(f"{name} is not a whole number", hint=f"such as {name}=100")
         found[name] = int(text)
-    return found.get("limit"), found.get("offset", 0)
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise BadRequestError("the path has an invalid UID")
+    limit, offset = found.get("limit"), found.get("offset", 0)
+    return Address(base, resource, matches, None, False, collection, limit, offset)

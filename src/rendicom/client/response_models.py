@@ -69,15 +69,16 @@ def _no_json(answer: ServerResponse, host: str) -> WireError:
 
 def _of_xml(answer: ServerResponse, *, host: str) -> list[Model]:
     from rendicom.dicomweb.jsonmodel import to_json_model
+    from rendicom.dicomweb.jsonreader import read_model
     from rendicom.dicomweb.multipart import read_multipart
-    from rendicom.dicomweb.xmlmodel import from_native_xml
+    from rendicom.dicomweb.xmlmodel import model_from_xml
 
     try:
         if answer.content_type.lower().startswith("multipart/"):
             bodies = [part.read() for part in read_multipart(answer.content_type, answer.body)]
         else:
             bodies = [answer.body]
-        return [to_json_model(from_native_xml(body), bulk_uri=None) for body in bodies]
+        return [to_json_model(read_model(model_from_xml(body))) for body in bodies]
     except RendicomError as error:
         raise WireError(
             f"{host} answers with XML that is not a data set: {error.message}"

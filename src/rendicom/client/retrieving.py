@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from rendicom.client.connection_settings import host_of
 from rendicom.client.content_sniffing import identify
 from rendicom.dicomweb.header_fields import parse_media_type
-from rendicom.dicomweb.multipart import Limits as MultipartLimits
-from rendicom.dicomweb.multipart import MultipartReader, Part, read_multipart
+from rendicom.dicomweb.message_parts import Limits as MultipartLimits
+from rendicom.dicomweb.message_parts import Part
+from rendicom.dicomweb.multipart import MultipartReader, read_multipart
 from rendicom.errors import (
     BadRequestError,
     RendicomError,
@@ -73,16 +75,12 @@ def _part_read(incoming: ResponseStream, limits: ResponseLimits, host: str) -> B
         parts: list[Part] = []
         for chunk in chunks:
             parts += reader.feed(chunk)
-            _keep_first(parts)
+            while len(parts) > 1:
+                parts.pop().close()
         reader.finish()
     if not parts:
         raise WireError(f"{host} answers with a message that has no part")
     return cast("Body", parts[0].body)
-
-
-def _keep_first(parts: list[Part]) -> None:
-    while len(parts) > 1:
-        parts.pop().close()
 
 
 def _only_part(content_type: str, body: bytes) -> memoryview | None:
@@ -219,19 +217,14 @@ def _syntax_in(content_type: str) -> str:
     return found
 
 
-class _malformed:  # noqa: N801 - used like a function
-    """Turns multipart errors into errors of the response."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, TooLargeError):
-            raise TooLargeError(f"{self._host}: {error.message}") from None
-        if isinstance(error, (BadRequestError, UnsupportedMediaTypeError)):
-            raise WireError(
-                f"{self._host} answers with a multipart message that is malformed: {error.message}"
-            ) from None
+@contextmanager
+def _malformed(host: str) -> Iterator[None]:
+    """Turn multipart errors into errors of the response."""
+    try:
+        yield
+    except TooLargeError as error:
+        raise TooLargeError(f"{host}: {error.message}") from None
+    except (BadRequestError, UnsupportedMediaTypeError) as error:
+        raise WireError(
+            f"{host} answers with a multipart message that is malformed: {error.message}"
+        ) from None

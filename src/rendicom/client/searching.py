@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from rendicom.client.connection_settings import host_of
 from rendicom.client.matching import MatchChecks, MatchReport
 from rendicom.client.response_models import Model, models_of, text
 from rendicom.dicomweb.accepts import DICOM_JSON
+from rendicom.dicomweb.search_parameters import SearchLevel
 from rendicom.errors import BadRequestError, WireError
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from rendicom.dicomweb.resources import Resource
     from rendicom.dicomweb.search_parameters import Pairs
 
-Level = Literal["studies", "series", "instances"]
-
-_UIDS: dict[Level, tuple[str, ...]] = {
+_UIDS: dict[SearchLevel, tuple[str, ...]] = {
     "studies": ("0020000D",),
     "series": ("0020000D", "0020000E"),
     "instances": ("0020000D", "0020000E", "00080018"),
@@ -31,30 +30,20 @@ _MOST_LEFT_OUT = 1000
 
 
 class SearchRequest(NamedTuple):
-    """The level, keys and limits of a search.
+    """The level, keys and limits of a search."""
 
-    Attributes
-    ----------
-    level
-        The level of the results.
-    below
-        A study, or a series, that results lie in; empty for the whole server.
-    matches
-        Attributes, by keyword or tag, and their required values.
-    include
-        Attributes to request besides those that every server returns.
-    limit
-        Results at most; None for all.
-    offset
-        Number of results to skip.
-    """
-
-    level: Level
+    level: SearchLevel
+    """The level of the results."""
     below: Resource
+    """A study, or a series, that results lie in; empty for the whole server."""
     matches: Pairs = ()
+    """Attributes, by keyword or tag, and their required values."""
     include: tuple[str, ...] = ()
+    """Attributes to request besides those that every server returns."""
     limit: int | None = None
+    """Results at most; None for all."""
     offset: int = 0
+    """Number of results to skip."""
     is_fuzzy: bool = False
 
     def path(self) -> str:
@@ -119,7 +108,9 @@ def _page(session: Session, asked: SearchRequest, *, size: int, offset: int) -> 
     return models_of(answer, host=host_of(url))
 
 
-def _unseen(page: Iterable[Model], known: set[tuple[str, ...]], level: Level) -> Iterator[Model]:
+def _unseen(
+    page: Iterable[Model], known: set[tuple[str, ...]], level: SearchLevel
+) -> Iterator[Model]:
     for model in page:
         key = tuple(text(model, tag) for tag in _UIDS[level])
         # Results without a UID can neither be distinguished nor retrieved.

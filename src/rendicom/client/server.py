@@ -33,14 +33,10 @@ if TYPE_CHECKING:
     from rendicom.client.server_profiles import ServerProfile
     from rendicom.dicomweb.resources import Resource
 
-REFUSED_TYPES = (
-    BadRequestError,
-    NotAcceptableError,
-    UnsupportedMediaTypeError,
-    NotSupportedError,
-)
+REFUSED_TYPES = (BadRequestError, NotAcceptableError, UnsupportedMediaTypeError, NotSupportedError)
 """Errors of servers that do not support a media type."""
-_FRAMES = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+FRAMES = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+"""Media types of frames as they are stored."""
 _OWN_TITLE = "Rendicom"
 
 
@@ -114,7 +110,7 @@ class Server:
         """
         if self.is_wado_uri:
             return self._instance(self._link(resource, "application/dicom"), "*/*")
-        url = self.session.url(_whole(resource).path)
+        url = self.session.url(resource._replace(frames=()).path)
         if self._accept:
             return self._instance(url, self._accept)
         refused: RendicomError | None = None
@@ -145,7 +141,7 @@ class Server:
         WireError, UnreadableSourceError, TooLargeError
         """
         url = self.session.url(resource.path)
-        answer = self.session.get(url, _FRAMES, limit=self.session.connection.limits.instance)
+        answer = self.session.get(url, FRAMES, limit=self.session.connection.limits.instance)
         return frames_in(answer, len(resource.frames))
 
     # --- pictures -------------------------------------------------------------------------
@@ -199,15 +195,10 @@ class Server:
     def _asked_capabilities(self) -> Capabilities:
         try:
             answer = self.session.ask("OPTIONS", self.session.url("/"), WADL_JSON)
-            return (
-                capabilities_in(json.loads(answer.body)) if answer.status == 200 else Capabilities()
-            )
+            is_listed = answer.status == 200
+            return capabilities_in(json.loads(answer.body)) if is_listed else Capabilities()
         except (RendicomError, ValueError, RecursionError):
             return Capabilities()
-
-
-def _whole(resource: Resource) -> Resource:
-    return resource._replace(frames=())
 
 
 def capabilities_in(document: Any) -> Capabilities:

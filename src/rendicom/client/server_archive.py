@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rendicom.client.archive import Archive, SearchLevel
+from rendicom.client.archive import Archive
 from rendicom.client.listing import InstanceQuery, list_instances
 from rendicom.client.matching import check_keys
 from rendicom.client.remote_input import RemoteInput, Rendering, forget, opened_as
 from rendicom.client.searching import SearchRequest
 from rendicom.client.server import Server
 from rendicom.dicomweb.resources import Resource
+from rendicom.dicomweb.search_parameters import SearchLevel
 from rendicom.engine import Instance, PictureRequest
 from rendicom.selection import FrameSelection
 

@@ -16,26 +16,13 @@ _SINGLE_PLAIN = "application/dicom"
 
 
 class ServerProfile(NamedTuple):
-    """Properties of one kind of server.
-
-    Attributes
-    ----------
-    server
-        Its name in docs/guides/get.md.
-    host, path
-        Patterns of its base URL.
-    instance_accepts
-        Media types for retrieving an instance, tried one by one in this order, since some servers
-        refuse lists.
-    page
-        Number of results per request of a search.
-    has_whole_metadata
-        Metadata contain, or refer to, all attributes that a picture needs.
-    """
+    """Properties of one kind of server."""
 
     server: str
+    """Its name in docs/guides/get.md."""
     host: str = ""
     path: str = ""
+    """Patterns of its base URL."""
     instance_accepts: tuple[str, ...] = (
         _MULTIPART,
         _SINGLE,
@@ -43,13 +30,16 @@ class ServerProfile(NamedTuple):
         _SINGLE_PLAIN,
         "*/*",
     )
+    """Media types for retrieving an instance, tried one by one in this order, since some servers
+    refuse lists."""
     page: int = 500
+    """Number of results per request of a search."""
     has_whole_metadata: bool = True
+    """Metadata contain, or refer to, all attributes that a picture needs."""
 
 
 OWN = ServerProfile(
-    "rendicom serve",
-    instance_accepts=(_SINGLE, _MULTIPART, _SINGLE_PLAIN, _MULTIPART_PLAIN, "*/*"),
+    "rendicom serve", instance_accepts=(_SINGLE, _MULTIPART, _SINGLE_PLAIN, _MULTIPART_PLAIN, "*/*")
 )
 """Profile of a server whose capabilities identify it as `rendicom serve`."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from rendicom.client.connection_settings import host_of
 from rendicom.client.error_responses import refusal
-from rendicom.client.response_models import Model, models_of, number, text
+from rendicom.client.response_models import Model, models_of, number, text, values
 from rendicom.client.session import ResponseStream, ServerResponse
 from rendicom.dicomweb.accepts import DICOM_JSON
 from rendicom.dicomweb.multipart import MultipartWriter
@@ -38,43 +38,28 @@ _FAILURE, _WARNING, _URL = "00081197", "00081196", "00081190"
 
 
 class StoreItem(NamedTuple):
-    """An instance to be stored.
-
-    Attributes
-    ----------
-    source
-        Name in messages.
-    instance
-        SOP Instance UID.
-    size
-        In bytes.
-    open
-        Returns its bytes as a new file for each attempt.
-    """
+    """An instance to be stored."""
 
     source: str
+    """Name in messages."""
     instance: str
+    """SOP Instance UID."""
     size: int
+    """In bytes."""
     open: Callable[[], BinaryIO]
+    """Returns its bytes as a new file for each attempt."""
 
 
 class StoreResult(NamedTuple):
-    """The result of storing one instance.
-
-    Attributes
-    ----------
-    error
-        Why it is not stored; None if it is.
-    warning
-        What the server changed; empty for nothing.
-    retrieve_url
-        URL of the stored instance, if the server returns it.
-    """
+    """The result of storing one instance."""
 
     item: StoreItem
     error: RendicomError | None = None
+    """Why it is not stored; None if it is."""
     warning: str = ""
+    """What the server changed; empty for nothing."""
     retrieve_url: str = ""
+    """URL of the stored instance, if the server returns it."""
 
 
 def store_item(source: str, opened: Callable[[], str | BinaryIO]) -> StoreItem:
@@ -130,14 +115,11 @@ def send(session: Session, items: Sequence[StoreItem], *, study: str = "") -> li
     if len(items) == 1:
         return outcomes
     # A server reports instances that it cannot identify without their UIDs.
-    return [
-        each for found in outcomes
-        for each in (send(session, [found.item], study=study) if _is_untold(found) else [found])
-    ]  # fmt: skip
-
-
-def _is_untold(found: StoreResult) -> bool:
-    return isinstance(found.error, _UntoldError)
+    told: list[StoreResult] = []
+    for each in outcomes:
+        is_told = not isinstance(each.error, _UntoldError)
+        told += [each] if is_told else send(session, [each.item], study=study)
+    return told
 
 
 class _UntoldError(WireError):
@@ -207,9 +189,7 @@ def _outcomes(
 
 
 def _items(response: Model, tag: str) -> list[Model]:
-    attribute = response.get(tag)
-    found = attribute.get("Value") if isinstance(attribute, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [item for item in values(response, tag) if isinstance(item, dict)]
 
 
 def _outcome(

@@ -17,6 +17,7 @@ from rendicom.errors import BadRequestError, NotAcceptableError
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
 DICOM_XML = "application/dicom+xml"
+OCTET_STREAM = "application/octet-stream"
 
 _ANY = "*/*"
 _MOST_RANGES = 100
@@ -27,22 +28,15 @@ _RENDERED = ("image/", "video/", "text/", "application/pdf", "application/rtf")
 
 
 class Range(NamedTuple):
-    """One member of an Accept header.
-
-    Attributes
-    ----------
-    essence
-        ``image/png``, ``image/*`` or ``*/*``; of a multipart message, the type of its parts.
-    q
-        Weight, from 0 (not acceptable) to 1.
-    parameters
-        Those of the media type, by lower-case names.
-    """
+    """One member of an Accept header."""
 
     essence: str
+    """``image/png``, ``image/*`` or ``*/*``; of a multipart message, the type of its parts."""
     is_multipart: bool = False
     q: float = 1.0
+    """Weight, from 0 (not acceptable) to 1."""
     parameters: Mapping[str, str] = MappingProxyType({})
+    """Those of the media type, by lower-case names."""
 
     def __hash__(self) -> int:
         """Return a hash, which mappings lack."""
@@ -129,7 +123,8 @@ def _ranges(text: str, parameter: str) -> tuple[Range, ...]:
         raise BadRequestError(
             f"{parameter} does not list 1 to {_MOST_RANGES} media types", parameter=parameter
         )
-    if any(map(_is_dicom, ranges)) and any(map(_is_rendered, ranges)):
+    is_dicom = any(each.essence in (DICOM, DICOM_JSON, DICOM_XML) for each in ranges)
+    if is_dicom and any(map(_is_rendered, ranges)):
         raise BadRequestError(
             f"{parameter} mixes DICOM and rendered media types",
             hint="request one kind at a time",
@@ -151,10 +146,6 @@ def _range(text: str) -> Range:
         essence, inner = parse_media_type(parameters.pop("type", _ANY))
         parameters = {**inner, **parameters}
     return Range(essence, is_multipart, q, MappingProxyType(parameters))
-
-
-def _is_dicom(each: Range) -> bool:
-    return each.essence in (DICOM, DICOM_JSON, DICOM_XML)
 
 
 def _is_rendered(each: Range) -> bool:
@@ -181,27 +172,19 @@ def _narrower(query: str, header: tuple[Range, ...], parameter: str) -> tuple[Ra
 
 
 class Candidate(NamedTuple):
-    """A representation that can be sent, for media ranges to match.
-
-    Attributes
-    ----------
-    transfer_syntax
-        A UID, ``*`` for "as stored", or empty.
-    is_default_syntax, is_stored_syntax
-        A range without a transfer syntax, or with ``*``, selects it.
-    is_representative
-        See `rendicom.dicomweb.mediatypes.Choice`.
-    is_alternative
-        A multipart form of a single item, which ``*/*`` does not match.
-    """
+    """A representation that can be sent, for media ranges to match."""
 
     media_type: str
     is_multipart: bool = False
     transfer_syntax: str = ""
+    """A UID, ``*`` for "as stored", or empty."""
     is_default_syntax: bool = True
     is_stored_syntax: bool = True
+    """A range without a transfer syntax, or with ``*``, selects it."""
     is_representative: bool = False
+    """See `rendicom.dicomweb.mediatypes.Choice`."""
     is_alternative: bool = False
+    """A multipart form of a single item, which ``*/*`` does not match."""
 
     def __str__(self) -> str:
         syntax = f"; transfer-syntax={self.transfer_syntax}" if self.transfer_syntax else ""

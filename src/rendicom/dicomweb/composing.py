@@ -17,7 +17,7 @@ from rendicom.dicomweb.compressedbulk import coded
 from rendicom.dicomweb.jsonreader import read_model
 from rendicom.dicomweb.part10 import IMPLEMENTATION_CLASS
 from rendicom.dicomweb.resources import check_uid
-from rendicom.dicomweb.xmlreader import model_from_xml
+from rendicom.dicomweb.xmlmodel import model_from_xml
 from rendicom.errors import BadRequestError, RendicomError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from rendicom.dicomweb.jsonmodel import JsonModel
 
-__all__ = ["Bulk", "Composed", "Made", "compose", "compose_all"]
 
 _PIXELS, _PIXEL_DATA = "7FE00010", "PixelData"
 _NOT_OF_STREAMS = ("7FE00001", "7FE00002", "7FE00003")
@@ -36,23 +35,16 @@ _SYSTEM = "RENDICOM"
 
 
 class Composed(NamedTuple):
-    """A DICOM file.
-
-    Attributes
-    ----------
-    corrected
-        Keywords of attributes that contradicted the pixel data and were corrected.
-    moment
-        Position of the time of the correction in the file: the only bytes that differ when the
-        same parts are sent again.
-    path
-        Temporary file with the bytes; ``data`` is empty then.
-    """
+    """A DICOM file."""
 
     data: bytes
     corrected: tuple[str, ...] = ()
+    """Keywords of attributes that contradicted the pixel data and were corrected."""
     moment: slice = slice(0, 0)
+    """Position of the time of the correction in the file: the only bytes that differ when the same
+    parts are sent again."""
     path: str = ""
+    """Temporary file with the bytes; ``data`` is empty then."""
 
 
 class Made(NamedTuple):
@@ -80,7 +72,11 @@ def compose_all(models: Iterable[tuple[str, bytes]], bulk: Sequence[Bulk]) -> It
             yield Made("", "", None, error)
             continue
         for model in listed:
-            yield _made(model, bulk)
+            uids = (_uid(model, "00080016"), _uid(model, "00080018"))
+            try:
+                yield Made(*uids, compose(model, bulk))
+            except RendicomError as error:
+                yield Made(*uids, None, error)
 
 
 def _models(essence: str, data: bytes) -> list[Any]:
@@ -91,14 +87,6 @@ def _models(essence: str, data: bytes) -> list[Any]:
     except (ValueError, RecursionError):
         raise BadRequestError("the metadata are not JSON") from None
     return models if isinstance(models, list) else [models]
-
-
-def _made(model: Any, bulk: Sequence[Bulk]) -> Made:
-    uids = (_uid(model, "00080016"), _uid(model, "00080018"))
-    try:
-        return Made(*uids, compose(model, bulk))
-    except RendicomError as error:
-        return Made(*uids, None, error)
 
 
 def _uid(model: Any, tag: str) -> str:
@@ -260,8 +248,11 @@ def _put_pixels(dataset: Dataset, pixels: Coded) -> tuple[str, ...]:
     attributes = dict(pixels.attributes)
     if len(pixels.frames) > 1 and attributes:
         attributes["NumberOfFrames"] = len(pixels.frames)
-    if "FrameTime" in attributes:
-        _put_frame_time(dataset, attributes.pop("FrameTime"))
+    frame_time = attributes.pop("FrameTime", "")
+    if frame_time and not dataset.get("FrameIncrementPointer"):
+        # Unless the metadata have one (PS3.3 C.7.6.5).
+        dataset.FrameTime = frame_time
+        dataset.FrameIncrementPointer = 0x00181063
     for keyword, value in attributes.items():
         old = dataset.get(keyword)
         if old not in (None, "", value) and str(old) != str(value):
@@ -283,13 +274,6 @@ def _put_pixels(dataset: Dataset, pixels: Coded) -> tuple[str, ...]:
     if before:
         _keep_original(dataset, before)
     return tuple(before)
-
-
-def _put_frame_time(dataset: Dataset, milliseconds: str) -> None:
-    """Set Frame Time, unless the metadata have one (PS3.3 C.7.6.5)."""
-    if not dataset.get("FrameIncrementPointer"):
-        dataset.FrameTime = milliseconds
-        dataset.FrameIncrementPointer = 0x00181063
 
 
 def _put_loss(dataset: Dataset, pixels: Coded) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from rendicom.dicom.transfer_syntaxes import (
     is_video,
     stream_kind,
 )
-from rendicom.dicomweb.bulkpictures import native_cells, native_pictures, picture_kind
+from rendicom.dicomweb.accepts import OCTET_STREAM
 from rendicom.dicomweb.bulkvalues import (
     MAX_PIXELS,
     Bulk,
@@ -27,13 +27,12 @@ from rendicom.dicomweb.bulkvalues import (
     depth_of,
     gray_model,
     matrix_of,
+    native_cells,
+    native_pictures,
+    picture_kind,
 )
 from rendicom.dicomweb.header_fields import parse_media_type
-from rendicom.errors import (
-    BadRequestError,
-    CorruptDataError,
-    UnsupportedTransferSyntaxError,
-)
+from rendicom.errors import BadRequestError, CorruptDataError, UnsupportedTransferSyntaxError
 from rendicom.pixels.choose import Stream, decode_stream
 from rendicom.pixels.codecs import DecodeRequest
 
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from rendicom.pixels.codecs import Decoded
 
 _UID = "1.2.840.10008.1.2.4."
-_OCTETS = "application/octet-stream"
 _ITEM = b"\xfe\xff\x00\xe0"
 _METHODS = {
     "jpeg": "ISO_10918_1", "jpeg-ls": "ISO_14495_1", "jpeg2000": "ISO_15444_1",
@@ -72,12 +70,12 @@ def coded(parts: Sequence[Bulk], said: StatedMatrix) -> Coded:
     CorruptDataError, UnsupportedTransferSyntaxError, UnsupportedImageError, LimitExceededError
         The stream is damaged, or no transfer syntax exists for it.
     """
-    asked = parse_media_type(parts[0].media_type or _OCTETS)
+    asked = parse_media_type(parts[0].media_type or OCTET_STREAM)
     told = asked.parameters.get("transfer-syntax", "")
     data = [part.data for part in parts]
-    if asked.essence == _OCTETS and _is_native(data, told, said):
+    if asked.essence == OCTET_STREAM and _is_native(data, told, said):
         return Coded(EXPLICIT_LITTLE_ENDIAN, tuple(data))
-    if not (asked.essence == _OCTETS or asked.essence.startswith(("image/", "video/"))):
+    if not (asked.essence == OCTET_STREAM or asked.essence.startswith(("image/", "video/"))):
         raise BadRequestError(f"pixel data is not of type {asked.essence}")
     if data[0].startswith(_ITEM):
         data = _unwrapped(b"".join(data), said)
@@ -94,7 +92,9 @@ def coded(parts: Sequence[Bulk], said: StatedMatrix) -> Coded:
             f"pixel data sent as {asked.essence} has no encoding that DICOM allows",
             hint="send PNG, GIF, JPEG, JPEG 2000, JPEG-LS, JPEG XL, RLE or uncompressed pixels",
         )
-    return _streams(_frames(data, _starts_stream), syntax, said)
+    return _streams(
+        _frames(data, lambda start: bool(kind_of(start[:16]) or picture_kind(start))), syntax, said
+    )
 
 
 def _is_native(data: Sequence[bytes], told: str, said: StatedMatrix) -> bool:
@@ -116,10 +116,6 @@ def _unwrapped(data: bytes, said: StatedMatrix) -> list[bytes]:
         return list(generate_frames(data, number_of_frames=said.frames or 1))
     except pydicom_raises() as error:
         raise CorruptDataError("the fragments of the pixel data cannot be separated") from error
-
-
-def _starts_stream(start: bytes) -> bool:
-    return bool(kind_of(start[:16]) or picture_kind(start))
 
 
 def _frames(parts: Sequence[bytes], starts: Callable[[bytes], bool]) -> list[bytes]:

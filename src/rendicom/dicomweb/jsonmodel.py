@@ -7,13 +7,17 @@ are left out, and the output is UTF-8, as Specific Character Set then states.
 
 from __future__ import annotations
 
+import math
+import struct
 from base64 import b64encode
+from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rendicom.dicom.character_sets import AFFECTED_VRS, Repertoire, repertoire_of
+from rendicom.dicom.person_names import name_model
 from rendicom.dicom.picture_tags import PIXEL_KEYWORDS, UNDEFINED_LENGTH
-from rendicom.dicomweb.jsonvalues import BINARY_VRS, BULK_VRS, READERS, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from rendicom.dicom.elements import DataElement, DataSet
+
 
 JsonModel = dict[str, Any]
 
@@ -31,6 +36,124 @@ _CHARACTER_SET = 0x00080005
 _NOT_IN_MODEL = (0x0000, 0x0002)
 """Groups of commands and of file meta information."""
 _tag_of = itemgetter(0)
+
+
+BINARY_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
+BULK_VRS = BINARY_VRS | frozenset(
+    ("DS", "FD", "FL", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV")
+)
+"""VRs that may be referred to (PS3.18 F.2.2); a sequence may not."""
+_ONE_VALUE = frozenset(("LT", "ST", "UR", "UT"))
+_TRAILING_ONLY = frozenset(("LT", "ST", "UC", "UR", "UT"))
+_EXACT = 1 << 53
+"""Largest integer that a JSON number represents exactly in all programs."""
+_PADDING = " \0"
+
+
+def values_of(vr: str, data: bytes) -> list[Any]:
+    """Return the values of an element of numbers or text; text is UTF-8."""
+    reader = READERS.get(vr)
+    return reader(data) if reader is not None else read_text(vr, data.decode("utf-8", "replace"))
+
+
+def read_text(vr: str, text: str) -> list[Any]:
+    """Return the values of a text, null for an empty one among others; [] when all is empty."""
+    if vr in _ONE_VALUE:
+        text = text.rstrip(_PADDING)
+        return [text] if text else []
+    if "\\" not in text:
+        text = text.strip(_PADDING) if vr not in _TRAILING_ONLY else text.rstrip(_PADDING)
+        if not text:
+            return []
+        return [name_model(text)] if vr == "PN" else [text]
+    texts = [
+        each.strip(_PADDING) if vr not in _TRAILING_ONLY else each.rstrip(_PADDING)
+        for each in text.split("\\")
+    ]
+    if vr == "PN":
+        return [name_model(each) if each else None for each in texts]
+    return [each or None for each in texts]
+
+
+# --- readers of VRs that know no character set -------------------------------------------------
+
+
+def _codes(data: bytes) -> list[Any]:
+    text = data.decode("latin-1").strip(_PADDING)
+    if "\\" not in text:
+        return [text] if text else []
+    return [each.strip(_PADDING) or None for each in text.split("\\")]
+
+
+def _numerals(read: Callable[[str], Any], data: bytes) -> list[Any]:
+    return [each if each is None else read(each) for each in _codes(data)]
+
+
+def _decimal(text: str) -> float | str:
+    """Return a number, or the text itself if it is not a number or is too large."""
+    if "." not in text and "e" not in text and "E" not in text:
+        return _integer(text)
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return value if math.isfinite(value) and "_" not in text else text
+
+
+def _integer(text: str) -> int | str:
+    if "_" in text:
+        return text
+    try:
+        value = int(text)
+    except ValueError:
+        return text
+    return value if -_EXACT <= value <= _EXACT else text
+
+
+def _numbers(code: str, data: bytes) -> list[Any]:
+    one = _STRUCTS[code]
+    if len(data) == one.size:
+        return list(one.unpack(data))
+    return list(struct.unpack_from(f"<{len(data) // one.size}{code}", data))
+
+
+_STRUCTS = {code: struct.Struct(f"<{code}") for code in "HhIiQqfd"}
+
+
+def _floats(code: str, data: bytes) -> list[Any]:
+    names = {math.inf: "Infinity", -math.inf: "-Infinity"}
+    return [
+        each if math.isfinite(each) else names.get(each, "NaN") for each in _numbers(code, data)
+    ]
+
+
+def _long_integers(code: str, data: bytes) -> list[Any]:
+    return [each if -_EXACT <= each <= _EXACT else str(each) for each in _numbers(code, data)]
+
+
+def _tags(data: bytes) -> list[Any]:
+    words = _numbers("H", data)
+    return [
+        f"{group:04X}{number:04X}" for group, number in zip(words[::2], words[1::2], strict=False)
+    ]
+
+
+READERS: dict[str, Callable[[bytes], list[Any]]] = {
+    **dict.fromkeys(("AE", "AS", "CS", "DA", "DT", "TM", "UI"), _codes),
+    "AT": _tags,
+    "DS": partial(_numerals, _decimal),
+    "FD": partial(_floats, "d"),
+    "FL": partial(_floats, "f"),
+    "IS": partial(_numerals, _integer),
+    "SL": partial(_numbers, "i"),
+    "SS": partial(_numbers, "h"),
+    "SV": partial(_long_integers, "q"),
+    "UL": partial(_numbers, "I"),
+    "UR": lambda data: read_text("UR", data.decode("latin-1")),
+    "US": partial(_numbers, "H"),
+    "UV": partial(_long_integers, "Q"),
+}
+"""Readers for VRs of numbers and of text in the default repertoire."""
 
 
 def to_json_model(
@@ -87,10 +210,7 @@ class _Writer:
         return dict(sorted({**model, "00080005": _UNICODE}.items()))
 
     def item(
-        self,
-        elements: Sequence[DataElement],
-        place: str = "",
-        repertoire: Repertoire | None = None,
+        self, elements: Sequence[DataElement], place: str = "", repertoire: Repertoire | None = None
     ) -> JsonModel:
         """Return one data set or item; the ``place`` of an item ends with a slash."""
         repertoire = _repertoire(elements, repertoire)
@@ -111,20 +231,14 @@ class _Writer:
                 values = read_text(vr, repertoire.text(value, vr))
                 model[name] = {"vr": vr, "Value": values} if values else {"vr": vr}
             elif element.items is not None:
-                model[name] = self._sequence(element, place + name, repertoire)
+                items = [
+                    self.item(item, f"{place}{name}/{number}/", repertoire)
+                    for number, item in enumerate(element.items, start=1)
+                ]
+                model[name] = {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
             else:
                 model[name] = self._other(element, vr, place + name, repertoire)
         return model
-
-    def _sequence(self, element: DataElement, place: str, repertoire: Repertoire) -> JsonModel:
-        items = element.items or ()
-        if not items:
-            return {"vr": "SQ"}
-        values = [
-            self.item(item, f"{place}/{number}/", repertoire)
-            for number, item in enumerate(items, start=1)
-        ]
-        return {"vr": "SQ", "Value": values}
 
     def _other(
         self, element: DataElement, vr: str, place: str, repertoire: Repertoire

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rendicom.dicom.person_names import NAME_GROUPS
 from rendicom.dicom.pydicom_calls import pydicom_raises, quiet_pydicom
-from rendicom.dicomweb.jsonvalues import BINARY_VRS, BULK_VRS, values_of
+from rendicom.dicomweb.jsonmodel import BINARY_VRS, BULK_VRS, values_of
 from rendicom.errors import BadRequestError
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def _read_item(model: Any, bulk: Callable[[str], bytes] | None, depth: int) -> D
         if not tag & 0xFFFF:
             continue  # group lengths are computed when written
         vr, value = _read_attribute(name.upper(), model[name], bulk, depth)
-        has_text = has_text or (not _is_ascii(value))
+        values = value if isinstance(value, list) else [value]
+        has_text |= any(isinstance(each, str) and not each.isascii() for each in values)
         dataset.add(_element(name, vr, value))
     if has_text or "SpecificCharacterSet" in dataset:
         # JSON is UTF-8, and its text is stored as UTF-8.
@@ -90,11 +91,6 @@ def _element(name: str, vr: str, value: Any) -> DataElement:
             return DataElement(int(name, 16), vr, value, validation_mode=IGNORE)
     except pydicom_raises():
         raise BadRequestError(f"a value of attribute {name} does not fit VR {vr}") from None
-
-
-def _is_ascii(value: Any) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return all(not isinstance(each, str) or each.isascii() for each in values)
 
 
 def _read_attribute(
@@ -120,9 +116,8 @@ def _read_attribute(
         known = _known_vr(name) if vr == "UN" else vr
         vr = known if known not in ("", "SQ") else vr
         return vr, data if vr in BINARY_VRS else _unpacked(vr, data)
-    values = attribute.get("Value", [])
-    if values is None:
-        values = []
+    values = attribute.get("Value")
+    values = [] if values is None else values
     if not isinstance(values, list):
         raise BadRequestError(f"Value of attribute {name} is not an array")
     if vr == "SQ":

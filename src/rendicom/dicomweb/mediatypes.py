@@ -13,42 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from rendicom.dicomweb.accepts import (
-    DICOM,
-    DICOM_JSON,
-    DICOM_XML,
-    Accepts,
-    Candidate,
-    Range,
-    match,
-)
+from rendicom.dicom.transfer_syntaxes import is_video
+from rendicom.dicomweb.accepts import Accepts, Candidate, Range, match
 from rendicom.dicomweb.header_fields import weights_of
 from rendicom.encode import formats
 from rendicom.errors import NotAcceptableError
-
-if TYPE_CHECKING:
-    from rendicom.dicomweb.categories import Category
-
-__all__ = [
-    "DICOM",
-    "DICOM_JSON",
-    "DICOM_XML",
-    "OCTET_STREAM",
-    "Accepts",
-    "Choice",
-    "Offer",
-    "Packaging",
-    "Range",
-    "animated_types",
-    "choose",
-    "choose_charset",
-    "choose_rendered",
-    "picture_types",
-]
-
-OCTET_STREAM = "application/octet-stream"
 
 Packaging = Literal["single", "multipart", "either"]
 
@@ -63,44 +34,61 @@ _CHARSETS = frozenset(
 
 
 class Offer(NamedTuple):
-    """A media type in which a resource is available.
-
-    Attributes
-    ----------
-    packaging
-        As a single part, in a multipart message, or as either.
-    transfer_syntaxes
-        Available ones, the default first; ``*`` among them is "as stored".
-    """
+    """A media type in which a resource is available."""
 
     media_type: str
     packaging: Packaging = "single"
+    """As a single part, in a multipart message, or as either."""
     transfer_syntaxes: tuple[str, ...] = ()
+    """Available ones, the default first; ``*`` among them is "as stored"."""
 
 
 class Choice(NamedTuple):
-    """The representation that is sent.
-
-    Attributes
-    ----------
-    media_type
-        Of the one part, or of each part.
-    charset
-        Charset of the request, lower-case; may be unknown.
-    transfer_syntax
-        A UID, ``*`` for "as stored", or empty.
-    is_representative
-        One picture stands for several frames or instances.
-    is_syntax_asked
-        The client named the transfer syntax.
-    """
+    """The representation that is sent."""
 
     media_type: str
+    """Of the one part, or of each part."""
     is_multipart: bool = False
     charset: str = ""
+    """Charset of the request, lower-case; may be unknown."""
     transfer_syntax: str = ""
+    """A UID, ``*`` for "as stored", or empty."""
     is_representative: bool = False
+    """One picture stands for several frames or instances."""
     is_syntax_asked: bool = False
+    """The client named the transfer syntax."""
+
+
+Category = Literal["single-frame", "multi-frame", "video", "text", "presentation-state", "other"]
+
+_PRESENTATION_STATES = frozenset(
+    f"1.2.840.10008.5.1.4.1.1.11.{last}" for last in (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12)
+)
+"""Softcopy presentation states of images, and planar views of volumes (PS3.4 B.5)."""
+
+
+def is_presentation_state(sop_class: str) -> bool:
+    """Tell whether a class is one of presentation states."""
+    return sop_class in _PRESENTATION_STATES
+
+
+def category_of(
+    sop_class: str, transfer_syntax: str, *, frames: int, has_pixels: bool, is_document: bool
+) -> Category:
+    """Return the category of a request.
+
+    ``frames`` is the number of requested frames: 1 if one of many was selected. ``is_document``
+    says that the class holds a report or an encapsulated document.
+    """
+    if is_document:
+        return "text"
+    if is_presentation_state(sop_class):
+        return "presentation-state"
+    if not has_pixels:
+        return "other"
+    if frames == 1:
+        return "single-frame"
+    return "video" if is_video(transfer_syntax) else "multi-frame"
 
 
 @cache

@@ -16,21 +16,14 @@ _LINE_END = re.compile(rb"\r?\n")
 
 
 class Part(NamedTuple):
-    """One part of a message.
-
-    Attributes
-    ----------
-    headers
-        Values by lower-case names; of a header given twice the first.
-    body
-        The bytes, or a temporary file of them, positioned at its start, which the caller closes.
-    size
-        Length of the body in bytes.
-    """
+    """One part of a message."""
 
     headers: Mapping[str, str]
+    """Values by lower-case names; of a header given twice the first."""
     body: bytes | IO[bytes]
+    """The bytes, or a temporary file of them, positioned at its start, which the caller closes."""
     size: int
+    """Length of the body in bytes."""
 
     @property
     def content_type(self) -> str:
@@ -59,27 +52,18 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a message. Sizes are in bytes.
-
-    Attributes
-    ----------
-    preamble
-        Text before the first part.
-    headers
-        All headers of one part.
-    part
-        Body of one part.
-    parts
-        Number of parts.
-    memory
-        Bodies that are bigger go to a temporary file.
-    """
+    """Limits of a message. Sizes are in bytes."""
 
     preamble: int = 64 << 10
+    """Text before the first part."""
     headers: int = 16 << 10
+    """All headers of one part."""
     part: int = 8 << 30
+    """Body of one part."""
     parts: int = 100_000
+    """Number of parts."""
     memory: int = 4 << 20
+    """Bodies that are bigger go to a temporary file."""
 
 
 class PartBody:
@@ -119,18 +103,14 @@ class PartBody:
             return
         try:
             if self._file is None:
-                self._file = self._opened()
+                opened = TemporaryFile if self._directory is None else NamedTemporaryFile
+                self._file = cast("IO[bytes]", opened(dir=self._directory))
                 self._file.write(self._memory)
                 self._memory.clear()
             self._file.write(data)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise UnwritableOutputError(f"a part cannot be kept: {reason}") from error
-
-    def _opened(self) -> IO[bytes]:
-        if self._directory is None:
-            return TemporaryFile()
-        return cast("IO[bytes]", NamedTemporaryFile(dir=self._directory))
 
     def take(self) -> tuple[bytes | IO[bytes], int]:
         """Return the bytes written, and start over."""

@@ -7,15 +7,13 @@ quotes, text before and after the parts.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
 from rendicom.dicomweb.header_fields import format_media_type, parse_media_type
 from rendicom.dicomweb.message_parts import Limits, Part, PartBody, parse_headers
 from rendicom.errors import BadRequestError, TooLargeError, UnsupportedMediaTypeError
-
-__all__ = ["Limits", "MultipartReader", "MultipartWriter", "Part", "read_multipart"]
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]", re.ASCII)
 _BEHIND_BOUNDARY = re.compile(rb"(--)|[ \t]*(\r?)\n")
@@ -36,8 +34,6 @@ class MultipartWriter:
         Media type of the parts, or of the first.
     boundary
         Their separator; a random one by default.
-    parameters
-        More parameters of the whole, for example ``transfer-syntax``.
 
     Raises
     ------
@@ -45,29 +41,19 @@ class MultipartWriter:
         The boundary is invalid.
     """
 
-    def __init__(
-        self, type: str, boundary: str = "", *, parameters: Mapping[str, str] | None = None
-    ) -> None:
-        self.boundary = boundary or _new_boundary()
+    def __init__(self, type: str, boundary: str = "") -> None:
+        self.boundary = boundary or secrets.token_hex(16)
         if not _BOUNDARY.fullmatch(self.boundary):
             raise ValueError(f"{self.boundary!r} is not a boundary")
         self._type = type
-        self._parameters = dict(parameters or {})
 
     @property
     def content_type(self) -> str:
         """Return the Content-Type of the message."""
-        more = {**self._parameters, "boundary": self.boundary}
-        return format_media_type("multipart/related", {"type": self._type, **more})
+        parameters = {"type": self._type, "boundary": self.boundary}
+        return format_media_type("multipart/related", parameters)
 
-    def part(
-        self,
-        body: bytes,
-        content_type: str,
-        location: str = "",
-        *,
-        headers: Mapping[str, str] | None = None,
-    ) -> bytes:
+    def part(self, body: bytes, content_type: str, location: str = "") -> bytes:
         """Return one part with the delimiter before it.
 
         Parameters
@@ -78,25 +64,15 @@ class MultipartWriter:
             Media type with its parameters.
         location
             Content-Location: of the part, or of the resource it was rendered from.
-        headers
-            More headers.
         """
-        opening = self.opening(len(body), content_type, location, headers=headers)
-        return b"".join((opening, body))
+        return b"".join((self.opening(len(body), content_type, location), body))
 
-    def opening(
-        self,
-        size: int,
-        content_type: str,
-        location: str = "",
-        *,
-        headers: Mapping[str, str] | None = None,
-    ) -> bytes:
+    def opening(self, size: int, content_type: str, location: str = "") -> bytes:
         """Return the delimiter and headers for a body of ``size`` bytes."""
         fields = {"Content-Type": content_type, "Content-Length": str(size)}
         if location:
             fields["Content-Location"] = location
-        lines = [f"{name}: {value}" for name, value in {**fields, **(headers or {})}.items()]
+        lines = [f"{name}: {value}" for name, value in fields.items()]
         if any(letter in line for line in lines for letter in "\r\n\0"):
             raise ValueError("a header of a part has a line break")
         text = "\r\n".join((f"\r\n--{self.boundary}", *lines, "\r\n"))
@@ -105,12 +81,6 @@ class MultipartWriter:
     def end(self) -> bytes:
         """Return the closing delimiter."""
         return f"\r\n--{self.boundary}--\r\n".encode("ascii")
-
-
-def _new_boundary() -> str:
-    import secrets
-
-    return secrets.token_hex(16)
 
 
 class MultipartReader:
@@ -161,12 +131,7 @@ class MultipartReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property
@@ -251,16 +216,14 @@ class MultipartReader:
             if found := _BEHIND_BOUNDARY.match(ahead):
                 if self._state == "preamble":
                     self._has_returns = found[2] != b""
-                start, end = self._line_end_before(at), behind + found.end()
-                return _Delimiter(start, end, is_last=found[1] is not None, is_whole=True)
+                # A return before it belongs to the delimiter and not to the body.
+                has_return = at > self._borrowed and self._buffer[at - 1] == _RETURN
+                start = at - 1 if has_return and self._has_returns else at
+                is_last = found[1] is not None
+                return _Delimiter(start, behind + found.end(), is_last=is_last, is_whole=True)
             if len(ahead) < _MOST_PADDING and _MAY_BECOME_THAT.fullmatch(ahead):
                 return _Delimiter(max(0, at - 1))
             start = at + 1
-
-    def _line_end_before(self, at: int) -> int:
-        """Return the start of the line end that belongs to a delimiter and not to the body."""
-        has_return = at > self._borrowed and self._buffer[at - 1] == _RETURN
-        return at - 1 if has_return and self._has_returns else at
 
     def _drop(self, count: int) -> None:
         del self._buffer[:count]

@@ -6,6 +6,7 @@ Unchanged parts of the stored file are not read, but returned as stretches of it
 from __future__ import annotations
 
 import struct
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.dicom.elements import DataElement
@@ -106,7 +107,7 @@ def written(
     """
     pieces: list[Piece] = [file_meta(dataset, transfer_syntax, changes.get(_SOP_INSTANCE))]
     added = dict(changes)
-    for element in sorted(dataset.elements, key=_tag_of):
+    for element in sorted(dataset.elements, key=itemgetter(0)):
         tag = element.tag
         if not tag & 0xFFFF or tag >> 16 in (0, 2):
             continue
@@ -116,20 +117,13 @@ def written(
             pieces += _changed(tag, added.pop(tag))
         elif tag in PIXEL_KEYWORDS and pixels is not None:
             length = sum(piece_length(piece) for piece in pixels)
-            pieces += [element_header(tag, _pixel_vr(element), length), *pixels]
+            vr = element.vr if element.vr in ("OB", "OW", "OF", "OD") else "OW"
+            pieces += [element_header(tag, vr, length), *pixels]
         else:
             pieces += _pieces(dataset, element)
     for tag in sorted(added):
         pieces += _changed(tag, added[tag])
     return merged(pieces)
-
-
-def _tag_of(element: DataElement) -> int:
-    return element.tag
-
-
-def _pixel_vr(element: DataElement) -> str:
-    return element.vr if element.vr in ("OB", "OW", "OF", "OD") else "OW"
 
 
 def _changed(tag: int, change: tuple[str, bytes] | None) -> list[Piece]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from rendicom.coded_warnings import CodedWarning
 from rendicom.dicom.transfer_syntaxes import is_video
+from rendicom.dicomweb.accepts import OCTET_STREAM
 from rendicom.errors import CorruptDataError, UnsupportedImageError
 from rendicom.pixels.choose import sniff
 from rendicom.pixels.colour import YBR_MODELS
@@ -139,7 +140,11 @@ class PixelFrames:
         stream = sniff(found.data, self.description)
         if not _is_what_it_says(stream, self.description.transfer_syntax):
             return None
-        if not is_named and _lacks_sign(stream, self.description):
+        is_unsigned = stream.info is not None and stream.info.signed is False
+        is_gray_2000 = (
+            stream.kind in ("jpeg2000", "htj2k") and self.description.samples_per_pixel == 1
+        )
+        if not is_named and is_unsigned and is_gray_2000 and self.description.signed:
             return None
         if stream.info is not None and stream.kind in _CUT_TO_STREAM:
             return bytes(stream.data[stream.info.start : stream.info.stop])
@@ -230,7 +235,10 @@ class PixelFrames:
             samples = _subsampled_422(samples)
         elif layout.planar == 1:
             samples = samples.transpose(2, 0, 1)
-        samples = _as_cells(samples, description)
+        # The metadata state the position of High Bit.
+        shift = description.high_bit + 1 - description.bits_stored
+        if shift > 0:
+            samples = samples.astype(f"u{description.bits_allocated // 8}") << shift
         return Cells(self._written(samples), frame.bits_stored, signed=False, warnings=notes)
 
     def _check(self, samples: NDArray[Any]) -> None:
@@ -264,14 +272,6 @@ def _comes_as_rgb(stream: Stream) -> bool:
     return stream.kind in _RGB_STREAMS
 
 
-def _as_cells(samples: NDArray[Any], description: PixelDescription) -> NDArray[Any]:
-    """Return color values shifted to the position of High Bit, as the metadata state it."""
-    shift = description.high_bit + 1 - description.bits_stored
-    if shift <= 0:
-        return samples
-    return samples.astype(f"u{description.bits_allocated // 8}") << shift
-
-
 def _is_what_it_says(stream: Stream, transfer_syntax: str) -> bool:
     media_type = frame_media_type(transfer_syntax)
     if media_type != _J:
@@ -280,12 +280,6 @@ def _is_what_it_says(stream: Stream, transfer_syntax: str) -> bool:
         return stream.kind == "jpeg-lossless"
     is_deep = stream.info is not None and stream.info.precision > 8
     return stream.kind == "jpeg" and not (is_deep and transfer_syntax == _BASELINE)
-
-
-def _lacks_sign(stream: Stream, description: PixelDescription) -> bool:
-    is_unsigned = stream.info is not None and stream.info.signed is False
-    is_jpeg2000 = stream.kind in ("jpeg2000", "htj2k")
-    return is_unsigned and is_jpeg2000 and description.signed and description.samples_per_pixel == 1
 
 
 def packed_bits(frames: Iterable[NDArray[np.uint8]]) -> bytes:
@@ -299,7 +293,8 @@ def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
     bits = description.frame_bits
     notes = stored.warnings
     if stored.bit_offset:
-        data = _shifted(data, stored.bit_offset)
+        number = int.from_bytes(data, "little") >> stored.bit_offset
+        data = number.to_bytes(max(1, len(data)), "little")
     elif stored.big_endian and description.bits_allocated in (16, 32, 64):
         size = description.bits_allocated // 8
         whole = len(data) // size * size
@@ -316,12 +311,6 @@ def _native(stored: FrameBytes, description: PixelDescription) -> Cells:
         last = data[needed - 1] & (1 << bits % 8) - 1
         data = bytes(data[: needed - 1]) + bytes((last,))
     return Cells(bytes(data), description.bits_stored, description.signed, notes)
-
-
-def _shifted(data: bytes | memoryview, offset: int) -> bytes:
-    """Return the bits from bit ``offset`` of the first byte on, least significant first."""
-    number = int.from_bytes(data, "little") >> offset
-    return number.to_bytes(max(1, len(data)), "little")
 
 
 def _rgb_to_ybr(samples: NDArray[Any], *, model: str, bits: int) -> NDArray[Any]:
@@ -352,4 +341,4 @@ def frame_media_type(transfer_syntax: str) -> str:
     uid = transfer_syntax
     if is_video(uid):
         uid = uid.removesuffix(".1")
-    return FRAME_MEDIA_TYPES.get(uid, "application/octet-stream")
+    return FRAME_MEDIA_TYPES.get(uid, OCTET_STREAM)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from rendicom import errors
 from rendicom.dicomweb.accepts import Accepts, Candidate, match
-from rendicom.errors import RendicomError, WireError
+from rendicom.errors import RendicomError
 
 STATUS_OF: Mapping[type[RendicomError], int] = MappingProxyType(
     {
@@ -49,32 +49,22 @@ TEXT = "text/plain"
 
 
 class Problem(NamedTuple):
-    """A problem document.
-
-    Attributes
-    ----------
-    title
-        Name of the status.
-    detail
-        The fault, in one sentence.
-    code
-        Code of the error, for scripts.
-    parameter
-        The parameter at fault.
-    frame
-        The frame at fault, counted from 1.
-    available
-        Available media types.
-    """
+    """A problem document."""
 
     status: int
     title: str
+    """Name of the status."""
     detail: str = ""
+    """The fault, in one sentence."""
     code: str = ""
+    """Code of the error, for scripts."""
     hint: str = ""
     parameter: str = ""
+    """The parameter at fault."""
     frame: int | None = None
+    """The frame at fault, counted from 1."""
     available: tuple[str, ...] = ()
+    """Available media types."""
     type: str = "about:blank"
 
     def members(self) -> dict[str, Any]:
@@ -125,7 +115,7 @@ def problem_of(error: RendicomError) -> Problem:
     status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
     return Problem(
         status=status,
-        title=_phrase(status),
+        title=HTTPStatus(status).phrase,
         detail=error.message,
         code=error.code,
         hint=error.hint,
@@ -133,10 +123,6 @@ def problem_of(error: RendicomError) -> Problem:
         frame=error.frame,
         available=getattr(error, "available", ()),
     )
-
-
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
 
 
 def problem_headers(error: RendicomError) -> dict[str, str]:
@@ -175,52 +161,6 @@ def _wanted(accept: str | None) -> str:
         return HTML
     best = readable[-max(weights)[2]]
     return best if best in (HTML, TEXT) else JSON
-
-
-def error_of(status: int, body: bytes) -> RendicomError:
-    """Return the error of a server's response: from its problem document, or from its status.
-
-    ``body`` is a problem document, or anything.
-    """
-    said = _members(body)
-    kind = _kinds_by_code().get(_text(said, "code")) or _kind_of(status)
-    available, frame = said.get("available"), said.get("frame")
-    more: dict[str, Any] = {}
-    if issubclass(kind, errors.BadRequestError):
-        more["parameter"] = _text(said, "parameter")
-    if issubclass(kind, errors.NotAcceptableError) and isinstance(available, list):
-        more["available"] = tuple(map(str, available))
-    return kind(
-        _text(said, "detail") or f"the server answered {status} {_phrase(status)}",
-        hint=_text(said, "hint"),
-        frame=frame if isinstance(frame, int) else None,
-        **more,
-    )
-
-
-def _members(body: bytes) -> Mapping[str, Any]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _text(said: Mapping[str, Any], name: str) -> str:
-    value = said.get(name, "")
-    return value if isinstance(value, str) else ""
-
-
-def _kinds_by_code() -> dict[str, type[RendicomError]]:
-    kinds = [getattr(errors, name) for name in errors.__all__]
-    return {kind.code: kind for kind in kinds}
-
-
-def _kind_of(status: int) -> type[RendicomError]:
-    for kind, known in STATUS_OF.items():
-        if known == status and issubclass(kind, WireError):
-            return kind
-    return WireError
 
 
 _LONGEST_WARNING = 300

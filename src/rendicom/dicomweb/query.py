@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import calendar
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from rendicom.dicom.elements import standard_vr
-from rendicom.dicomweb.search_parameters import FLAGS, is_attribute
-from rendicom.dicomweb.searchkeys import KEY_LEVELS, LEVELS, SearchLevel, TagPath
-from rendicom.dicomweb.searchvalues import matched_range, read_number, read_uid
+from rendicom.dicomweb.search_parameters import (
+    FLAGS,
+    KEY_LEVELS,
+    LEVELS,
+    SearchLevel,
+    TagPath,
+    is_attribute,
+)
 from rendicom.errors import BadRequestError
-
-__all__ = [
-    "Match",
-    "MatchKind",
-    "Query",
-    "SearchLevel",
-    "TagPath",
-    "parse_path",
-    "parse_query",
-]
 
 MatchKind = Literal["single", "list", "wildcard", "range", "universal", "empty"]
 
@@ -32,7 +28,6 @@ _NUMBER_VRS = frozenset(("DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "
 _BINARY_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW"))
 _EMPTY = '""'
 _TIMEZONE = 0x00080201
-_OFFSET = re.compile(r"[+-](0[0-9]|1[0-4])[0-5][0-9]", re.ASCII)
 _ALL = "all"
 
 
@@ -186,7 +181,8 @@ class _How:
         read = tuple(self._value(vr, text) for text in texts)
         if len(read) > 1:
             return Match(path, vr, "list", read)
-        return Match(path, vr, "wildcard" if _is_wildcard(vr, read[0]) else "single", read)
+        is_wildcard = vr in _WILDCARD_VRS and ("*" in read[0] or "?" in read[0])
+        return Match(path, vr, "wildcard" if is_wildcard else "single", read)
 
     def _several(self, vr: str, value: str) -> list[str]:
         """Return the values of a list.
@@ -202,9 +198,9 @@ class _How:
 
     def _value(self, vr: str, text: str) -> str:
         if vr == "UI":
-            return self._checked(read_uid, text, "is not a UID")
+            return self._checked(_UID, text, "is not a UID")
         if vr in _NUMBER_VRS:
-            return self._checked(read_number, text, "is not a number")
+            return self._checked(_NUMBER, text, "is not a number")
         if vr in _RANGE_VRS:
             return self._dated((0,), vr, text).values[0]
         if vr == "AT":
@@ -221,18 +217,13 @@ class _How:
             raise self._bad(f"is neither a {what} nor a range", "for example 20240101-20241231")
         return Match(path, vr, "range" if len(ends) == 2 else "single", ends)
 
-    def _checked(self, read: Callable[[str], str | None], text: str, what: str) -> str:
-        found = read(text.strip())
-        if found is None:
+    def _checked(self, form: re.Pattern[str], text: str, what: str) -> str:
+        if not form.fullmatch(text.strip()):
             raise self._bad(what, "")
-        return found
+        return text.strip()
 
     def _bad(self, what: str, hint: str) -> BadRequestError:
         return BadRequestError(f"the value of {self._name} {what}", hint=hint, parameter=self._name)
-
-
-def _is_wildcard(vr: str, text: str) -> bool:
-    return vr in _WILDCARD_VRS and ("*" in text or "?" in text)
 
 
 # --- the other parameters ----------------------------------------------------------------------
@@ -260,7 +251,7 @@ def _offset(name: str, value: str) -> str:
     text = f"+{text}" if value.startswith(" ") and text[:1].isdigit() else text
     if text in ("", "*", _EMPTY):
         return ""
-    if not _OFFSET.fullmatch(text):
+    if not re.fullmatch(_OFFSET, text, re.ASCII):
         raise BadRequestError(
             f"the value of {name} is not an offset from UTC",
             hint="for example +0100",
@@ -294,3 +285,62 @@ def _one(by_name: dict[str, list[str]], name: str) -> str | None:
 
 def _twice(name: str) -> BadRequestError:
     return BadRequestError(f"{name} is given more than once", parameter=name)
+
+
+_UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_TIME = re.compile(
+    r"([01][0-9]|2[0-3])(:?[0-5][0-9](:?([0-5][0-9]|60)(\.[0-9]{1,6})?)?)?", re.ASCII
+)
+_DATE = re.compile(r"([0-9]{4})([.]?)([0-9]{2})\2([0-9]{2})", re.ASCII)
+_MOMENT = (
+    r"[0-9]{4}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12][0-9]|3[01])(?:(?:[01][0-9]|2[0-3])"
+    r"(?:[0-5][0-9](?:(?:[0-5][0-9]|60)(?:\.[0-9]{1,6})?)?)?)?)?)?"
+)
+_OFFSET = r"(?:[+-](?:0[0-9]|1[0-4])[0-5][0-9])"
+_DATE_TIME = re.compile(f"{_MOMENT}{_OFFSET}?", re.ASCII)
+_DATE_TIME_RANGE = re.compile(f"({_MOMENT}{_OFFSET}?)?-({_MOMENT}{_OFFSET}?)?", re.ASCII)
+
+
+def matched_range(vr: str, text: str) -> tuple[str, ...] | None:
+    """Return one date or time, or the two ends of a range; None for other texts.
+
+    Ends are inclusive, an empty one is open (PS3.4 C.2.2.2.5). Separators of ACR-NEMA are removed.
+    """
+    if vr == "DT":
+        return _date_time_range(text)
+    read = _date if vr == "DA" else _time
+    if "-" not in text:
+        value = read(text)
+        return None if value is None else (value,)
+    first, _, last = text.partition("-")
+    ends = tuple("" if not end.strip() else read(end.strip()) for end in (first, last))
+    found = tuple(end for end in ends if end is not None)
+    return found if len(found) == 2 and any(found) else None
+
+
+def _date(text: str) -> str | None:
+    parts = _DATE.fullmatch(text)
+    if parts is None:
+        return None
+    year, month, day = (int(parts[group]) for group in (1, 3, 4))
+    if not (year and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
+        return None
+    return text.replace(".", "")
+
+
+def _time(text: str) -> str | None:
+    return text.replace(":", "") if _TIME.fullmatch(text) else None
+
+
+def _date_time_range(text: str) -> tuple[str, ...] | None:
+    """Return a date and time or a range of them.
+
+    Four digits after a hyphen are an offset from UTC if they are a valid one.
+    """
+    if _DATE_TIME.fullmatch(text):
+        return (text,)
+    ends = _DATE_TIME_RANGE.fullmatch(text)
+    if ends is None or not any(ends.groups()):
+        return None
+    return ends[1] or "", ends[2] or ""

@@ -5,15 +5,16 @@ They are those of `RenderOptions`, with the narrower grammar of the standard if 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, get_args
 
-from rendicom.dicomweb.parameters import Keywords, given, read, read_annotation, read_decimals
 from rendicom.dicomweb.resources import check_uid
 from rendicom.dicomweb.selections import selection_forms
 from rendicom.encode import formats
 from rendicom.errors import BadRequestError, OptionError
+from rendicom.option_values import Annotation
 from rendicom.options import RenderOptions, parameters
 from rendicom.selection import Selection
 from rendicom.values import Viewport, Window
@@ -36,25 +37,17 @@ _DECIDED_BY_STATES = ("window", "voi", "preset")
 
 
 class RenderedQuery(NamedTuple):
-    """Parsed parameters of a rendered resource or thumbnail.
-
-    Attributes
-    ----------
-    warnings
-        Requested features that are left out, one sentence each.
-    charset
-        As in the request; see `rendicom.dicomweb.mediatypes.choose_charset`.
-    selection
-        The selection of frames, if a query parameter has one.
-    layers
-        SOP Instance or Series Instance UIDs of objects drawn on the images, the lowest first.
-    """
+    """Parsed parameters of a rendered resource or thumbnail."""
 
     options: RenderOptions
     warnings: tuple[str, ...] = ()
+    """Requested features that are left out, one sentence each."""
     charset: str = ""
+    """As in the request; see `rendicom.dicomweb.mediatypes.choose_charset`."""
     selection: Selection | None = None
+    """The selection of frames, if a query parameter has one."""
     layers: tuple[str, ...] = ()
+    """SOP Instance or Series Instance UIDs of objects drawn on the images, the lowest first."""
 
 
 class QueryParameter(NamedTuple):
@@ -103,6 +96,86 @@ def parse_rendered(
     )
 
 
+_T = TypeVar("_T")
+
+_LONGEST_VALUE = 1000
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_KEYWORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+class Keywords(NamedTuple):
+    """The requested annotations as canonical text, and warnings of unknown ones."""
+
+    text: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def given(pairs: Sequence[tuple[str, str]], names: Container[str]) -> dict[str, str]:
+    """Return the values of the parameters in ``names``; others are ignored.
+
+    Raises
+    ------
+    BadRequestError
+        A parameter is given twice, or is too long.
+    """
+    texts: dict[str, str] = {}
+    for name, text in pairs:
+        if name not in names:
+            continue
+        if name in texts:
+            raise BadRequestError(f"{name} is given twice", parameter=name)
+        if len(text) > _LONGEST_VALUE:
+            raise BadRequestError(
+                f"{name} is longer than {_LONGEST_VALUE} characters", parameter=name
+            )
+        texts[name] = text
+    return texts
+
+
+def read(name: str, reader: Callable[[str], _T], text: str) -> _T:
+    """Return the value that a reader returns; its OptionError gets the ``name`` added."""
+    try:
+        return reader(text)
+    except OptionError as error:
+        raise BadRequestError(error.message, hint=error.hint, parameter=name) from None
+
+
+def read_decimals(text: str, *, what: str) -> tuple[float | None, ...]:
+    """Return comma-separated finite decimals; ``None`` for an empty one.
+
+    Raises
+    ------
+    OptionError
+        One is not a decimal number, or is too large.
+    """
+    return tuple(_decimal(part, what) if part else None for part in text.split(","))
+
+
+def _decimal(text: str, what: str) -> float:
+    value = float(text) if _DECIMAL.fullmatch(text) else float("nan")
+    if not abs(value) < float("inf"):
+        raise OptionError(f"{what}: {text!r} is not a decimal number")
+    return value
+
+
+def read_annotation(text: str) -> Keywords:
+    """Return the keywords that are supported, and a warning of those that are not (8.3.5.1.1).
+
+    Raises
+    ------
+    OptionError
+        A member is empty, or not a keyword.
+    """
+    words = text.split(",")
+    if not all(map(_KEYWORD.fullmatch, words)):
+        raise OptionError("annotation is not a comma-separated list of keywords")
+    known = [word for word in get_args(Annotation) if word in words]
+    unknown = dict.fromkeys(word for word in words if word not in known)
+    missing = ",".join(unknown)
+    warning = f"The following annotation values are not supported: {missing}"
+    return Keywords(",".join(known) or None, (warning,) if unknown else ())
+
+
 @cache
 def _names(*, is_thumbnail: bool) -> frozenset[str]:
     known = thumbnail_parameters() if is_thumbnail else rendered_parameters()
@@ -119,8 +192,11 @@ def _parsed(
 ) -> RenderedQuery:
     """Parse known names, each given once; cached, as clients repeat requests."""
     texts = dict(pairs)
-    if is_presentation_state:
-        _refuse_decided(texts)
+    for name in _DECIDED_BY_STATES if is_presentation_state else ():
+        if name in texts:
+            raise BadRequestError(
+                f"{name} is for images: a presentation state has its own", parameter=name
+            )
     attributes = {
         _readers()[name].attribute: read(name, _readers()[name].read, text)
         for name, text in texts.items()
@@ -161,14 +237,6 @@ def _layers(text: str) -> tuple[str, ...]:
     if len(uids) > _MOST_LAYERS:
         raise BadRequestError(f"layer names more than {_MOST_LAYERS} UIDs", parameter="layer")
     return tuple(dict.fromkeys(uids))
-
-
-def _refuse_decided(texts: Mapping[str, str]) -> None:
-    for name in _DECIDED_BY_STATES:
-        if name in texts:
-            raise BadRequestError(
-                f"{name} is for images: a presentation state has its own", parameter=name
-            )
 
 
 def _check_viewport(viewport: Viewport | None, *, has_region: bool, most: int) -> None:

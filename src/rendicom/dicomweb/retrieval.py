@@ -20,11 +20,11 @@ from rendicom.dicom.transfer_syntaxes import (
     is_jpip,
     is_video,
 )
+from rendicom.dicomweb.accepts import DICOM, OCTET_STREAM
 from rendicom.dicomweb.jsonmodel import BULK_THRESHOLD, JsonModel, model_of
-from rendicom.dicomweb.part10 import Stretch, written
+from rendicom.dicomweb.part10 import Piece, Stretch, written
 from rendicom.dicomweb.pixeldata import LOSSY, PixelFrames, frame_media_type, retrieval_layout
-from rendicom.dicomweb.rewriting import DICOM, Retrieved, Rewriting
-from rendicom.dicomweb.stored import StoredInstance, open_stored, opened
+from rendicom.dicomweb.rewriting import Retrieved, Rewriting, StoredInstance, opened
 from rendicom.errors import (
     CorruptDataError,
     NoSuchResourceError,
@@ -38,22 +38,9 @@ if TYPE_CHECKING:
     from rendicom.dicom.byte_source import ByteSource, Readable
     from rendicom.dicom.elements import DataElement
 
-__all__ = [
-    "FramePart",
-    "Retrieved",
-    "StoredInstance",
-    "Stretch",
-    "bulk_data",
-    "frame_bytes",
-    "instance_bytes",
-    "metadata",
-    "open_stored",
-    "read_pieces",
-]
 
 AS_STORED = "*"
 JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
-_OCTETS = "application/octet-stream"
 _CHUNK = 1 << 20
 _MAX_BYTES = 4 << 30
 _NEVER_SENT = frozenset(
@@ -127,16 +114,16 @@ def frame_bytes(
         if not has_streams or transfer_syntax not in (AS_STORED, uid):
             raise _not_stored_so(uid if has_streams else EXPLICIT_LITTLE_ENDIAN)
         is_named = transfer_syntax != AS_STORED
-        return [_stored_part(pixels, number, uid, is_named=is_named) for number in frames]
-
-
-def _stored_part(pixels: PixelFrames, number: int, uid: str, *, is_named: bool) -> FramePart:
-    stream = pixels.stored(number, is_named=is_named)
-    if stream is not None:
-        return FramePart(stream, frame_media_type(uid), uid)
-    if is_named:
-        raise _not_stored_so(EXPLICIT_LITTLE_ENDIAN)
-    return _uncompressed_part(pixels, number)
+        parts = []
+        for number in frames:
+            stream = pixels.stored(number, is_named=is_named)
+            if stream is not None:
+                parts.append(FramePart(stream, frame_media_type(uid), uid))
+            elif is_named:
+                raise _not_stored_so(EXPLICIT_LITTLE_ENDIAN)
+            else:
+                parts.append(_uncompressed_part(pixels, number))
+        return parts
 
 
 def _coded_part(pixels: PixelFrames, number: int) -> FramePart:
@@ -149,11 +136,11 @@ def _coded_part(pixels: PixelFrames, number: int) -> FramePart:
 def _uncompressed_part(pixels: PixelFrames, number: int) -> FramePart:
     layout = retrieval_layout(pixels.description, is_self_contained=False)
     cells = pixels.uncompressed(number, layout)
-    return FramePart(cells.data, _OCTETS, EXPLICIT_LITTLE_ENDIAN, cells.warnings)
+    return FramePart(cells.data, OCTET_STREAM, EXPLICIT_LITTLE_ENDIAN, cells.warnings)
 
 
 def _not_stored_so(*syntaxes: str) -> NotAcceptableError:
-    types = [_OCTETS, *(f"{frame_media_type(uid)};transfer-syntax={uid}" for uid in syntaxes)]
+    types = [OCTET_STREAM, *(f"{frame_media_type(uid)};transfer-syntax={uid}" for uid in syntaxes)]
     return NotAcceptableError(
         "the pixel data is not stored in the requested transfer syntax",
         hint="request transfer-syntax=* or application/octet-stream",
@@ -277,8 +264,10 @@ def bulk_data(
         in_file = dataset.is_file and dataset.little_endian and element.offset >= 0
         if element.value is None and in_file:
             length = min(element.length, stored.source.size - element.offset)
-            return Retrieved((Stretch(element.offset, length),), _OCTETS, EXPLICIT_LITTLE_ENDIAN)
-        return Retrieved((dataset.value(element),), _OCTETS, EXPLICIT_LITTLE_ENDIAN)
+            piece: Piece = Stretch(element.offset, length)
+        else:
+            piece = dataset.value(element)
+        return Retrieved((piece,), OCTET_STREAM, EXPLICIT_LITTLE_ENDIAN)
 
 
 def _bulk_pixels(
@@ -290,7 +279,7 @@ def _bulk_pixels(
     rewriting = Rewriting(stored, spool_folder, max_bytes)
     pieces = rewriting.native_pixels(element, is_self_contained=False)
     warnings = tuple(rewriting.warnings)
-    return Retrieved(tuple(pieces), _OCTETS, EXPLICIT_LITTLE_ENDIAN, warnings)
+    return Retrieved(tuple(pieces), OCTET_STREAM, EXPLICIT_LITTLE_ENDIAN, warnings)
 
 
 def _element_at(elements: Sequence[DataElement], path: str) -> DataElement:
@@ -315,9 +304,7 @@ def _element_at(elements: Sequence[DataElement], path: str) -> DataElement:
     return found
 
 
-def read_pieces(
-    retrieved: Retrieved, source: Readable | StoredInstance, *, chunk: int = _CHUNK
-) -> Iterator[bytes]:
+def read_pieces(retrieved: Retrieved, source: Readable | StoredInstance) -> Iterator[bytes]:
     """Yield the bytes of all pieces; ``source`` is the stored file.
 
     Raises
@@ -332,16 +319,16 @@ def read_pieces(
                 continue
             inner = open_source(piece.path) if piece.path else stored.source
             try:
-                yield from _read_stretch(inner, piece, chunk)
+                yield from _read_stretch(inner, piece)
             finally:
                 if piece.path:
                     inner.close()
 
 
-def _read_stretch(source: ByteSource, stretch: Stretch, chunk: int) -> Iterator[bytes]:
+def _read_stretch(source: ByteSource, stretch: Stretch) -> Iterator[bytes]:
     position, end = stretch.offset, stretch.offset + stretch.length
     while position < end:
-        data = source.read(position, min(chunk, end - position))
+        data = source.read(position, min(_CHUNK, end - position))
         if not data:
             raise CorruptDataError("the file became shorter while it was sent")
         position += len(data)

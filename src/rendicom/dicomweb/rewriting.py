@@ -1,12 +1,18 @@
-"""Converts a stored instance, or its pixel data alone, to explicit VR little endian."""
+"""A stored file, and its conversion, or that of its pixel data, to explicit VR little endian."""
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.byte_window import ByteWindow, HandOverError
+from rendicom.dicom.data_sets import read_dataset
+from rendicom.dicom.file_meta import read_file_meta
+from rendicom.dicom.header import read_header
 from rendicom.dicom.picture_tags import PIXEL_KEYWORDS, UNDEFINED_LENGTH
 from rendicom.dicom.transfer_syntaxes import (
     EXPLICIT_BIG_ENDIAN,
@@ -14,18 +20,107 @@ from rendicom.dicom.transfer_syntaxes import (
     GE_PRIVATE,
     is_encapsulated,
 )
+from rendicom.dicomweb.accepts import DICOM
 from rendicom.dicomweb.part10 import Piece, Stretch, piece_length, written
-from rendicom.dicomweb.pixeldata import LOSSY, Cells, PixelFrames, packed_bits, retrieval_layout
+from rendicom.dicomweb.pixeldata import (
+    LOSSY,
+    MAX_PIXELS,
+    Cells,
+    PixelFrames,
+    packed_bits,
+    retrieval_layout,
+)
 from rendicom.errors import TooLargeError, UnwritableOutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from rendicom.dicom.elements import DataElement
+    from rendicom.dicom.byte_source import Readable
+    from rendicom.dicom.elements import DataElement, DataSet
     from rendicom.dicomweb.pixeldata import Layout
-    from rendicom.dicomweb.stored import StoredInstance
 
-DICOM = "application/dicom"
+
+_MAX_META_BYTES = 1 << 20
+
+
+class StoredInstance:
+    """A stored file that is kept open for several requests; its header is read when used.
+
+    Parameters
+    ----------
+    source
+        A path, bytes or binary file object.
+    max_pixels
+        A frame of more pixels is refused when requested.
+
+    Raises
+    ------
+    UnreadableSourceError
+    """
+
+    def __init__(self, source: Readable, max_pixels: int = MAX_PIXELS) -> None:
+        self.source = open_source(source)
+        self._max_pixels = max_pixels
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.source.close()
+
+    @cached_property
+    def dataset(self) -> DataSet:
+        """Return the data set up to the pixel data."""
+        return read_dataset(self.source)
+
+    @cached_property
+    def whole_dataset(self) -> DataSet:
+        """Return the data set, including the elements after the pixel data."""
+        return read_dataset(self.source, up_to_pixels=False)
+
+    @cached_property
+    def pixels(self) -> PixelFrames:
+        """Return the frames.
+
+        Raises
+        ------
+        NoPixelDataError, CorruptDataError, UnsupportedTransferSyntaxError
+        """
+        return PixelFrames(read_header(self.source), max_pixels=self._max_pixels)
+
+    @cached_property
+    def said_transfer_syntax(self) -> str:
+        """Return the file meta information; empty if it is missing or not well-formed."""
+        try:
+            return read_file_meta(ByteWindow(self.source, limit=_MAX_META_BYTES)).transfer_syntax
+        except HandOverError:
+            return ""
+
+    @property
+    def transfer_syntax(self) -> str:
+        """Return the Transfer Syntax UID of the stored file, guessed if missing."""
+        return self.said_transfer_syntax or self.dataset.transfer_syntax
+
+
+class opened:  # noqa: N801 - used like a function
+    """Opens a source for the block; a source that is open already stays open."""
+
+    def __init__(self, source: Readable | StoredInstance) -> None:
+        self._is_ours = not isinstance(source, StoredInstance)
+        self._stored = source if isinstance(source, StoredInstance) else StoredInstance(source)
+
+    def __enter__(self) -> StoredInstance:
+        return self._stored
+
+    def __exit__(self, *error: object) -> None:
+        if self._is_ours:
+            self._stored.close()
+
+
 _SPOOLED = 32 << 20
 _LONGEST_VALUE = 0xFFFFFFFE
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)

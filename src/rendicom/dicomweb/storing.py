@@ -90,20 +90,21 @@ def store_response(outcomes: Iterable[StoreOutcome], *, retrieve_url: str = "") 
     stored, failed, others = [], [], []
     for outcome in outcomes:
         if outcome.failure is None:
-            stored.append(_stored(outcome))
+            item = {
+                **_reference(outcome),
+                "00081190": {"vr": "UR", "Value": [outcome.retrieve_url]},
+            }
+            if outcome.warning is not None:
+                item["00081196"] = _us(outcome.warning)
+            stored.append(item)
         elif outcome.sop_class and outcome.instance:
             failed.append({**_reference(outcome), "00081197": _us(outcome.failure)})
         else:
             others.append({"00081197": _us(outcome.failure)})
     url: JsonModel = {"vr": "UR", "Value": [retrieve_url]} if retrieve_url else {"vr": "UR"}
-    model: JsonModel = {"00081190": url}
-    if failed:
-        model["00081198"] = {"vr": "SQ", "Value": failed}
-    if stored:
-        model["00081199"] = {"vr": "SQ", "Value": stored}
-    if others:
-        model["0008119A"] = {"vr": "SQ", "Value": others}
-    return model
+    lists = {"00081198": failed, "00081199": stored, "0008119A": others}
+    sequences = {tag: {"vr": "SQ", "Value": items} for tag, items in lists.items() if items}
+    return {"00081190": url, **sequences}
 
 
 def _reference(outcome: StoreOutcome) -> JsonModel:
@@ -111,14 +112,6 @@ def _reference(outcome: StoreOutcome) -> JsonModel:
         "00081150": {"vr": "UI", "Value": [outcome.sop_class]},
         "00081155": {"vr": "UI", "Value": [outcome.instance]},
     }
-
-
-def _stored(outcome: StoreOutcome) -> JsonModel:
-    item = _reference(outcome)
-    item["00081190"] = {"vr": "UR", "Value": [outcome.retrieve_url]}
-    if outcome.warning is not None:
-        item["00081196"] = _us(outcome.warning)
-    return dict(sorted(item.items()))
 
 
 def _us(value: int) -> JsonModel:

@@ -15,15 +15,21 @@ from rendicom.dicom.transfer_syntaxes import (
 )
 from rendicom.dicomweb.accepts import DICOM, Accepts
 from rendicom.dicomweb.mediatypes import Choice, choose_rendered
-from rendicom.dicomweb.parameters import Keywords, given, read, read_annotation, read_decimals
-from rendicom.dicomweb.rendered_parameters import MOST_VIEWPORT_PIXELS
+from rendicom.dicomweb.rendered_parameters import (
+    MOST_VIEWPORT_PIXELS,
+    Keywords,
+    given,
+    read,
+    read_annotation,
+    read_decimals,
+)
 from rendicom.dicomweb.resources import Resource, check_uid
 from rendicom.errors import BadRequestError, NotAcceptableError, OptionError
 from rendicom.options import RenderOptions, parameters
 from rendicom.values import Viewport, Window
 
 if TYPE_CHECKING:
-    from rendicom.dicomweb.categories import Category
+    from rendicom.dicomweb.mediatypes import Category
 
 _REQUIRED = {"studyUID": "study", "seriesUID": "series", "objectUID": "instance"}
 _OF_OBJECTS = ("anonymize", "transferSyntax")
@@ -46,46 +52,31 @@ _NEVER_SENT = frozenset((IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN))
 
 
 class WadoUri(NamedTuple):
-    """A parsed request.
-
-    Attributes
-    ----------
-    resource
-        The instance, or one frame of it.
-    wants_dicom
-        The object itself is requested, not a picture of it.
-    accepts
-        Media types that are accepted.
-    transfer_syntax
-        Of the object; ``*`` is "as stored", an extension that viewers use.
-    is_anonymous
-        The object must not identify the patient.
-    charset
-        As it was given.
-    options
-        Rendering options, without the size.
-    rows, columns
-        Largest numbers of rows and columns of the picture.
-    region
-        Left, top, right and bottom as fractions of the image.
-    presentation
-        The presentation state to apply; it is in the same study.
-    warnings
-        Requested features that are left out.
-    """
+    """A parsed request."""
 
     resource: Resource
+    """The instance, or one frame of it."""
     wants_dicom: bool
+    """The object itself is requested, not a picture of it."""
     accepts: Accepts
+    """Media types that are accepted."""
     transfer_syntax: str = EXPLICIT_LITTLE_ENDIAN
+    """Of the object; ``*`` is "as stored", an extension that viewers use."""
     is_anonymous: bool = False
+    """The object must not identify the patient."""
     charset: str = ""
+    """As it was given."""
     options: RenderOptions = RenderOptions()
+    """Rendering options, without the size."""
     rows: int | None = None
     columns: int | None = None
+    """Largest numbers of rows and columns of the picture."""
     region: tuple[float, float, float, float] | None = None
+    """Left, top, right and bottom as fractions of the image."""
     presentation: Resource | None = None
+    """The presentation state to apply; it is in the same study."""
     warnings: tuple[str, ...] = ()
+    """Requested features that are left out."""
 
     def check_frame(self, number_of_frames: int) -> None:
         """Refuse a frame number that an instance does not have, or needs none of (9.5.1.2.5).
@@ -174,6 +165,10 @@ def parse_wado_uri(
     _check_company(texts)
     annotation = _annotation(texts)
     region = _region(texts)
+    presentation = None
+    if "presentationUID" in texts:
+        series, instance = (check_uid(texts[name], what=name) for name in _TOGETHER[1])
+        presentation = Resource(resource.study, series, instance)
     return WadoUri(
         resource=resource,
         wants_dicom=wants_dicom,
@@ -185,7 +180,7 @@ def parse_wado_uri(
         rows=_positive(texts, "rows"),
         columns=_positive(texts, "columns"),
         region=region,
-        presentation=_presentation(texts, resource),
+        presentation=presentation,
         warnings=annotation.warnings,
     )
 
@@ -312,8 +307,7 @@ def _one_decimal(text: str) -> float:
 def _region(texts: Mapping[str, str]) -> tuple[float, float, float, float] | None:
     if "region" not in texts:
         return None
-    numbers = read("region", _fractions, texts["region"])
-    left, top, right, bottom = numbers
+    left, top, right, bottom = read("region", _fractions, texts["region"])
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise BadRequestError(
             "region is not within 0 to 1, from top left to bottom right", parameter="region"
@@ -326,11 +320,3 @@ def _fractions(text: str) -> tuple[float, ...]:
     if len(numbers) != 4 or text.count(",") != 3:
         raise OptionError("region is not of the form left,top,right,bottom")
     return numbers
-
-
-def _presentation(texts: Mapping[str, str], resource: Resource) -> Resource | None:
-    if "presentationUID" not in texts:
-        return None
-    series = check_uid(texts["presentationSeriesUID"], what="presentationSeriesUID")
-    instance = check_uid(texts["presentationUID"], what="presentationUID")
-    return Resource(resource.study, series, instance)

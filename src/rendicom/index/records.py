@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from rendicom.dicomweb.resources import Resource
+
 Level = Literal["studies", "series", "instances"]
 Status = Literal["present", "deleted", "unknown"]
 
@@ -88,6 +90,11 @@ class Entry(NamedTuple):
     representative_frame: int
     series_number: int | None
     instance_number: int | None
+
+    @property
+    def resource(self) -> Resource:
+        """Return its resource."""
+        return Resource(*self[:3])
 
 
 class SearchResult(NamedTuple):

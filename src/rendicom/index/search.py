@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from rendicom.dicom.person_names import name_model
 from rendicom.dicomweb.query import Match, Query
-from rendicom.dicomweb.searchkeys import LEVELS
+from rendicom.dicomweb.search_parameters import LEVELS
 from rendicom.index.aggregates import chunked
 from rendicom.index.conditions import Conditions
 from rendicom.index.dialects import dialect_of

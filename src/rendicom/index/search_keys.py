@@ -17,7 +17,7 @@ from typing import Any
 from pydicom.datadict import dictionary_VR
 from pydicom.tag import Tag
 
-from rendicom.dicomweb.searchkeys import LEVELS, RETURNED_KEYS
+from rendicom.dicomweb.search_parameters import LEVELS, RETURNED_KEYS
 from rendicom.index.records import Level
 
 Keys = dict[int, "str | Keys"]

@@ -23,10 +23,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from rendicom.dicomweb.problems import Problem, problem_headers, problem_of, represent
+from rendicom.dicomweb.problems import Problem, problem_headers, problem_of
 from rendicom.errors import RendicomError
 from rendicom.server.middlewares import middlewares
 from rendicom.server.openapi import describe
+from rendicom.server.responses import problem_response
 from rendicom.server.routes import (
     capabilities,
     docs,
@@ -127,28 +128,18 @@ def _routers(settings: Settings) -> Iterator[APIRouter]:
 
 
 async def _answer_error(request: Request, error: Any) -> Response:
-    return _represented(request, problem_of(error), problem_headers(error))
+    return problem_response(request.scope, problem_of(error), problem_headers(error))
 
 
 async def _answer_status(request: Request, error: Any) -> Response:
     """Answer requests that no route handles: unknown path, or wrong method."""
     code, headers = "no-such-path", dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        code, headers["Allow"] = "no-such-method", ", ".join(_allowed(request))
+        # The methods of a path are those of all its routes (RFC 9110 10.2.1).
+        routes = [
+            each for each in request.app.routes if each.matches(request.scope)[0] is not Match.NONE
+        ]
+        allowed = {method for each in routes for method in each.methods}
+        code, headers["Allow"] = "no-such-method", ", ".join(sorted(allowed))
     problem = Problem(status=error.status_code, title=str(error.detail), code=code)
-    return _represented(request, problem, headers)
-
-
-def _allowed(request: Request) -> list[str]:
-    """Return the methods of a path, of all its routes (RFC 9110 10.2.1)."""
-    methods: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= route.methods
-    return sorted(methods)
-
-
-def _represented(request: Request, problem: Problem, headers: dict[str, str]) -> Response:
-    body, media_type = represent(problem, request.headers.get("accept"))
-    said = {"Cache-Control": "no-store", "Vary": "Accept", **headers}
-    return Response(body, status_code=problem.status, media_type=media_type, headers=said)
+    return problem_response(request.scope, problem, headers)

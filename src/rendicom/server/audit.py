@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sys
 import threading
@@ -22,6 +21,7 @@ from queue import Empty, Full, Queue
 from typing import Any
 
 from rendicom.errors import OptionError
+from rendicom.server.keys import append_privately
 
 _log = logging.getLogger("rendicom.server")
 _LONGEST_QUEUE = 100_000
@@ -123,17 +123,13 @@ class Audit:
             sys.stderr.write(text)
             sys.stderr.flush()
             return
-        with open(self._location, "a", encoding="utf-8", opener=_private) as stream:
+        with append_privately(self._location) as stream:
             stream.write(text)
 
     def _lose(self, number: int) -> None:
         if not self.lost:
             _log.error("the audit log cannot be written: lines are lost")
         self.lost += number
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def uids_of(path_params: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, str]:

@@ -163,7 +163,13 @@ class Authenticator:
             return Principal(key.name, _WRITE if key.scope == "write" else _READ)
         if self._tokens is None or text.count(".") != 2:
             raise UnauthenticatedError("the key is unknown")
-        return self._of_claims(await self._checked(text, self._tokens))
+        claims = await self._checked(text, self._tokens)
+        scopes: set[Scope] = set()
+        if not self._read_scope or self._read_scope in claims.scopes:
+            scopes.add("read")
+        if self._write_scope and self._write_scope in claims.scopes:
+            scopes.update(_WRITE)
+        return Principal(claims.subject, frozenset(scopes))
 
     async def _checked(self, text: str, tokens: Tokens) -> Claims:
         mark = sha256(text.encode("utf-8", "replace")).digest()
@@ -175,14 +181,6 @@ class Authenticator:
             if len(self._held) > _KEPT_TOKENS:
                 self._held.popitem(last=False)
         return claims
-
-    def _of_claims(self, claims: Claims) -> Principal:
-        scopes: set[Scope] = set()
-        if not self._read_scope or self._read_scope in claims.scopes:
-            scopes.add("read")
-        if self._write_scope and self._write_scope in claims.scopes:
-            scopes.update(_WRITE)
-        return Principal(claims.subject, frozenset(scopes))
 
     async def _look_again(self) -> None:
         said = ""

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from rendicom.composition.base import blaming
 from rendicom.composition.kinds import DOSE, PLANS, is_about_images, is_drawable
 from rendicom.composition.layer_options import for_first_of
-from rendicom.dicomweb.categories import Category, category_of, is_presentation_state
-from rendicom.dicomweb.mediatypes import choose_rendered
+from rendicom.dicomweb.mediatypes import (
+    Category,
+    category_of,
+    choose_rendered,
+    is_presentation_state,
+)
 from rendicom.dicomweb.resources import Resource
 from rendicom.documents import document_types, is_document
 from rendicom.errors import (
@@ -27,7 +31,7 @@ from rendicom.pixels.state_classes import BLENDING_CLASSES
 from rendicom.server.requests import check_number
 
 if TYPE_CHECKING:
-    from rendicom.dicomweb.mediatypes import Accepts
+    from rendicom.dicomweb.accepts import Accepts
     from rendicom.dicomweb.rendered_parameters import RenderedQuery
     from rendicom.index.catalogue import Entry
     from rendicom.options import RenderOptions
@@ -49,30 +53,21 @@ class ShownFrame(NamedTuple):
 
 
 class ShownInstance(NamedTuple):
-    """An instance, or some of its frames, that a response may show.
-
-    Attributes
-    ----------
-    frames
-        Those that the request names.
-    presentation
-        The presentation state applied to the image.
-    layers
-        The layers drawn on it.
-    targets
-        The frames of images that the instance annotates: they are shown in its place. If empty, its
-        own pictures are shown.
-    is_state
-        The request names a presentation state, and this is an image it refers to.
-    """
+    """An instance, or some of its frames, that a response may show."""
 
     entry: Entry
     category: Category
     frames: tuple[int, ...] = ()
+    """Those that the request names."""
     presentation: Entry | None = None
+    """The presentation state applied to the image."""
     layers: tuple[Entry, ...] = ()
+    """The layers drawn on it."""
     targets: tuple[ShownFrame, ...] = ()
+    """The frames of images that the instance annotates: they are shown in its place. If empty, its
+    own pictures are shown."""
     is_state: bool = False
+    """The request names a presentation state, and this is an image it refers to."""
 
 
 async def choose_instances(
@@ -92,11 +87,11 @@ async def choose_instances(
         The request names frames that do not exist, or a presentation state without its images.
     """
     if not resource.instance:
-        every = (ShownInstance(entry, _category(entry, ())) for entry in entries)
+        every = (ShownInstance(entry, category_for(entry)) for entry in entries)
         return [each for each in every if each.category not in ("presentation-state", "other")]
     entry, frames = entries[0], resource.frames
     check_frames(entry, frames)
-    category = _category(entry, frames)
+    category = category_for(entry, frames)
     if category == "presentation-state":
         return await _presented(services, entry)
     shown = ShownInstance(entry, category, frames)
@@ -104,7 +99,10 @@ async def choose_instances(
     is_dose = is_dose and query.selection is None and not query.layers
     if frames or not (is_dose or is_about_images(entry.sop_class)):
         return [shown]
-    if not _wants_pictures(accepts, entry):
+    # Its document may be preferred to pictures of it.
+    documents = document_types(entry.sop_class)
+    first = choose_rendered(accepts, "single-frame", offers=documents, is_single=True)
+    if first.media_type in documents:
         return [shown]
     targets, problem = ((), "") if is_dose else await targets_of(services, entry, query.options)
     if not targets and entry.has_pixels:
@@ -212,12 +210,12 @@ def check_frames(entry: Entry, frames: Sequence[int]) -> None:
         raise BadRequestError("the instance has no frames", parameter="frames")
     if frames[-1] > entry.number_of_frames:
         raise NoSuchResourceError(
-            f"there is no frame {frames[-1]}",
-            hint=f"the instance has {entry.number_of_frames}",
+            f"there is no frame {frames[-1]}", hint=f"the instance has {entry.number_of_frames}"
         )
 
 
-def _category(entry: Entry, frames: Sequence[int]) -> Category:
+def category_for(entry: Entry, frames: Sequence[int] = ()) -> Category:
+    """Return the category of a request for an instance, or for some of its frames."""
     return category_of(
         entry.sop_class,
         entry.transfer_syntax,
@@ -230,13 +228,6 @@ def _category(entry: Entry, frames: Sequence[int]) -> Category:
 def is_base(entry: Entry) -> bool:
     """Tell whether an instance is an image that others are drawn on."""
     return entry.has_pixels and not is_about_images(entry.sop_class) and entry.sop_class != DOSE
-
-
-def _wants_pictures(accepts: Accepts, entry: Entry) -> bool:
-    """Tell whether the client prefers pictures of an object to its document."""
-    offers = document_types(entry.sop_class)
-    choice = choose_rendered(accepts, "single-frame", offers=offers, is_single=True)
-    return choice.media_type not in offers
 
 
 async def _presented(services: Services, state: Entry) -> list[ShownInstance]:

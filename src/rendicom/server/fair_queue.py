@@ -15,18 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, slots=True)
 class Requester:
-    """The request that calls belong to; it may need many pictures.
-
-    Attributes
-    ----------
-    is_admitted
-        One of its calls was accepted; later calls are never refused.
-    spool
-        Folder of its temporary files; empty for none.
-    """
+    """The request that calls belong to; it may need many pictures."""
 
     is_admitted: bool = False
+    """One of its calls was accepted; later calls are never refused."""
     spool: str = ""
+    """Folder of its temporary files; empty for none."""
 
 
 requester: ContextVar[Requester | None] = ContextVar("requester", default=None)

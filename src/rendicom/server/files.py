@@ -19,14 +19,14 @@ from rendicom.server.responses import header_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from rendicom.dicomweb.retrieval import Retrieved
+    from rendicom.dicomweb.rewriting import Retrieved
 
 SMALL = 2 << 20
 """Bytes up to which a body is read at once: cheaper than a thread for each piece."""
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
 
 
-def byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
+def _byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
     """Return begin and end of the requested bytes; None for all of them.
 
     All bytes are returned for several ranges, and if the client has another version.
@@ -52,20 +52,28 @@ def byte_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
     return begin, end
 
 
+def _asked(
+    request: Request, size: int, headers: Mapping[str, str]
+) -> tuple[int, int, int, dict[str, str]]:
+    """Return begin and end of the bytes to send, status and headers."""
+    try:
+        asked = _byte_range(request, size, headers.get("ETag", ""))
+    except ValueError:
+        return 0, 0, 416, {**headers, "Content-Range": f"bytes */{size}"}
+    said = {**headers, "Accept-Ranges": "bytes"}
+    if asked is None:
+        return 0, size, 200, said
+    begin, end = asked
+    return begin, end, 206, {**said, "Content-Range": f"bytes {begin}-{end - 1}/{size}"}
+
+
 def send_bytes(
     request: Request, data: bytes, media_type: str, headers: Mapping[str, str]
 ) -> Response:
     """Return a response with the data, or the requested range of it."""
-    try:
-        asked = byte_range(request, len(data), headers.get("ETag", ""))
-    except ValueError:
-        return _outside(len(data), headers)
-    said = {**headers, "Accept-Ranges": "bytes"}
-    if asked is None:
-        return Response(data, media_type=media_type, headers=said)
-    begin, end = asked
-    said["Content-Range"] = f"bytes {begin}-{end - 1}/{len(data)}"
-    return Response(data[begin:end], status_code=206, media_type=media_type, headers=said)
+    begin, end, status, said = _asked(request, len(data), headers)
+    kind = None if status == 416 else media_type
+    return Response(data[begin:end], status_code=status, media_type=kind, headers=said)
 
 
 async def send_file(
@@ -77,30 +85,16 @@ async def send_file(
     headers: Mapping[str, str],
 ) -> Response:
     """Return a response that streams data retrieved from the file at ``location``."""
-    size = retrieved.size
-    if size <= SMALL:
+    if retrieved.size <= SMALL:
         data = b"".join([each async for each in stream(retrieved, location)])
         return send_bytes(request, data, media_type, headers)
-    try:
-        asked = byte_range(request, size, headers.get("ETag", ""))
-    except ValueError:
-        Temporary(retrieved).remove()
-        return _outside(size, headers)
-    begin, end = asked or (0, size)
-    said = {**headers, "Accept-Ranges": "bytes", "Content-Length": str(end - begin)}
-    if asked is not None:
-        said["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
-    return StreamingResponse(
-        _range_of(retrieved, location, begin, end),
-        status_code=200 if asked is None else 206,
-        media_type=media_type,
-        headers=said,
-    )
-
-
-def _outside(size: int, headers: Mapping[str, str]) -> Response:
-    said = {**headers, "Content-Range": f"bytes */{size}"}
-    return Response(status_code=416, headers=said)
+    begin, end, status, said = _asked(request, retrieved.size, headers)
+    if status == 416:
+        remove_temporary(retrieved)
+        return Response(status_code=status, headers=said)
+    said["Content-Length"] = str(end - begin)
+    body = _range_of(retrieved, location, begin, end)
+    return StreamingResponse(body, status_code=status, media_type=media_type, headers=said)
 
 
 async def _range_of(
@@ -122,28 +116,18 @@ async def stream(retrieved: Retrieved, location: str) -> AsyncIterator[bytes]:
     def pieces() -> Iterator[bytes]:
         yield from read_pieces(retrieved, storage.open_bytes(location))
 
-    with Temporary(retrieved):
+    try:
         if retrieved.size <= SMALL:
             yield await asyncio.to_thread(lambda: b"".join(pieces()))
             return
         async for data in iterate_in_threadpool(pieces()):
             yield data
+    finally:
+        remove_temporary(retrieved)
 
 
-class Temporary:
-    """Removes the temporary files of retrieved data at the end of a block."""
-
-    def __init__(self, retrieved: Retrieved) -> None:
-        self._paths = retrieved.temporary_files
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, *error: object) -> None:
-        self.remove()
-
-    def remove(self) -> None:
-        """Remove them."""
-        for path in self._paths:
-            with contextlib.suppress(OSError):
-                Path(path).unlink()
+def remove_temporary(retrieved: Retrieved) -> None:
+    """Remove the temporary files of retrieved data."""
+    for path in retrieved.temporary_files:
+        with contextlib.suppress(OSError):
+            Path(path).unlink()

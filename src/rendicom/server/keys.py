@@ -15,9 +15,10 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, NamedTuple, Self, cast
+from typing import Literal, NamedTuple, Self, TextIO, cast
 
 from rendicom.errors import OptionError
 
@@ -126,7 +127,7 @@ def add_key(path: str, *, name: str, scope: Scope, days: int | None = None) -> s
         secret = _MARK + secrets.token_urlsafe(32)
         gap = "" if not text or text.endswith("\n") else "\n"
         line = f"{ApiKey(name, scope, expires, _digest(secret))}\n"
-        with open(path, "a", encoding="utf-8", opener=_private) as stream:
+        with append_privately(path) as stream:
             stream.write(("" if text else _HEAD) + gap + line)
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -134,8 +135,9 @@ def add_key(path: str, *, name: str, scope: Scope, days: int | None = None) -> s
     return secret
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def append_privately(path: str) -> TextIO:
+    """Open a text file for appending; one that is made is for its owner only."""
+    return open(path, "a", encoding="utf-8", opener=partial(os.open, mode=0o600))
 
 
 def _text(path: str) -> str:

@@ -42,7 +42,7 @@ _BAR_COLOURS = 13
 
 def render_layered(request: PictureRequest, *, threads: int = 1) -> Picture:
     """Return the picture of an image with layers on it, or of a segmentation on black."""
-    instance, version = open_image(request, threads=threads)
+    instance, version = open_image(request.instance, threads=threads)
     if _is_alone(request, instance):
         picture = _composed(*_now(request.layers)).picture(request)
         return travelling(picture, _version(request, version))
@@ -56,7 +56,7 @@ def render_sequence(requests: tuple[PictureRequest, ...]) -> Picture:
 
     def displayed(index: int) -> Displayed:
         request = requests[index]
-        instance, _ = open_image(request)
+        instance, _ = open_image(request.instance)
         places = (request.instance or InstanceLocation(""), *request.layers)
         are_same.append(_now(places) == places)
         number = request.selection.frame or 1
@@ -160,8 +160,7 @@ def find_targets(
 
 
 def list_layers(
-    objects: Sequence[tuple[str, Sequence[InstanceLocation]]],
-    images: Sequence[InstanceLocation],
+    objects: Sequence[tuple[str, Sequence[InstanceLocation]]], images: Sequence[InstanceLocation]
 ) -> list[dict[str, Any]]:
     """Return what each object draws on images, in the order of the objects.
 

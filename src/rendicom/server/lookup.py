@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from rendicom.dicomweb.resources import Resource
-from rendicom.errors import DeletedResourceError, NoSuchResourceError
+from rendicom.errors import DeletedResourceError, NoSuchResourceError, WireError
 
 if TYPE_CHECKING:
     from rendicom.index.catalogue import Catalogue, Entry
@@ -54,8 +54,7 @@ class Lookup:
         if found is None:
             found = await self._ask(self._recent, key, partial(self._catalogue.entry, *key), _MOST)
         if found is None:
-            await self._raise_absent(resource)
-            raise AssertionError
+            raise await self._absence(resource)
         return found
 
     def recent(self, study: str, series: str, instance: str) -> Entry | None:
@@ -110,7 +109,7 @@ class Lookup:
             lambda: list(self._catalogue.entries(resource.study, resource.series))
         )
         if not found:
-            await self._raise_absent(resource)
+            raise await self._absence(resource)
         return found
 
     async def named(self, uids: tuple[str, ...]) -> list[Entry]:
@@ -131,15 +130,8 @@ class Lookup:
             self._catalogue.representative, resource.study, resource.series
         )
         if found is None:
-            await self._raise_absent(resource)
-            raise AssertionError
+            raise await self._absence(resource)
         return found
-
-    async def stamp(self, resource: Resource) -> str:
-        """Return a state that changes whenever an instance of the resource does."""
-        return await asyncio.to_thread(
-            self._catalogue.stamp, resource.study, resource.series, resource.instance
-        )
 
     def forget(self) -> None:
         """Ask anew: something was stored or deleted."""
@@ -147,12 +139,11 @@ class Lookup:
         self._named.clear()
         self._state, self._valid_until = None, 0.0
 
-    async def _raise_absent(self, resource: Resource) -> None:
-        parts = (resource.study, resource.series, resource.instance)
-        status = await asyncio.to_thread(self._catalogue.status, *parts)
+    async def _absence(self, resource: Resource) -> WireError:
+        status = await asyncio.to_thread(self._catalogue.status, *resource[:3])
         kind = "instance" if resource.instance else "series" if resource.series else "study"
         if status == "deleted":
-            raise DeletedResourceError(f"the {kind} was deleted")
-        raise NoSuchResourceError(
+            return DeletedResourceError(f"the {kind} was deleted")
+        return NoSuchResourceError(
             f"there is no such {kind} here", hint="a search at /studies lists all studies"
         )

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.composition.layer_options import for_files_of
-from rendicom.dicomweb.mediatypes import Accepts, Choice, animated_types, choose_rendered
+from rendicom.dicomweb.accepts import Accepts
+from rendicom.dicomweb.mediatypes import Choice, animated_types, choose_rendered
 from rendicom.dicomweb.resources import Resource
-from rendicom.errors import (
-    BadRequestError,
-    NoSuchFrameError,
-    NotAcceptableError,
-    OptionError,
-)
+from rendicom.errors import BadRequestError, NoSuchFrameError, NotAcceptableError, OptionError
 from rendicom.selection import FrameSelection, Selection
 from rendicom.server.pictures import other_types, request_for
 from rendicom.server.requests import check_number
 
 if TYPE_CHECKING:
-    from rendicom.dicomweb.categories import Category
+    from rendicom.dicomweb.mediatypes import Category
     from rendicom.dicomweb.rendered_parameters import RenderedQuery
     from rendicom.engine import PictureRequest
     from rendicom.index.catalogue import Entry
-    from rendicom.options import RenderOptions
     from rendicom.server.choosing import ShownInstance
     from rendicom.server.services import Services
 
@@ -63,8 +58,9 @@ def negotiate(
     TooLargeError
         The parts are more than the server's limit.
     """
+    making = _PartMaker(services, query, layers)
     if is_instance and len(instances) > 1 and all(each.is_state for each in instances):
-        loop = _loop_of_state(services, accepts, query, instances, layers)
+        loop = making.loop_of_state(accepts, instances)
         if loop is not None:
             return loop
     parts: list[AnswerPart] = []
@@ -90,9 +86,9 @@ def negotiate(
             refusals.append(error)
             continue
         if shown.targets and choice.media_type not in others:
-            parts += _parts_for_targets(services, shown, choice, query, layers)
+            parts += making.parts_for_targets(shown, choice)
         else:
-            parts += _parts(services, shown, choice, query, selection, layers)
+            parts += making.parts(shown, choice, selection)
         first = first or choice
         check_number(services, len(parts))
         if choice.is_representative:
@@ -102,92 +98,105 @@ def negotiate(
     return parts, first
 
 
-def _of_files(options: RenderOptions, layers: Sequence[Sequence[Entry]]) -> RenderOptions:
-    """Return options for the files of layers; without layers, their options are reset."""
-    if not layers:
-        return options
-    try:
-        return for_files_of(options, [len(each) for each in layers])
-    except OptionError as error:
-        name = error.message.split()[0]
-        raise BadRequestError(error.message, hint=error.hint, parameter=name) from None
+class _PartMaker(NamedTuple):
+    """Makes the parts of an answer to one query; ``layers`` are drawn on all pictures."""
 
+    services: Services
+    query: RenderedQuery
+    layers: Sequence[Sequence[Entry]]
 
-def _loop_of_state(
-    services: Services,
-    accepts: Accepts,
-    query: RenderedQuery,
-    instances: Sequence[ShownInstance],
-    layers: Sequence[Sequence[Entry]],
-) -> tuple[list[AnswerPart], Choice] | None:
-    """Return the images of a presentation state as a loop, if the client accepts one part only."""
-    if len({(each.entry.rows, each.entry.columns) for each in instances}) > 1:
-        return None
-    with suppress(NotAcceptableError):
-        if choose_rendered(accepts, "single-frame", is_single=False).is_multipart:
+    def loop_of_state(
+        self, accepts: Accepts, instances: Sequence[ShownInstance]
+    ) -> tuple[list[AnswerPart], Choice] | None:
+        """Return the images of a state as a loop, if the client accepts one part only."""
+        if len({(each.entry.rows, each.entry.columns) for each in instances}) > 1:
             return None
-    try:
-        choice = choose_rendered(accepts, "multi-frame", is_single=True)
-    except NotAcceptableError:
-        return None
-    if choice.is_multipart or choice.media_type not in animated_types():
-        return None
-    parts = [
-        part for each in instances for part in _parts(services, each, choice, query, None, layers)
-    ]
-    state = instances[0].presentation or instances[0].layers[0]
-    whole = Resource(state.study, state.series, state.instance)
-    requests = tuple(request for part in parts for request in part.requests)
-    return [AnswerPart(state, whole, choice.media_type, requests)], choice
+        with suppress(NotAcceptableError):
+            if choose_rendered(accepts, "single-frame", is_single=False).is_multipart:
+                return None
+        try:
+            choice = choose_rendered(accepts, "multi-frame", is_single=True)
+        except NotAcceptableError:
+            return None
+        if choice.is_multipart or choice.media_type not in animated_types():
+            return None
+        parts = [part for each in instances for part in self.parts(each, choice, None)]
+        state = instances[0].presentation or instances[0].layers[0]
+        requests = tuple(request for part in parts for request in part.requests)
+        return [AnswerPart(state, state.resource, choice.media_type, requests)], choice
 
+    def parts(
+        self, shown: ShownInstance, choice: Choice, selection: Selection | None
+    ) -> list[AnswerPart]:
+        """Return the parts of an instance: a document, an animation, or a picture of each frame."""
+        entry, media_type = shown.entry, choice.media_type
+        make = self._maker(shown.layers, media_type, shown.presentation)
+        if not entry.has_pixels or media_type.startswith("video/"):
+            return [AnswerPart(entry, entry.resource, media_type)]
 
-def _parts(
-    services: Services,
-    shown: ShownInstance,
-    choice: Choice,
-    query: RenderedQuery,
-    selection: Selection | None,
-    layers: Sequence[Sequence[Entry]],
-) -> list[AnswerPart]:
-    """Return the parts of an instance: a document, an animation, or a picture of each frame."""
-    entry, media_type = shown.entry, choice.media_type
-    groups = (shown.layers, *layers) if shown.layers else layers
-    files = tuple(each for group in groups for each in group)
-    options = _of_files(query.options, groups)
-    whole = Resource(entry.study, entry.series, entry.instance)
-    if not entry.has_pixels or media_type.startswith("video/"):
-        return [AnswerPart(entry, whole, media_type)]
+        def frame(number: int) -> AnswerPart:
+            is_named = entry.number_of_frames > 1 or (shown.frames and not shown.is_state)
+            resource = entry.resource.frame(number) if is_named else entry.resource
+            return make(entry, resource, Selection("frames", str(number)))
 
-    def part(resource: Resource, chosen: Selection) -> AnswerPart:
-        request = request_for(
-            entry,
-            chosen,
-            options,
-            media_type,
-            max_pixels=services.settings.max_pixels,
-            presentation=shown.presentation,
-            layers=files,
-        )
-        return AnswerPart(entry, resource, media_type, (request,))
+        if selection is not None and selection.kind != "frames":
+            return [make(entry, entry.resource, selection)]
+        if choice.is_representative and not shown.frames:
+            return [frame(entry.representative_frame if entry.number_of_frames > 1 else 1)]
+        frames = shown.frames or range(1, entry.number_of_frames + 1)
+        if len(frames) > 1 and not choice.is_multipart and media_type in animated_types():
+            chosen = FrameSelection.of(shown.frames) if shown.frames else FrameSelection()
+            if selection is not None and not shown.frames:
+                chosen = _resolved(self.services, selection, entry)
+            check_number(self.services, chosen.most or entry.number_of_frames)
+            return [make(entry, entry.resource, chosen.selection)]
+        check_number(self.services, len(frames))
+        return [frame(number) for number in frames]
 
-    def frame(number: int) -> AnswerPart:
-        is_named = entry.number_of_frames > 1 or (shown.frames and not shown.is_state)
-        resource = whole.frame(number) if is_named else whole
-        return part(resource, Selection("frames", str(number)))
+    def parts_for_targets(self, shown: ShownInstance, choice: Choice) -> list[AnswerPart]:
+        """Return the pictures of the images that an object annotates, or a loop of them."""
+        targets, whole = shown.targets, shown.entry
+        if choice.is_representative:
+            targets = (targets[len(targets) // 2],)
+        check_number(self.services, len(targets))
+        make = self._maker(shown.layers or (whole,), choice.media_type)
+        parts = []
+        for entry, number in targets:
+            is_named = entry.number_of_frames > 1 and entry is not whole
+            resource = entry.resource.frame(number) if is_named else entry.resource
+            parts.append(make(entry, resource, FrameSelection.of((number,)).selection))
+        if len(parts) == 1 or choice.is_multipart:
+            return parts
+        requests = tuple(part.requests[0] for part in parts)
+        return [AnswerPart(whole, whole.resource, choice.media_type, requests)]
 
-    if selection is not None and selection.kind != "frames":
-        return [part(whole, selection)]
-    if choice.is_representative and not shown.frames:
-        return [frame(entry.representative_frame if entry.number_of_frames > 1 else 1)]
-    frames = shown.frames or range(1, entry.number_of_frames + 1)
-    if len(frames) > 1 and not choice.is_multipart and media_type in animated_types():
-        chosen = FrameSelection.of(shown.frames) if shown.frames else FrameSelection()
-        if selection is not None and not shown.frames:
-            chosen = _resolved(services, selection, entry)
-        check_number(services, chosen.most or entry.number_of_frames)
-        return [part(whole, chosen.selection)]
-    check_number(services, len(frames))
-    return [frame(number) for number in frames]
+    def _maker(
+        self, own: Sequence[Entry], media_type: str, state: Entry | None = None
+    ) -> Callable[[Entry, Resource, Selection], AnswerPart]:
+        """Return what makes a part with a picture; ``own`` layers lie below those of the query."""
+        groups = (own, *self.layers) if own else self.layers
+        files = tuple(each for group in groups for each in group)
+        options = self.query.options
+        try:
+            options = for_files_of(options, [len(each) for each in groups]) if groups else options
+        except OptionError as error:
+            name = error.message.split()[0]
+            raise BadRequestError(error.message, hint=error.hint, parameter=name) from None
+        most = self.services.settings.max_pixels
+
+        def make(entry: Entry, resource: Resource, selection: Selection) -> AnswerPart:
+            request = request_for(
+                entry,
+                selection,
+                options,
+                media_type,
+                max_pixels=most,
+                presentation=state,
+                layers=files,
+            )
+            return AnswerPart(entry, resource, media_type, (request,))
+
+        return make
 
 
 def _category_of_pictures(shown: ShownInstance) -> Category:
@@ -195,42 +204,6 @@ def _category_of_pictures(shown: ShownInstance) -> Category:
     if not shown.targets:
         return shown.category
     return "single-frame" if len(shown.targets) == 1 else "multi-frame"
-
-
-def _parts_for_targets(
-    services: Services,
-    shown: ShownInstance,
-    choice: Choice,
-    query: RenderedQuery,
-    layers: Sequence[Sequence[Entry]],
-) -> list[AnswerPart]:
-    """Return the pictures of the images that an object annotates, or a loop of them."""
-    targets, media_type = shown.targets, choice.media_type
-    if choice.is_representative:
-        targets = (targets[len(targets) // 2],)
-    check_number(services, len(targets))
-    groups = (shown.layers or (shown.entry,), *layers)
-    files = tuple(each for group in groups for each in group)
-    options = _of_files(query.options, groups)
-    parts = []
-    for entry, frame in targets:
-        request = request_for(
-            entry,
-            FrameSelection.of((frame,)).selection,
-            options,
-            media_type,
-            max_pixels=services.settings.max_pixels,
-            layers=files,
-        )
-        resource = Resource(entry.study, entry.series, entry.instance)
-        is_named = entry.number_of_frames > 1 and entry is not shown.entry
-        resource = resource.frame(frame) if is_named else resource
-        parts.append(AnswerPart(entry, resource, media_type, (request,)))
-    if len(parts) == 1 or choice.is_multipart:
-        return parts
-    whole = Resource(shown.entry.study, shown.entry.series, shown.entry.instance)
-    requests = tuple(part.requests[0] for part in parts)
-    return [AnswerPart(shown.entry, whole, media_type, requests)]
 
 
 def _resolved(services: Services, selection: Selection, entry: Entry) -> FrameSelection:

@@ -24,8 +24,8 @@ from rendicom.server.tasks import Picture
 
 if TYPE_CHECKING:
     from rendicom.composition.references import Mentioned
-    from rendicom.dicomweb.categories import Category
-    from rendicom.dicomweb.retrieval import Retrieved
+    from rendicom.dicomweb.mediatypes import Category
+    from rendicom.dicomweb.rewriting import Retrieved
     from rendicom.index.catalogue import Entry
     from rendicom.options import RenderOptions
     from rendicom.selection import Selection
@@ -113,9 +113,7 @@ class Pictures:
         return found
 
     async def layers(
-        self,
-        objects: Sequence[tuple[str, Sequence[Entry]]],
-        images: Sequence[Entry],
+        self, objects: Sequence[tuple[str, Sequence[Entry]]], images: Sequence[Entry]
     ) -> list[dict[str, Any]]:
         """Return what objects draw on images; see `rendicom.server.layer_tasks.list_layers`.
 

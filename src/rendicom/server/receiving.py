@@ -13,8 +13,9 @@ from starlette.requests import ClientDisconnect
 
 from rendicom import storage
 from rendicom.dicomweb import storing
+from rendicom.dicomweb.accepts import DICOM, DICOM_JSON, DICOM_XML
 from rendicom.dicomweb.header_fields import parse_media_type
-from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML
+from rendicom.dicomweb.identifying import identify
 from rendicom.dicomweb.message_parts import Limits, Part, PartBody
 from rendicom.dicomweb.multipart import MultipartReader
 from rendicom.dicomweb.resources import Resource
@@ -28,12 +29,11 @@ from rendicom.errors import (
     UnwritableOutputError,
 )
 from rendicom.index.scan_scheduler import read_indexed
-from rendicom.server import tasks
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from rendicom.dicomweb.composing import Composed, Made
+    from rendicom.dicomweb.composing import Made
     from rendicom.server.services import Services
 
 _MODELS = (DICOM_JSON, DICOM_XML)
@@ -140,7 +140,10 @@ class Receiver:
                 outcome = outcome._replace(note=str(made.error), failure=reason_of(made.error))
             self.outcomes.append(outcome)
             return
-        part = _part_of(made.composed)
+        path, body = made.composed.path, made.composed.data
+        size = Path(path).stat().st_size if path else len(body)
+        content = Path(path).open("rb") if path else body  # noqa: SIM115 - `close` of the part
+        part = Part({"content-type": DICOM}, content, size)
         try:
             await self.take(part, made.composed.moment)
         finally:
@@ -156,9 +159,7 @@ class Receiver:
         self.outcomes.append(StoreOutcome(failure=reason))
 
     async def _stored(self, part: Part, varying: slice) -> StoreOutcome:
-        found = await self._services.renderers.call(
-            tasks.identify_instance, source_of(part), kind="store"
-        )
+        found = await self._services.renderers.call(identify, source_of(part), kind="store")
         if isinstance(found, int):
             return StoreOutcome(failure=found)
         resource = found.resource
@@ -241,8 +242,7 @@ def _is_same(location: str, part: Part, varying: slice) -> bool:
         if stored.size != part.size:
             return False
         with _bytes_of(part) as sent:
-            bounds = (0, varying.start, varying.stop, part.size)
-            stretches = ((bounds[0], bounds[1]), (bounds[2], bounds[3]))
+            stretches = ((0, varying.start), (varying.stop, part.size))
             return all(
                 bytes(stored.read(at, min(_STEP, end - at)))
                 == bytes(sent[at : min(at + _STEP, end)])
@@ -284,11 +284,3 @@ def spooled(part: Part, directory: str) -> Part:
     body = PartBody(Limits(memory=0), directory)
     body.write(part.body)
     return Part(part.headers, *body.take())
-
-
-def _part_of(composed: Composed) -> Part:
-    headers = {"content-type": DICOM}
-    if not composed.path:
-        return Part(headers, composed.data, len(composed.data))
-    size = Path(composed.path).stat().st_size
-    return Part(headers, Path(composed.path).open("rb"), size)

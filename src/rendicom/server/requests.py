@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
-from rendicom.dicomweb.mediatypes import Accepts
+from rendicom.dicomweb.accepts import Accepts
 from rendicom.dicomweb.resources import Resource, check_uid, parse_frames
 from rendicom.errors import BadRequestError, TooLargeError
 

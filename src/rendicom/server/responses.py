@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from rendicom import __version__
-from rendicom.dicomweb.problems import warning_header
+from rendicom.dicomweb.problems import (
+    Problem,
+    problem_headers,
+    problem_of,
+    represent,
+    warning_header,
+)
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Scope, Send
+
+    from rendicom.errors import RendicomError
 
 BASE = "/dicomweb"
 """Path of the DICOMweb services."""
@@ -103,3 +112,36 @@ def not_modified(headers: Mapping[str, str]) -> Response:
     return Response(
         status_code=304, headers={name: headers[name] for name in kept if name in headers}
     )
+
+
+async def refuse(
+    scope: Scope,
+    send: Send,
+    error: RendicomError | None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Answer a request that fails before or after its route, with additional ``headers``.
+
+    None is an unexpected error: status 500 and no details.
+    """
+    if error is None:
+        problem = Problem(500, "Internal Server Error", "a fault inside Rendicom", "internal-error")
+        response = problem_response(scope, problem, {})
+    else:
+        said = {**problem_headers(error), **(headers or {})}
+        response = problem_response(scope, problem_of(error), said)
+    await send({
+        "type": "http.response.start", "status": response.status_code,
+        "headers": response.raw_headers,
+    })  # fmt: skip
+    body = b"" if scope["method"] == "HEAD" else response.body
+    await send({"type": "http.response.body", "body": body})
+
+
+def problem_response(scope: Scope, problem: Problem, headers: Mapping[str, str]) -> Response:
+    """Return the response with a problem document, in a form that the client accepts."""
+    accept = next((value for name, value in scope["headers"] if name == b"accept"), b"*/*")
+    body, media_type = represent(problem, accept.decode("latin-1"))
+    said = {"Cache-Control": "no-store", "Vary": "Accept", **headers}
+    return Response(body, status_code=problem.status, media_type=media_type, headers=said)

@@ -7,7 +7,6 @@ import logging
 import stat
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -28,44 +27,58 @@ from rendicom.server.worker_pool import WorkerPool
 from rendicom.workers.cpu_count import usable_cores
 
 if TYPE_CHECKING:
-    from rendicom.index.catalogue import Catalogue, Counts
-    from rendicom.index.scan_scheduler import Scanner
+    from rendicom.index.catalogue import Counts
 
 _log = logging.getLogger("rendicom.server")
 
 _COUNT_SECONDS = 5.0
 
 
-@dataclass
 class Services:
-    """The components that routes use; one set for each application.
+    """The components that routes use; one set for each application. Nothing runs before `running`.
 
-    Attributes
-    ----------
-    is_draining
-        The server is stopping and not ready for requests.
+    Raises
+    ------
+    OptionError
+        A file named in a setting is malformed.
     """
 
-    settings: Settings
-    catalogue: Catalogue
-    renderers: WorkerPool
-    cache: ByteCache
-    flights: SingleFlight
-    telemetry: Telemetry
-    audit: Audit
-    authenticator: Authenticator
-    scanner: Scanner
-    lookup: Lookup = field(init=False)
-    pictures: Pictures = field(init=False)
-    spool: Spool = field(init=False)
-    is_draining: bool = field(default=False, init=False)
-    _counts: Counts | None = field(default=None, init=False)
-    _counted: float = field(default=0.0, init=False)
+    def __init__(self, settings: Settings) -> None:
+        from rendicom.index.catalogue import Catalogue
+        from rendicom.index.scan_scheduler import Scanner
+        from rendicom.server.tasks import warm_up
 
-    def __post_init__(self) -> None:
+        _check_folders(settings)
+        self.settings = settings
+        self.is_draining = False  # true from when the server stops: not ready for requests
+        self.telemetry = Telemetry()
+        self.renderers = WorkerPool(
+            settings.number_of_workers,
+            engine=settings.engine,
+            queue_size=settings.queue_size,
+            seconds=settings.timeout,
+            memory=settings.memory_of_worker,
+            threads=usable_cores(),
+            warm_up=partial(warm_up, settings.max_pixels),
+            metrics=self.telemetry,
+        )
+        self.catalogue = Catalogue(settings.database_url or "sqlite://", is_durable=settings.fsync)
+        self.scanner = Scanner(
+            self.catalogue,
+            [*settings.folders, *filter(None, [settings.store_location])],
+            submit=self.renderers.submit,
+            interval_seconds=settings.rescan,
+            follow_links=settings.follow_links,
+        )
+        self.cache, self.flights = ByteCache(settings.cache_bytes), SingleFlight()
+        self.telemetry.watch(renderers=self.renderers, cache=self.cache, flights=self.flights)
         self.lookup = Lookup(self.catalogue)
         self.pictures = Pictures(self.cache, self.flights, self.renderers, self.telemetry)
         self.spool = Spool()
+        self.audit = Audit(settings.audit_log)
+        self.authenticator = Authenticator.of(settings)
+        self._counts: Counts | None = None
+        self._counted = 0.0
 
     async def answers(self) -> bool:
         """Tell whether the index can be asked."""
@@ -123,54 +136,6 @@ class Services:
                 yield
             finally:
                 self.is_draining = True
-
-
-def open_services(settings: Settings) -> Services:
-    """Return the services for ``settings``; nothing runs before `Services.running`.
-
-    Raises
-    ------
-    OptionError
-        A file named in a setting is malformed.
-    """
-    from rendicom.index.catalogue import Catalogue
-    from rendicom.index.scan_scheduler import Scanner
-    from rendicom.server.tasks import warm_up
-
-    _check_folders(settings)
-    telemetry = Telemetry()
-    renderers = WorkerPool(
-        settings.number_of_workers,
-        engine=settings.engine,
-        queue_size=settings.queue_size,
-        seconds=settings.timeout,
-        memory=settings.memory_of_worker,
-        threads=usable_cores(),
-        warm_up=partial(warm_up, settings.max_pixels),
-        metrics=telemetry,
-    )
-    catalogue = Catalogue(settings.database_url or "sqlite://", is_durable=settings.fsync)
-    sources = [*settings.folders, *filter(None, [settings.store_location])]
-    scanner = Scanner(
-        catalogue,
-        sources,
-        submit=renderers.submit,
-        interval_seconds=settings.rescan,
-        follow_links=settings.follow_links,
-    )
-    cache, flights = ByteCache(settings.cache_bytes), SingleFlight()
-    telemetry.watch(renderers=renderers, cache=cache, flights=flights)
-    return Services(
-        settings=settings,
-        catalogue=catalogue,
-        scanner=scanner,
-        renderers=renderers,
-        cache=cache,
-        flights=flights,
-        telemetry=telemetry,
-        audit=Audit(settings.audit_log),
-        authenticator=Authenticator.of(settings),
-    )
 
 
 def _check_folders(settings: Settings) -> None:

@@ -6,16 +6,17 @@ the documentation derive from the fields below; each has its help text and the f
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rendicom.options import RenderOptions
-from rendicom.server.addresses import host_of, is_loopback, is_network, is_origin
 from rendicom.workers.cpu_count import default_jobs
 
 PREFIX = "RENDICOM_"
@@ -235,19 +236,9 @@ class Settings(BaseSettings):
         return bool(self.api_key_file or self.jwks)
 
     @property
-    def has_tls(self) -> bool:
-        """Tell whether the server itself uses HTTPS."""
-        return bool(self.tls_cert)
-
-    @property
     def number_of_workers(self) -> int:
         """Return the number of worker processes or threads."""
         return self.workers or default_jobs()
-
-    @property
-    def most_connections_of_one(self) -> int:
-        """Return the number of connections that one address may have at once."""
-        return self.max_connections_per_client or max(1, self.max_connections // 2)
 
     @property
     def memory_of_worker(self) -> int:
@@ -298,7 +289,9 @@ def _auth_problems(settings: Settings) -> Iterator[str]:
 def _token_problems(settings: Settings) -> Iterator[str]:
     if settings.jwks and not settings.jwt_audience:
         yield "--jwks needs --jwt-audience, or tokens made for other services would be accepted"
-    if settings.jwks.startswith("http://") and not is_loopback(host_of(settings.jwks)):
+    if settings.jwks.startswith("http://") and not is_loopback(
+        urlsplit(settings.jwks).hostname or ""
+    ):
         yield "--jwks needs an https:// URL: a changed response would allow forged tokens"
     if not settings.jwks and (settings.jwt_audience or settings.jwt_issuer):
         yield "--jwt-audience and --jwt-issuer need --jwks"
@@ -309,8 +302,33 @@ def _address_problems(settings: Settings) -> Iterator[str]:
     if path and (not path.startswith("/") or path.endswith("/")):
         yield f"--root-path {path} is not of the form /PATH"
     for origin in settings.cors:
-        if origin != "*" and not is_origin(origin):
+        if origin != "*" and not _is_origin(origin):
             yield f"--cors {origin} is not of the form https://HOST or https://HOST:PORT"
     for address in settings.trusted_proxies:
-        if not is_network(address):
+        if not _is_network(address):
             yield f"--trusted-proxies {address} is not an address or network such as 10.0.0.0/8"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_origin(text: str) -> bool:
+    """Tell whether a text is the origin of web pages: ``https://HOST:PORT``."""
+    scheme, host, path, query, fragment = urlsplit(text)
+    return scheme in ("http", "https") and bool(host) and not (path or query or fragment)
+
+
+def _is_network(text: str) -> bool:
+    """Tell whether a text is an IP address or network."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, cast
 import uvicorn
 
 from rendicom.errors import OptionError, RendicomError, TargetInUseError
-from rendicom.server.addresses import is_loopback
 from rendicom.server.app import create_app
 from rendicom.server.connections import Connection, connection_class
 from rendicom.server.crowd import Crowd
 from rendicom.server.logs import set_up_logs
-from rendicom.server.services import Services, open_services
+from rendicom.server.services import Services
+from rendicom.server.settings import is_loopback
 from rendicom.server.tls import TlsListener
 from rendicom.workers.environment import WORKER_ENVIRONMENT
 
@@ -74,23 +74,19 @@ def serve(settings: Settings) -> None:
     context = _tls_context(settings)
     sockets = _listen(settings.host, settings.port)
     try:
-        services = open_services(settings)
+        services = Services(settings)
         door = _Door(create_app(services))
         server = _Server(_config(settings, door), services, context)
         server.announcement = _url(settings, sockets[0])
-        _run(server, door, sockets)
+        try:
+            server.run(sockets)
+        except SystemExit:
+            if door.failure is not None:
+                raise door.failure from None
+            raise
     finally:
         for each in sockets:
             each.close()
-
-
-def _run(server: _Server, door: _Door, sockets: list[socket.socket]) -> None:
-    try:
-        server.run(sockets)
-    except SystemExit:
-        if door.failure is not None:
-            raise door.failure from None
-        raise
 
 
 class _Door:
@@ -205,9 +201,9 @@ class _Server(uvicorn.Server):
 
 
 def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
-    crowd = Crowd(
-        settings.max_connections, settings.most_connections_of_one, settings.trusted_proxies
-    )
+    most = settings.max_connections
+    most_of_one = settings.max_connections_per_client or max(1, most // 2)
+    crowd = Crowd(most, most_of_one, settings.trusted_proxies)
     return uvicorn.Config(
         app,
         http=connection_class(settings.idle, crowd),
@@ -218,7 +214,7 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         root_path=settings.root_path,
-        limit_concurrency=settings.max_connections,
+        limit_concurrency=most,
         timeout_keep_alive=math.ceil(settings.idle),
         timeout_graceful_shutdown=math.ceil(settings.drain),
     )
@@ -252,7 +248,7 @@ def _allow_files(connections: int) -> None:
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.has_tls:
+    if not settings.tls_cert:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
@@ -329,5 +325,5 @@ def _unusable(error: OSError, host: str, port: object) -> RendicomError:
 def _url(settings: Settings, listening: socket.socket) -> str:
     host = _ANYWHERE.get(settings.host, settings.host)
     shown = f"[{host}]" if ":" in host else host
-    scheme = "https" if settings.has_tls else "http"
+    scheme = "https" if settings.tls_cert else "http"
     return f"{scheme}://{shown}:{listening.getsockname()[1]}/"

@@ -17,6 +17,7 @@ from rendicom import storage
 from rendicom.dicom.pydicom_calls import pydicom_data
 from rendicom.dicomweb import retrieval
 from rendicom.dicomweb.resources import parse_resource
+from rendicom.dicomweb.rewriting import StoredInstance
 from rendicom.engine import (
     Instance,
     InstanceLocation,
@@ -29,9 +30,9 @@ from rendicom.options import RenderOptions
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.composing import Made
-    from rendicom.dicomweb.identifying import Identity
     from rendicom.dicomweb.jsonmodel import JsonModel
-    from rendicom.dicomweb.retrieval import FramePart, Retrieved, StoredInstance
+    from rendicom.dicomweb.retrieval import FramePart
+    from rendicom.dicomweb.rewriting import Retrieved
     from rendicom.engine.measuring import MeasuredFrame, Point
     from rendicom.engine.rendered_image import RenderedImage
 
@@ -86,22 +87,16 @@ class _OpenFiles(threading.local, Generic[_T]):
         return found, now.version
 
 
-def _open_image(location: str) -> Instance:
-    return open_instance(storage.open_bytes(location), threads=1)
-
-
-def _open_stored(location: str) -> StoredInstance:
-    return retrieval.open_stored(storage.open_bytes(location), max_pixels=_Limits.max_pixels)
-
-
-_images = _OpenFiles(_open_image)
-_stored = _OpenFiles(_open_stored)
-
-
 class _Limits:
     """Limits and locations of this worker process; set once when it starts."""
 
     max_pixels = RenderOptions().max_pixels
+
+
+_images = _OpenFiles(lambda place: open_instance(storage.open_bytes(place), threads=1))
+_stored = _OpenFiles(
+    lambda place: StoredInstance(storage.open_bytes(place), max_pixels=_Limits.max_pixels)
+)
 
 
 def warm_up(max_pixels: int = _Limits.max_pixels) -> None:
@@ -119,23 +114,19 @@ def warm_up(max_pixels: int = _Limits.max_pixels) -> None:
 
 def render_picture(request: PictureRequest, *, threads: int = 1) -> Picture:
     """Return the requested picture; see `rendicom.engine.Instance.picture`."""
-    instance, version = open_image(request, threads=threads)
+    instance, version = open_image(request.instance, threads=threads)
     state = None
     if request.presentation is not None:
         state = open_presentation(storage.open_bytes(request.presentation.location))
     return travelling(instance.picture(request, presentation=state), version)
 
 
-def open_image(request: PictureRequest, *, threads: int = 1) -> tuple[Instance, str]:
+def open_image(place: InstanceLocation | None, *, threads: int = 1) -> tuple[Instance, str]:
     """Return the instance of a request, and the version of its bytes.
 
     Up to ``threads`` work on its next picture.
     """
-    assert request.instance is not None  # noqa: S101 - the server makes no other requests
-    return _image_at(request.instance, threads=threads)
-
-
-def _image_at(place: InstanceLocation, *, threads: int) -> tuple[Instance, str]:
+    assert place is not None  # noqa: S101 - the server makes no other requests
     instance, version = _images.at(place)
     instance.threads = threads
     return instance, version
@@ -202,10 +193,12 @@ def measure(
 
     A point has also its ``position``: x, y, z in the patient in millimeters, or None.
     """
+    import numpy as np
+
     from rendicom.composition.planes import Planes
     from rendicom.engine.measuring import MeasuredFrame
 
-    instance, version = _image_at(place, threads=1)
+    instance, version = open_image(place)
     key, last = (InstanceLocation(place.location, version), frame), _last_measured
     measured = last.frame if last.key == key else None
     if measured is None or measured.instance is not instance:
@@ -218,15 +211,9 @@ def measure(
     if shape != "point":
         return found
     plane = Planes(instance.header, instance.description).plane(frame)
-    position = None if plane is None else plane.to_patient(_centered(points))[0].tolist()
-    return {**found, "position": position}
-
-
-def _centered(points: Sequence[Point]) -> Any:
-    """Return points counted from the center of the first pixel, as planes have them."""
-    import numpy as np
-
-    return np.asarray(points, np.float64) - 0.5
+    # Planes count from the center of the first pixel.
+    at = np.asarray(points, np.float64) - 0.5
+    return {**found, "position": None if plane is None else plane.to_patient(at)[0].tolist()}
 
 
 # --- retrieved ------------------------------------------------------------------------------
@@ -300,13 +287,6 @@ def read_bulk_data(place: InstanceLocation, path: str, spool: str) -> Retrieved:
 # --- stored ---------------------------------------------------------------------------------
 
 
-def identify_instance(source: bytes | str) -> Identity | int:
-    """Return the identity of a received file; see `rendicom.dicomweb.identifying`."""
-    from rendicom.dicomweb.identifying import identify
-
-    return identify(source)
-
-
 def compose_instances(
     models: Sequence[tuple[str, bytes | str]],
     bulk: Sequence[tuple[str, str, bytes | str]],
@@ -317,7 +297,8 @@ def compose_instances(
     Bodies are bytes or paths. Files of more than `IN_MEMORY` bytes together are written to the
     folder ``spool``.
     """
-    from rendicom.dicomweb.composing import Bulk, compose_all
+    from rendicom.dicomweb.bulkvalues import Bulk
+    from rendicom.dicomweb.composing import compose_all
 
     values = [Bulk(location, kind, _read(body)) for location, kind, body in bulk]
     outcomes: list[Made] = []

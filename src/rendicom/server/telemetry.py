@@ -143,7 +143,11 @@ class Telemetry:
 
     def decode_failed(self, transfer_syntax: str, code: str) -> None:
         """Count a picture that could not be decoded; ``code`` is that of the error."""
-        self._failures.labels(_known_syntax(transfer_syntax), code).inc()
+        from pydicom.uid import AllTransferSyntaxes
+
+        # A file may hold anything there.
+        known = transfer_syntax if transfer_syntax in AllTransferSyntaxes else "other"
+        self._failures.labels(known, code).inc()
 
     def auth_failed(self, reason: str) -> None:
         """Count a request without a valid key."""
@@ -162,13 +166,6 @@ class Telemetry:
     def exposition(self) -> bytes:
         """Return all metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
-
-
-def _known_syntax(uid: str) -> str:
-    """Return the UID of a transfer syntax of the standard; a file may hold anything there."""
-    from pydicom.uid import AllTransferSyntaxes
-
-    return uid if uid in AllTransferSyntaxes else "other"
 
 
 class _Watched:

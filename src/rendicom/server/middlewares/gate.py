@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rendicom.errors import BadRequestError, ForbiddenError, RendicomError, UnauthenticatedError
-from rendicom.server.addresses import is_loopback
 from rendicom.server.auth import ANYBODY
-from rendicom.server.refusal import refuse
+from rendicom.server.responses import refuse
+from rendicom.server.settings import is_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -99,7 +99,10 @@ class Gate:
             return ANYBODY
         if self._is_public(scope):
             return None
-        identity = await self._authenticator.identify(_texts(scope))
+        headers = (
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        )
+        identity = await self._authenticator.identify(dict(headers))
         # Before the check, so that the audit log names refused clients.
         scope[IDENTITY] = identity
         identity.require("read" if scope["method"] in _SAFE else "write")
@@ -113,10 +116,6 @@ class Gate:
         if path in _LANDING:
             return not scope["query_string"]
         return path in _PUBLIC or path.startswith(_PUBLIC_FOLDERS)
-
-
-def _texts(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 def _hostname(host: str) -> str:

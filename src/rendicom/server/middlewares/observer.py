@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from rendicom.errors import RendicomError
 from rendicom.server.audit import uids_of
-from rendicom.server.refusal import refuse, refuse_fault
+from rendicom.server.responses import refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,11 +57,7 @@ class Observer:
 
     async def _refuse(self, scope: Scope, watch: _Watch, error: RendicomError | None) -> None:
         # A started response is left unfinished: the connection is closed, and the client notices.
-        if watch.status:
-            return
-        if error is None:
-            await refuse_fault(scope, watch)
-        else:
+        if not watch.status:
             await refuse(scope, watch, error)
 
     def _record(self, scope: Scope, watch: _Watch) -> None:

@@ -6,13 +6,8 @@ import asyncio
 import zlib
 from typing import TYPE_CHECKING
 
-from rendicom.errors import (
-    BadRequestError,
-    RendicomError,
-    TooLargeError,
-    UnsupportedMediaTypeError,
-)
-from rendicom.server.refusal import refuse
+from rendicom.errors import BadRequestError, RendicomError, TooLargeError, UnsupportedMediaTypeError
+from rendicom.server.responses import refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

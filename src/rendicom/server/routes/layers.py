@@ -9,18 +9,12 @@ from starlette.responses import JSONResponse, Response
 
 from rendicom.composition.base import blaming
 from rendicom.composition.kinds import is_drawable
-from rendicom.dicomweb.parameters import given, read
-from rendicom.dicomweb.rendered_parameters import QueryParameter
+from rendicom.dicomweb.rendered_parameters import QueryParameter, given, read
 from rendicom.dicomweb.resources import Resource
 from rendicom.errors import OptionError
 from rendicom.server.choosing import BROKEN, images_about, is_base, superimposed
 from rendicom.server.openapi import LEVELS, add_route
-from rendicom.server.requests import (
-    check_number,
-    parameters_of,
-    resource_of,
-    services_of,
-)
+from rendicom.server.requests import check_number, parameters_of, resource_of, services_of
 from rendicom.server.responses import etag, headers_of, is_fresh, not_modified
 
 if TYPE_CHECKING:

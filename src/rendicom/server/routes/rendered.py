@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from rendicom.dicomweb.categories import is_presentation_state
+from rendicom.dicomweb.mediatypes import is_presentation_state
 from rendicom.dicomweb.rendered_parameters import (
     MOST_VIEWPORT_PIXELS,
     check_media_type,
     parse_rendered,
 )
-from rendicom.index.catalogue import Entry
 from rendicom.server.choosing import choose_instances, choose_layers
-from rendicom.server.negotiating import AnswerPart, negotiate
+from rendicom.server.negotiating import negotiate
 from rendicom.server.openapi import LEVELS, add_rendered_route
 from rendicom.server.requests import accepts_of, parameters_of, resource_of, services_of
 from rendicom.server.sending import send_rendered
@@ -43,17 +40,14 @@ async def _rendered(request: Request) -> Response:
         layers=await choose_layers(services, query.layers),
     )
     check_media_type(query.options, choice.media_type)
-    skipped = () if resource.instance else _skipped(entries, parts)
+    skipped = []
+    missing = len(entries) - len({id(part.entry) for part in parts})
+    if missing and not resource.instance:
+        of_all = f"{missing} of {len(entries)} instances"
+        skipped = [f"{of_all} are left out: not of a requested type"]
     return await send_rendered(
         request, resource, query, parts, choice, warnings=(*query.warnings, *skipped)
     )
-
-
-def _skipped(entries: Sequence[Entry], parts: Sequence[AnswerPart]) -> tuple[str, ...]:
-    missing = len(entries) - len({id(part.entry) for part in parts})
-    if not missing:
-        return ()
-    return (f"{missing} of {len(entries)} instances are left out: not of a requested type",)
 
 
 for _level in sorted(LEVELS, key=lambda each: each.name != "instance"):  # requested most often

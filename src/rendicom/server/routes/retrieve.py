@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter, Request
@@ -15,27 +15,19 @@ from rendicom.dicom.transfer_syntaxes import (
     is_encapsulated,
     is_video,
 )
-from rendicom.dicomweb.mediatypes import (
-    DICOM,
-    DICOM_JSON,
-    DICOM_XML,
-    OCTET_STREAM,
-    Accepts,
-    Offer,
-    Packaging,
-    choose,
-)
+from rendicom.dicomweb.accepts import DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM, Accepts
+from rendicom.dicomweb.mediatypes import Offer, Packaging, choose
 from rendicom.dicomweb.pixeldata import frame_media_type
 from rendicom.dicomweb.resources import Resource
 from rendicom.documents import document_types, is_document
 from rendicom.errors import NoPixelDataError, NoSuchResourceError
 from rendicom.server import tasks
+from rendicom.server.choosing import check_frames
 from rendicom.server.openapi import LEVELS, add_route
-from rendicom.server.parts import Content, send_array, send_content, send_parts
+from rendicom.server.parts import ZIP, Content, send_array, send_content, send_parts, send_zip
 from rendicom.server.pictures import place_of
 from rendicom.server.requests import accepts_of, check_number, resource_of, services_of
 from rendicom.server.responses import base_of, etag, headers_of, is_fresh, not_modified
-from rendicom.server.zipping import ZIP, send_zip
 
 if TYPE_CHECKING:
     from rendicom.dicomweb.mediatypes import Choice
@@ -49,20 +41,14 @@ _DOCUMENT = "00420011"
 _NEVER_SENT = (IMPLICIT_LITTLE_ENDIAN, EXPLICIT_BIG_ENDIAN)
 
 
-class _RetrievedItem(NamedTuple):
-    """The sources of one part of the response."""
+class _FramePart(NamedTuple):
+    """One part of a response with frames."""
 
-    entry: Entry
     resource: Resource
-    frames: tuple[int, ...] = ()
 
 
 def _tag(entries: Sequence[Entry], *more: object) -> str:
     return etag(*(f"{each.location} {each.version}" for each in entries), *more)
-
-
-def _whole(entry: Entry) -> Resource:
-    return Resource(entry.study, entry.series, entry.instance)
 
 
 # --- instances ------------------------------------------------------------------------------
@@ -78,13 +64,11 @@ async def _instances(request: Request) -> Response:
     if is_fresh(request, tag):
         return not_modified(headers)
     make = _instance_maker(request, choice)
-    items = [_RetrievedItem(each, _whole(each)) for each in entries]
     if choice.media_type == ZIP:
-        return await send_zip(request, items, make, headers, name=resource.path.split("/")[-1])
+        return await send_zip(request, entries, make, headers, name=resource.path.split("/")[-1])
     if choice.is_multipart:
-        return await send_parts(request, items, make, headers, media_type=choice.media_type)
-    content = await make(_RetrievedItem(entries[0], resource))
-    return await _send_single(request, content, tag)
+        return await send_parts(request, entries, make, headers, media_type=choice.media_type)
+    return await _send_single(request, await make(entries[0]), tag)
 
 
 def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: bool) -> Choice:
@@ -99,27 +83,26 @@ def _choose_instances(accepts: Accepts, entries: Sequence[Entry], *, is_single: 
     return choose(accepts, offers=offers)
 
 
-def _instance_maker(request: Request, choice: Choice):  # type: ignore[no-untyped-def]
+def _instance_maker(request: Request, choice: Choice) -> Callable[[Entry], Awaitable[Content]]:
     services = services_of(request)
     call, spool = services.renderers.call, services.spool
     # Lossy pixel data are not decompressed unless the client asks for that (8.7.3.5.2).
     is_asked = choice.is_syntax_asked or choice.media_type == ZIP
     syntax = choice.transfer_syntax if is_asked else ""
 
-    async def make(item: _RetrievedItem) -> Content:
-        place = place_of(item.entry)
+    async def make(entry: Entry) -> Content:
+        place = place_of(entry)
         if choice.media_type == OCTET_STREAM:
             found = await call(
                 tasks.read_bulk_data, place, _PIXEL_DATA, spool.place(), kind="retrieve"
             )
             kind, below = found.media_type, f"/bulkdata/{_PIXEL_DATA}"
         else:
-            uids = _whole(item.entry)[:3]
             found = await call(
-                tasks.read_instance, place, uids, syntax, spool.place(), kind="retrieve"
+                tasks.read_instance, place, entry[:3], syntax, spool.place(), kind="retrieve"
             )
             kind, below = f"{DICOM}; transfer-syntax={found.transfer_syntax}", ""
-        return Content(found, kind, item.resource, item.entry.location, found.warnings, below=below)
+        return Content(found, kind, entry.resource, entry.location, found.warnings, below=below)
 
     return make
 
@@ -139,11 +122,7 @@ async def _frames(request: Request) -> Response:
     entry = await services.lookup.entry(resource)
     if not entry.has_pixels:
         raise NoPixelDataError("the instance has no frames")
-    if resource.frames[-1] > entry.number_of_frames:
-        raise NoSuchResourceError(
-            f"there is no frame {resource.frames[-1]}",
-            hint=f"the instance has {entry.number_of_frames}",
-        )
+    check_frames(entry, resource.frames)
     check_number(services, len(resource.frames))
     choice = choose(accepts, offers=_frame_offers(entry, is_single=len(resource.frames) == 1))
     tag = _tag([entry], "frames", choice, resource.path)
@@ -151,16 +130,15 @@ async def _frames(request: Request) -> Response:
     if is_fresh(request, tag):
         return not_modified(headers)
 
-    async def make(item: _RetrievedItem) -> Content:
-        parts = await services.renderers.call(
-            tasks.read_frames, place_of(entry), item.frames, choice.transfer_syntax,
-            kind="retrieve",
-        )  # fmt: skip
-        part = parts[0]
+    async def make(item: _FramePart) -> Content:
+        frames, syntax = item.resource.frames, choice.transfer_syntax
+        (part,) = await services.renderers.call(
+            tasks.read_frames, place_of(entry), frames, syntax, kind="retrieve"
+        )
         kind = f"{part.media_type}; transfer-syntax={part.transfer_syntax}"
         return Content(part.data, kind, item.resource, warnings=part.warnings)
 
-    items = [_RetrievedItem(entry, resource.frame(each), (each,)) for each in resource.frames]
+    items = [_FramePart(resource.frame(each)) for each in resource.frames]
     if choice.is_multipart:
         # With "as stored" the frames have their own media types.
         kind = "" if choice.transfer_syntax == _AS_STORED else choice.media_type
@@ -204,9 +182,8 @@ async def _pixel_data(request: Request) -> Response:
     headers = headers_of(request, tag=tag)
     if is_fresh(request, tag):
         return not_modified(headers)
-    items = [_RetrievedItem(each, _whole(each)) for each in entries]
     make = _instance_maker(request, choice)
-    return await send_parts(request, items, make, headers, media_type=OCTET_STREAM)
+    return await send_parts(request, entries, make, headers, media_type=OCTET_STREAM)
 
 
 async def _send_bulk(request: Request, resource: Resource, path: str) -> Response:
@@ -229,11 +206,10 @@ async def _send_bulk(request: Request, resource: Resource, path: str) -> Respons
     if not choice.is_multipart:
         return await _send_single(request, content, tag)
 
-    async def make(_item: _RetrievedItem) -> Content:
+    async def make(_entry: Entry) -> Content:
         return content
 
-    item = _RetrievedItem(entry, resource)
-    return await send_parts(request, [item], make, headers)
+    return await send_parts(request, [entry], make, headers)
 
 
 def _bulk_offers(entry: Entry, path: str) -> tuple[Offer, ...]:
@@ -252,11 +228,7 @@ def _bulk_offers(entry: Entry, path: str) -> tuple[Offer, ...]:
 async def _metadata(request: Request) -> Response:
     services, resource = services_of(request), resource_of(request)
     accepts, base = accepts_of(request), base_of(request)
-    offers = (
-        Offer(DICOM_JSON),
-        Offer("application/json"),
-        Offer(DICOM_XML, "multipart"),
-    )
+    offers = (Offer(DICOM_JSON), Offer("application/json"), Offer(DICOM_XML, "multipart"))
     choice = choose(accepts, offers=offers)
     entries = await services.lookup.entries(resource)
     tag = _tag(entries, "metadata", choice, base)
@@ -267,16 +239,15 @@ async def _metadata(request: Request) -> Response:
 
     async def model(entry: Entry) -> bytes:
         task = tasks.read_metadata_xml if is_xml else tasks.read_metadata
-        return await services.pictures.metadata(entry, task, _whole(entry).url(base))
+        return await services.pictures.metadata(entry, task, entry.resource.url(base))
 
     if not is_xml:
         return await send_array(request, entries, model, headers, media_type=choice.media_type)
 
-    async def make(item: _RetrievedItem) -> Content:
-        return Content(await model(item.entry), DICOM_XML, item.resource)
+    async def make(entry: Entry) -> Content:
+        return Content(await model(entry), DICOM_XML, entry.resource)
 
-    items = [_RetrievedItem(each, _whole(each)) for each in entries]
-    return await send_parts(request, items, make, headers, media_type=DICOM_XML)
+    return await send_parts(request, entries, make, headers, media_type=DICOM_XML)
 
 
 # --- paths ----------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from rendicom.dicomweb.mediatypes import DICOM_JSON, DICOM_XML, Offer, choose
+from rendicom.dicomweb.accepts import DICOM_JSON, DICOM_XML
+from rendicom.dicomweb.mediatypes import Offer, choose
 from rendicom.dicomweb.multipart import MultipartWriter
-from rendicom.dicomweb.query import Query, SearchLevel, parse_query
+from rendicom.dicomweb.query import parse_query
 from rendicom.dicomweb.rendered_parameters import QueryParameter
 from rendicom.dicomweb.resources import Resource
-from rendicom.dicomweb.search_parameters import SEARCH_PARAMETERS
+from rendicom.dicomweb.search_parameters import SEARCH_PARAMETERS, SearchLevel
 from rendicom.dicomweb.xmlmodel import to_native_xml
 from rendicom.errors import NoSuchResourceError
 from rendicom.server.openapi import add_route
@@ -34,9 +35,14 @@ async def _search(request: Request) -> Response:
     level: SearchLevel = request.scope["route"].path.rpartition("/")[2]
     choice = choose(accepts_of(request), offers=_OFFERS)
     query = parse_query(parameters_of(request), level=level)
-    query, is_capped = _capped(query, services.settings.max_results)
+    most = services.settings.max_results
+    is_capped = query.limit is None or query.limit > most
+    query = query._replace(limit=most) if is_capped else query
     if scope.study:
-        await _must_exist(request, scope)
+        status = await asyncio.to_thread(services.catalogue.status, scope.study, scope.series)
+        if status != "present":
+            kind = "series" if scope.series else "study"
+            raise NoSuchResourceError(f"there is no such {kind} here")
     found = await asyncio.to_thread(
         services.catalogue.search, level, query, study=scope.study, series=scope.series
     )
@@ -55,35 +61,16 @@ async def _search(request: Request) -> Response:
     return Response(body, media_type=media_type, headers=headers)
 
 
-def _capped(query: Query, most: int) -> tuple[Query, bool]:
-    """Return the query with at most the limit of this server, and whether it was lowered."""
-    if query.limit is not None and query.limit <= most:
-        return query, False
-    return query._replace(limit=most), True
-
-
-async def _must_exist(request: Request, scope: Resource) -> None:
-    services = services_of(request)
-    status = await asyncio.to_thread(services.catalogue.status, scope.study, scope.series)
-    if status != "present":
-        kind = "series" if scope.series else "study"
-        raise NoSuchResourceError(f"there is no such {kind} here")
-
-
 def _with_url(
     model: Mapping[str, Any], base: str, scope: Resource, level: SearchLevel
 ) -> dict[str, Any]:
     """Return a match with its Retrieve URL, keys in ascending order."""
     known = (scope.study, scope.series, "")
     depth = {"studies": 1, "series": 2, "instances": 3}[level]
-    uids = [known[index] or _uid(model, _UIDS[index]) for index in range(depth)]
+    uids = [known[index] or str(model[_UIDS[index]]["Value"][0]) for index in range(depth)]
     study, series, instance = (*uids, "", "")[:3]
     url = Resource(study, series, instance).url(base)
     return dict(sorted({**model, _RETRIEVE_URL: {"vr": "UR", "Value": [url]}}.items()))
-
-
-def _uid(model: Mapping[str, Any], tag: str) -> str:
-    return str(model[tag]["Value"][0])
 
 
 def _written(models: Sequence[dict[str, Any]], media_type: str) -> tuple[bytes, str]:

@@ -9,16 +9,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rendicom import storage
-from rendicom.dicomweb.accepts import Accepts
+from rendicom.dicomweb.accepts import DICOM, DICOM_JSON, DICOM_XML, Accepts
 from rendicom.dicomweb.header_fields import parse_media_type
-from rendicom.dicomweb.mediatypes import DICOM, DICOM_JSON, DICOM_XML, Offer, choose
-from rendicom.dicomweb.multipart import Part
+from rendicom.dicomweb.mediatypes import Offer, choose
+from rendicom.dicomweb.message_parts import Part
 from rendicom.dicomweb.problems import warning_header
-from rendicom.dicomweb.storing import (
-    reason_of,
-    store_response,
-    store_status,
-)
+from rendicom.dicomweb.storing import reason_of, store_response, store_status
 from rendicom.dicomweb.xmlmodel import to_native_xml
 from rendicom.errors import BadRequestError, ForbiddenError, RendicomError, TooLargeError
 from rendicom.server import tasks

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -50,85 +50,75 @@ async def _thumbnail(request: Request) -> Response:
     entry = await services.lookup.representative(resource)
     check_frames(entry, resource.frames)
 
+    making = _ThumbnailMaker(services, resource, query, choice)
+
     def headers_for(shown: Entry) -> dict[str, str]:
-        wanted = _request(services, shown, query, choice, resource)
-        tag = etag("thumbnail", wanted.cache_key(), resource)
-        whole = Resource(shown.study, shown.series, shown.instance, resource.frames)
-        url = whole.url(base_of(request))
+        tag = etag("thumbnail", making.request(shown).cache_key(), resource)
+        url = shown.resource._replace(frames=resource.frames).url(base_of(request))
         return headers_of(request, tag=tag, location=url, warnings=query.warnings)
 
     headers = headers_for(entry)
     if is_fresh(request, headers["ETag"]):
         return not_modified(headers)
-    make = _thumbnail_maker(services, query, choice, resource)
     try:
-        picture = await make(entry)
+        picture = await making.picture(entry)
     except BROKEN:
         if resource.instance:
             raise
-        entry, picture = await _instead(services, resource, entry, make, query, choice)
+        entry, picture = await making.instead_of(entry)
         headers = headers_for(entry)
     if resource.instance:
         note(request.scope, entry, picture)
     return Response(picture.data, media_type=picture.media_type, headers=headers)
 
 
-def _thumbnail_maker(
-    services: Services, query: RenderedQuery, choice: Choice, resource: Resource
-) -> Callable[[Entry], Awaitable[Picture]]:
-    async def make(entry: Entry) -> Picture:
+class _ThumbnailMaker(NamedTuple):
+    """Makes the thumbnail that a request asks for."""
+
+    services: Services
+    resource: Resource
+    query: RenderedQuery
+    choice: Choice
+
+    def request(self, entry: Entry) -> PictureRequest:
+        frames = self.resource.frames or (entry.representative_frame,)
+        return request_for(
+            entry,
+            FrameSelection.of(frames).selection,
+            self.query.options,
+            self.choice.media_type,
+            max_pixels=self.services.settings.max_pixels,
+        )
+
+    async def picture(self, entry: Entry) -> Picture:
         if not _is_shown(entry):
-            return await _icon(services, entry, query, choice)
-        wanted = _request(services, entry, query, choice, resource)
-        return await services.pictures.picture(entry, wanted)
+            return await self._icon(entry)
+        return await self.services.pictures.picture(entry, self.request(entry))
 
-    return make
+    async def _icon(self, entry: Entry) -> Picture:
+        box = self.query.options.viewport
+        size = (box.width, box.height) if box else _DEFAULT_THUMBNAIL
+        return await self.services.pictures.icon(entry, size, self.choice.media_type)
 
+    async def instead_of(self, broken: Entry) -> tuple[Entry, Picture]:
+        """Return the thumbnail of an instance next to a broken one, or an icon if several fail."""
+        every = await self.services.lookup.entries(self.resource)
+        entries = [each for each in every if _is_shown(each)]
+        places = {each.instance: number for number, each in enumerate(entries)}
+        middle = places.get(broken.instance, 0)
 
-def _request(
-    services: Services, entry: Entry, query: RenderedQuery, choice: Choice, resource: Resource
-) -> PictureRequest:
-    frames = resource.frames or (entry.representative_frame,)
-    return request_for(
-        entry,
-        FrameSelection.of(frames).selection,
-        query.options,
-        choice.media_type,
-        max_pixels=services.settings.max_pixels,
-    )
+        def distance(entry: Entry) -> tuple[bool, int]:
+            return entry.series != broken.series, abs(places[entry.instance] - middle)
+
+        for entry in sorted(entries, key=distance)[1 : _MOST_ATTEMPTS + 1]:
+            with suppress(*BROKEN):
+                return entry, await self.picture(entry)
+        return broken, await self._icon(broken)
 
 
 def _is_shown(entry: Entry) -> bool:
     """Tell whether a thumbnail may and can show the pixels."""
     return entry.has_pixels and not entry.burned_in and not is_document(entry.sop_class)
-
-
-async def _icon(services: Services, entry: Entry, query: RenderedQuery, choice: Choice) -> Picture:
-    box = query.options.viewport
-    size = (box.width, box.height) if box else _DEFAULT_THUMBNAIL
-    return await services.pictures.icon(entry, size, choice.media_type)
-
-
-async def _instead(
-    services: Services,
-    resource: Resource,
-    broken: Entry,
-    make: Callable[[Entry], Awaitable[Picture]],
-    query: RenderedQuery,
-    choice: Choice,
-) -> tuple[Entry, Picture]:
-    """Return the thumbnail of an instance next to a broken one, or an icon if several fail."""
-    entries = [each for each in await services.lookup.entries(resource) if _is_shown(each)]
-    places = {each.instance: number for number, each in enumerate(entries)}
-    middle = places.get(broken.instance, 0)
-
-    def distance(entry: Entry) -> tuple[bool, int]:
-        return entry.series != broken.series, abs(places[entry.instance] - middle)
-
-    for entry in sorted(entries, key=distance)[1 : _MOST_ATTEMPTS + 1]:
-        with suppress(*BROKEN):
-            return entry, await make(entry)
-    return broken, await _icon(services, broken, query, choice)
 
 
 for _level in LEVELS:
