@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 import rendicom
+from rendicom.dicom.byte_source import open_source
+from rendicom.dicom.header import read_header
+from rendicom.engine import Instance
 from rendicom.errors import CorruptDataError
+from rendicom.pixels.describe import describe
+from rendicom.pixels.source import FrameSource
 from rendicom.testing import element, encapsulate, image, rle, sequence
 
 XA = "1.2.840.10008.5.1.4.1.1.12.1"
@@ -107,3 +112,32 @@ def test_masks_that_cannot_be_decoded_leave_the_frame_as_stored():
         assert any("mask" in warning for warning in picture.warnings)
         with pytest.raises(CorruptDataError):
             instance.render(4, rendicom.RenderOptions(strict=True))
+
+
+class CountingReader:
+    """Reads frames of another reader and notes their numbers."""
+
+    def __init__(self, reader):
+        self.reader, self.numbers = reader, []
+
+    def frame(self, number):
+        self.numbers.append(number)
+        return self.reader.frame(number)
+
+
+def test_masks_are_decoded_once_for_a_loop():
+    header = read_header(open_source(masked(item())))
+    reader = CountingReader(FrameSource(header, describe(header)))
+    instance = Instance(header, frames=reader)
+    instance.display(3)  # measures the range of all frames
+    del reader.numbers[:]
+    for number in (4, 5, 6):
+        instance.display(number)
+    assert reader.numbers == [4, 5, 6]
+
+
+def test_a_hostile_number_of_masks_is_limited():
+    header = read_header(open_source(masked(item(masks=[1] * 65 + [2] * 20_000))))
+    reader = CountingReader(FrameSource(header, describe(header)))
+    Instance(header, frames=reader).display(4)
+    assert len(reader.numbers) < 100

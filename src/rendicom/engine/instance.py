@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from rendicom.dicom.byte_source import ByteSource
     from rendicom.dicom.header import Header
+    from rendicom.engine.masking import Masking
     from rendicom.engine.ranges import ValueRanges
     from rendicom.pixels.stored_frames import FrameReader
     from rendicom.presentation import PresentationState
@@ -215,14 +216,14 @@ class Instance(FrameSequence):
         frame = self._decoded(number, options, halvings)
         if self.description.number_of_frames == 1:
             return frame
-        from rendicom.engine.masking import less_mask, subtractions_for
+        return self._masking.less_mask(frame, number, options, halvings, presentation)
 
-        return less_mask(
-            frame, number, subtractions_for(self.header, options, presentation),
-            instance=self.sop_instance, count=self.description.number_of_frames,
-            decode=lambda mask: self._decoded(mask, options, halvings),
-            strict=options.strict or presentation is not None,
-        )  # fmt: skip
+    @cached_property
+    def _masking(self) -> Masking:
+        from rendicom.engine.masking import Masking
+
+        count = self.description.number_of_frames
+        return Masking(self.header, self.sop_instance, count, self._decoded)
 
     def _layer_source(self, layers: Layers) -> LayerSource:
         if not isinstance(layers, Sequence):

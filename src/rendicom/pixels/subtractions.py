@@ -30,7 +30,7 @@ def read_subtractions(
     found = []
     for item in attributes.items(_ITEMS):
         operation = item.text(_OPERATION).upper()
-        ranges, masks = item.integers(_RANGES), item.integers(_MASKS)
+        ranges, masks = item.integers(_RANGES), item.integers(_MASKS)[:_MOST_AVERAGED]
         if operation not in ("AVG_SUB", "TID", "REV_TID") or len(ranges) % 2:
             if operation != "NONE":
                 notes.add(

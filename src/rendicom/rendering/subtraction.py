@@ -43,6 +43,17 @@ def display_of_difference(display: DisplayAttributes) -> DisplayAttributes:
     )
 
 
+def averaged(frames: Sequence[Frame]) -> Frame:
+    """Return the mean of masks, the first frame with its samples replaced.
+
+    Color frames and those of another size are not averaged: they are no masks.
+    """
+    first = frames[0]
+    if any(each.samples.ndim != 2 or each.samples.shape != first.samples.shape for each in frames):
+        return replace(first, samples=np.empty((0, 0), np.float32))
+    return replace(first, samples=_mean(frames))
+
+
 def _mean(frames: Sequence[Frame]) -> NDArray[Any]:
     total = frames[0].samples.astype(np.float32)
     for each in frames[1:]:
