@@ -17,6 +17,8 @@ from scriptedserver import Place, Reply, Scripted, answer, scripted
 
 ONCE = RetryPolicy(attempts=1, connect=5.0, read=5.0)
 BODY = bytes(range(256)) * 1024
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDED = b"5\r\nchunk\r\n0\r\n\r\n"
 KEPT = answer(BODY).replace(b"Connection: close\r\n", b"")
 
 
@@ -105,13 +107,45 @@ def test_a_response_that_was_not_read_costs_its_connection(place, open_session):
         + b"0\r\nTrailer: yes\r\n\r\n",
         b"HTTP/1.0 200 OK\r\n\r\n" + BODY,
         b"HTTP/1.1 200 OK\nContent-Length: %d\n\n%s" % (len(BODY), BODY),
+        answer(BODY, "Upgrade: h2c", "Connection: Upgrade"),
+        answer(BODY, "X-Long: one\r\n two"),
+        answer(BODY, "X-Latin: \xe9", "X-Empty:"),
     ],
-    ids=["continue", "hints", "chunks", "old", "line feeds"],
+    ids=["continue", "hints", "chunks", "old", "line feeds", "upgrade", "folded", "latin"],
 )
 def test_unusual_responses(place, open_session, reply):
     place.answers("/file", reply)
     body = got(open_session(place))
     assert body == (b"".join(BODY[at::8] for at in range(8)) if b"why" in reply else BODY)
+
+
+@pytest.mark.parametrize("more", [b"\r\n", b"noise", KEPT, b"HTTP/1.1 404 No\r\n\r\n"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst",
+        CHUNKED + ENDED.replace(b"chunk", b"first"),
+    ],
+    ids=["length", "chunks"],
+)
+def test_what_follows_a_response_is_not_taken_for_the_next(place, open_session, reply, more):
+    place.answers("/file", reply + more, answer(b"second"))
+    session = open_session(place)
+    assert got(session) == b"first"
+    assert got(session) == b"second"
+
+
+def test_both_ways_of_giving_a_length(place, open_session):
+    place.answers("/file", CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n") + ENDED)
+    assert got(open_session(place)) == b"chunk"
+
+
+def test_a_header_cannot_end_the_headers(place, open_session):
+    session = open_session(place)
+    for value in ("x\r\nX-More: y", "x\n", "x\0", "\u20ac"):
+        with pytest.raises(UnreadableSourceError, match="invalid request"):
+            session.ask("GET", session.url("/file"), value)
+    assert place.requests == []
 
 
 def test_headers_that_come_twice(place, open_session):
@@ -128,9 +162,6 @@ def endless(start: bytes, again: bytes) -> Reply:
                 connection.sendall(again * 1000)
 
     return send
-
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(

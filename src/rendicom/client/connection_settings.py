@@ -86,10 +86,12 @@ def connection_to(
     OptionError
         The address is invalid, or the HTTP library is not installed.
     """
-    if find_spec("httpx2") is None:
-        raise OptionError(
-            "a DICOMweb server needs httpx2, which is not installed", hint=install_command("client")
-        )
+    for library in ("httpx2", "httptools"):
+        if find_spec(library) is None:
+            raise OptionError(
+                f"a DICOMweb server needs {library}, which is not installed",
+                hint=install_command("client"),
+            )
     parts = urlsplit(base)
     try:
         host, _port = parts.hostname, parts.port

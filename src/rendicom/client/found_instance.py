@@ -61,12 +61,12 @@ class FoundInstance(NamedTuple):
         below
             The resource that was searched; servers need not repeat its UIDs.
         """
-        said = {
-            name: text(model, tag) or (text(series, tag) if series else "")
+        texts = {
+            name: (text(model, tag) or (text(series, tag) if series else ""))[:_LONGEST]
             for name, (tag, _vr) in _TAGS.items()
+            if name not in _NUMBERS
         }
         numbers = {name: number(model, _TAGS[name][0]) for name in _NUMBERS}
-        texts = {name: value[:_LONGEST] for name, value in said.items() if name not in _NUMBERS}
         texts["study"] = texts["study"] or below.study
         texts["series"] = texts["series"] or below.series
         return cls(**texts, **numbers)  # type: ignore[arg-type]
