@@ -138,12 +138,32 @@ class Recording(Executor):
 def test_chunks_grow_to_the_time_they_should_take() -> None:
     executor = Recording()
     given = [Unit(f"{n}", "x", size=2) for n in range(900)]
-    runner = Runner(batch_tasks.sleepy, recipe(), lambda: executor, 1, chunk_seconds=0.2)
+    runner = Runner(batch_tasks.sleepy, recipe(), lambda: executor, 2, chunk_seconds=0.2)
     assert len(list(runner.run(given))) == 900
     assert executor.sizes[0] == 1
     assert 90 <= max(executor.sizes) <= 110
     assert sum(executor.sizes) == 900
     assert executor.sizes[-1] < 90, "the end is cut small, so that no worker waits long"
+
+
+def test_one_worker_gets_whole_chunks_to_the_end() -> None:
+    executor = Recording()
+    given = [Unit(f"{n}", "x", size=2) for n in range(502)]
+    runner = Runner(batch_tasks.sleepy, recipe(), lambda: executor, 1, chunk_seconds=0.2)
+    assert len(list(runner.run(given))) == 502
+    assert executor.sizes == [1, 1, 100, 100, 100, 100, 100]
+
+
+def test_chunks_follow_the_mean_of_units_and_not_the_longest() -> None:
+    executor = Recording()
+    # The first is slow, as where a worker loads a codec; later one of ten takes ten times as long.
+    sizes = [60] + [10 if n % 10 == 0 else 1 for n in range(600)]
+    given = [Unit(f"{n}", "x", size=size) for n, size in enumerate(sizes)]
+    runner = Runner(batch_tasks.sleepy, recipe(), lambda: executor, 1, chunk_seconds=0.19)
+    assert len(list(runner.run(given))) == 601
+    assert executor.sizes[:3] == [1, 1, 4]
+    assert 80 <= max(executor.sizes[:-1]) <= 110
+    assert len(executor.sizes) <= 14, "more chunks are smaller ones"
 
 
 def test_only_a_few_units_are_taken_from_the_source_before_they_are_needed() -> None:

@@ -29,6 +29,8 @@ CHUNK_SECONDS = 0.4
 """Target duration of a chunk; sending one costs a few milliseconds, on a cluster tens."""
 _MOST_UNITS = 1000
 _CHUNKS_PER_WORKER = 2
+_DOUBT = 2
+"""Number of units of a chunk whose mean time counts as much as that known before."""
 _LIVES = 2
 _PIECE_SECONDS = 2.0
 
@@ -135,7 +137,7 @@ class Runner:
                 self._has_more = False
                 break
             self._ahead.append(entry)
-        if not self._has_more:
+        if not self._has_more and self.jobs > 1:
             # Near the end smaller chunks keep all workers busy to the last.
             wanted = min(wanted, -(-len(self._ahead) // slots))
         if not self._ahead:
@@ -185,18 +187,24 @@ class Runner:
         for report in answer.reports:
             if report.rest is not None:
                 self._again.extend(_pieces(report, self.jobs))
-            elif report.unit.frames is None:
-                self._learn(report.seconds)
+        self._learn([e.seconds for e in answer.reports if e.rest is None and e.unit.frames is None])
         done = len(answer.reports)
         if answer.left:
             self._again.append(_SentChunk(answer.left, chunk.sequence[done:]))
         return self._ordered(list(answer.reports), chunk.sequence[:done])
 
-    def _learn(self, seconds: float) -> None:
-        """Update the mean time of a unit; quickly upwards, since long chunks cost more."""
-        known = self._unit_seconds or seconds
-        weight = 0.3 if seconds > known else 0.05
-        self._unit_seconds = max(1e-5, known + weight * (seconds - known))
+    def _learn(self, seconds: list[float]) -> None:
+        """Update the mean time of a unit by those of a chunk, the more the longer it is.
+
+        The first units of a worker take longer, and the time of one unit varies: estimates that
+        follow single units make chunks of a fraction of their target, and a worker waits some
+        milliseconds between two of them.
+        """
+        if seconds:
+            mean = sum(seconds) / len(seconds)
+            known = self._unit_seconds or mean
+            weight = len(seconds) / (len(seconds) + _DOUBT)
+            self._unit_seconds = max(1e-5, known + weight * (mean - known))
 
     def _retry_or_fail(self, chunk: _SentChunk, error: BaseException | None) -> list[UnitReport]:
         has_timed_out = getattr(error, "timed_out", False)

@@ -232,8 +232,8 @@ class _BlockingWorker:
     def ask(self, task: bytes) -> bytes:
         """Return its answer; raise WorkerLostError when it ended instead, with the pipes closed."""
         try:
-            self._tasks.write(len(task).to_bytes(8, "big"))
-            self._tasks.write(task)
+            # By one system call: after each, this thread may wait for the interpreter lock.
+            self._tasks.write(len(task).to_bytes(8, "big") + task)
             self._tasks.flush()
         except OSError:
             raise WorkerLostError(self.close()) from None
