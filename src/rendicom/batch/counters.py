@@ -129,7 +129,11 @@ class Counters:
     def _count_giver(self, report: UnitReport) -> None:
         """Count a source with a picture, unless an earlier report of it was counted."""
         source = report.unit.source
-        if any(isinstance(each, Written) for each in report.outcomes):
+        gives = any(isinstance(each, Written) for each in report.outcomes)
+        if report.unit.frames is None and report.rest is None:
+            self.files += gives  # in one report, as most
+            return
+        if gives:
             self.files += source not in self._giving
             self._giving.add(source)
         if source not in self._unfinished:

@@ -105,10 +105,10 @@ def stem_of(name: str) -> str:
     >>> stem_of("CT.1.2.840.DCM"), stem_of("1.2.840.113"), stem_of(".dcm")
     ('CT.1.2.840', '1.2.840.113', '.dcm')
     """
-    for ending in DICOM_ENDINGS:
-        if name.lower().endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
-    return name
+    lower = name.lower()
+    if not lower.endswith(DICOM_ENDINGS) or lower in DICOM_ENDINGS:
+        return name
+    return name[: -next(len(ending) for ending in DICOM_ENDINGS if lower.endswith(ending))]
 
 
 def picture_name(
@@ -221,8 +221,9 @@ def claim_stem(taken: Register | _Remembered, key: str, owner: str = "") -> str 
 
     ``x-0001`` could be a frame of ``x`` as long as the number of frames of ``x`` is unknown.
     """
-    unnumbered = key if FRAME_MARK in key else re.sub(_FRAME_NUMBER, "", key)
-    for other in dict.fromkeys((key, f"{key}{_NUMBERED}", unnumbered)):
+    is_plain = FRAME_MARK in key or "-" not in key
+    unnumbered = key if is_plain else re.sub(_FRAME_NUMBER, "", key)
+    for other in (key, f"{key}{_NUMBERED}", unnumbered):
         if other in taken:
             return taken.owner_of(other)
     taken.take(key, owner)
@@ -243,6 +244,8 @@ def _candidates(name: str) -> Iterator[str]:
 
 def folded(name: str) -> str:
     """Return the form in which names that macOS and Windows take for the same are equal."""
+    if name.isascii():
+        return name.lower()
     import unicodedata
 
     return unicodedata.normalize("NFC", name).casefold()

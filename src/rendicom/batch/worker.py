@@ -20,7 +20,6 @@ from rendicom.batch.outcomes import Failed, Filtered, Ignored, NoPixels, Outcome
 from rendicom.batch.picture_job import convert_frames, notices, pictures, rendering_notice
 from rendicom.batch.sources import Unit
 from rendicom.batch.worker_messages import ChunkReports, Recipe, UnitReport
-from rendicom.documents.formats import document_types
 from rendicom.encode.formats import Format
 from rendicom.errors import NoPixelDataError, NotDicomError, RendicomError, out_of_memory
 from rendicom.pixels.describe import is_image
@@ -245,6 +244,8 @@ class _ConversionTask(_UnitTask):
         except RendicomError as error:
             if self.recipe.is_alone:
                 raise
+            from rendicom.documents.formats import document_types
+
             if isinstance(error, NoPixelDataError) and not document_types(instance.sop_class):
                 self.outcomes.append(NoPixels(self.unit.source, error.message, error.hint))
                 return None

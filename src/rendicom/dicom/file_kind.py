@@ -19,7 +19,7 @@ DICOM_EXTENSIONS = (".dcm", ".dicom", ".dic", ".ima")
 """Without ``.img``, which belongs to other formats as well."""
 
 # PS3.6 Annex A: Media Storage Directory Storage, the class of a DICOMDIR.
-_MEDIA_DIRECTORY = rb"1\.2\.840\.10008\.1\.3\.10(?![0-9.])"
+_MEDIA_DIRECTORY = b"1.2.840.10008.1.3.10"
 # Zip (with files, empty, spanned), gzip, bzip2, xz.
 _ARCHIVE_STARTS = (b"PK\3\4", b"PK\5\6", b"PK\7\10", b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0")
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -50,12 +50,19 @@ def kind_of_head(head: bytes) -> Kind:
     anything else. `HEAD_LENGTH` bytes are enough.
     """
     if head[128:132] == b"DICM":
-        return "directory" if re.search(_MEDIA_DIRECTORY, head[132:]) else "instance"
+        return "directory" if _names_directory(head) else "instance"
     if head[:4] == b"DICM" and starts_data_set(head[4:]):
         return "instance"
     if starts_data_set(head):
         return "instance"
     return "archive" if head.startswith(_ARCHIVE_STARTS) or starts_tar(head) else "other"
+
+
+def _names_directory(head: bytes) -> bool:
+    """Tell whether a file meta group holds the class of a DICOMDIR, and not a longer UID."""
+    if _MEDIA_DIRECTORY not in head:  # much faster than the pattern, and true of most files
+        return False
+    return re.search(re.escape(_MEDIA_DIRECTORY) + rb"(?![0-9.])", head[132:]) is not None
 
 
 def starts_tar(head: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rendicom.batch.identity import InstanceSummary
@@ -112,6 +113,11 @@ def _disguised(own: Record, terms: Terms) -> Record:
     return own | {name: terms.text(own[name]) for name in ("message", "hint") if name in own}
 
 
+@lru_cache(maxsize=1)
+def _text_of_time(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+
+
 def _shared(report: UnitReport, terms: Terms) -> Record:
     unit, identity = report.unit, report.identity or InstanceSummary()
     return {
@@ -128,5 +134,5 @@ def _shared(report: UnitReport, terms: Terms) -> Record:
         "source_size": unit.size or None,
         "source_version": unit.version,
         "recipe": terms.recipe,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "time": _text_of_time(int(time.time())),
     }
