@@ -93,7 +93,7 @@ def _application(server: Server) -> FastAPI:  # noqa: C901 - one small route aft
         lifespan=asynccontextmanager(lifespan),
         middleware=middlewares(SimpleNamespace(**_parts(server))),
     )
-    app.state.services = server
+    app.services = server
     app.include_router(service.router)
 
     @app.get("/dicomweb/studies/{study}/series/{series}")

@@ -6,9 +6,9 @@ own handling of a request (dependencies, telemetry, limits) would take a tenth o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from http import HTTPStatus
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
@@ -53,12 +53,30 @@ if TYPE_CHECKING:
 class _Application(Starlette):
     """Starlette without its middleware for unexpected errors: the `Observer` answers for them."""
 
+    services: Services
+
     def build_middleware_stack(self) -> ASGIApp:
         """Return the router inside of the middlewares."""
-        app: ASGIApp = ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+        app: ASGIApp = ExceptionMiddleware(self._route, handlers=self.exception_handlers)
         for each in reversed(self.user_middleware):
             app = each.cls(app, *each.args, **each.kwargs)
         return app
+
+    def _route(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Call the route of a request; the router does so for those that no route handles."""
+        if scope["type"] == "http":
+            path = scope["path"].removeprefix(scope.get("root_path", ""))
+            for route in self._plain_routes:
+                found = route.path_regex.match(path)
+                if found is not None and scope["method"] in route.methods:
+                    scope["route"], scope["path_params"] = route, found.groupdict()
+                    called: Awaitable[None] = route.app(scope, receive, send)
+                    return called
+        return self.router(scope, receive, send)
+
+    @cached_property
+    def _plain_routes(self) -> list[Any]:
+        return [each for each in self.routes if isinstance(each, Route)]
 
 
 def create_app(services: Services) -> Starlette:
@@ -85,7 +103,7 @@ def create_app(services: Services) -> Starlette:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.services = services
+    app.services = services
     app.state.openapi = cache(partial(describe, described))
     return app
 

@@ -21,7 +21,7 @@ _SHORT = 500
 
 def services_of(request: Request) -> Services:
     """Return the services of the application."""
-    return cast("Services", request.app.state.services)
+    return cast("Services", request.scope["app"].services)
 
 
 def resource_of(request: Request) -> Resource:
@@ -50,19 +50,19 @@ def _parsed(query: bytes) -> tuple[tuple[str, str], ...]:
 def accepts_of(request: Request) -> Accepts:
     """Return the accepted media types, from the header and the parameter ``accept``."""
     # A header that stands several times is one list (RFC 9110 5.3).
-    given = [value for name, value in request.scope["headers"] if name == b"accept"]
-    narrower = [value for name, value in parameters_of(request) if name == "accept"]
-    if len(narrower) > 1:
-        raise BadRequestError("accept is given twice", parameter="accept")
-    text, named = b", ".join(given), narrower[0] if narrower else None
-    is_short = len(text) + len(named or "") <= _SHORT
+    text = b", ".join([value for name, value in request.scope["headers"] if name == b"accept"])
+    is_short = len(text) + len(request.scope["query_string"]) <= _SHORT
     parse = _accepts if is_short else _accepts.__wrapped__
-    return parse(text, named, services_of(request).settings.lenient)
+    return parse(text, parameters_of(request), services_of(request).settings.lenient)
 
 
 @lru_cache(maxsize=256)
-def _accepts(header: bytes, query: str | None, is_lenient: bool) -> Accepts:
-    return Accepts.parse(header.decode("latin-1"), query, is_lenient=is_lenient)
+def _accepts(header: bytes, parameters: tuple[tuple[str, str], ...], is_lenient: bool) -> Accepts:
+    narrower = [value for name, value in parameters if name == "accept"]
+    if len(narrower) > 1:
+        raise BadRequestError("accept is given twice", parameter="accept")
+    named = narrower[0] if narrower else None
+    return Accepts.parse(header.decode("latin-1"), named, is_lenient=is_lenient)
 
 
 def check_number(services: Services, number: int) -> None:

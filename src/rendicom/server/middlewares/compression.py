@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Awaitable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,11 @@ class Compression:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle a request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        await self._app(scope, receive, _Answer(scope, send).send)
+            return self._app(scope, receive, send)
+        return self._app(scope, receive, _Answer(scope, send).send)
 
 
 class _Answer:
@@ -50,12 +50,19 @@ class _Answer:
         self._start: Message | None = None
         self._compressor: Any = None
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start" and _is_compressible(message):
             message["headers"] = _varied(message["headers"])
             if _takes_gzip(self._scope):
-                self._start = message
-                return
+                return self._hold(message)
+        if self._start is None and self._compressor is None:
+            return self._send(message)
+        return self._compress(message)
+
+    async def _hold(self, start: Message) -> None:
+        self._start = start
+
+    async def _compress(self, message: Message) -> None:
         if self._start is not None and message["type"] == "http.response.body":
             await self._begin(self._start, message)
         elif self._compressor is not None and message["type"] == "http.response.body":

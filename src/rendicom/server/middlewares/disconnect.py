@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from rendicom.server.connections import CONNECTION
@@ -34,18 +35,15 @@ class Disconnect:
         whose = Requester()
         requester.set(whose)
         try:
-            await self._attended(scope, receive, send)
+            if scope["method"] in ("GET", "HEAD"):
+                await _WatchedRequest(send).run(self._app, scope)
+            else:
+                # The reader of the body notices the disconnect.
+                await self._app(scope, receive, send)
         finally:
             if whose.spool:
                 loop = asyncio.get_running_loop()
                 loop.run_in_executor(None, remove_spooled, whose.spool)
-
-    async def _attended(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] not in ("GET", "HEAD"):
-            # The reader of the body notices the disconnect.
-            await self._app(scope, receive, send)
-            return
-        await _WatchedRequest(send).run(self._app, scope)
 
 
 class _WatchedRequest:
@@ -103,15 +101,20 @@ class _WatchedRequest:
             await self._gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Send a message, for HEAD without the body."""
         if message["type"] != "http.response.body":
-            await self._send(message)
-            return
+            return self._send(message)
+        has_more = message.get("more_body", False)
+        if self._is_head or self._is_complete or has_more:
+            return self._send_piece(message, has_more=has_more)
+        self._is_complete = True
+        return self._send(message)
+
+    async def _send_piece(self, message: Message, *, has_more: bool) -> None:
         if self._is_complete:
             return
-        has_more = message.get("more_body", False)
-        self._is_complete = self._is_head or not has_more
+        self._is_complete = self._is_head
         if not self._is_head:
             await self._send(message)
             if has_more:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from rendicom.server.responses import BASE
@@ -17,10 +18,10 @@ class Paths:
         self._app = app
         self._base = root_path + BASE
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle a request."""
         if scope["type"] == "http" and ("//" in scope["path"] or scope["path"].endswith("/")):
             plain = "/" + "/".join(part for part in scope["path"].split("/") if part)
             if plain.startswith((self._base + "/", BASE + "/")) or plain in (self._base, BASE):
                 scope["path"] = plain
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -83,12 +83,12 @@ class _Watch:
         self.status = 0
         self.size = 0
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         else:
             self.size += len(message.get("body", b""))
-        await self._send(message)
+        return self._send(message)
 
 
 def _entry(scope: Scope, watch: _Watch, *, route: str, seconds: float) -> Mapping[str, Any]:

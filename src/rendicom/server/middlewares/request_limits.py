@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from rendicom.errors import BadRequestError, RendicomError, TooLargeError, UnsupportedMediaTypeError
@@ -27,11 +28,13 @@ class RequestLimits:
         self._max_bytes = max_bytes
         self._seconds = seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle a request."""
         if scope["type"] != "http" or scope["method"] in _BODILESS:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._limited(scope, receive, send)
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _announced(scope) > self._max_bytes:
             await refuse(scope, send, self._too_large(), headers={"Connection": "close"})
             return

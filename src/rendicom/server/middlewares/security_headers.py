@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -40,35 +40,41 @@ class SecurityHeaders:
         ancestors = ("*",) if "*" in origins else ("'self'", *origins)
         self._framed = b"frame-ancestors " + " ".join(ancestors).encode()
         self._policy_of = lru_cache(_KEPT)(self._policy)
+        self._missing_of = lru_cache(_KEPT)(self._missing)
         policy = b"cross-origin" if origins else b"same-origin"
         self._always = (*_ALWAYS, (b"cross-origin-resource-policy", policy))
         # A cached answer to a request without Origin has no CORS headers: it must not serve a page.
         self._varies = bool(origins) and "*" not in origins
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle a request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
 
-        async def add(message: Message) -> None:
+        def add(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = self._completed(message)
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, add)
+        return self._app(scope, receive, add)
 
     def _completed(self, message: Message) -> list[tuple[bytes, bytes]]:
         headers = list(message.get("headers", ()))
-        given = {name.lower(): value for name, value in headers}
-        headers += [header for header in self._always if header[0] not in given]
+        given = dict(headers)
+        missing, has_policy = self._missing_of(tuple(given))
+        headers += missing
         if self._varies and b"origin" not in given.get(b"vary", b"").lower():
             headers.append((b"vary", b"Origin"))
-        if b"content-security-policy" not in given:
+        if not has_policy:
             policy = self._policy_of(given.get(b"content-type", b""))
             if policy:
                 headers.append((b"content-security-policy", policy))
         return headers
+
+    def _missing(self, names: tuple[bytes, ...]) -> tuple[list[tuple[bytes, bytes]], bool]:
+        """Return the headers to add to those given, and whether these have a policy."""
+        missing = [header for header in self._always if header[0] not in names]
+        return missing, b"content-security-policy" in names
 
     def _policy(self, media_type: bytes) -> bytes:
         """Return the policy for a media type; empty where it needs none."""
