@@ -201,8 +201,8 @@ async def test_a_hang_that_holds_the_interpreter_is_ended(tmp_path):
 def test_each_call_has_its_own_deadline():
     async def test() -> None:
         async with running() as renderers:
-            process = await renderers.call(server_tasks.process, seconds=0.2)
-            assert await renderers.call(server_tasks.nap, 0.5, seconds=20.0) == ""
+            process = await renderers.call(server_tasks.process, seconds=3.0)
+            assert await renderers.call(server_tasks.nap, 3.5, seconds=60.0) == ""
             assert await renderers.call(server_tasks.process) == process, "no earlier one ended it"
             with pytest.raises(TimedOutError, match=r"longer than 0\.2 s"):
                 await renderers.call(server_tasks.nap, 30.0, seconds=0.2)

@@ -73,18 +73,27 @@ class PictureRequest(NamedTuple):
         return _cache_key(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as text, which is much faster than pickling the options."""
-        return _restored, (self.canonical(), self.instance, self.presentation, self.layers)
+        """Pickle as texts, which is much faster than pickling options and locations."""
+        return _restored, (self.canonical(), *_texts_of(self))
 
 
-def _restored(
-    text: str,
-    instance: InstanceLocation | None,
-    presentation: InstanceLocation | None,
-    layers: tuple[InstanceLocation, ...],
-) -> PictureRequest:
+def _texts_of(request: PictureRequest) -> list[str]:
+    """Return locations and versions: of the instance, the presentation state and all layers."""
+    places = (request.instance, request.presentation, *request.layers)
+    return [text for place in places for text in place or ("", "")]
+
+
+def _restored(text: str, *texts: str) -> PictureRequest:
     selection, options, media_type, *_ = _parsed(text)
-    return PictureRequest(selection, options, media_type, instance, presentation, layers)
+    instance, presentation, *layers = map(InstanceLocation, texts[::2], texts[1::2])
+    return PictureRequest(
+        selection,
+        options,
+        media_type,
+        instance if instance.location else None,
+        presentation if presentation.location else None,
+        tuple(layers),
+    )
 
 
 @lru_cache(maxsize=256)
@@ -101,9 +110,7 @@ def _parsed(text: str) -> PictureRequest:
 def _cache_key(request: PictureRequest) -> str:
     import hashlib
 
-    places = (request.instance, request.presentation, *request.layers)
-    where = [text for place in places for text in place or ("", "")]
-    text = "\0".join((*where, request.canonical()))
+    text = "\0".join((*_texts_of(request), request.canonical()))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rendicom.composition.base import blaming
@@ -43,6 +44,9 @@ BROKEN = (
     UnsupportedImageError, UnsupportedTransferSyntaxError, WorkerDiedError,
 )  # fmt: skip
 """What an answer about several instances leaves out, as one of them is at fault."""
+
+
+_KEPT = 256
 
 
 class ShownFrame(NamedTuple):
@@ -216,12 +220,18 @@ def check_frames(entry: Entry, frames: Sequence[int]) -> None:
 
 def category_for(entry: Entry, frames: Sequence[int] = ()) -> Category:
     """Return the category of a request for an instance, or for some of its frames."""
+    number = len(frames) or entry.number_of_frames
+    return _category_of(entry.sop_class, entry.transfer_syntax, number, entry.has_pixels)
+
+
+@lru_cache(_KEPT)
+def _category_of(sop_class: str, transfer_syntax: str, frames: int, has_pixels: bool) -> Category:
     return category_of(
-        entry.sop_class,
-        entry.transfer_syntax,
-        frames=len(frames) or entry.number_of_frames,
-        has_pixels=entry.has_pixels,
-        is_document=is_document(entry.sop_class),
+        sop_class,
+        transfer_syntax,
+        frames=frames,
+        has_pixels=has_pixels,
+        is_document=is_document(sop_class),
     )
 
 

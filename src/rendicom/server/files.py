@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from rendicom import storage
 from rendicom.dicomweb.retrieval import read_pieces
-from rendicom.server.responses import header_of
+from rendicom.server.responses import Whole, header_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -72,6 +72,8 @@ def send_bytes(
 ) -> Response:
     """Return a response with the data, or the requested range of it."""
     begin, end, status, said = _asked(request, len(data), headers)
+    if status == 200:
+        return Whole(data, media_type, said)
     kind = None if status == 416 else media_type
     return Response(data[begin:end], status_code=status, media_type=kind, headers=said)
 

@@ -104,7 +104,8 @@ class Lookup:
         NoSuchResourceError, DeletedResourceError
         """
         if resource.instance:
-            return [await self.entry(resource)]
+            known = self.recent(resource.study, resource.series, resource.instance)
+            return [await self.entry(resource) if known is None else known]
         found = await asyncio.to_thread(
             lambda: list(self._catalogue.entries(resource.study, resource.series))
         )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from rendicom.server.services import Services
 
 
+_FIRST_FRAME = Selection("frames", "1")
+
+
 class AnswerPart(NamedTuple):
     """One part of an answer, before it is made.
 
@@ -58,6 +61,9 @@ def negotiate(
     TooLargeError
         The parts are more than the server's limit.
     """
+    if is_instance and len(instances) == 1 and _is_plain(instances[0], query, layers):
+        choice = choose_rendered(accepts, "single-frame", is_single=True)
+        return [_still(services, instances[0], choice.media_type, query)], choice
     making = _PartMaker(services, query, layers)
     if is_instance and len(instances) > 1 and all(each.is_state for each in instances):
         loop = making.loop_of_state(accepts, instances)
@@ -96,6 +102,26 @@ def negotiate(
     if first is None:
         raise refusals[0] if refusals else NotAcceptableError("the resource has nothing to render")
     return parts, first
+
+
+def _is_plain(
+    shown: ShownInstance, query: RenderedQuery, layers: Sequence[Sequence[Entry]]
+) -> bool:
+    """Tell whether one frame is requested, with nothing drawn on it: so are nearly all."""
+    is_more = shown.presentation or shown.layers or shown.targets or shown.is_state or layers
+    return shown.category == "single-frame" and query.selection is None and not is_more
+
+
+def _still(
+    services: Services, shown: ShownInstance, media_type: str, query: RenderedQuery
+) -> AnswerPart:
+    """Return the only part of a plain answer; `_PartMaker.parts` says the same at length."""
+    entry, frames = shown.entry, shown.frames
+    resource = Resource(entry.study, entry.series, entry.instance, frames)
+    chosen = Selection("frames", str(frames[0])) if frames else _FIRST_FRAME
+    most = services.settings.max_pixels
+    request = request_for(entry, chosen, query.options, media_type, max_pixels=most)
+    return AnswerPart(entry, resource, media_type, (request,))
 
 
 class _PartMaker(NamedTuple):

@@ -215,7 +215,7 @@ def request_for(
     """Return the request for a picture of an instance in the index, within the server's limit."""
     return PictureRequest(
         selection,
-        _limited(options, max_pixels),
+        options if options.max_pixels == max_pixels else _limited(options, max_pixels),
         media_type,
         place_of(entry),
         None if presentation is None else place_of(presentation),

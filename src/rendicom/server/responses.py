@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -28,11 +29,39 @@ BASE = "/dicomweb"
 """Path of the DICOMweb services."""
 
 _MOST_BASES = 64
+_MOST_NAMES = 64
 _bases: dict[tuple[str, str, str], str] = {}
 """URLs by scheme, host and root path."""
 _WINDOW = re.compile(r"window [-+.,0-9e]+[a-z-]+", re.ASCII)
 _CACHE_CONTROL = "private, max-age=0, must-revalidate"
 """Only the client may store it, and must revalidate: the data are a patient's."""
+
+
+class Whole(Response):
+    """A response of bytes with status 200, whose headers have neither their type nor length."""
+
+    def __init__(self, data: bytes, media_type: str, headers: Mapping[str, str]) -> None:
+        # Without the checks of the base class, which take longer than all the rest.
+        self.status_code, self.background = 200, None
+        self.body, self.media_type = data, media_type
+        kind, length = _type_of(media_type), b"%d" % len(data)
+        self.raw_headers = [
+            *((_name_of(name), value.encode("latin-1")) for name, value in headers.items()),
+            (b"content-length", length),
+            (b"content-type", kind),
+        ]
+
+
+@lru_cache(_MOST_NAMES)
+def _name_of(name: str) -> bytes:
+    return name.lower().encode("latin-1")
+
+
+@lru_cache(_MOST_NAMES)
+def _type_of(media_type: str) -> bytes:
+    """Return a media type, text with its character set."""
+    is_bare = media_type.startswith("text/") and "charset=" not in media_type.lower()
+    return f"{media_type}; charset=utf-8".encode() if is_bare else media_type.encode("latin-1")
 
 
 def base_of(request: Request) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rendicom.dicomweb.mediatypes import Choice, choose_charset
@@ -58,14 +59,12 @@ async def send_rendered(
     if is_fresh(request, tag):
         return not_modified(headers)
 
-    async def make(part: AnswerPart) -> Content:
-        return await _content(request, part, base, charset)
-
     if choice.is_multipart:
+        make = partial(_content, request, base=base, charset=charset)
         return await send_parts(
             request, parts, make, headers, media_type=choice.media_type, warnings=warnings
         )
-    content = await make(parts[0])
+    content = await _content(request, parts[0], base=base, charset=charset)
     if content.warnings:
         said = (*warnings, *content.warnings)
         headers = headers_of(request, tag=tag, location=location, warnings=said, vary=vary)
@@ -84,7 +83,7 @@ def _key(part: AnswerPart) -> str:
     return f"{part.entry.location} {part.entry.version}"
 
 
-async def _content(request: Request, part: AnswerPart, base: str, charset: str) -> Content:
+async def _content(request: Request, part: AnswerPart, *, base: str, charset: str) -> Content:
     pictures, entry = services_of(request).pictures, part.entry
     if part.media_type.startswith("video/"):
         video = await pictures.video(entry, part.media_type)

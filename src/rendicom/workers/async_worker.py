@@ -168,7 +168,9 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         """Store the pipes."""
         self._transport = cast("asyncio.SubprocessTransport", transport)
         self._tasks = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
-        _widen(self._transport.get_pipe_transport(1))
+        answers = cast("asyncio.ReadTransport", self._transport.get_pipe_transport(1))
+        _widen(answers)
+        answers.set_protocol(_Answers(self, cast("asyncio.Protocol", answers.get_protocol())))
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002
         """Collect the pieces of an answer."""
@@ -253,6 +255,19 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         if not self._is_gone:
             self._is_gone = True
             self._owner.on_gone(self)
+
+
+class _Answers(asyncio.Protocol):
+    """Hands on the data of a pipe at once; that of asyncio would take a turn of the loop."""
+
+    def __init__(self, worker: ProcessWorker, before: asyncio.Protocol) -> None:
+        self._worker, self._before = worker, before
+
+    def data_received(self, data: bytes) -> None:
+        self._worker.pipe_data_received(1, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._before.connection_lost(exc)
 
 
 def _widen(pipe: asyncio.BaseTransport | None) -> None:

@@ -37,7 +37,7 @@ async def _rendered(request: Request) -> Response:
         query,
         instances,
         is_instance=bool(resource.instance),
-        layers=await choose_layers(services, query.layers),
+        layers=await choose_layers(services, query.layers) if query.layers else (),
     )
     check_media_type(query.options, choice.media_type)
     skipped = []
