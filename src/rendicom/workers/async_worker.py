@@ -170,7 +170,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
         self._tasks = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(0))
         answers = cast("asyncio.ReadTransport", self._transport.get_pipe_transport(1))
         _widen(answers)
-        answers.set_protocol(_Answers(self, cast("asyncio.Protocol", answers.get_protocol())))
+        answers.set_protocol(_AnswerPipe(self, cast("asyncio.Protocol", answers.get_protocol())))
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002
         """Collect the pieces of an answer."""
@@ -257,7 +257,7 @@ class ProcessWorker(asyncio.SubprocessProtocol):
             self._owner.on_gone(self)
 
 
-class _Answers(asyncio.Protocol):
+class _AnswerPipe(asyncio.Protocol):
     """Hands on the data of a pipe at once; that of asyncio would take a turn of the loop."""
 
     def __init__(self, worker: ProcessWorker, before: asyncio.Protocol) -> None:
