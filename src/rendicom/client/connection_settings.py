@@ -47,6 +47,7 @@ class RetryPolicy(NamedTuple):
     read: float = 60.0
 
 
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 _NO_CREDENTIALS, _RESPONSE_LIMITS, _RETRY_POLICY = Credentials(), ResponseLimits(), RetryPolicy()
 
 
@@ -110,18 +111,11 @@ def connection_to(
     return ConnectionSettings(
         urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", "")),
         credentials,
-        ca_bundle or _ca_bundle_of_environment(),
+        ca_bundle or next(filter(None, map(os.environ.get, _CA_VARIABLES)), ""),
         has_http2,
         limits,
         retry_policy or _RETRY_POLICY,
     )
-
-
-def _ca_bundle_of_environment() -> str:
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR"):
-        if value := os.environ.get(name):
-            return value
-    return ""
 
 
 def origin_of(url: str) -> tuple[str, str, int]:

@@ -241,7 +241,15 @@ def _chosen(accepts: Accepts, candidates: Sequence[Candidate]) -> Choice | None:
                 wanted.append((-found.q, _preference(found, candidate, order), order, found))
         if wanted:
             _q, _tie, order, found = min(wanted, key=lambda item: item[:3])
-            return _choice(candidates[order], found)
+            chosen = candidates[order]
+            return Choice(
+                chosen.media_type,
+                chosen.is_multipart,
+                found.parameters.get("charset", "").lower(),
+                chosen.transfer_syntax,
+                chosen.is_representative,
+                bool(chosen.transfer_syntax and found.transfer_syntax),
+            )
     return None
 
 
@@ -256,17 +264,6 @@ def _preference(found: Range, candidate: Candidate, order: int) -> int:
     if is_named and candidate.media_type in _DEMANDED:
         return 0
     return 1 if order == 0 else 2 if is_named else 3
-
-
-def _choice(candidate: Candidate, found: Range) -> Choice:
-    return Choice(
-        candidate.media_type,
-        candidate.is_multipart,
-        found.parameters.get("charset", "").lower(),
-        candidate.transfer_syntax,
-        candidate.is_representative,
-        bool(candidate.transfer_syntax and found.transfer_syntax),
-    )
 
 
 def _refusal(candidates: Iterable[Candidate]) -> NotAcceptableError:

@@ -274,7 +274,7 @@ def _readers() -> Mapping[str, _ParameterReader]:
     """Return the options a client may set, by the names they have in a URL."""
     narrower: Mapping[str, Callable[[str], Any]] = {
         "window": _window,
-        "viewport": _viewport,
+        "viewport": lambda text: read_decimals(text, what="viewport") and Viewport.parse(text),
         "annotation": read_annotation,
     }
     return {
@@ -293,11 +293,6 @@ def _window(text: str) -> Window:
     if len(numbers) != 2 or None in numbers or not function:
         raise OptionError(f"window {text!r} is not of the form center,width,function")
     return Window.parse(text)
-
-
-def _viewport(text: str) -> Viewport:
-    read_decimals(text, what="viewport")
-    return Viewport.parse(text)
 
 
 @cache

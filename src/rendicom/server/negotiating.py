@@ -16,7 +16,6 @@ from rendicom.server.pictures import other_types, request_for
 from rendicom.server.requests import check_number
 
 if TYPE_CHECKING:
-    from rendicom.dicomweb.mediatypes import Category
     from rendicom.dicomweb.rendered_parameters import RenderedQuery
     from rendicom.engine import PictureRequest
     from rendicom.index.catalogue import Entry
@@ -75,13 +74,17 @@ def negotiate(
     selection = query.selection if is_instance else None
     is_region = selection is not None and selection.kind != "frames"
     for shown in instances:
-        is_still = is_region and shown.entry.has_pixels
+        category = shown.category
+        if is_region and shown.entry.has_pixels:
+            category = "single-frame"
+        elif shown.targets:
+            category = "single-frame" if len(shown.targets) == 1 else "multi-frame"
         sizes = {(each.entry.rows, each.entry.columns) for each in shown.targets}
         others = other_types(shown.entry, shown.category)
         try:
             choice = choose_rendered(
                 accepts,
-                "single-frame" if is_still else _category_of_pictures(shown),
+                category,
                 offers=others,
                 is_single=is_instance
                 and len(instances) == 1
@@ -223,13 +226,6 @@ class _PartMaker(NamedTuple):
             return AnswerPart(entry, resource, media_type, (request,))
 
         return make
-
-
-def _category_of_pictures(shown: ShownInstance) -> Category:
-    """Return the category of an instance, or of the images shown in its place."""
-    if not shown.targets:
-        return shown.category
-    return "single-frame" if len(shown.targets) == 1 else "multi-frame"
 
 
 def _resolved(services: Services, selection: Selection, entry: Entry) -> FrameSelection:

@@ -301,21 +301,18 @@ async def _archive(first: Any, results: AsyncIterator[Any]) -> AsyncIterator[byt
     sink = _Sink()
     left_out: list[str] = []
     with ZipFile(sink, "w", ZIP_STORED) as archive:
-        async for item, made in _joined(first, results):
+        found: Any = first
+        while found is not None:
+            item, made = found
             if isinstance(made, RendicomError):
                 left_out.append(f"{item.resource.instance}: {made}\n")
-                continue
-            async for data in _entry(archive, sink, made):
-                yield data
+            else:
+                async for data in _entry(archive, sink, made):
+                    yield data
+            found = await anext(results, None)
         if left_out:
             archive.writestr(ZipInfo(_LEFT_OUT, _MADE), "".join(left_out))
     yield sink.taken()
-
-
-async def _joined(first: Any, results: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    yield first
-    async for each in results:
-        yield each
 
 
 async def _entry(archive: ZipFile, sink: _Sink, content: Content) -> AsyncIterator[bytes]:

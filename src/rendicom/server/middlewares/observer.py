@@ -62,7 +62,9 @@ class Observer:
 
     def _record(self, scope: Scope, watch: _Watch) -> None:
         seconds = monotonic() - watch.began
-        route, method = _template(scope), scope["method"]
+        # The path of the route has names in place of UIDs.
+        path, method = getattr(scope.get("route"), "path", None), scope["method"]
+        route = path if isinstance(path, str) else "other"
         self._telemetry.answered(
             route=route,
             method=method if method in _METHODS else "other",
@@ -108,12 +110,6 @@ def _entry(scope: Scope, watch: _Watch, *, route: str, seconds: float) -> Mappin
         **scope[NOTES],
     }
     return {name: value for name, value in entry.items() if value != ""}
-
-
-def _template(scope: Scope) -> str:
-    """Return the path of the route, with names in place of UIDs."""
-    path = getattr(scope.get("route"), "path", None)
-    return path if isinstance(path, str) else "other"
 
 
 def _place_of(error: BaseException) -> str:

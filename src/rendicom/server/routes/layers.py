@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from rendicom.composition.base import blaming
 from rendicom.composition.kinds import is_drawable
-from rendicom.dicomweb.rendered_parameters import QueryParameter, given, read
+from rendicom.dicomweb.rendered_parameters import QueryParameter, given
 from rendicom.dicomweb.resources import Resource
-from rendicom.errors import OptionError
+from rendicom.errors import BadRequestError
 from rendicom.server.choosing import BROKEN, images_about, is_base, superimposed
 from rendicom.server.openapi import LEVELS, add_route
 from rendicom.server.requests import check_number, parameters_of, resource_of, services_of
@@ -36,8 +36,10 @@ _NAMES = QueryParameter(
 
 async def _layers(request: Request) -> Response:
     services, resource = services_of(request), resource_of(request)
-    texts = given(parameters_of(request), ("names",))
-    has_names = read("names", _switch, texts.get("names", "no"))
+    asked = given(parameters_of(request), ("names",)).get("names", "no")
+    if asked not in ("yes", "no"):
+        raise BadRequestError("names is not yes or no", parameter="names")
+    has_names = asked == "yes"
     entries = await services.lookup.entries(resource)
     if resource.instance and not is_base(entries[0]):
         offered = entries
@@ -83,12 +85,6 @@ def _first(images: Sequence[Entry], told: dict[str, Any]) -> dict[str, Any]:
     index, frame = told["first"]
     place = dict(zip(("study", "series", "instance"), images[index][:3], strict=True))
     return {"first": {**place, "frame": frame}}
-
-
-def _switch(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise OptionError("names is not yes or no")
-    return text == "yes"
 
 
 async def _objects(
