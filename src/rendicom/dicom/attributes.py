@@ -206,12 +206,15 @@ class Attributes:
         index = self._index
         if not index.keys().isdisjoint(absent):
             return False
-        read = self._walker.source.read
+        find, read = index.get, self._walker.source.read
         for tag, (vr, data) in present:
-            place = index.get(tag)
-            if place is None or place[0] != vr or place[3] != len(data) or place[4] is not None:
+            place = find(tag)
+            if place is None:
                 return False
-            if data and read(place[2], place[3]) != data:
+            found, _, offset, length, items = place
+            if found != vr or items is not None or length != len(data):
+                return False
+            if length and read(offset, length) != data:
                 return False
         return True
 

@@ -9,7 +9,7 @@ import os
 import stat
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, Protocol, runtime_checkable
 
 from rendicom.errors import LimitExceededError, UnreadableSourceError
 
@@ -96,19 +96,20 @@ class BufferSource:
         """Return ``length`` bytes from ``offset``; fewer, or none, at the end."""
         if offset < 0 or length <= 0:
             return b""
-        self._check_open()
+        if self._is_closed:
+            self._refuse()
         return bytes(self.data[offset : offset + length])
 
     def view(self, offset: int, length: int) -> bytes | memoryview:
         """Return what `read` returns, without a copy."""
         if offset < 0 or length <= 0:
             return b""
-        self._check_open()
+        if self._is_closed:
+            self._refuse()
         return memoryview(self.data)[offset : offset + length]
 
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise UnreadableSourceError("the source is closed")
+    def _refuse(self) -> NoReturn:
+        raise UnreadableSourceError("the source is closed")
 
     def close(self) -> None:
         """Release the bytes."""

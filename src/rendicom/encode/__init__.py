@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast, overload
 
 from rendicom import registry
@@ -50,6 +51,11 @@ def format_of_media_type(media_type: str) -> Format:
     """
     if not isinstance(media_type, str):
         raise OptionError(f"media type {shown(media_type)} is not text, such as image/png")
+    return _of_media_type(media_type)
+
+
+@lru_cache(maxsize=64)
+def _of_media_type(media_type: str) -> Format:
     wanted = media_type.lower()
     for name, declared in registry.declared(_ROOM, "FORMAT", "media_type").items():
         if declared == wanted:

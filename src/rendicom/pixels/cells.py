@@ -140,8 +140,8 @@ def _unpacked(
         return _packed_24(np.frombuffer(data, np.uint8, count * 3), big_endian=stored.big_endian)
     if bits not in _WHOLE_CELLS:
         raise UnsupportedImageError(f"{bits} bits allocated for a sample are not supported")
-    cells = np.frombuffer(data, np.dtype(f"{order}u{bits // 8}"), count)
-    return cells.astype(cells.dtype.newbyteorder("="), copy=False)
+    cells = np.frombuffer(data, f"{order}u{bits // 8}", count)
+    return cells if cells.dtype.isnative else cells.astype(cells.dtype.newbyteorder("="))
 
 
 def _packed_12(data: NDArray[np.uint8], count: int) -> NDArray[np.uint16]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rendicom.encode import format_of_media_type
@@ -65,6 +66,11 @@ def select_frame(number: object) -> Selection:
     frame = read_number(number)
     if frame < 1:
         raise NoSuchFrameError(f"there is no frame {frame}: frames are counted from 1")
+    return _selected(frame)
+
+
+@lru_cache(maxsize=64)
+def _selected(frame: int) -> Selection:
     return FrameSelection.of((frame,)).selection
 
 
