@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from random import Random
@@ -341,3 +343,14 @@ def test_a_server_that_refuses_what_it_cannot_return(capsys):
         assert main(["find", place.base, "--match", "PatientWeight=70"]) == 0
         assert "1.2.1" in capsys.readouterr().out
         assert "PatientWeight&" not in place.requests[1].query.replace("PatientWeight=70&", "")
+
+
+def test_what_a_run_without_matches_imports():
+    script = (
+        "import sys; import rendicom.client.listing, rendicom.client.server; "
+        "from rendicom.client.matching import MatchChecks, MatchReport; "
+        "print(MatchChecks((), 'instances').is_met({}, MatchReport())); "
+        "print(*({'pydicom', 'httpx2', 'httpcore2'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "True\n\n"

@@ -15,7 +15,6 @@ from rendicom.dicom.person_names import name_of_model
 from rendicom.dicomweb.query import Match, Query, parse_path, parse_query
 from rendicom.dicomweb.search_parameters import FLAGS, LEVELS, RETURNED_KEYS, Pairs, SearchLevel
 from rendicom.errors import BadRequestError, OptionError, WireError
-from rendicom.index.search_keys import fold, instant, level_of, name_of
 
 _LIKE = 0.6
 _OF_PATIENTS = (0x0010, 0x0012)
@@ -49,7 +48,8 @@ def check_keys(pairs: Pairs) -> None:
                 f"{name} is neither a keyword nor a tag of an attribute",
                 hint=f"did you mean {near}?" if near else "such as PatientID, or 00100020",
             )
-    _query_of(pairs)
+    if pairs:
+        _query_of(pairs)
 
 
 def _keyword_like(name: str) -> str:
@@ -101,6 +101,9 @@ def _query_of(pairs: Pairs) -> Query:
 
 def level_of_key(name: str) -> SearchLevel:
     """Return the level of a key: instances if the standard does not list it."""
+    # Not at the top: it loads pydicom, which a run without matches does not need.
+    from rendicom.index.search_keys import level_of
+
     path = parse_path(name) or (0,)
     known = level_of(path[0])
     if known is None and path[0] >> 16 in _OF_PATIENTS:
@@ -185,8 +188,11 @@ class MatchChecks:
     """
 
     def __init__(self, pairs: Pairs, level: SearchLevel, *, is_fuzzy: bool = False) -> None:
-        check_keys(pairs)
         self._level: SearchLevel = level
+        self._conditions: list[_Condition] = []
+        if not pairs:
+            return
+        check_keys(pairs)
         names = {parse_path(name): name for name, _ in pairs if name not in FLAGS}
         query = _query_of(pairs)
         is_fuzzy = is_fuzzy or query.fuzzy
@@ -258,11 +264,10 @@ _Inside = tuple[tuple[int, ...], Match]
 
 def _some_item(model: Model, tag: int, inside: Sequence[_Inside]) -> bool | None:
     """Tell whether one item of a sequence meets all conditions; None where unknown."""
-    if name_of(tag) not in model:
+    name = f"{tag:08X}"
+    if name not in model:
         return None
-    verdicts = [
-        _item(item, inside) for item in values(model, name_of(tag)) if isinstance(item, Mapping)
-    ]
+    verdicts = [_item(item, inside) for item in values(model, name) if isinstance(item, Mapping)]
     if any(verdicts):
         return True
     return None if None in verdicts else False
@@ -283,7 +288,7 @@ def _item(item: Model, inside: Sequence[_Inside]) -> bool | None:
 
 
 def _verdict(model: Model, match: Match) -> bool | None:
-    tag = name_of(match.path[-1])
+    tag = f"{match.path[-1]:08X}"
     if tag not in model:
         return True if match.kind == "empty" else None
     found = [text for value in values(model, tag) if (text := _text(value).strip(" \0"))]
@@ -303,6 +308,8 @@ def _text(value: Any) -> str:
 
 def _is_name(value: str, wanted: str) -> bool:
     """Tell whether a name, or one of its groups, matches, without case and accents."""
+    from rendicom.index.search_keys import fold
+
     pattern = fold(wanted).strip("=")
     groups = fold(value).strip("=")
     candidates = (groups, *groups.split("="))
@@ -361,5 +368,7 @@ def _filled(vr: str, text: str, ends: Mapping[str, str]) -> str:
     elif vr == "TM":
         text = text.replace(":", "")
     else:
+        from rendicom.index.search_keys import instant
+
         text = instant(text)
     return text + ends[vr][len(text) :]
