@@ -33,6 +33,8 @@ KEPT_SECONDS = 30.0
 """Time for which an unused connection stays open."""
 _BUFFER = 16 << 10
 _PIECE = 4 << 20
+_MOST_AT_ONCE = 256 << 10
+"""Memory to receive parts of unknown size in; most of it is returned to the system."""
 _MOST_AROUND = 256 << 10
 """Largest size of the headers, with what is buffered."""
 _MOST_PER_BYTE = 8
@@ -301,7 +303,7 @@ class DirectResponse:
             yield from pieces
             if self._is_complete:
                 return
-            self._feed(self._stream.read1(_PIECE))
+            self._feed(self._stream.read1(_MOST_AT_ONCE))
 
     def _rest(self) -> Iterator[bytes]:
         """Yield a body that has a length or ends with the connection."""
