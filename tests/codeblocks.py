@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -59,12 +58,6 @@ def blocks() -> Iterator[Block]:
         for found in _FENCE.finditer(text):
             line = text.count("\n", 0, found.start()) + 1
             yield Block(path.relative_to(ROOT).as_posix(), line, found[1], found[2])
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def instance(number: int = 5) -> bytes:

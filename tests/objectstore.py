@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+
+from waiting import free_port
 
 ACCESS_KEY, SECRET_KEY = "rendicomtestkey", "wJalrNotASecretAnybodyKnows"
 
@@ -69,12 +70,6 @@ class Server(NamedTuple):
         status, data = self.request("GET", f"/{bucket}/{quote(key)}")
         assert status == 200
         return data
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from waiting import free_port
 
 __all__ = ["orthanc"]
 
@@ -24,12 +25,6 @@ _PLUGINS = (
 _PATIENCE = 60.0
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the DICOMweb base of an Orthanc with nothing in it."""
@@ -38,7 +33,7 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if program is None or plugin is None:
         pytest.skip("Orthanc and its DICOMweb plugin are not installed")
     home = tmp_path_factory.mktemp("orthanc")
-    port = _free_port()
+    port = free_port()
     settings = {
         "StorageDirectory": str(home), "IndexDirectory": str(home), "HttpPort": port,
         "DicomServerEnabled": False, "RemoteAccessAllowed": False, "Plugins": [plugin],

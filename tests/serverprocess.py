@@ -9,8 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,11 @@ from typing import Any
 import httpx2
 import psutil
 
+from waiting import until
+
+__all__ = ["COMMAND", "Served", "served", "until"]
+
 COMMAND = (sys.executable, "-m", "rendicom", "serve", "--port", "0")
-PATIENCE = 60.0
-
-
-def until(
-    condition: Callable[[], object], *, what: str, seconds: float = PATIENCE, pause: float = 0.05
-) -> None:
-    """Wait for something that takes a moment; nothing depends on how long."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"still waiting: {what}"
-        time.sleep(pause)
 
 
 class Served:

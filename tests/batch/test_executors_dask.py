@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import wait
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,16 +24,10 @@ from batch import executor_tasks as tasks
 from rendicom.batch.executors import end_now, is_worker_lost, open_executor, width
 from rendicom.batch.executors.dask import DaskExecutor
 from rendicom.errors import OptionError, WorkerDiedError
+from waiting import free_port, until
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-
-
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def opened(text: str, jobs: int = 2) -> DaskExecutor:
@@ -278,12 +272,6 @@ class Cluster(NamedTuple):
     address: str
     scheduler: subprocess.Popen[bytes]
     worker: subprocess.Popen[bytes]
-
-
-def free_port() -> int:
-    with socket.socket() as place:
-        place.bind(("127.0.0.1", 0))
-        return int(place.getsockname()[1])
 
 
 def start_cluster(folder: Path, *, threads: int = 2, pythonpath: str = "") -> Cluster:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from objectstore import ACCESS_KEY, SECRET_KEY, free_port
+from objectstore import ACCESS_KEY, SECRET_KEY
 from rendicom.batch.executors import open_executor
 from rendicom.batch.output_paths import find
 from rendicom.batch.run import Run
@@ -21,6 +21,7 @@ from rendicom.options import RenderOptions
 from rendicom.storage import head, list_folder, remove, write
 from rendicom.testing.images import image
 from rendicom.testing.writer import element
+from waiting import free_port
 
 pytestmark = pytest.mark.usefixtures("here")
 

@@ -17,8 +17,9 @@ import pytest
 pytest.importorskip("highdicom")
 pytest.importorskip("fastapi")
 
-from codeblocks import ROOT, Block, blocks, example_server, free_port, make_files, run_block
+from codeblocks import ROOT, Block, blocks, example_server, make_files, run_block
 from orthancserver import orthanc
+from waiting import free_port
 
 __all__ = ["orthanc"]
 

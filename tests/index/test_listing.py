@@ -6,7 +6,6 @@ import fnmatch
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from rendicom.errors import OptionError
 from rendicom.index.catalogue import Catalogue
 from rendicom.index.file_records import walk
 from rendicom.index.scan_scheduler import Scanner
+from waiting import until
 
 __all__ = ["postgres_server"]
 
@@ -293,13 +293,6 @@ def looking(tmp_path) -> Iterator[tuple[Catalogue, Path, Callable[[], None]]]:
         yield catalogue, folder, scanner
         scanner.stop()
     catalogue.close()
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def listed(catalogue: Catalogue) -> set[str]:

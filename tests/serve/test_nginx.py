@@ -18,6 +18,7 @@ import pytest
 
 from servedfiles import LOOP, LOOPS, ROOT, frames_of_gray, made, path
 from serverprocess import served, until
+from waiting import free_port
 
 httpx2 = pytest.importorskip("httpx2")
 psutil = pytest.importorskip("psutil")
@@ -70,12 +71,6 @@ def used_by(process: int) -> int:
     """Return the bytes of memory that a process and its children have."""
     main = psutil.Process(process)
     return sum(each.memory_info().rss for each in (main, *main.children()))
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def make_certificate(folder: Path) -> None:

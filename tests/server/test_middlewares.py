@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from rendicom.server.settings_table import load_settings
 from rendicom.server.singleflight import SingleFlight
 from rendicom.server.telemetry import Telemetry
 from rendicom.server.worker_pool import WorkerPool
+from waiting import until
 
 _STUDY = "1.2.840.99"
 _PATH = f"/dicomweb/studies/{_STUDY}/series/1.2.3"
@@ -188,13 +188,6 @@ def _parts(server: Server) -> dict[str, Any]:
         "audit": server.audit,
         "authenticator": server.authenticator,
     }
-
-
-def until(is_so: Any) -> None:
-    end = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from objectstore import SECRET_KEY, Server, free_port
+from objectstore import SECRET_KEY, Server
 from rendicom import storage
 from rendicom.engine.picture_file import may_write
 from rendicom.errors import (
@@ -19,6 +19,7 @@ from rendicom.errors import (
 )
 from storage.faults import assert_clean
 from storage.relay import Answer, Relay
+from waiting import free_port
 
 pytest.importorskip("obstore")
 

@@ -23,6 +23,7 @@ from rendicom.workers.calls import WorkerLostError
 from rendicom.workers.deadline import TIMEOUT_EXIT
 from rendicom.workers.thread_pool import LocalExecutor
 from rendicom.workers.worker_process import parent_is_gone
+from waiting import until
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -52,13 +53,6 @@ def children() -> list[psutil.Process]:
     tracker = multiprocessing.resource_tracker._resource_tracker._pid
     known = {*_OTHERS, tracker}
     return [child for child in psutil.Process().children() if child.pid not in known]
-
-
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def test_tasks_run_in_processes_that_live_on(pool: LocalExecutor) -> None:
@@ -307,7 +301,7 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
         workers = psutil.Process(parent.pid).children()
         time.sleep(0.3)
         parent.kill()
-    until(ended.exists, 3)
+    until(ended.exists, seconds=3)
     # One hangs, and is ended all the same.
     assert not psutil.wait_procs(workers, timeout=5)[1]
     assert not parent_is_gone()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from rendicom.closing import Closing
 from rendicom.errors import UnwritableOutputError
 
 if TYPE_CHECKING:
@@ -46,17 +47,11 @@ def scratch_database(*schema: str) -> sqlite3.Connection:
     return database
 
 
-class ScratchTables:
+class ScratchTables(Closing):
     """A scratch database as a context manager."""
 
     def __init__(self, *schema: str) -> None:
         self._database = scratch_database(*schema)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Delete everything; a second call does nothing."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rendicom.client.render_requests import RenderRequest
 from rendicom.client.response_models import text
+from rendicom.closing import Closing
 from rendicom.dicomweb.selections import address_of
 from rendicom.engine.rendered_image import RenderedImage
 from rendicom.errors import RendicomError, TooLargeError, WireError
@@ -32,7 +33,7 @@ _AHEAD = 4
 """Frames of one instance that are prefetched."""
 
 
-class RemoteInstance:
+class RemoteInstance(Closing):
     """An instance whose pictures the server renders.
 
     Parameters
@@ -69,12 +70,6 @@ class RemoteInstance:
         self._needs_burned_in = needs_burned_in
         self._local: Instance | None = None
         self._coming: dict[Selection, Future[RenderedImage]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Cancel the prefetched pictures."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rendicom import engine
+from rendicom.closing import Closing
 from rendicom.coded_warnings import CodedWarning
 from rendicom.composition.base import BaseFrame, Layer, blaming
 from rendicom.composition.folders import Gathered, files_in, folder_layers, is_folder, readable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _DEFAULT_OPTIONS = RenderOptions()
 
 
-class Layers:
+class Layers(Closing):
     """Layers in the order they are drawn; made by `open_layers`. Threads may share it."""
 
     def __init__(
@@ -44,13 +45,6 @@ class Layers:
         self._numbers, self._count = tuple(numbers), count
         # Runs ask whether something is drawn before they draw it.
         self._last: tuple[Header, int, RenderOptions, LayersOfFrame] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Close the instances that were opened for the layers."""
-        self.close()
 
     @property
     def state(self) -> PresentationState | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
+from rendicom.closing import Closing
 from rendicom.dicomweb.header_fields import format_media_type, parse_media_type
 from rendicom.dicomweb.message_parts import Limits, Part, PartBody, parse_headers
 from rendicom.errors import BadRequestError, TooLargeError, UnsupportedMediaTypeError
@@ -83,7 +84,7 @@ class MultipartWriter:
         return f"\r\n--{self.boundary}--\r\n".encode("ascii")
 
 
-class MultipartReader:
+class MultipartReader(Closing):
     """Reads the parts of a multipart/related message from its bytes, piece by piece.
 
     Parameters
@@ -127,12 +128,6 @@ class MultipartReader:
         self._headers: Mapping[str, str] = {}
         self._body = PartBody(self._limits, directory)
         self._count = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     @property
     def is_complete(self) -> bool:

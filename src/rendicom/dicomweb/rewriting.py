@@ -6,8 +6,9 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from rendicom.closing import Closing
 from rendicom.dicom.byte_source import open_source
 from rendicom.dicom.byte_window import ByteWindow, HandOverError
 from rendicom.dicom.data_sets import read_dataset
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 _MAX_META_BYTES = 1 << 20
 
 
-class StoredInstance:
+class StoredInstance(Closing):
     """A stored file that is kept open for several requests; its header is read when used.
 
     Parameters
@@ -61,12 +62,6 @@ class StoredInstance:
     def __init__(self, source: Readable, max_pixels: int = MAX_PIXELS) -> None:
         self.source = open_source(source)
         self._max_pixels = max_pixels
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from rendicom.closing import Closing
 from rendicom.errors import RendicomError
 from rendicom.options import RenderOptions
 from rendicom.pixels.alike import KnownImage, noting, recall, remember
@@ -25,20 +26,10 @@ _DEFAULT_OPTIONS = RenderOptions()
 _SOP_INSTANCE_UID = 0x00080018
 
 
-class HeaderAttributes:
+class HeaderAttributes(Closing):
     """An open object with a header, whatever its pictures are made of; a context manager."""
 
     header: Header
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close what the object keeps open."""
 
     @property
     def sop_class(self) -> str:
