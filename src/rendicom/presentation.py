@@ -141,36 +141,24 @@ def _no_planes(_frame: int) -> tuple[OverlayPlane, ...]:
 
 
 class Subtraction(NamedTuple):
-    """Mask subtraction: the frames it applies to, and their masks (PS3.3 C.7.6.10).
-
-    Attributes
-    ----------
-    scope
-        The images that it applies to.
-    ranges
-        First and last frame, both included; empty for all.
-    masks
-        Frames whose mean is subtracted; empty for an earlier frame of the same image.
-    offset
-        Number of frames by which that one is earlier.
-    is_reversed
-        Masks run backwards from there, while frames run forwards from the first of all ranges.
-    averaged
-        Number of frames, from the shown one on, whose mean the mask is subtracted from.
-    share
-        Part of the mask that is subtracted, 0 to 1.
-    shift
-        Rows and columns by which the mask is moved.
-    """
+    """Mask subtraction: the frames it applies to, and their masks (PS3.3 C.7.6.10)."""
 
     scope: Scope
+    """The images that it applies to."""
     ranges: tuple[tuple[int, int], ...]
+    """First and last frame, both included; empty for all."""
     masks: tuple[int, ...]
+    """Frames whose mean is subtracted; empty for an earlier frame of the same image."""
     offset: int = 1
+    """Number of frames by which that one is earlier."""
     share: float = 1.0
+    """Part of the mask that is subtracted, 0 to 1."""
     shift: tuple[float, float] = (0.0, 0.0)
+    """Rows and columns by which the mask is moved."""
     is_reversed: bool = False
+    """Masks run backwards from there, while frames run forwards from the first of all ranges."""
     averaged: int = 1
+    """Number of frames, from the shown one on, whose mean the mask is subtracted from."""
 
     def masks_of(self, instance: str, frame: int) -> tuple[int, ...]:
         """Return the frames that are subtracted from a frame; none if it is not included."""

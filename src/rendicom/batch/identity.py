@@ -142,25 +142,17 @@ _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)+")
 
 
 class Filters(NamedTuple):
-    """Filters of instances.
-
-    Attributes
-    ----------
-    modalities
-        In capitals; only these are kept; empty for all.
-    series
-        Series Instance UIDs; only these are kept; empty for all.
-    skip_burned_in
-        Leave out images whose pixels may identify the patient, by
-        `rendicom.pixels.burnedin.burned_in`. Images are kept if the header does not tell.
-    only_images
-        Leave out objects without pixels; an image whose pixel data are lost is kept, and fails.
-    """
+    """Filters of instances."""
 
     modalities: frozenset[str] = frozenset()
+    """In capitals; only these are kept; empty for all."""
     series: frozenset[str] = frozenset()
+    """Series Instance UIDs; only these are kept; empty for all."""
     skip_burned_in: bool = False
+    """Leave out images whose pixels may identify the patient, by
+    `rendicom.pixels.burnedin.burned_in`. Images are kept if the header does not tell."""
     only_images: bool = False
+    """Leave out objects without pixels; an image whose pixel data are lost is kept, and fails."""
 
     @classmethod
     def parse(

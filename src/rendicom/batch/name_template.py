@@ -78,18 +78,12 @@ _Part = tuple[_Piece, ...]
 
 @dataclass(frozen=True, slots=True)
 class NameTemplate:
-    """A parsed template.
-
-    Attributes
-    ----------
-    text
-        As typed.
-    fields
-        Names of its fields, without ``ext``.
-    """
+    """A parsed template."""
 
     text: str
+    """As typed."""
     fields: frozenset[str]
+    """Names of its fields, without ``ext``."""
     _parts: tuple[_Part, ...]
 
     @classmethod

@@ -25,42 +25,29 @@ MEMBER_MARK = "!/"
 
 
 class Unit(NamedTuple):
-    """One source and the place of its pictures.
-
-    Attributes
-    ----------
-    source
-        Path, URI, or ``ARCHIVE!/NAME``, as shown in messages and in the manifest.
-    place
-        Path of its pictures below the target, with ``/`` between its parts, without frame number
-        and extension. `FRAME_MARK` in it is replaced by the frame number; without a mark, ``-0001``
-        is appended for instances of several frames.
-    version
-        Changes when the source does: size and time, or the ETag; empty where unknown.
-    size
-        In bytes, 0 where unknown.
-    member
-        Its member of an archive.
-    frames
-        Frames to convert instead of those of the recipe: the remaining ones.
-    is_known
-        Its first bytes were recognized as DICOM. Otherwise the worker checks, and a file that is
-        not DICOM is ignored instead of failing.
-    about
-        Data for `Recipe.input_source`, empty for files.
-    pages
-        The images that its pictures show, where it is about images and these are known.
-    """
+    """One source and the place of its pictures."""
 
     source: str
+    """Path, URI, or ``ARCHIVE!/NAME``, as shown in messages and in the manifest."""
     place: str
+    """Path of its pictures below the target, with ``/`` between its parts, without frame number and
+    extension. `FRAME_MARK` in it is replaced by the frame number; without a mark, ``-0001`` is
+    appended for instances of several frames."""
     version: str = ""
+    """Changes when the source does: size and time, or the ETag; empty where unknown."""
     size: int = 0
+    """In bytes, 0 where unknown."""
     member: Member | None = None
+    """Its member of an archive."""
     frames: FrameSelection | None = None
+    """Frames to convert instead of those of the recipe: the remaining ones."""
     is_known: bool = True
+    """Its first bytes were recognized as DICOM. Otherwise the worker checks, and a file that is not
+    DICOM is ignored instead of failing."""
     about: str = ""
+    """Data for `Recipe.input_source`, empty for files."""
     pages: Pages | None = None
+    """The images that its pictures show, where it is about images and these are known."""
 
 
 Entry = Unit | Ignored | Unreadable

@@ -21,98 +21,67 @@ if TYPE_CHECKING:
 
 
 class Recipe(NamedTuple):
-    """Instructions for every source; sent to the workers with each chunk.
-
-    Attributes
-    ----------
-    target
-        Folder or URI of the pictures, as given.
-    format
-        Name of the output format.
-    frames
-        None for what fits: every frame, or the whole loop in an animated format.
-    timeout
-        Seconds one picture may take; None for no limit.
-    base
-        Folder that relative paths count from; empty for the current one.
-    is_rehearsal
-        Nothing is written; each picture is `Planned`.
-    patient_fields
-        Keywords of patients' attributes that a layout asks for; empty unless the user allowed it.
-    presentation
-        Where the presentation state lies that images it refers to are shown by, or empty.
-    input_source
-        Supplier of the units; None for files.
-    layers
-        Where the objects lie that are drawn over the images.
-    layer_words
-        What changes with these objects; empty where their files tell it.
-    on
-        Files and folders of the images that those objects are about; images that nothing is said
-        of give no picture.
-    among
-        Files and folders of the run, in which objects find the images that they are about. None
-        where they are not to be shown on images.
-    is_bundled
-        The pictures of a chunk go into one file in ``target``, for the run to take them from.
-    run
-        Name of the run: what it keeps open in workers is its own.
-    is_alone
-        The run has one source, requested by name: if it has no pixels, that is a failure.
-    """
+    """Instructions for every source; sent to the workers with each chunk."""
 
     target: str
+    """Folder or URI of the pictures, as given."""
     format: str
+    """Name of the output format."""
     options: RenderOptions
     frames: FrameSelection | None = None
+    """None for what fits: every frame, or the whole loop in an animated format."""
     existing: Existing = "overwrite"
     filters: Filters | None = None
     timeout: float | None = None
+    """Seconds one picture may take; None for no limit."""
     base: str = ""
+    """Folder that relative paths count from; empty for the current one."""
     is_rehearsal: bool = False
+    """Nothing is written; each picture is `Planned`."""
     patient_fields: tuple[str, ...] = ()
+    """Keywords of patients' attributes that a layout asks for; empty unless the user allowed it."""
     presentation: str = ""
+    """Where the presentation state lies that images it refers to are shown by, or empty."""
     input_source: InputSource | None = None
+    """Supplier of the units; None for files."""
     is_bundled: bool = False
+    """The pictures of a chunk go into one file in ``target``, for the run to take them from."""
     is_alone: bool = False
+    """The run has one source, requested by name: if it has no pixels, that is a failure."""
     layers: tuple[str, ...] = ()
+    """Where the objects lie that are drawn over the images."""
     layer_words: str = ""
+    """What changes with these objects; empty where their files tell it."""
     on: tuple[str, ...] = ()
+    """Files and folders of the images that those objects are about; images that nothing is said of
+    give no picture."""
     among: tuple[str, ...] | None = None
+    """Files and folders of the run, in which objects find the images that they are about. None
+    where they are not to be shown on images."""
     run: str = ""
+    """Name of the run: what it keeps open in workers is its own."""
 
 
 class UnitReport(NamedTuple):
-    """Outcomes of a unit.
-
-    Attributes
-    ----------
-    identity
-        None where the header could not be read.
-    pictures
-        How many pictures the source gives in all; 0 where unknown.
-    rest
-        Frames not done because the worker's time was up: to be sent again.
-    seconds
-        Time it took; where there is a rest, that of the pictures alone.
-    bundle
-        Path of the file that holds the pictures, one after the other, and where the first begins;
-        empty where they have files of their own.
-    patient
-        Values of `Recipe.patient_fields`, for names only: never for the manifest or a message.
-    pages
-        The images that the rest shows, of an object that is about images.
-    """
+    """Outcomes of a unit."""
 
     unit: Unit
     outcomes: tuple[Outcome, ...]
     identity: InstanceSummary | None = None
+    """None where the header could not be read."""
     pictures: int = 0
+    """How many pictures the source gives in all; 0 where unknown."""
     rest: FrameSelection | None = None
+    """Frames not done because the worker's time was up: to be sent again."""
     seconds: float = 0.0
+    """Time it took; where there is a rest, that of the pictures alone."""
     patient: Mapping[str, str] = {}
+    """Values of `Recipe.patient_fields`, for names only: never for the manifest or a message."""
     bundle: tuple[str, int] = ("", 0)
+    """Path of the file that holds the pictures, one after the other, and where the first begins;
+    empty where they have files of their own."""
     pages: Pages | None = None
+    """The images that the rest shows, of an object that is about images."""
 
 
 class ChunkReports(NamedTuple):

@@ -29,20 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RemoteSource:
-    """The instances requested from a server, and how they are rendered.
-
-    Attributes
-    ----------
-    total
-        Instances found so far; final once `units` came to its end.
-    report
-        The results of checking search results against the query.
-    """
+    """The instances requested from a server, and how they are rendered."""
 
     remote: RemoteInput
     wanted: InstanceQuery
     total: int = field(default=0, init=False)
+    """Instances found so far; final once `units` came to its end."""
     report: MatchReport = field(default_factory=MatchReport, init=False)
+    """The results of checking search results against the query."""
 
     def units(self) -> Iterator[Unit]:
         """Yield a unit for each instance, with its path below the target.

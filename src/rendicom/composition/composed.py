@@ -62,18 +62,12 @@ class _Page(NamedTuple):
 
 
 class Pages(NamedTuple):
-    """The images that the pictures of an object show; all of it travels between processes.
-
-    Attributes
-    ----------
-    total
-        Number of the pictures of the object.
-    shown
-        Some of them, by number.
-    """
+    """The images that the pictures of an object show; all of it travels between processes."""
 
     total: int
+    """Number of the pictures of the object."""
     shown: Mapping[int, _Page]
+    """Some of them, by number."""
 
     def only(self, numbers: Sequence[int]) -> Pages:
         """Return those of some pictures."""

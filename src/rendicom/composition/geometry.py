@@ -34,35 +34,24 @@ _ROUNDED = 0.05
 
 @dataclass(frozen=True)
 class Plane:
-    """The plane of one frame.
-
-    Attributes
-    ----------
-    position
-        Center of the first pixel.
-    along_row, along_column
-        Unit vectors towards the next column and towards the next row.
-    spacing
-        Distance of rows and distance of columns, as Pixel Spacing has them.
-    shape
-        Rows and columns.
-    thickness, gap
-        Slice Thickness and Spacing Between Slices; None where unknown.
-    frame_of_reference
-        UID of the coordinate system; empty where unknown.
-    is_tile
-        The frame is one tile of a plane with several tiles.
-    """
+    """The plane of one frame."""
 
     position: Vector
+    """Center of the first pixel."""
     along_row: Vector
     along_column: Vector
+    """Unit vectors towards the next column and towards the next row."""
     spacing: tuple[float, float]
+    """Distance of rows and distance of columns, as Pixel Spacing has them."""
     shape: tuple[int, int]
+    """Rows and columns."""
     thickness: float | None = None
     gap: float | None = None
+    """Slice Thickness and Spacing Between Slices; None where unknown."""
     frame_of_reference: str = ""
+    """UID of the coordinate system; empty where unknown."""
     is_tile: bool = False
+    """The frame is one tile of a plane with several tiles."""
 
     @classmethod
     def of(

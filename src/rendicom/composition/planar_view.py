@@ -46,28 +46,19 @@ _METHODS = {"MAXIMUM_IP": np.maximum, "MINIMUM_IP": np.minimum, "AVERAGE_IP": np
 
 
 class PlanarView(NamedTuple):
-    """A rectangle in patient space, and how it is shown.
-
-    Attributes
-    ----------
-    corner
-        The outer corner of the first pixel; x, y, z in millimeters.
-    directions
-        Unit vectors along the width and the height, as Image Orientation (Patient) has them.
-    size
-        Height and width in millimeters.
-    thickness
-        Of a slab, in millimeters, half of it on each side of the plane; 0 for a thin view. PS3.3
-        C.11.26.1 defines a slab by the plane and its thickness, and names no other side.
-    method
-        How the values across a slab become one: MAXIMUM_IP, MINIMUM_IP or AVERAGE_IP.
-    """
+    """A rectangle in patient space, and how it is shown."""
 
     corner: tuple[float, ...]
+    """The outer corner of the first pixel; x, y, z in millimeters."""
     directions: tuple[float, ...]
+    """Unit vectors along the width and the height, as Image Orientation (Patient) has them."""
     size: tuple[float, float]
+    """Height and width in millimeters."""
     thickness: float
+    """Of a slab, in millimeters, half of it on each side of the plane; 0 for a thin view. PS3.3
+    C.11.26.1 defines a slab by the plane and its thickness, and names no other side."""
     method: str
+    """How the values across a slab become one: MAXIMUM_IP, MINIMUM_IP or AVERAGE_IP."""
     references: tuple[ImageReference, ...]
     frame_of_reference: str
     voi: Any

@@ -26,30 +26,20 @@ class ImageReference(NamedTuple):
 
 
 class Mentioned(NamedTuple):
-    """The images that an object refers to.
-
-    Attributes
-    ----------
-    images
-        In the order of the object.
-    superimposed
-        SOP Instance UIDs of the images that a blending presentation state superimposes.
-    frames_of_reference
-        UIDs of the frames of reference that it uses.
-    is_state
-        It is a presentation state of single images.
-    is_ordered
-        The order of the images is significant.
-    is_volume
-        The images form one volume, and the picture is a plane through it.
-    """
+    """The images that an object refers to."""
 
     images: tuple[ImageReference, ...]
+    """In the order of the object."""
     superimposed: tuple[str, ...] = ()
+    """SOP Instance UIDs of the images that a blending presentation state superimposes."""
     frames_of_reference: frozenset[str] = frozenset()
+    """UIDs of the frames of reference that it uses."""
     is_state: bool = False
+    """It is a presentation state of single images."""
     is_ordered: bool = False
+    """The order of the images is significant."""
     is_volume: bool = False
+    """The images form one volume, and the picture is a plane through it."""
 
     @property
     def told(self) -> str:

@@ -42,33 +42,23 @@ Items = Sequence[tuple[DataElement, ...]]
 
 
 class DataSet(NamedTuple):
-    """A data set and its file.
-
-    Attributes
-    ----------
-    meta
-        File meta information without its group length; may be empty.
-    elements
-        In the order of the file.
-    source
-        Source of the offsets: the file, or the inflated data set of a deflated one.
-    explicit_vr, little_endian
-        How the data set is encoded in ``source``.
-    is_parsed_by_pydicom
-        The elements are from pydicom, with values instead of positions in the source.
-    is_file
-        ``source`` is the stored file itself.
-    """
+    """A data set and its file."""
 
     transfer_syntax: str
     sop_class: str
     meta: tuple[DataElement, ...]
+    """File meta information without its group length; may be empty."""
     elements: tuple[DataElement, ...]
+    """In the order of the file."""
     source: ByteSource
+    """Source of the offsets: the file, or the inflated data set of a deflated one."""
     explicit_vr: bool
     little_endian: bool
+    """How the data set is encoded in ``source``."""
     is_parsed_by_pydicom: bool
+    """The elements are from pydicom, with values instead of positions in the source."""
     is_file: bool
+    """``source`` is the stored file itself."""
     warnings: tuple[CodedWarning, ...] = ()
 
     @property

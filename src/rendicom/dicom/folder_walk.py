@@ -18,33 +18,22 @@ _OUT = "leads out of the folder, and links are followed with --follow-links only
 
 
 class Folder(NamedTuple):
-    """A folder of the walk, and the names in it.
-
-    Attributes
-    ----------
-    path
-        Path, spelt like the root.
-    relative
-        The path below the root, empty for the root itself.
-    subfolders
-        Folders that will be entered.
-    files
-        All other entries, sorted. Names only, as a million of them take a hundred megabytes.
-    odd
-        The names in ``files`` of links and of irregular files.
-    outside
-        Links that lead out of the root, to files or folders, unless links are followed.
-    hidden
-        Names that begin with a dot.
-    """
+    """A folder of the walk, and the names in it."""
 
     path: str
+    """Path, spelt like the root."""
     relative: str
+    """The path below the root, empty for the root itself."""
     subfolders: tuple[str, ...]
+    """Folders that will be entered."""
     files: list[str]
+    """All other entries, sorted. Names only, as a million of them take a hundred megabytes."""
     odd: frozenset[str]
+    """The names in ``files`` of links and of irregular files."""
     outside: list[str]
+    """Links that lead out of the root, to files or folders, unless links are followed."""
     hidden: list[str]
+    """Names that begin with a dot."""
 
 
 class Found(NamedTuple):

@@ -9,22 +9,16 @@ from rendicom.dicom.uids import is_uid
 
 
 class ObjectReference(NamedTuple):
-    """A referenced instance; ``study`` and ``series`` are empty if unknown.
-
-    Attributes
-    ----------
-    frames
-        Frame numbers; empty means the whole instance.
-    media_type
-        The requested media type; empty for the default.
-    """
+    """A referenced instance; ``study`` and ``series`` are empty if unknown."""
 
     sop_class: str
     instance: str
     series: str = ""
     study: str = ""
     frames: tuple[int, ...] = ()
+    """Frame numbers; empty means the whole instance."""
     media_type: str = ""
+    """The requested media type; empty for the default."""
 
     def url(self, base: str) -> str | None:
         """Return the URL of the rendered resource below a base URI, or None.
@@ -159,32 +153,23 @@ Value = Plain | Code | Number | Coordinates | TimePoints | Objects | Table
 
 
 class Item(NamedTuple):
-    """A node of the content tree.
-
-    Attributes
-    ----------
-    position
-        Numbers from 1 at each level, separated by dots: the root is ``1``.
-    relationship
-        Relationship Type to the parent: ``CONTAINS``, ``HAS PROPERTIES`` and so on.
-    kind
-        Value Type; empty for an item by reference, whose ``target`` is the position of another.
-    value
-        None if it is missing, and for containers.
-    moment
-        Observation DateTime, formatted for display.
-    """
+    """A node of the content tree."""
 
     position: str
+    """Numbers from 1 at each level, separated by dots: the root is ``1``."""
     relationship: str
+    """Relationship Type to the parent: ``CONTAINS``, ``HAS PROPERTIES`` and so on."""
     kind: str
+    """Value Type; empty for an item by reference, whose ``target`` is the position of another."""
     concept: Code | None = None
     value: Value | None = None
+    """None if it is missing, and for containers."""
     children: tuple[Item, ...] = ()
     target: str = ""
     is_continuous: bool = False
     template: str = ""
     moment: str = ""
+    """Observation DateTime, formatted for display."""
     uid: str = ""
 
 
@@ -235,20 +220,13 @@ class Block(NamedTuple):
 
 
 class Document(NamedTuple):
-    """All displayed values of an object.
-
-    Attributes
-    ----------
-    status
-        Completion, verification and other flags, formatted for display.
-    notes
-        Missing and unreadable values.
-    """
+    """All displayed values of an object."""
 
     title: str
     class_name: str
     itself: ObjectReference
     status: tuple[Fact, ...] = ()
+    """Completion, verification and other flags, formatted for display."""
     sections: tuple[Section, ...] = ()
     people: tuple[Person, ...] = ()
     content: Item | None = None
@@ -256,3 +234,4 @@ class Document(NamedTuple):
     attachment: Attachment | None = None
     references: tuple[tuple[str, tuple[ObjectReference, ...]], ...] = ()
     notes: tuple[str, ...] = ()
+    """Missing and unreadable values."""

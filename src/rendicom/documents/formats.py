@@ -9,20 +9,14 @@ HTML, TEXT, XML, PDF = "text/html", "text/plain", "text/xml", "application/pdf"
 
 
 class DocumentFormat(NamedTuple):
-    """An output format of documents.
-
-    Attributes
-    ----------
-    name
-        Value of ``--format``.
-    extensions
-        In lower case with a leading dot; the first is used for new files.
-    """
+    """An output format of documents."""
 
     name: str
+    """Value of ``--format``."""
     title: str
     media_type: str
     extensions: tuple[str, ...]
+    """In lower case with a leading dot; the first is used for new files."""
 
 
 _FORMATS = (

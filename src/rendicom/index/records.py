@@ -51,43 +51,31 @@ class Rejected(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An instance in the catalogue.
-
-    Attributes
-    ----------
-    location
-        Path or URI.
-    version
-        Changes when the file does.
-    size
-        Of the file, in bytes.
-    number_of_frames
-        1 if the file does not say.
-    rows, columns
-        0 for an object without an image.
-    has_pixels
-        It has pixel data to render.
-    burned_in
-        The pixels may identify the patient, by `rendicom.pixels.burnedin.burned_in`.
-    representative_frame
-        Counted from 1.
-    """
+    """An instance in the catalogue."""
 
     study: str
     series: str
     instance: str
     location: str
+    """Path or URI."""
     version: str
+    """Changes when the file does."""
     size: int
+    """Of the file, in bytes."""
     sop_class: str
     transfer_syntax: str
     modality: str
     number_of_frames: int
+    """1 if the file does not say."""
     rows: int
     columns: int
+    """0 for an object without an image."""
     has_pixels: bool
+    """It has pixel data to render."""
     burned_in: bool
+    """The pixels may identify the patient, by `rendicom.pixels.burnedin.burned_in`."""
     representative_frame: int
+    """Counted from 1."""
     series_number: int | None
     instance_number: int | None
 
@@ -121,23 +109,15 @@ class ScanProgress(NamedTuple):
     """Progress of the scan of all folders.
 
     After a complete scan these are its results, until the next one is complete.
-
-    Attributes
-    ----------
-    found
-        Files seen.
-    indexed
-        Instances among them that are listed.
-    failed
-        DICOM files that cannot be listed, and unreadable files.
-    is_complete
-        All folders were scanned at least once.
-    unreachable
-        Folders that cannot be reached now; their entries are kept.
     """
 
     found: int = 0
+    """Files seen."""
     indexed: int = 0
+    """Instances among them that are listed."""
     failed: int = 0
+    """DICOM files that cannot be listed, and unreadable files."""
     is_complete: bool = False
+    """All folders were scanned at least once."""
     unreachable: tuple[str, ...] = ()
+    """Folders that cannot be reached now; their entries are kept."""

@@ -67,21 +67,14 @@ class BlendStep(NamedTuple):
 
 
 class Blending(NamedTuple):
-    """Superimposed images, with their display from a presentation state.
-
-    Attributes
-    ----------
-    instance
-        SOP Instance UID.
-    inputs
-        The images at the bottom, then those over them.
-    result
-        The step whose result is shown.
-    """
+    """Superimposed images, with their display from a presentation state."""
 
     instance: str
+    """SOP Instance UID."""
     inputs: tuple[BlendInput, ...]
+    """The images at the bottom, then those over them."""
     result: BlendStep
+    """The step whose result is shown."""
 
     @property
     def base(self) -> PresentationState:

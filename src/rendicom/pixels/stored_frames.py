@@ -9,24 +9,17 @@ from rendicom.records import NamedTuple
 
 
 class FrameBytes(NamedTuple):
-    """The stored bytes of one frame.
-
-    Attributes
-    ----------
-    data
-        ``bytes`` or ``memoryview`` (C-contiguous, format ``B``). For native frames of 1-bit
-        pixels the first pixel is bit ``bit_offset`` of the first byte, counted from the least
-        significant. It may be shorter than the header declares (truncated file) or longer.
-    encapsulated
-        A compressed (or encapsulated uncompressed) stream, with joined fragments.
-    big_endian
-        Native cells are big endian (Explicit VR Big Endian).
-    """
+    """The stored bytes of one frame."""
 
     data: bytes | memoryview
+    """``bytes`` or ``memoryview`` (C-contiguous, format ``B``). For native frames of 1-bit pixels
+    the first pixel is bit ``bit_offset`` of the first byte, counted from the least significant. It
+    may be shorter than the header declares (truncated file) or longer."""
     encapsulated: bool
+    """A compressed (or encapsulated uncompressed) stream, with joined fragments."""
     bit_offset: int = 0
     big_endian: bool = False
+    """Native cells are big endian (Explicit VR Big Endian)."""
     warnings: tuple[CodedWarning, ...] = ()
 
 

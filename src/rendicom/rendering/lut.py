@@ -91,31 +91,21 @@ class Modality(NamedTuple):
 
 
 class Tone(NamedTuple):
-    """Transform from stored values to display values.
-
-    Attributes
-    ----------
-    modality, voi
-        The two transforms, applied in this order.
-    is_inverted
-        Black and white are swapped after the VOI transform.
-    padding
-        Range of stored values shown as black, ends included.
-    bit_depth
-        8 or 16: display values run from 0 to ``top``.
-    presentation
-        Presentation LUT from the output of the VOI transform to P-values.
-    least
-        The least display value of pixels that are not black as padding: 1 tells them apart.
-    """
+    """Transform from stored values to display values."""
 
     modality: Modality
     voi: VoiTransform
+    """The two transforms, applied in this order."""
     is_inverted: bool = False
+    """Black and white are swapped after the VOI transform."""
     padding: tuple[float, float] | None = None
+    """Range of stored values shown as black, ends included."""
     bit_depth: int = 8
+    """8 or 16: display values run from 0 to ``top``."""
     presentation: LookupTable | None = None
+    """Presentation LUT from the output of the VOI transform to P-values."""
     least: int = 0
+    """The least display value of pixels that are not black as padding: 1 tells them apart."""
 
     @property
     def top(self) -> int:

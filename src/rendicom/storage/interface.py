@@ -32,14 +32,10 @@ class Store(Protocol):
 
     Locations are complete: scheme, bucket and key. A store raises only errors of Rendicom, without
     secrets in messages. Threads may share a store.
-
-    Attributes
-    ----------
-    schemes
-        Schemes of its URIs, in lower case, without ``://``.
     """
 
     schemes: tuple[str, ...]
+    """Schemes of its URIs, in lower case, without ``://``."""
 
     def check(self, location: str) -> None:
         """Check that a location is supported, without a request.

@@ -42,28 +42,19 @@ _MAY_LEAVE = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A stream and its expected samples.
-
-    Attributes
-    ----------
-    kind
-        Kind of stream, as in ``Codec.streams``.
-    stream, request
-        Arguments of ``decode``.
-    samples
-        The values before they were compressed.
-    tolerance
-        Largest difference allowed; 0 for lossless streams.
-    sized
-        The stream contains the size of the image.
-    """
+    """A stream and its expected samples."""
 
     kind: str
+    """Kind of stream, as in ``Codec.streams``."""
     stream: bytes
     request: DecodeRequest
+    """Arguments of ``decode``."""
     samples: NDArray[Any]
+    """The values before they were compressed."""
     tolerance: int = 0
+    """Largest difference allowed; 0 for lossless streams."""
     sized: bool = True
+    """The stream contains the size of the image."""
     note: str = field(default="", compare=False)
 
 

@@ -69,22 +69,15 @@ class WorkerCallbacks(Protocol):
 
 
 class WorkerKind(NamedTuple):
-    """A kind of worker: processes or threads.
-
-    Attributes
-    ----------
-    start
-        Returns a ready worker; raises `WorkerDiedError` if none can be started.
-    pack, unpack
-        Turn a call into a task; turn an outcome into the result, or raise its error.
-    first
-        Called first in each worker.
-    """
+    """A kind of worker: processes or threads."""
 
     start: Callable[[WorkerCallbacks], Awaitable[AsyncWorker]]
+    """Returns a ready worker; raises `WorkerDiedError` if none can be started."""
     pack: Callable[[Call], Any]
     unpack: Callable[[Any], Any]
+    """Turn a call into a task; turn an outcome into the result, or raise its error."""
     first: tuple[Callable[[], object], ...] = ()
+    """Called first in each worker."""
 
 
 async def start_process(owner: WorkerCallbacks) -> ProcessWorker:

@@ -22,30 +22,20 @@ _ROOM = "rendicom.batch.executors"
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A way to run tasks, as ``--engine`` names it.
-
-    Attributes
-    ----------
-    name
-        Its name in ``--engine``.
-    has_own_processes
-        False if a task that crashes or misses a deadline ends the whole run.
-    open
-        Returns an executor of ``jobs`` workers, or the one at ``address``, ready for tasks.
-    takes_address
-        ``NAME://HOST:PORT`` is supported as well.
-    requires
-        Modules that it requires.
-    install
-        Command that installs them.
-    """
+    """A way to run tasks, as ``--engine`` names it."""
 
     name: str
+    """Its name in ``--engine``."""
     has_own_processes: bool
+    """False if a task that crashes or misses a deadline ends the whole run."""
     open: Callable[..., Executor]
+    """Returns an executor of ``jobs`` workers, or the one at ``address``, ready for tasks."""
     takes_address: bool = False
+    """``NAME://HOST:PORT`` is supported as well."""
     requires: tuple[str, ...] = ()
+    """Modules that it requires."""
     install: str = ""
+    """Command that installs them."""
 
     @property
     def is_available(self) -> bool:

@@ -39,42 +39,29 @@ class EncodeSettings(NamedTuple):
 
 
 class Format(NamedTuple):
-    """An output format: its capabilities and its encoder.
-
-    Attributes
-    ----------
-    name
-        Value of ``--format``.
-    media_type, extensions
-        Extensions are in lower case with a leading dot; the first is used for new files.
-    max_side
-        Longest side in pixels.
-    library
-        Module that the encoder needs, as for ``importlib.util.find_spec``.
-    encode
-        (image, settings) -> bytes; the image's dtype is one of those declared.
-    gray, colour
-        Supported numpy dtypes (``uint8``, ``uint16``, ``float32``...).
-    lossy
-        ``quality`` applies, and decoded samples may differ.
-    icc
-        ICC profiles can be embedded.
-    encode_animation
-        (images, durations in milliseconds, settings) -> bytes, looping forever; ``None`` for
-        still formats.
-    """
+    """An output format: its capabilities and its encoder."""
 
     name: str
+    """Value of ``--format``."""
     title: str
     media_type: str
     extensions: tuple[str, ...]
+    """Extensions are in lower case with a leading dot; the first is used for new files."""
     max_side: int
+    """Longest side in pixels."""
     library: str
+    """Module that the encoder needs, as for ``importlib.util.find_spec``."""
     encode: Callable[[DisplayImage, EncodeSettings], bytes]
+    """(image, settings) -> bytes; the image's dtype is one of those declared."""
     gray: tuple[str, ...] = ("uint8",)
     colour: tuple[str, ...] = ("uint8",)
+    """Supported numpy dtypes (``uint8``, ``uint16``, ``float32``...)."""
     lossy: bool = False
+    """``quality`` applies, and decoded samples may differ."""
     icc: bool = False
+    """ICC profiles can be embedded."""
     encode_animation: (
         Callable[[Sequence[DisplayImage], Sequence[float], EncodeSettings], bytes] | None
     ) = None
+    """(images, durations in milliseconds, settings) -> bytes, looping forever; ``None`` for still
+    formats."""

@@ -92,27 +92,19 @@ class _Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Position of an image in a picture of another extent.
-
-    Attributes
-    ----------
-    size
-        Rows and columns of the picture.
-    geometry
-        Transform of the visible part of the image; None if nothing is visible.
-    top, left
-        Position of that part in the picture.
-    from_image, from_area
-        Transforms to the picture from pixels of the image and from fractions of the displayed
-        area.
-    """
+    """Position of an image in a picture of another extent."""
 
     size: tuple[int, int]
+    """Rows and columns of the picture."""
     geometry: Geometry | None
+    """Transform of the visible part of the image; None if nothing is visible."""
     top: int
     left: int
+    """Position of that part in the picture."""
     from_image: Affine
     from_area: Affine
+    """Transforms to the picture from pixels of the image and from fractions of the displayed
+    area."""
 
     def apply(self, image: NDArray[Any], reduction: Reduction | None = None) -> NDArray[Any]:
         """Return the picture, C-contiguous, same dtype; see `apply_geometry`."""

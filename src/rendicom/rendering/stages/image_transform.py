@@ -27,28 +27,19 @@ _LONGEST_SIDE = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Crop, resize, rotation and mirroring of a frame.
-
-    Attributes
-    ----------
-    region
-        First row and column, and end row and column (exclusive), of the visible part.
-    size
-        Rows and columns of the resized region, before rotation.
-    quarter_turns
-        Clockwise.
-    mirrors_columns, mirrors_rows
-        Swap left and right, top and bottom; after rotation.
-    keeps_values
-        Use nearest neighbor sampling.
-    """
+    """Crop, resize, rotation and mirroring of a frame."""
 
     region: tuple[int, int, int, int]
+    """First row and column, and end row and column (exclusive), of the visible part."""
     size: tuple[int, int]
+    """Rows and columns of the resized region, before rotation."""
     quarter_turns: int = 0
+    """Clockwise."""
     mirrors_columns: bool = False
     mirrors_rows: bool = False
+    """Swap left and right, top and bottom; after rotation."""
     keeps_values: bool = False
+    """Use nearest neighbor sampling."""
 
     def apply(self, image: NDArray[Any], reduction: Reduction | None = None) -> NDArray[Any]:
         """Return the picture, C-contiguous, same dtype; see `apply_geometry`."""

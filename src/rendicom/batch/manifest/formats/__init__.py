@@ -16,24 +16,16 @@ _LINES = "jsonl"
 
 
 class TableFormat(NamedTuple):
-    """A file format for tables.
-
-    Attributes
-    ----------
-    is_manifest
-        Tells whether a file is an exported manifest.
-    write
-        Writes a whole table.
-    library
-        The module it needs, as for `importlib.util.find_spec`; empty for none.
-    extra
-        The extra of Rendicom that installs ``library``.
-    """
+    """A file format for tables."""
 
     is_manifest: Callable[[BinaryIO], bool]
+    """Tells whether a file is an exported manifest."""
     write: Callable[[BinaryIO, Iterable[Record]], None]
+    """Writes a whole table."""
     library: str = ""
+    """The module it needs, as for `importlib.util.find_spec`; empty for none."""
     extra: str = ""
+    """The extra of Rendicom that installs ``library``."""
 
 
 def format_of(location: str) -> TableFormat | None:
