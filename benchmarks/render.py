@@ -3,8 +3,9 @@
     python benchmarks/render.py [--quick] [--cpu]
 
 Columns: (a) `rendicom.render` from a path to bytes, (b) the bare codec calls on the same frame,
-(c) the script a tutorial teaches (pydicom, apply_voi_lut, Pillow). Rounds alternate between the
-three, so that a drift of the machine's speed cancels; ratios are of medians. With ``--cpu`` that
+(c) the script a tutorial teaches (pydicom, apply_voi_lut, Pillow). Each round calls the three in
+another order, so that a drift of the machine's speed cancels and each finds the caches of the
+processor as often in the state that the others left; ratios are of medians. With ``--cpu`` that
 table alone is printed, of processor time, which other programs on the machine change little.
 """
 
@@ -22,6 +23,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
+from itertools import cycle, islice, permutations
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -112,7 +114,10 @@ def print_row(sample: Sample, extension: str, *, seconds: float, clock: Clock) -
         calls.append(partial(tutorial, sample.path, extension))
     one_round = sum(timed(call, clock) for call in calls)
     rounds = max(5, min(60, int(seconds / one_round)))
-    took = [[timed(call, clock) for call in calls] for _ in range(rounds)]
+    took = []
+    for order in islice(cycle(permutations(range(len(calls)))), rounds):
+        times = {place: timed(calls[place], clock) for place in order}
+        took.append([times[place] for place in range(len(calls))])
     a, b, *rest = (median(column) * 1000 for column in zip(*took, strict=True))
     keys = ((sample.kind, sample.coding, extension), (sample.kind, sample.coding))
     aim = next((AIM[key] for key in keys if key in AIM), 1.3)
