@@ -8,6 +8,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +34,8 @@ pid {folder}/pid;
 worker_processes 1;
 events {{ worker_connections 128; }}
 http {{
-  access_log off;
+  log_format protocols "$server_port $server_protocol $request_method";
+  access_log {folder}/protocols protocols;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
@@ -44,11 +46,15 @@ http {{
 """
 
 
-def configure(folder: Path, port: int, server: str) -> None:
-    """Write the configuration that is documented, for these addresses and this certificate."""
+def configure(folder: Path, port: int, http2: int, server: str) -> None:
+    """Write the configuration that is documented, for these addresses and this certificate.
+
+    At the port ``http2`` is the same with HTTP/2.
+    """
     text = DOCUMENTED.read_text()
+    ports = f"listen 127.0.0.1:{http2} ssl http2; listen 127.0.0.1:{port}"
     for there, here in (
-        ("listen 443", f"listen 127.0.0.1:{port}"), ("server_name pacs.example", "server_name _"),
+        ("listen 443", ports), ("server_name pacs.example", "server_name _"),
         ("/etc/nginx/tls", str(folder)), ("http://127.0.0.1:8080/", f"{server}/"),
     ):  # fmt: skip
         assert there in text
@@ -58,12 +64,18 @@ def configure(folder: Path, port: int, server: str) -> None:
 
 
 class Proxied(NamedTuple):
-    """The server by way of nginx: what to ask, its address, and what is behind it."""
+    """The server by way of nginx: what to ask, its address, and what is behind it.
+
+    ``protocols`` has port, protocol and method of each request.
+    """
 
     client: Any
     url: str
     audit: Path
+    certificate: Path
+    protocols: Path
     port: int
+    http2: int
     memory: Callable[[], int]
 
 
@@ -92,22 +104,24 @@ def proxied(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     # Started as root, nginx works as another user, who must get at its folders.
     place.chmod(0o777)
     make_certificate(place)
-    port, audit = free_port(), place / "audit"
+    port, http2, audit = free_port(), free_port(), place / "audit"
     more = ("--root-path", PREFIX, "--trusted-proxies", "127.0.0.1", "--writable", "--data",
             place / "data", "--rescan", "0", "--audit-log", audit)  # fmt: skip
     with served(folder / "made", *more) as server:
         server.wait_for_index()
-        configure(place, port, server.url)
+        configure(place, port, http2, server.url)
         command = [NGINX, "-c", str(place / "nginx.conf"), "-p", str(place)]
         nginx = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
             until(lambda: is_open(port), what="nginx")
-            trusted = ssl.create_default_context(cafile=str(place / "certificate.pem"))
+            certificate = place / "certificate.pem"
+            trusted = ssl.create_default_context(cafile=str(certificate))
             url = f"https://localhost:{port}{PREFIX}"
             with httpx2.Client(verify=trusted, timeout=60, headers={"Accept": "*/*"}) as client:
                 yield Proxied(
-                    client, url, audit, port, lambda: server.memory() + used_by(nginx.pid)
-                )
+                    client, url, audit, certificate, place / "protocols", port, http2,
+                    lambda: server.memory() + used_by(nginx.pid),
+                )  # fmt: skip
         finally:
             nginx.terminate()
             nginx.wait(20)
@@ -144,6 +158,40 @@ def test_pictures_come_through(proxied: Proxied) -> None:
     assert picture.content.startswith(b"\x89PNG")
     again = {"Accept": "image/png", "If-None-Match": picture.headers["etag"]}
     assert proxied.client.get(asked, headers=again).status_code == 304
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-http2",)])
+@pytest.mark.parametrize("is_http2", [True, False])
+def test_get_uses_http2_if_the_server_has_it(
+    proxied: Proxied, tmp_path: Path, is_http2: bool, flags: tuple[str, ...]
+) -> None:
+    port = proxied.http2 if is_http2 else proxied.port
+    url = f"https://localhost:{port}{PREFIX}/dicomweb/studies/{LOOPS}"
+    before = len(proxied.protocols.read_text().splitlines())
+    done = subprocess.run(
+        [sys.executable, "-m", "rendicom", "get", url, str(tmp_path), "--render", "local",
+         "--frames", "all", "--format", "png", "--ca-bundle", str(proxied.certificate), *flags],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    expected = sorted(
+        proxied.client.get(
+            f"{proxied.url}/dicomweb{path(LOOPS, LOOP, str(number))}/rendered",
+            headers={"Accept": "image/png"},
+        ).content
+        for number in range(1, 6)
+    )
+    pictures = sorted(each.read_bytes() for each in tmp_path.rglob("*.png"))
+    assert set(expected) <= set(pictures)
+    protocol = "HTTP/2.0" if is_http2 and not flags else "HTTP/1.1"
+    until(lambda: len(logged(proxied, port, before)) > 1, what="the log")
+    assert set(logged(proxied, port, before)) == {f"{port} {protocol} GET"}
+
+
+def logged(proxied: Proxied, port: int, before: int) -> list[str]:
+    """Return what requests since ``before`` came to a port."""
+    lines = proxied.protocols.read_text().splitlines()[before:]
+    return [line for line in lines if line.startswith(f"{port} ")]
 
 
 def test_the_page_and_all_it_names_come_through(proxied: Proxied) -> None:
