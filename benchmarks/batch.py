@@ -32,7 +32,7 @@ from rendicom.batch.executors import open_executor
 from rendicom.batch.output_paths import find
 from rendicom.batch.run import Run
 from rendicom.batch.worker_messages import Recipe, UnitReport
-from rendicom.engine.picture_file import write_picture
+from rendicom.storage import write as write_file
 from rendicom.testing import image
 from samples import write
 
@@ -99,7 +99,7 @@ class Bench:
         def run() -> None:
             for number, path in enumerate(self.files):
                 picture = rendicom.render(path, media_type=MEDIA[extension])
-                write_picture(str(out / f"{number}.{extension}"), picture.data)
+                write_file(str(out / f"{number}.{extension}"), picture.data)
 
         return timed(run)
 

@@ -10,6 +10,7 @@ and leaves a picture that Pillow opens.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -73,8 +74,11 @@ def counts(convert: Convert, source: Path, target: Path) -> bool:
     return True
 
 
-def main(folder: str = "") -> None:
+def main() -> None:
     """Print the number of pictures of each program."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("folder", nargs="?")
+    folder = arguments.parse_args().folder
     warnings.simplefilter("ignore")
     root = Path(folder or Path(pydicom.__file__).parent / "data" / "test_files")
     programs = {
@@ -96,4 +100,4 @@ def main(folder: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

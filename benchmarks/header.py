@@ -9,6 +9,7 @@ their own; processor time counts, of the fastest of their rounds.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -87,8 +88,11 @@ def asked(checkout: Path, question: str, paths: list[str]) -> Any:
 
 
 def main() -> None:
-    other = Path(sys.argv[1]).resolve()
-    folders = sys.argv[2:]
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("checkout", type=Path)
+    arguments.add_argument("folders", nargs="*")
+    given = arguments.parse_args()
+    other, folders = given.checkout.resolve(), given.folders
     if not folders:
         import pydicom
 
@@ -110,7 +114,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] in ("--measure", "--readable"):
+    if sys.argv[1:] in (["--measure"], ["--readable"]):
         answer = measured if sys.argv[1] == "--measure" else readable
         print(json.dumps(answer(json.load(sys.stdin))))
     else:
