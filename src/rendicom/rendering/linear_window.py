@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,15 +56,14 @@ class LinearWindow:
 
     first: int
     last: int
-    step: ClassVar[int] = _MOST_SAMPLES
 
     def display(self, samples: NDArray[Any]) -> NDArray[np.uint8]:
         """Return uint8 display values of 8- or 16-bit integers, shape of ``samples``."""
         flat = np.ascontiguousarray(samples).reshape(-1)
         result = np.empty(flat.size, np.uint8)
-        clipped = _scratch.integers(min(flat.size, self.step), flat.dtype)
+        clipped = _scratch.integers(min(flat.size, _MOST_SAMPLES), flat.dtype)
         first, last = flat.dtype.type(self.first), flat.dtype.type(self.last)
-        for part in chunks(flat.size, self.step):
+        for part in chunks(flat.size, _MOST_SAMPLES):
             values = flat[part]
             near = clipped[: values.size]
             values.clip(first, last, out=near)
@@ -83,8 +82,6 @@ class _FloatWindow(LinearWindow):
     base: int
     scale: np.float32
     offset: np.float32
-    step: ClassVar[int] = 1 << 16
-    """Floats of more samples, the file and the picture do not fit in a cache of 1 MiB."""
 
     def fill(self, result: NDArray[np.uint8], near: NDArray[Any]) -> None:
         level = _scratch.floats(near.size)
