@@ -153,7 +153,6 @@ _LONGEST_COMMENT = 0xFFFF
 _FULL = 0xFFFFFFFF
 """Marks a field whose value is in the zip64 extra field."""
 _ZIP64 = 1
-_STEP = 1 << 18
 _ELSEWHERE = "is damaged: its directory is not where it should be"
 
 

@@ -7,6 +7,7 @@ values, once for each table; if they differ, the table is used.
 from __future__ import annotations
 
 import threading
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -70,9 +71,9 @@ class LinearWindow:
             self.fill(result[part], near)
         return result.reshape(samples.shape)
 
+    @abstractmethod
     def fill(self, result: NDArray[np.uint8], near: NDArray[Any]) -> None:
         """Set display values of clipped ones, which may be overwritten."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
